@@ -1,0 +1,38 @@
+"""Why a candidate became no row."""
+
+from enum import StrEnum
+
+
+class DropReason(StrEnum):
+    """Each way out of the pipeline; a candidate takes exactly one, or becomes a row."""
+
+    NO_SEEKER_TURN = "no_seeker_turn"
+    """The supporter speaks before the seeker has said anything: there is nothing to answer yet."""
+    CALL_FAILED = "call_failed"
+    """The model's endpoint gave no usable answer after every retry."""
+    REFUSED = "refused"
+    """The model, or its provider's filter, declined to answer."""
+    CUT_OFF = "cut_off"
+    """The reply ran into the token limit."""
+    EMPTY_REPLY = "empty_reply"
+    """The reply holds no words."""
+    NOT_A_STRATEGY = "not_a_strategy"
+    """The reply names none of the eight strategies where it had to."""
+    SAME_STRATEGY = "same_strategy"
+    """The inferred strategy is the human's own."""
+    BRACKETED_STRATEGY = "bracketed_strategy"
+    """A strategy in brackets stands inside a reply."""
+    PROMPT_ECHO = "prompt_echo"
+    """The reply repeats the prompt's instructions or its role labels."""
+    SAME_REPLY = "same_reply"
+    """The inferred reply is the human's own, apart from case and spacing."""
+    JUDGE_FAILED = "judge_failed"
+    """The judge gave no complete answer for one of the sides."""
+    UNPARSED_VERDICT = "unparsed_verdict"
+    """The judge answered, but nothing that it was offered."""
+    CHOSEN_FLAWED = "chosen_flawed"
+    """The judge found an error in the human's reply."""
+    REJECTED_SOUND = "rejected_sound"
+    """The judge found no error in the inferred reply."""
+    DUPLICATE_PAIR = "duplicate_pair"
+    """The same prompt with the same chosen and rejected reply stands earlier in the release."""

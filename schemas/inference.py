@@ -1,0 +1,193 @@
+"""What is asked of a model and what comes back, with the key that ties the two together for ever."""
+
+import hashlib
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field, InstanceOf, field_validator
+from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
+
+from .base import Frozen, canonical_json, digest_of
+from .dialogue import Turn
+from .strategy import Strategy
+from .text import mend_half_pairs
+
+
+class Role(StrEnum):
+    """What a model is asked to be."""
+
+    PLANNER = "planner"
+    RESPONDER = "responder"
+    JOINT = "joint"
+    JUDGE = "judge"
+
+
+class Message(TypedDict):
+    """One chat message, exactly as it is sent and as rows hold it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Sampling(Frozen):
+    """How a reply is drawn."""
+
+    temperature: float = Field(ge=0, le=2)
+    """0 (greedy) to 2."""
+    top_p: float = Field(gt=0, le=1)
+    """Share of the probability mass that is sampled from."""
+    max_tokens: int = Field(ge=1)
+    """Tokens after which the reply is cut off; such a reply becomes a drop."""
+
+
+class ReplySchema(Frozen):
+    """The JSON that a reply should be, for endpoints that can hold a model to it."""
+
+    name: str
+    """A short name; endpoints require one."""
+    body: dict[str, Any]
+    """The JSON Schema."""
+
+
+class ModelRef(Frozen):
+    """Which model answers; never where it is served, never with what key."""
+
+    name: str = Field(min_length=1)
+    """The name that the endpoint knows it by; `corpus` is the embedded one."""
+    revision: str | None = None
+    """Commit, digest or date of the weights, where one is known."""
+
+    def __str__(self) -> str:
+        return f"{self.name}#{self.revision}" if self.revision else self.name
+
+
+class Ask(Frozen):
+    """What a request asks, before a prompt puts it into words: what the embedded models answer from."""
+
+    role: Role
+    history: tuple[InstanceOf[Turn], ...]
+    """Every turn before the reply, in order."""
+    strategy: Strategy | None = None
+    """The strategy that the reply is to follow; the responder's."""
+    reply: str | None = None
+    """The reply to be judged; the judge's."""
+
+
+class Request(Frozen):
+    """One question to one model, for one reply."""
+
+    model: ModelRef
+    messages: tuple[Message, ...]
+    """The whole conversation as the model sees it."""
+    sampling: Sampling
+    draw: int = Field(ge=0)
+    """The number of the reply among several to the same question."""
+    seed: int = Field(ge=0)
+    """Sent with the request, for servers that heed it; derived, see `derive_seed`."""
+    reply_schema: ReplySchema | None = None
+    """What the reply should parse as, where it is JSON."""
+    ask: Ask
+    """The same question unworded; `messages` is made of it, so it is no part of the key."""
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of all that changes the answer (64 hexadecimal digits), and of nothing else.
+
+        So not of the base URL, the API key, timeouts or limits: the same model behind another port is the same.
+        """
+        return digest_of(
+            {
+                "model": self.model.name,
+                "revision": self.model.revision,
+                "messages": self.messages,
+                "temperature": self.sampling.temperature,
+                "top_p": self.sampling.top_p,
+                "max_tokens": self.sampling.max_tokens,
+                "draw": self.draw,
+                "seed": self.seed,
+                "reply_schema": self.reply_schema.body if self.reply_schema else None,
+            }
+        )
+
+
+def derive_seed(base: int, messages: tuple[Message, ...], draw: int) -> int:
+    """The seed of one request: 31 bits of a digest over the spec's seed, the messages and the draw (our own design).
+
+    Requests get unrelated seeds, and adding turns or draws changes none of those that were there.
+    """
+    return int.from_bytes(hashlib.sha256(canonical_json([base, messages, draw])).digest()[:4]) >> 1
+
+
+class FailureReason(StrEnum):
+    """Why a call gave no reply."""
+
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    CONNECTION = "connection"
+    TIMEOUT = "timeout"
+    MALFORMED = "malformed"
+    """The body was cut, was no JSON, or held no choice."""
+    BAD_REQUEST = "bad_request"
+    """The endpoint will not take this request, however often it is sent."""
+    REFUSED = "refused"
+    """The provider's filter declined."""
+
+
+TRANSIENT = frozenset(
+    {
+        FailureReason.RATE_LIMITED,
+        FailureReason.SERVER_ERROR,
+        FailureReason.CONNECTION,
+        FailureReason.TIMEOUT,
+        FailureReason.MALFORMED,
+    }
+)
+"""Failures that another try may mend; the rest are final."""
+
+
+class Completion(Frozen):
+    """A reply as it came."""
+
+    key: str
+    """Key of the request that it answers."""
+    text: str
+    """The reply; may be empty. Half surrogate pairs, which no file can hold, are U+FFFD."""
+    finish_reason: str
+    """`stop`, `length`, `content_filter` … in the endpoint's words."""
+    prompt_tokens: int = 0
+    """As the endpoint counted them; 0 where it did not."""
+    completion_tokens: int = 0
+    """As the endpoint counted them; 0 where it did not."""
+    structured: bool = False
+    """Whether the endpoint was asked to hold the reply to the JSON Schema, and took that."""
+
+    @field_validator("text", "finish_reason", mode="before")
+    @classmethod
+    def _mend(cls, text: object) -> object:
+        return mend_half_pairs(text) if isinstance(text, str) else text
+
+
+class Failed(Frozen):
+    """A call that gave no reply."""
+
+    key: str
+    """Key of the request that it belongs to."""
+    reason: FailureReason
+    detail: str
+    """What the endpoint or the network said, shortened; never a key."""
+    retry_after_s: float | None = None
+    """Seconds that the endpoint asked to wait, where it did."""
+
+    @field_validator("detail", mode="before")
+    @classmethod
+    def _mend(cls, text: object) -> object:
+        return mend_half_pairs(text) if isinstance(text, str) else text
+
+    @property
+    def transient(self) -> bool:
+        """Whether another try may mend it."""
+        return self.reason in TRANSIENT
+
+
+Outcome = Completion | Failed

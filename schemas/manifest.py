@@ -1,0 +1,126 @@
+"""What a release says of itself: enough to rebuild it, and nothing typed by hand."""
+
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue
+
+from .base import Frozen
+from .config import Config
+from .dialogue import Split
+from .drops import DropReason
+from .inference import ModelRef, Role
+from .spec import BuildSpec
+
+FILE_NAME = "manifest.json"
+
+
+class SourceRecord(Frozen):
+    """A source as it was read."""
+
+    name: str
+    """What rows call it."""
+    uri: str
+    """What the command called it, without folders."""
+    kind: str
+    """The shape that was recognised."""
+    sha256: str
+    """Digest of its bytes."""
+    revision: str | None
+    """Commit of a Hub source."""
+    license: str
+    """Its licence."""
+    dialogues: int = Field(ge=0)
+    """Dialogues taken in."""
+    turns: int = Field(ge=0)
+    """Turns taken in."""
+    skipped: dict[str, int]
+    """Dialogues left out with `--on-bad-dialogue skip`, by what was wrong with them."""
+
+
+class ModelRecord(Frozen):
+    """A model that answered."""
+
+    ref: ModelRef
+    kind: Literal["corpus", "openai", "scripted"]
+    """`corpus`: embedded, no network; `openai`: an OpenAI-compatible endpoint; `scripted`: a test's."""
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+    """What is measured of it, for the card."""
+
+
+class ConfigCounts(Frozen):
+    """Where the candidates of a config went; `candidates` is the sum of the rest."""
+
+    candidates: int = Field(ge=0)
+    rows: dict[Split, int]
+    """Rows by split."""
+    dropped: dict[DropReason, int]
+    """Candidates that became no row, by reason."""
+
+    @property
+    def conserved(self) -> bool:
+        """Whether every candidate is a row or a drop."""
+        return self.candidates == sum(self.rows.values()) + sum(self.dropped.values())
+
+
+class Usage(Frozen):
+    """What a role's calls took."""
+
+    calls: int = 0
+    """Distinct calls that are in `completions`."""
+    failed: int = 0
+    """Those that gave no reply."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class FileRecord(Frozen):
+    """One file of the release."""
+
+    sha256: str
+    bytes: int
+    rows: int | None = None
+    """Rows, where it is a table."""
+    rows_sha256: str | None = None
+    """Digest of the rows in canonical form, where it is a table: it holds whatever wrote the Parquet."""
+
+
+class RunRecord(Frozen):
+    """How the build went; the only part of a manifest that a rebuild cannot make again."""
+
+    started: str
+    """UTC, ISO 8601."""
+    wall_s: float
+    """Seconds, of all runs of the command that made the release."""
+    cost_usd: float | None
+    """By the price table; null where a model has no price there."""
+    python: str
+    packages: dict[str, str]
+    """Versions of the libraries that decide bytes or answers."""
+    git: str | None
+    """Commit of the code, with `+dirty` where it had changes; null outside a checkout."""
+    endpoints: dict[str, Any] = Field(default_factory=dict)
+    """Per model: retries and what they were for."""
+
+
+class Manifest(Frozen):
+    """The manifest of one release."""
+
+    format: Literal[1] = 1
+    version: str
+    spec: BuildSpec
+    """The spec as resolved: with the sources that were read."""
+    spec_sha256: str
+    """Digest of the spec as released, before its sources were replaced."""
+    prompts: dict[str, str]
+    """Prompt ids and the SHA-256 of their files."""
+    limit: int | None
+    """Dialogues after which the build stopped reading, where `--limit` was given."""
+    sources: tuple[SourceRecord, ...]
+    models: dict[Role, tuple[ModelRecord, ...]]
+    license: str
+    """The strictest licence among the sources."""
+    counts: dict[Config, ConfigCounts]
+    usage: dict[Role, Usage]
+    files: dict[str, FileRecord]
+    """Every file but the manifest itself, by its path in the release."""
+    run: RunRecord

@@ -1,0 +1,39 @@
+"""What counts as text, and as the same text, everywhere in the package."""
+
+import re
+import unicodedata
+
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
+
+
+def has_half_pair(text: str) -> bool:
+    """Whether a text holds half a surrogate pair: JSON can say it, no UTF-8 file can hold it."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def mend_half_pairs(text: str) -> str:
+    """The text with halves that belong together joined, and lone ones as U+FFFD."""
+    if not has_half_pair(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def normalise_text(text: str) -> str:
+    """`text` with runs of white space as one space and case folded."""
+    return re.sub(r"\s+", " ", text).strip().casefold()
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, case folded: what is left when punctuation and spacing do not count.
+
+    Letters, digits and the marks that combine with them are words; so two texts with equal words say the same.
+    """
+    folded = text.casefold()
+    if folded.isascii():
+        return _ASCII_WORD.findall(folded)
+    kept = (letter if _is_of_a_word(letter) else " " for letter in unicodedata.normalize("NFC", folded))
+    return "".join(kept).split()
+
+
+def _is_of_a_word(letter: str) -> bool:
+    return letter.isalnum() or unicodedata.category(letter).startswith("M")

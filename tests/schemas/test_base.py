@@ -1,0 +1,47 @@
+"""One canonical form, so that digests agree wherever they are made."""
+
+import hashlib
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipm_prefdial.schemas.base import canonical_json, digest_of
+
+_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def _turned(value: object) -> object:
+    """The same value with every mapping written in the opposite order."""
+    if isinstance(value, dict):
+        return {name: _turned(value[name]) for name in reversed(value)}
+    return [_turned(one) for one in value] if isinstance(value, list) else value
+
+
+def test_the_form_is_sorted_tight_utf8() -> None:
+    assert canonical_json({"b": [1, 2.5, None], "a": "ñ☂"}) == '{"a":"ñ☂","b":[1,2.5,null]}'.encode()
+
+
+@given(_json)
+def test_order_of_keys_does_not_count_and_nothing_is_lost(value: object) -> None:
+    assert canonical_json(_turned(value)) == canonical_json(value)
+    assert json.loads(canonical_json(value)) == value
+
+
+@given(_json, _json)
+def test_other_values_have_other_digests(one: object, other: object) -> None:
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (digest_of(one) == digest_of(other)) == same
+
+
+def test_the_digest_is_plain_sha256_of_the_form() -> None:
+    assert digest_of(["a", 1]) == hashlib.sha256(b'["a",1]').hexdigest()
+    assert digest_of(("a", 1)) == digest_of(["a", 1])

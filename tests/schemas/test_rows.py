@@ -1,0 +1,58 @@
+"""Row ids, and the columns that labs rely on."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipm_prefdial.schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, SFT_CONFIGS, Config
+from ipm_prefdial.schemas.rows import CANDIDATE_CONFIGS, ROWS, row_id
+
+_COMMON = ["row_id", "dialogue_id", "turn", "source", "license"]
+_WHAT = st.lists(st.none() | st.text(max_size=9) | st.integers(0, 99), max_size=3).map(tuple)
+_PLACES = st.tuples(
+    st.sampled_from(Config),
+    st.text("0123456789abcdef", min_size=16, max_size=16),
+    st.none() | st.integers(0, 99),
+    _WHAT,
+)
+
+
+def test_a_row_id_is_pinned() -> None:
+    assert row_id(Config.RESPONSE, "0123456789abcdef", 3, "key", "reply") == "62755556c786ea5d178e46aacd18c5aa"
+
+
+@given(_PLACES, _PLACES)
+def test_a_row_id_is_32_digits_and_tells_rows_apart(one: tuple, other: tuple) -> None:  # type: ignore[type-arg]
+    first, second = row_id(*one[:3], *one[3]), row_id(*other[:3], *other[3])
+    assert len(first) == 32
+    assert set(first) <= set("0123456789abcdef")
+    assert (first == second) == (one == other)
+
+
+def test_null_and_no_answer_and_an_empty_one_are_told_apart() -> None:
+    places = [(), (None,), ("",), ("None",), (0,), ("0",)]
+    assert len({row_id(Config.JOINT, "d", 1, *what) for what in places}) == len(places)
+    assert row_id(Config.DIALOGUES, "d", None) != row_id(Config.DIALOGUES, "d", 0)
+
+
+def test_every_config_has_its_rows_and_they_begin_alike() -> None:
+    assert list(ROWS) == list(Config)
+    assert all(list(row.model_fields)[:5] == _COMMON for row in ROWS.values())
+
+
+def test_pairs_have_the_columns_that_trl_reads() -> None:
+    for config in PAIR_CONFIGS:
+        assert {"prompt", "chosen", "rejected"} <= ROWS[config].model_fields.keys()
+    for config in SFT_CONFIGS:
+        assert list(ROWS[config].model_fields)[5:] == ["prompt", "completion", "strategy"]
+
+
+def test_each_pair_names_who_inferred_it() -> None:
+    assert {
+        config: role in ROWS[config].model_fields
+        for config, role in zip(PAIR_CONFIGS, ("planner", "responder", "joint"), strict=True)
+    } == dict.fromkeys(PAIR_CONFIGS, True)
+
+
+def test_candidates_are_those_of_pairs_and_demonstrations() -> None:
+    assert set(CANDIDATE_CONFIGS) == set(Config) - {Config.DROPPED, Config.COMPLETIONS, Config.DIALOGUES}
+    assert DEFAULT_CONFIG is Config.RESPONSE
