@@ -1,0 +1,57 @@
+"""The embedded models behind the seam that every model stands behind."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....schemas.base import canonical_json
+from ....schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Role
+from ....schemas.strategy import Strategy
+from .models import CorpusModels
+from .rubric import judge
+
+
+@dataclass(frozen=True)
+class CorpusCompleter:
+    """Answers each role's requests with the embedded model for it."""
+
+    models: CorpusModels
+    """As fitted on the training dialogues of the build."""
+
+    async def complete(self, request: Request) -> Outcome:
+        """The model's reply; a request without what its role needs is `bad_request`."""
+        text = answer(self.models, request)
+        if text is None:
+            return Failed(
+                key=request.key,
+                reason=FailureReason.BAD_REQUEST,
+                detail=f"the embedded {request.ask.role} needs what the request does not ask: a strategy or a reply",
+            )
+        return Completion(key=request.key, text=text, finish_reason="stop")
+
+
+def answer(models: CorpusModels, request: Request) -> str | None:
+    """What the embedded model of the request's role says; None where the request lacks what that role needs."""
+    ask = request.ask
+    rng = np.random.default_rng([request.seed, request.draw])
+    match ask.role:
+        case Role.PLANNER:
+            return models.planner.sample(ask.history, request.sampling, rng).value
+        case Role.RESPONDER:
+            return None if ask.strategy is None else _retrieve(models, request, ask.strategy, rng)
+        case Role.JOINT:
+            strategy = models.planner.sample(ask.history, request.sampling, rng)
+            return f"[{strategy}] {_retrieve(models, request, strategy, rng)}".strip()
+        case Role.JUDGE:
+            return None if ask.reply is None else _judgement(models, ask, ask.reply)
+
+
+def _retrieve(models: CorpusModels, request: Request, strategy: Strategy, rng: np.random.Generator) -> str:
+    greedy = request.sampling.temperature == 0
+    return models.responder.reply(request.ask.history, strategy, request.draw, None if greedy else rng)
+
+
+def _judgement(models: CorpusModels, ask: Ask, reply: str) -> str:
+    verdict = judge(ask.history, reply, models.rarity)
+    label = "none" if verdict.error is None else verdict.error.value
+    return canonical_json({"error": label, "rationale": verdict.rationale}).decode()

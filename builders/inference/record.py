@@ -1,0 +1,228 @@
+"""Every outcome on disk under its request key: what was answered once is never asked again."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from ...schemas.errors import UsageError
+from ...schemas.inference import Failed, Outcome, Request
+from .record_file import (
+    FIND,
+    INSERT,
+    SELECT_ALL,
+    SPENT,
+    Recorded,
+    Row,
+    Spent,
+    connect,
+    lock_beside,
+    outcome_of,
+    prepare,
+    recorded_of,
+    row_of,
+    spent_of,
+)
+
+_BATCH_INTERVAL_S = 0.005
+_CHUNK = 5000
+
+
+class Records:
+    """The outcomes of one build: a SQLite file with one writer thread, which commits what there is in groups.
+
+    `put` returns before the row is on disk; `flush` returns after. A reply or a final failure stays as it was first
+    recorded; a transient failure gives way to whatever comes later for the same key.
+
+    Raises:
+        UsageError: the file is somebody else's, is damaged, or another process writes to it.
+    """
+
+    def __init__(self, path: Path, *, batch_interval_s: float = _BATCH_INTERVAL_S) -> None:
+        self.path = path
+        self._interval = batch_interval_s
+        self._lock: IO[bytes] = lock_beside(path)
+        try:
+            self._writer = connect(path)
+            try:
+                prepare(self._writer, path)
+                self._reader = connect(path)
+            except BaseException:
+                self._writer.close()
+                raise
+        except BaseException:
+            self._lock.close()
+            raise
+        self._pending: dict[str, Outcome] = {}
+        self._queue: list[tuple[Row, Outcome]] = []
+        self._guard = threading.Condition()
+        self._wake = threading.Event()
+        self._hurry = threading.Event()
+        self._put_count = self._durable_count = 0
+        self._broken: BaseException | None = None
+        self._told = self._closing = self._stopped = False
+        self._thread = threading.Thread(target=self._write_until_closed, name=f"records {path.name}", daemon=True)
+        self._thread.start()
+
+    def find(self, key: str, *, include_transient: bool = False) -> Outcome | None:
+        """What was recorded or put for `key`; transient failures only where asked for, so that a rerun asks again."""
+        outcome = self._pending.get(key)
+        if outcome is None:
+            try:
+                row = self._reader.execute(FIND, (key,)).fetchone()
+            except sqlite3.Error as error:
+                raise UsageError(f"the records at {self.path} cannot be read: {error}; {_REPAIR}") from None
+            if row is None:
+                return None
+            outcome = outcome_of(key, row)
+        if not include_transient and isinstance(outcome, Failed) and outcome.transient:
+            return None
+        return outcome
+
+    def put(self, request: Request, outcome: Outcome) -> None:
+        """Hand `outcome` to the writer.
+
+        Raises:
+            UsageError: an earlier row could not be written.
+        """
+        ref, key = request.model, request.key
+        self._enqueue([(row_of(key, request.ask.role.value, ref.name, ref.revision, request.draw, outcome), outcome)])
+
+    def put_many(self, rows: Iterable[Recorded]) -> None:
+        """Hand over what another store holds, a few thousand at a time: the fast way to fill one."""
+        entries = ((row_of(r.key, r.role, r.model, r.revision, r.draw, r.outcome), r.outcome) for r in rows)
+        while chunk := list(islice(entries, _CHUNK)):
+            self._enqueue(chunk)
+            if len(chunk) == _CHUNK:
+                self.flush()
+
+    def flush(self) -> None:
+        """Returns when all that was put is on disk.
+
+        Raises:
+            UsageError: something could not be written.
+        """
+        with self._guard:
+            target = self._put_count
+        self._hurry.set()
+        self._wake.set()
+        with self._guard:
+            self._guard.wait_for(lambda: self._durable_count >= target or self._stopped)
+            if self._durable_count < target:
+                self._raise_broken()
+
+    async def aflush(self) -> None:
+        """`flush` without holding the event loop up."""
+        await asyncio.to_thread(self.flush)
+
+    def spent(self) -> tuple[Spent, ...]:
+        """Totals of everything recorded or put, per role and model, sorted."""
+        self.flush()
+        return tuple(spent_of(row) for row in self._reader.execute(SPENT))
+
+    def rows(self) -> Iterator[Recorded]:
+        """Everything recorded or put, by key, transient failures included; memory does not grow with the number."""
+        self.flush()
+        with closing(connect(self.path)) as reader:
+            for row in reader.execute(SELECT_ALL):
+                yield recorded_of(row)
+
+    def close(self) -> None:
+        """Write what is left and let go of the file; closing twice is fine.
+
+        Raises:
+            UsageError: something could not be written, and nobody was told yet.
+        """
+        if self._closing:
+            return
+        self._closing = True
+        self._hurry.set()
+        self._wake.set()
+        self._thread.join()
+        self._reader.close()
+        self._writer.close()
+        self._lock.close()
+        if self._broken is not None and not self._told:
+            self._raise_broken()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _enqueue(self, entries: list[tuple[Row, Outcome]]) -> None:
+        with self._guard:
+            if self._stopped or self._closing:
+                self._raise_broken()
+            for _, outcome in entries:
+                held = self._pending.get(outcome.key)
+                if held is None or (isinstance(held, Failed) and held.transient):
+                    self._pending[outcome.key] = outcome
+            self._queue += entries
+            self._put_count += len(entries)
+        # The writer clears this before it takes the queue, so a set flag means that it has yet to take ours.
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def _write_until_closed(self) -> None:
+        try:
+            while self._write_next():
+                pass
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            self._broken = error
+        finally:
+            with self._guard:
+                self._stopped = True
+                self._guard.notify_all()
+
+    def _write_next(self) -> bool:
+        """Commit what there is; False when closed and empty."""
+        self._wake.wait()
+        self._hurry.wait(self._interval)
+        self._hurry.clear()
+        self._wake.clear()
+        with self._guard:
+            batch, self._queue = self._queue, []
+            closing = self._closing
+        if batch:
+            self._commit([row for row, _ in batch])
+            with self._guard:
+                for _, outcome in batch:
+                    if self._pending.get(outcome.key) is outcome:
+                        del self._pending[outcome.key]
+                self._durable_count += len(batch)
+                self._guard.notify_all()
+        if closing:
+            self._wake.set()
+            self._hurry.set()
+        return bool(batch) or not closing
+
+    def _commit(self, rows: list[Row]) -> None:
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            self._writer.executemany(INSERT, rows)
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+
+    def _raise_broken(self) -> None:
+        self._told = True
+        if self._broken is None:
+            raise UsageError(f"the records at {self.path} are closed; open them again to write")
+        raise UsageError(
+            f"the records at {self.path} could not be written: {self._broken}; {self._durable_count} calls of this run "
+            "are safe there: make room or mend the disk, and repeat the same command"
+        ) from self._broken
+
+
+_REPAIR = "move the file away to begin anew, or put back a copy of it"

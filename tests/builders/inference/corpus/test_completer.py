@@ -1,0 +1,98 @@
+"""The completer: every role answers, the same request always alike."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ipm_prefdial.builders.inference.corpus.completer import CorpusCompleter
+from ipm_prefdial.builders.inference.corpus.models import CORPUS_MODEL, CorpusModels, fit_corpus
+from ipm_prefdial.schemas.dialogue import Dialogue, Speaker, Turn
+from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Request, Role, Sampling
+from ipm_prefdial.schemas.strategy import Strategy, parse_strategy
+
+_HISTORY = (Turn(speaker=Speaker.SEEKER, text="I am so worried about the rent."),)
+
+
+def _request(
+    models: CorpusModels, role: Role, *, draw: int = 0, seed: int = 7, temperature: float = 1.0, **ask: str
+) -> Request:
+    return Request(
+        model=models.ref,
+        messages=({"role": "user", "content": f"{role}: {_HISTORY[0].text}"},),
+        sampling=Sampling(temperature=temperature, top_p=0.95, max_tokens=64),
+        draw=draw,
+        seed=seed,
+        ask=Ask.model_validate({"role": role, "history": _HISTORY, **ask}),
+    )
+
+
+async def _text(models: CorpusModels, request: Request) -> str:
+    outcome = await CorpusCompleter(models).complete(request)
+    assert isinstance(outcome, Completion)
+    assert (outcome.key, outcome.finish_reason) == (request.key, "stop")
+    assert outcome.prompt_tokens == outcome.completion_tokens == 0
+    return outcome.text
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+async def test_every_role_answers_and_always_alike(
+    models: CorpusModels, dialogues: list[Dialogue], temperature: float
+) -> None:
+    again = fit_corpus(reversed(dialogues))
+    for role, ask in (
+        (Role.PLANNER, {}),
+        (Role.RESPONDER, {"strategy": Strategy.QUESTION}),
+        (Role.JOINT, {}),
+        (Role.JUDGE, {"reply": "You should move."}),
+    ):
+        request = _request(models, role, temperature=temperature, **ask)
+        assert await _text(models, request) == await _text(again, request) != ""
+
+
+async def test_the_planner_answers_with_a_canonical_name(models: CorpusModels) -> None:
+    for seed in range(30):
+        Strategy(await _text(models, _request(models, Role.PLANNER, seed=seed)))
+
+
+async def test_the_joint_reply_is_a_strategy_in_brackets_and_a_reply_of_it(
+    models: CorpusModels, dialogues: list[Dialogue]
+) -> None:
+    real = {(turn.strategy, turn.text) for dialogue in dialogues for turn in dialogue.turns}
+    for seed in range(10):
+        name, _, reply = (await _text(models, _request(models, Role.JOINT, seed=seed))).partition("] ")
+        assert (parse_strategy(name), reply) in real
+
+
+async def test_draws_of_one_seed_differ(models: CorpusModels) -> None:
+    asked = [_request(models, Role.RESPONDER, draw=draw, strategy=Strategy.QUESTION) for draw in range(5)]
+    assert len({await _text(models, request) for request in asked}) == 5
+
+
+async def test_the_judge_answers_in_the_form_that_prompts_ask_for(models: CorpusModels) -> None:
+    said = json.loads(await _text(models, _request(models, Role.JUDGE, reply="Be happy!")))
+    assert said.keys() == {"error", "rationale"}
+    assert said["error"] == "early_emotion_shift"
+    said = json.loads(await _text(models, _request(models, Role.JUDGE, reply="The rent must be a worry.")))
+    assert said["error"] == "none"
+
+
+@pytest.mark.parametrize("role", [Role.RESPONDER, Role.JUDGE])
+async def test_a_request_without_what_its_role_needs_fails(models: CorpusModels, role: Role) -> None:
+    outcome = await CorpusCompleter(models).complete(_request(models, role))
+    assert isinstance(outcome, Failed)
+    assert outcome.reason is FailureReason.BAD_REQUEST
+
+
+def test_importing_loads_no_training_library() -> None:
+    code = (
+        "import sys; import ipm_prefdial.builders.inference.corpus.completer; "
+        "sys.exit(any(name in sys.modules for name in ('sklearn', 'scipy', 'torch')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_models_go_by_their_name(models: CorpusModels) -> None:
+    assert models.ref.name == CORPUS_MODEL == "corpus"
+    assert models.ref.revision == models.revision
