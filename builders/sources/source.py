@@ -1,0 +1,146 @@
+"""Opens whatever `--source` names and reads dialogues from it, in order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ...schemas.dialogue import Dialogue, Split
+from ...schemas.errors import SourceError, UsageError
+from ...schemas.licence import LICENCES, UNKNOWN
+from ...schemas.spec import SourceRef
+from .files import read_records, sha256_of, sha256_of_all
+from .hub import HUB_ID, DatasetCopy, download
+from .shapes import SHAPES, BadDialogue, FaultError, Shape, shape_of, to_dialogue, unwrap
+
+SAMPLE = "sample"
+"""The uri of the corpus that comes with the package."""
+
+
+@dataclass
+class Source:
+    """A source that was found: it has a name, a digest and a licence, and can be read any number of times."""
+
+    name: str
+    """What rows call it, unless the records name their own source."""
+    uri: str
+    """What it was called, without folders."""
+    kind: str | None
+    """The shape that the command forces, or that was recognised; None before the first record is read."""
+    sha256: str
+    revision: str | None
+    license: str
+    paths: tuple[Path, ...]
+    """Its files; empty where it is a dataset folder."""
+    dataset: DatasetCopy | None = None
+
+    def __iter__(self) -> Iterator[Dialogue | BadDialogue]:
+        """Every record, in order, as a dialogue or as what is wrong with it.
+
+        Raises:
+            SourceError: the source as a whole cannot be read, or is of no known shape.
+        """
+        shape: Shape | None = SHAPES[self.kind] if self.kind else None
+        for index, (record, split) in enumerate(self._records()):
+            shape = shape or shape_of(record)
+            if shape is None:
+                raise SourceError(f"{self.uri}: {_unknown_shape(record)}")
+            self.kind = shape.kind
+            yield self._dialogue(record, split, shape, index)
+
+    def _records(self) -> Iterator[tuple[Any, Split | None]]:
+        if self.dataset is not None:
+            for row, split in self.dataset.rows():
+                yield unwrap(row), split
+        for path in self.paths:
+            for record in read_records(path):
+                yield unwrap(record), None
+
+    def _dialogue(self, record: Any, split: Split | None, shape: Shape, index: int) -> Dialogue | BadDialogue:
+        try:
+            if not isinstance(record, dict) or not shape.fits(record):
+                raise FaultError("wrong_shape", _unknown_shape(record))
+            dialogue = to_dialogue(record, shape, source=self.name, license_id=self.license)
+        except FaultError as fault:
+            return BadDialogue(source=self.uri, index=index, turn=fault.turn, reason=fault.reason, detail=fault.detail)
+        if dialogue.license not in LICENCES:
+            raise SourceError(f"{self.uri}: dialogue {index}: {_unknown_licence(dialogue.license)}")
+        return dialogue if split is None else dialogue.model_copy(update={"split": split})
+
+
+def open_source(ref: SourceRef) -> Source:
+    """The source that `ref` names.
+
+    Raises:
+        SourceError: there is none, it cannot be read, or its bytes are not those that the spec pins.
+        UsageError: an unknown kind or licence.
+    """
+    kind, uri = _split_kind(ref.uri)
+    if ref.license is not None and ref.license not in LICENCES:
+        raise UsageError(_unknown_licence(ref.license))
+    if uri == SAMPLE:
+        source = _open_sample()
+    elif _is_there(Path(uri)) and Path(uri).is_dir():
+        source = _open_dataset(DatasetCopy(Path(uri), None), Path(uri).resolve().name, kind, ref.license)
+    elif _is_there(Path(uri)) or not HUB_ID.match(uri) or Path(uri).suffix in (".json", ".jsonl", ".txt", ".parquet"):
+        source = _open_file(Path(uri), kind, ref.license)
+    else:
+        source = _open_dataset(download(uri), uri.partition("@")[0], kind, ref.license)
+    if ref.sha256 is not None and source.sha256 != ref.sha256:
+        raise SourceError(
+            f"{ref.uri}: its sha256 is {source.sha256}, but the spec wants {ref.sha256}: it is not the same data; "
+            "get the original, or build from it with --source under a version of your own"
+        )
+    return source
+
+
+def _split_kind(uri: str) -> tuple[str | None, str]:
+    kind, colon, path = uri.partition(":")
+    if not colon or _is_there(Path(uri)):
+        return None, uri
+    if kind not in (*SHAPES, "hub"):
+        raise UsageError(f"--source {uri}: {kind!r} is no kind; the kinds are {', '.join(SHAPES)} and hub")
+    return (None if kind == "hub" else kind), path
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _open_sample() -> Source:
+    folder = Path(str(files(__package__) / "sample"))
+    paths = tuple(sorted(folder.glob("*.jsonl")))
+    return Source(SAMPLE, SAMPLE, "dialogue", sha256_of_all(paths, folder), None, "cc-by-4.0", paths)
+
+
+def _open_file(path: Path, kind: str | None, license_id: str | None) -> Source:
+    if not _is_there(path):
+        raise SourceError(f"{path}: no such file")
+    return Source(path.stem, path.name, kind, sha256_of(path), None, license_id or UNKNOWN, (path,))
+
+
+def _open_dataset(copy: DatasetCopy, name: str, kind: str | None, license_id: str | None) -> Source:
+    stated = license_id or copy.license() or UNKNOWN
+    sha256 = sha256_of_all(copy.files(), copy.folder)
+    return Source(name, name, kind, sha256, copy.revision, stated if stated in LICENCES else UNKNOWN, (), copy)
+
+
+def _unknown_shape(record: Any) -> str:
+    found = (
+        f"an object with {', '.join(sorted(map(str, record))[:8])}"
+        if isinstance(record, dict)
+        else type(record).__name__
+    )
+    return (
+        f"a record is {found}; a dialogue is an object with `dialog` (ESConv), `messages` (chat) or `turns` (our own); "
+        f"see `ipm-prefdial schema dialogues`"
+    )
+
+
+def _unknown_licence(license_id: str) -> str:
+    return f"{license_id!r} is no licence that is known here; the known ones are {', '.join(LICENCES)}"
