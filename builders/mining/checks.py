@@ -1,0 +1,108 @@
+"""The checks that a candidate goes through: each keeps it, with more known of it, or drops it with one reason.
+
+A released check is never changed; a better one gets a new number in `steps`.
+"""
+
+import re
+from functools import lru_cache
+
+from ...prompts.parsers.strategy import JointReply, bracketed_strategy, read_joint, read_strategy
+from ...prompts.parsers.thinking import without_thinking
+from ...schemas.config import Config
+from ...schemas.drops import DropReason
+from ...schemas.inference import Completion, Failed, FailureReason, Role
+from ...schemas.text import words_of
+from ...schemas.verdict import Unparsed
+from .candidate import Candidate, Drop, Result
+from .plan import MiningPlan
+
+_CUT_OFF = frozenset({"length", "max_tokens"})
+_ROLE_LABEL = re.compile(r"(?im)^\s*(seeker|supporter|assistant|user|system)\s*:|<\|\w+\|>")
+_ECHO_WORDS = 8
+"""Words in a row that no reply shares with the instructions by chance (our own choice)."""
+
+_ROLES = {Config.STRATEGY: Role.PLANNER, Config.RESPONSE: Role.RESPONDER, Config.JOINT: Role.JOINT}
+
+
+def role_of(config: Config) -> Role:
+    """The role whose answers are the candidates of a preference config."""
+    return _ROLES[config]
+
+
+def check_answered(candidate: Candidate, plan: MiningPlan) -> Result:
+    """There is a reply, it is whole, and it has words."""
+    outcome = candidate.outcome
+    if isinstance(outcome, Failed):
+        refused = outcome.reason is FailureReason.REFUSED
+        reason = DropReason.REFUSED if refused else DropReason.CALL_FAILED
+        return Drop(candidate, reason, f"{outcome.reason}: {outcome.detail}")
+    if not isinstance(outcome, Completion):
+        return Drop(candidate, DropReason.CALL_FAILED, "no answer was recorded")
+    if outcome.finish_reason in _CUT_OFF:
+        return Drop(candidate, DropReason.CUT_OFF, f"after {outcome.completion_tokens} tokens")
+    if outcome.finish_reason == "content_filter":
+        return Drop(candidate, DropReason.REFUSED, "content_filter")
+    return candidate if words_of(without_thinking(outcome.text)) else Drop(candidate, DropReason.EMPTY_REPLY)
+
+
+def check_strategy_named(candidate: Candidate, plan: MiningPlan) -> Result:
+    """The reply names one of the eight strategies, where it has to; a joint reply is taken apart."""
+    raw = without_thinking(candidate.raw or "").strip()
+    if candidate.config is Config.RESPONSE:
+        return candidate.with_(strategy=candidate.turn.strategy, reply=raw)
+    read = read_strategy(raw) if candidate.config is Config.STRATEGY else read_joint(raw)
+    if isinstance(read, Unparsed):
+        empty = read.reason == "empty_reply"
+        return Drop(candidate, DropReason.EMPTY_REPLY if empty else DropReason.NOT_A_STRATEGY)
+    if isinstance(read, JointReply):
+        return candidate.with_(strategy=read.strategy, reply=read.reply)
+    return candidate.with_(strategy=read)
+
+
+def check_strategy_differs(candidate: Candidate, plan: MiningPlan) -> Result:
+    """A strategy pair needs two strategies."""
+    if candidate.config is Config.STRATEGY and candidate.strategy is candidate.turn.strategy:
+        return Drop(candidate, DropReason.SAME_STRATEGY)
+    return candidate
+
+
+def check_plain_reply(candidate: Candidate, plan: MiningPlan) -> Result:
+    """Neither side carries a bracketed strategy, and the inferred one repeats nothing of the prompt."""
+    if candidate.reply is None:
+        return candidate
+    for side, text in (("inferred", candidate.reply), ("human", candidate.turn.text)):
+        if (strategy := bracketed_strategy(text)) is not None:
+            return Drop(candidate, DropReason.BRACKETED_STRATEGY, f"[{strategy}] in the {side} reply")
+    if _ROLE_LABEL.search(candidate.reply):
+        return Drop(candidate, DropReason.PROMPT_ECHO, "a role label")
+    instructions = plan.prompts[role_of(candidate.config)].instructions
+    if not _windows(candidate.reply).isdisjoint(_instruction_windows(instructions)):
+        return Drop(candidate, DropReason.PROMPT_ECHO, f"{_ECHO_WORDS} words of the instructions")
+    return candidate
+
+
+def check_reply_differs(candidate: Candidate, plan: MiningPlan) -> Result:
+    """The inferred words are not the human's, apart from case, punctuation and spacing."""
+    if candidate.reply is not None and words_of(candidate.reply) == words_of(candidate.turn.text):
+        return Drop(candidate, DropReason.SAME_REPLY)
+    return candidate
+
+
+def check_three_errors(candidate: Candidate, plan: MiningPlan) -> Result:
+    """As the IPM paper filters: the human's reply has none of the errors, the inferred one has at least one."""
+    chosen, rejected = candidate.chosen_verdict, candidate.rejected_verdict
+    if chosen is None or rejected is None:
+        return candidate
+    if chosen.error is not None:
+        return Drop(candidate, DropReason.CHOSEN_FLAWED, chosen.error)
+    return candidate if rejected.error is not None else Drop(candidate, DropReason.REJECTED_SOUND)
+
+
+def _windows(text: str) -> frozenset[tuple[str, ...]]:
+    words = words_of(text)
+    return frozenset(tuple(words[at : at + _ECHO_WORDS]) for at in range(len(words) - _ECHO_WORDS + 1))
+
+
+@lru_cache
+def _instruction_windows(instructions: str) -> frozenset[tuple[str, ...]]:
+    return _windows(instructions)

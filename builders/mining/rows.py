@@ -1,0 +1,101 @@
+"""Candidates become rows here, as plain dictionaries with exactly the columns of `schemas.rows`."""
+
+from typing import Any
+
+from ...prompts.library import Prompt
+from ...schemas.base import Frozen
+from ...schemas.config import Config
+from ...schemas.error_type import ErrorType
+from ...schemas.inference import Ask, Message, Role
+from ...schemas.strategy import Strategy
+from .candidate import Candidate, Drop
+from .plan import MiningPlan
+from .turns import SupporterTurn
+
+Row = dict[str, Any]
+
+_TWINS = {
+    Config.STRATEGY_SFT: Role.PLANNER,
+    Config.RESPONSE_SFT: Role.RESPONDER,
+    Config.JOINT_SFT: Role.JOINT,
+}
+
+
+def pair_row(candidate: Candidate) -> Row:
+    """The preference row of a candidate that was kept."""
+    assert candidate.request is not None, "a pair comes from a request"
+    assert candidate.strategy is not None, "a kept candidate has a strategy"
+    turn, config = candidate.turn, candidate.config
+    role = candidate.request.ask.role
+    row = {
+        **_place(candidate.row_id, turn),
+        "prompt": list(candidate.request.messages),
+        "chosen": _answer(role, turn.strategy, turn.text),
+        "rejected": _answer(role, candidate.strategy, candidate.reply or ""),
+    }
+    if config is Config.RESPONSE:
+        row["strategy"] = turn.strategy
+    else:
+        row |= {"chosen_strategy": turn.strategy, "rejected_strategy": candidate.strategy}
+    judged = candidate.rejected_verdict
+    return row | {
+        "rejected_error": judged.error if judged else ErrorType.STRATEGY_MISMATCH,
+        "chosen_verdict": _dumped(candidate.chosen_verdict),
+        "rejected_verdict": _dumped(judged),
+        role.value: _dumped(candidate.inferred_by),
+    }
+
+
+def sft_row(candidate: Candidate, plan: MiningPlan) -> Row:
+    """The demonstration row of a supporter turn."""
+    turn, role = candidate.turn, _TWINS[candidate.config]
+    prompt: Prompt = plan.prompts[role]
+    ask = Ask(role=role, history=turn.history, strategy=turn.strategy if role is Role.RESPONDER else None)
+    return {
+        **_place(candidate.row_id, turn),
+        "prompt": list(prompt.messages(ask)),
+        "completion": _answer(role, turn.strategy, turn.text),
+        "strategy": turn.strategy,
+    }
+
+
+def dropped_row(drop: Drop) -> Row:
+    """The row of `dropped` that tells of a candidate that became no other."""
+    candidate = drop.candidate
+    return {
+        **_place(candidate.row_id, candidate.turn),
+        "config": candidate.config,
+        "reason": drop.reason,
+        "detail": drop.detail,
+        "strategy": candidate.turn.strategy,
+        "human": candidate.turn.text,
+        "reply": candidate.raw,
+        "chosen_verdict": _dumped(candidate.chosen_verdict),
+        "rejected_verdict": _dumped(candidate.rejected_verdict),
+        "inferred_by": _dumped(candidate.inferred_by),
+    }
+
+
+def _place(row_id: str, turn: SupporterTurn) -> Row:
+    dialogue = turn.dialogue
+    return {
+        "row_id": row_id,
+        "dialogue_id": dialogue.dialogue_id,
+        "turn": turn.index,
+        "source": dialogue.source,
+        "license": dialogue.license,
+    }
+
+
+def _answer(role: Role, strategy: Strategy, words: str) -> list[Message]:
+    """One assistant message, in the form in which `role` answers."""
+    content = {
+        Role.PLANNER: strategy.value,
+        Role.RESPONDER: words,
+        Role.JOINT: f"[{strategy}] {words}",
+    }[role]
+    return [{"role": "assistant", "content": content}]
+
+
+def _dumped(value: Frozen | None) -> Row | None:
+    return None if value is None else value.model_dump()

@@ -1,0 +1,153 @@
+"""The registry of steps, and what makes two pairs the same pair."""
+
+from dataclasses import replace
+
+import pytest
+from support.dialogues import SHORT_TURNS, seeker, supporter, supporter_turn
+from support.mining import FLAWED, SPEC, by_role, judged, mined, plan_of, said
+
+from ipm_prefdial.builders.mining.candidate import Candidate
+from ipm_prefdial.builders.mining.checks import words_of
+from ipm_prefdial.builders.mining.plan import MiningPlan
+from ipm_prefdial.builders.mining.steps import STEPS, Check, Judging, Unique, find_steps, pair_key
+from ipm_prefdial.builders.releases import load_release, versions
+from ipm_prefdial.schemas.config import Config
+from ipm_prefdial.schemas.errors import PromptError, UsageError
+from ipm_prefdial.schemas.inference import ModelRef, Role
+from ipm_prefdial.schemas.strategy import Strategy
+
+
+def test_the_released_steps_are_all_there() -> None:
+    assert list(STEPS) == [
+        "answered@1",
+        "strategy_named@1",
+        "strategy_differs@1",
+        "plain_reply@1",
+        "reply_differs@1",
+        "judge_each_side@1",
+        "three_errors@1",
+        "no_duplicate_pair@1",
+    ]
+
+
+def test_every_step_is_used_by_a_release_and_every_release_finds_its_steps() -> None:
+    used = {step for version in versions() for step in load_release(version).spec.steps}
+    assert used == set(STEPS)
+
+
+def test_steps_come_in_the_order_of_the_spec() -> None:
+    alone, unique = find_steps(SPEC.steps)
+    assert alone == tuple(STEPS[one] for one in SPEC.steps[:-1])
+    assert unique is STEPS["no_duplicate_pair@1"]
+    assert [type(step) for step in alone] == [Check] * 5 + [Judging, Check]
+
+
+def test_a_spec_may_go_without_looking_for_duplicates() -> None:
+    assert find_steps(("answered@1",)) == ((STEPS["answered@1"],), None)
+
+
+@pytest.mark.parametrize("steps", [("answered@2",), ("answered",), ("answered@1", "polish@1"), ("",)])
+def test_an_unknown_step_is_told_the_known_ones(steps: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match=f"there is no step {steps[-1]}; the released ones are answered@1, ") as caught:
+        find_steps(steps)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "steps", [("no_duplicate_pair@1", "answered@1"), ("no_duplicate_pair@1", "no_duplicate_pair@1")]
+)
+def test_a_step_over_the_whole_stream_must_be_the_last(steps: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="must be the last"):
+        find_steps(steps)
+
+
+def _candidate(
+    config: Config, reply: str, human: str = "Where did it hail?", before: str = "It hailed.", draws: int = 1
+) -> Candidate:
+    turn = supporter_turn(seeker(before), supporter(human, Strategy.OTHERS))
+    answers = by_role(
+        planner=said(reply),
+        responder=said(reply),
+        joint=said(reply),
+        judge=judged(said('{"error": "none"}'), said(FLAWED), turn),
+    )
+    result = mined(turn, config, answers, plan_of(draws=draws)).results[-1]
+    assert isinstance(result, Candidate)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("config", "reply", "same", "other"),
+    [
+        (Config.STRATEGY, "Question", " [question]. ", "Information"),
+        (Config.RESPONSE, "Buses are late.", " buses  are LATE! ", "Buses are slow."),
+        (Config.JOINT, "[Question] Are buses late?", "(QUESTION): are buses late", "[Information] Are buses late?"),
+    ],
+)
+def test_the_same_pair_has_the_same_key_however_it_is_written(
+    config: Config, reply: str, same: str, other: str
+) -> None:
+    key = pair_key(_candidate(config, reply))
+    assert pair_key(_candidate(config, same)) == key
+    assert pair_key(_candidate(config, reply, draws=3)) == key
+    assert pair_key(_candidate(config, other)) != key
+    assert pair_key(_candidate(config, reply, before="It rained.")) != key
+
+
+def test_the_humans_words_count_where_they_are_the_chosen_side() -> None:
+    assert pair_key(_candidate(Config.RESPONSE, "Hm, buses.", human="Why?")) != pair_key(
+        _candidate(Config.RESPONSE, "Hm, buses.", human="When?")
+    )
+    assert pair_key(_candidate(Config.STRATEGY, "Question", human="Why?")) == pair_key(
+        _candidate(Config.STRATEGY, "Question", human="When?")
+    )
+
+
+def test_keys_are_what_the_step_over_the_stream_goes_by() -> None:
+    _, unique = find_steps(SPEC.steps)
+    assert isinstance(unique, Unique)
+    candidate = _candidate(Config.RESPONSE, "Buses are late.")
+    assert unique.key(candidate) == pair_key(candidate)
+    assert len(pair_key(candidate)) == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("...", []),
+        ("It's 5 o'clock!", ["it", "s", "5", "o", "clock"]),
+        ("Ñandú_STRASSE", ["ñandú", "strasse"]),
+    ],
+)
+def test_words_are_what_is_left_of_a_text(text: str, words: list[str]) -> None:
+    assert words_of(text) == words
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_without_a_model_is_named(role: Role) -> None:
+    models = {one: (ModelRef(name="m"),) for one in Role if one is not role}
+    for given in (models, {**models, role: ()}):
+        with pytest.raises(UsageError, match=f"no model for the {role}"):
+            MiningPlan.of(SPEC, given)
+
+
+def test_a_spec_with_an_unknown_prompt_makes_no_plan() -> None:
+    spec = SPEC.model_copy(update={"planner": SPEC.planner.model_copy(update={"prompt": "planner/none@1"})})
+    with pytest.raises(PromptError, match="planner/none@1"):
+        plan_of(spec)
+
+
+def test_requests_are_those_of_the_spec() -> None:
+    turn = supporter_turn(*SHORT_TURNS)
+    (request,) = mined(turn, Config.STRATEGY, by_role(planner=said("Others"))).rounds[0]
+    assert request.sampling == SPEC.planner.sampling
+    assert (request.draw, request.reply_schema, request.model.name) == (0, None, "the-planner")
+
+
+def test_a_candidate_knows_only_what_it_was_told() -> None:
+    candidate = _candidate(Config.STRATEGY, "Question")
+    assert replace(candidate, outcome=None).raw is None
+    assert replace(candidate, outcome=None).inferred_by is None
+    assert candidate.with_(strategy=Strategy.OTHERS).strategy is Strategy.OTHERS
+    assert candidate.strategy is Strategy.QUESTION
