@@ -1,0 +1,196 @@
+"""Turns dialogues and recorded answers into the tables of a release: no model, no network, always the same bytes.
+
+A build ends with it and `verify` begins with it, so what is verified is what was built.
+"""
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
+from ..schemas.drops import DropReason
+from ..schemas.errors import LostRowsError
+from ..schemas.inference import Completion, Outcome, Request, Role
+from ..schemas.licence import LICENCES
+from ..schemas.manifest import ConfigCounts, Usage
+from ..schemas.rows import CANDIDATE_CONFIGS, content_id_of
+from .answers import Steps, replay
+from .mining.candidate import Candidate, Drop, Result
+from .mining.mine import demonstrate, mine_pairs
+from .mining.plan import MiningPlan
+from .mining.rows import dropped_row, pair_row, sft_row
+from .mining.steps import Unique
+from .mining.turns import PlacedDialogue, SupporterTurn, supporter_turns
+from .release.layout import splits_of
+from .release.write import ReleaseWriter
+
+Find = Callable[[Request], Outcome]
+"""Gives the recorded answer to a request; raises where there is none."""
+
+
+class Seen:
+    """A set of digests that lives on disk, so that memory does not grow with the release."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute("CREATE TABLE seen (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+
+    def add(self, digest: str) -> bool:
+        """Whether the digest is new; it is remembered either way."""
+        found = self._db.execute("INSERT OR IGNORE INTO seen VALUES (?)", (bytes.fromhex(digest)[:16],))
+        return found.rowcount == 1
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._db.close()
+
+
+@dataclass
+class Assembly:
+    """The assembling of one release into a writer, dialogue by dialogue in source order."""
+
+    plan: MiningPlan
+    steps: Steps
+    unique: Unique | None
+    find: Find
+    writer: ReleaseWriter
+    candidates: Counter[Config] = field(default_factory=Counter)
+    dropped: dict[Config, Counter[DropReason]] = field(default_factory=lambda: defaultdict(Counter))
+    usage: dict[Role, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    _asked: Seen = field(default_factory=Seen)
+    _pairs: Seen = field(default_factory=Seen)
+
+    def add(self, placed: PlacedDialogue) -> None:
+        """Takes in the next dialogue: its row, its demonstrations, its pairs and its drops."""
+        self.writer.add(Config.DIALOGUES, placed.split, dialogue_row(placed))
+        for turn in supporter_turns(placed):
+            for config in SFT_CONFIGS:
+                self._settle(demonstrate(turn, config))
+            for config in PAIR_CONFIGS:
+                mining = mine_pairs(turn, config, self.plan, self.steps)
+                for result in replay(mining, lambda request, turn=turn: self._answer(request, turn)):  # type: ignore[misc]
+                    self._settle(result)
+
+    def counts(self) -> dict[Config, ConfigCounts]:
+        """Where every candidate went.
+
+        Raises:
+            LostRowsError: one is neither a row nor a drop.
+        """
+        self._asked.close()
+        self._pairs.close()
+        counts = {}
+        for config in CANDIDATE_CONFIGS:
+            rows = {split: self.writer.count(config, split) for split in splits_of(config)}
+            dropped = dict(sorted(self.dropped[config].items()))
+            counts[config] = ConfigCounts(candidates=self.candidates[config], rows=rows, dropped=dropped)
+            if not counts[config].conserved:
+                raise LostRowsError(f"{config}: {counts[config]}: candidates are not rows + drops; please report this")
+        return counts
+
+    def usages(self) -> dict[Role, Usage]:
+        """What each role's calls took."""
+        return {role: Usage(**self.usage[role]) for role in Role}
+
+    def _answer(self, request: Request, turn: SupporterTurn) -> Outcome:
+        """The recorded answer; the first time that a request is asked, its row of `completions` is written."""
+        outcome = self.find(request)
+        if self._asked.add(request.key):
+            row = completion_row(request, outcome, turn)
+            self.writer.add(Config.COMPLETIONS, splits_of(Config.COMPLETIONS)[0], row)
+            self.usage[request.ask.role].update(
+                calls=1,
+                failed=int(row["failure"] is not None),
+                prompt_tokens=row["prompt_tokens"],
+                completion_tokens=row["completion_tokens"],
+            )
+        return outcome
+
+    def _is_repeated(self, candidate: Candidate) -> bool:
+        """Whether the same pair was kept before; remembers this one."""
+        if self.unique is None or candidate.config not in PAIR_CONFIGS:
+            return False
+        return not self._pairs.add(self.unique.key(candidate))
+
+    def _settle(self, result: Result) -> None:
+        """Writes a result where it belongs."""
+        if isinstance(result, Candidate) and self._is_repeated(result):
+            result = Drop(result, DropReason.DUPLICATE_PAIR)
+        candidate = result.candidate if isinstance(result, Drop) else result
+        config, split = candidate.config, candidate.turn.placed.split
+        self.candidates[config] += 1
+        if isinstance(result, Drop):
+            self.dropped[config][result.reason] += 1
+            self.writer.add(Config.DROPPED, split, dropped_row(result))
+        else:
+            make = pair_row(result) if config in PAIR_CONFIGS else sft_row(result, self.plan)
+            self.writer.add(config, split, make)
+
+
+def assemble(dialogues: Iterable[PlacedDialogue], assembly: Assembly) -> Assembly:
+    """The assembly after it has taken in all dialogues."""
+    for placed in dialogues:
+        assembly.add(placed)
+    return assembly
+
+
+def dialogue_row(placed: PlacedDialogue) -> dict[str, Any]:
+    """The row of `dialogues`; where the licence forbids passing the words on, the id is all that is left of them."""
+    dialogue = placed.dialogue
+    withheld = not LICENCES[dialogue.license].may_pass_on
+    told = dialogue.model_dump(include={"problem", "emotion", "situation"})
+    row = {
+        "dialogue_id": dialogue.dialogue_id,
+        "turn": None,
+        "source": dialogue.source,
+        "license": dialogue.license,
+        "position": placed.position,
+        "own_split": dialogue.split,
+        **(dict.fromkeys(told) if withheld else told),
+        "withheld": withheld,
+        "turns": [] if withheld else [turn.model_dump(mode="json") for turn in dialogue.turns],
+    }
+    return {"row_id": content_id_of(Config.DIALOGUES, row), **row}
+
+
+def completion_row(request: Request, outcome: Outcome, turn: SupporterTurn) -> dict[str, Any]:
+    """The row of `completions`; its id covers the answer, so that a changed answer is told."""
+    dialogue = turn.dialogue
+    row = {
+        "dialogue_id": dialogue.dialogue_id,
+        "turn": turn.index,
+        "source": dialogue.source,
+        "license": dialogue.license,
+        "request_key": request.key,
+        "role": request.ask.role,
+        "model": request.model.name,
+        "revision": request.model.revision,
+        "draw": request.draw,
+        **_answer_columns(outcome),
+    }
+    return {"row_id": content_id_of(Config.COMPLETIONS, row), **row}
+
+
+def _answer_columns(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, Completion):
+        return {
+            "reply": outcome.text,
+            "finish_reason": outcome.finish_reason,
+            "failure": None,
+            "failure_detail": None,
+            "prompt_tokens": outcome.prompt_tokens,
+            "completion_tokens": outcome.completion_tokens,
+            "structured": outcome.structured,
+        }
+    return {
+        "reply": None,
+        "finish_reason": None,
+        "failure": outcome.reason,
+        "failure_detail": outcome.detail,
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "structured": False,
+    }

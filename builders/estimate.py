@@ -1,0 +1,118 @@
+"""`--dry-run`: how many calls, tokens and dollars a build would take, without sending anything."""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from ..schemas.base import Frozen
+from ..schemas.config import PAIR_CONFIGS
+from ..schemas.inference import Ask, Request, Role
+from .assemble import Seen
+from .inference.budget import estimate_prompt_tokens
+from .inference.prices import Price
+from .inference.record import Records
+from .mining.checks import role_of
+from .mining.turns import SupporterTurn, supporter_turns
+from .pipeline import BuildOptions, NoProgress, Prepared, open_sources, prepare
+from .workspace import Workspace
+
+
+class RoleEstimate(Frozen):
+    """What one model would be asked in one role."""
+
+    role: Role
+    model: str
+    calls: int
+    """Distinct calls; of a judge, at most."""
+    recorded: int
+    """Of these, the ones that an earlier run of the same build has answered; they are not sent again."""
+    prompt_tokens: int
+    """Of the calls still to be sent, about: a quarter of the characters."""
+    completion_tokens: int
+    """Of the calls still to be sent, at most."""
+    cost_usd: float | None
+    """At most; None where the model has no price."""
+
+    def cost(self) -> str:
+        """The cost for people."""
+        return "no price" if self.cost_usd is None else f"{self.cost_usd:.2f}"
+
+
+class Estimate(Frozen):
+    """What a build would take."""
+
+    dialogues: int
+    turns: int
+    """Supporter turns that answer somebody."""
+    roles: tuple[RoleEstimate, ...]
+
+
+def estimate(options: BuildOptions) -> Estimate:
+    """Goes through every turn and adds up what would be asked.
+
+    Raises:
+        UsageError: whatever a build itself would refuse before it asks anything.
+    """
+    workspace = Workspace(options.out)
+    with tempfile.TemporaryDirectory(prefix="ipm-prefdial-estimate-") as folder:
+        prepared = prepare(options, open_sources(options), Path(folder) / "dialogues.jsonl", NoProgress())
+        if not workspace.records.is_file():
+            return _add_up(prepared, None)
+        with Records(workspace.records) as records:
+            return _add_up(prepared, records)
+
+
+def _add_up(prepared: Prepared, records: Records | None) -> Estimate:
+    sums: dict[tuple[Role, str], Counter[str]] = {}
+    seen, turns = Seen(), 0
+    for placed in prepared.intake:
+        for turn in supporter_turns(placed):
+            if not turn.answers_somebody:
+                continue
+            turns += 1
+            for request in _requests(prepared, turn):
+                if seen.add(request.key):
+                    _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, records)
+    seen.close()
+    dialogues = sum(source.dialogues for source in prepared.intake.sources)
+    return Estimate(dialogues=dialogues, turns=turns, roles=_roles(prepared, sums))
+
+
+def _requests(prepared: Prepared, turn: SupporterTurn) -> list[Request]:
+    """What a turn would be asked; inferred replies are not known yet, so each is taken to be as long as the human's."""
+    plan, requests = prepared.plan, []
+    for config in PAIR_CONFIGS:
+        role = role_of(config)
+        asked = Ask(role=role, history=turn.history, strategy=turn.strategy if role is Role.RESPONDER else None)
+        inferred = list(plan.requests(asked))
+        requests += inferred
+        if role is not Role.PLANNER:
+            for number in range(len(inferred) + 1):
+                reply = turn.text if number == 0 else f"{turn.text} {role} {number}"
+                requests += plan.requests(Ask(role=Role.JUDGE, history=turn.history, reply=reply))
+    return requests
+
+
+def _count(sums: Counter[str], request: Request, records: Records | None) -> None:
+    sums["calls"] += 1
+    if records is not None and records.find(request.key) is not None:
+        sums["recorded"] += 1
+        return
+    sums["prompt_tokens"] += estimate_prompt_tokens(request)
+    sums["completion_tokens"] += request.sampling.max_tokens
+
+
+def _roles(prepared: Prepared, sums: dict[tuple[Role, str], Counter[str]]) -> tuple[RoleEstimate, ...]:
+    found = []
+    for role, refs in prepared.plan.models.items():
+        for ref in refs:
+            added = sums.get((role, str(ref)), Counter())
+            price = prepared.cast.prices.find(ref.name)
+            counts = {name: added[name] for name in ("calls", "recorded", "prompt_tokens", "completion_tokens")}
+            one = RoleEstimate(role=role, model=str(ref), **counts, cost_usd=None)
+            found.append(one.model_copy(update={"cost_usd": _usd(one, price)}))
+    return tuple(found)
+
+
+def _usd(one: RoleEstimate, price: Price | None) -> float | None:
+    return None if price is None else round(price.of(one), 4)

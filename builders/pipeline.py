@@ -1,0 +1,202 @@
+"""The build: sources → dialogues → answers → tables → a release that has passed its own validation.
+
+Two passes over the turns. The first has every request answered and recorded, in whatever order answers come; the second
+assembles the tables from the records alone, in source order. So a slow answer delays nothing, memory holds neither
+answers nor rows, a stopped build goes on from its records, and `verify` can repeat the second pass for ever.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ..schemas.errors import DataError, LostRowsError
+from ..schemas.inference import Outcome, Request
+from ..schemas.manifest import Manifest, RunRecord
+from ..schemas.spec import SourceRef
+from .answers import gather_answers
+from .assemble import Assembly
+from .cast import Cast, CastOptions, choose_cast
+from .environment import git_commit, package_versions, python_version
+from .finish import Provenance, finish_release
+from .inference.record import Records
+from .intake import Intake, OnBadDialogue, splits_text, take_in
+from .mining.plan import MiningPlan
+from .mining.steps import find_steps
+from .mining.turns import supporter_turns
+from .release.read import Release
+from .release.validate import validate_release
+from .release.write import ReleaseWriter, disk_errors
+from .releases import ReleasedSpec, load_release
+from .sources.source import Source, open_source
+from .workspace import Clock, Workspace
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """Told of what goes on; a terminal shows it, a test counts it."""
+
+    def stage(self, name: str, total: int | None) -> None:
+        """A new stage begins, of `total` steps where that is known."""
+        ...
+
+    def advance(self) -> None:
+        """One step of the stage is done."""
+        ...
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def stage(self, name: str, total: int | None) -> None:
+        """Shows nothing."""
+
+    def advance(self) -> None:
+        """Shows nothing."""
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build is asked to do."""
+
+    out: Path
+    """Where the release is to be."""
+    release: str = "1.0.0"
+    """A released version, or the path of a spec of one's own."""
+    sources: tuple[SourceRef, ...] = ()
+    """Instead of the spec's own, where there are any."""
+    cast: CastOptions = field(default_factory=CastOptions)
+    """Which models are asked, and how fast."""
+    limit: int | None = None
+    """Dialogues to take in at most."""
+    on_bad: OnBadDialogue = "stop"
+    """What to do with a record that is no dialogue."""
+    force: bool = False
+    """Whether a release that is there may be replaced."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A build before anything is asked of a model."""
+
+    released: ReleasedSpec
+    sources: tuple[Source, ...]
+    intake: Intake
+    cast: Cast
+    plan: MiningPlan
+
+
+def build(options: BuildOptions, progress: Progress | None = None) -> Manifest:
+    """Makes the release and puts it at `options.out`, whole.
+
+    Raises:
+        UsageError: the command, a source or the output folder is wrong; nothing was asked of any model.
+        EndpointError: an endpoint failed; the same command goes on where it stopped.
+        BudgetError: the budget is spent; a larger one goes on where it stopped.
+    """
+    progress = progress or NoProgress()
+    workspace, clock = Workspace(options.out), Clock()
+    sources = open_sources(options)
+    workspace.open(force=options.force)
+    with disk_errors(workspace.root), Records(workspace.records) as records, workspace.timed(clock):
+        prepared = prepare(options, sources, workspace.spool, progress)
+        asyncio.run(_ask(prepared, records, progress))
+        records.flush()
+        assembly = _assemble(prepared, records, workspace.release, progress)
+        told = _provenance(options, prepared, _run_record(prepared.cast, records, clock))
+        splits = splits_text(prepared.intake, prepared.plan.spec.splits)
+        manifest = finish_release(workspace.release, assembly, splits, told)
+        _validate(workspace.release, progress)
+    with disk_errors(workspace.out):
+        workspace.publish()
+    return manifest
+
+
+def open_sources(options: BuildOptions) -> tuple[Source, ...]:
+    """The sources that the command names, or else the spec's."""
+    released = load_release(options.release)
+    return tuple(open_source(ref) for ref in options.sources or released.spec.sources)
+
+
+def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progress: Progress) -> Prepared:
+    """Reads the sources and settles which models play; nothing is sent."""
+    released = load_release(options.release)
+    progress.stage("reading sources", None)
+    intake = take_in(sources, released.spec.splits, spool, on_bad=options.on_bad, limit=options.limit)
+    log.info("%d dialogues from %d sources", sum(one.dialogues for one in intake.sources), len(sources))
+    cast = choose_cast(options.cast, intake, progress.stage)
+    return Prepared(released, tuple(sources), intake, cast, MiningPlan.of(released.spec, cast.models))
+
+
+async def _ask(prepared: Prepared, records: Records, progress: Progress) -> None:
+    steps, _ = find_steps(prepared.plan.spec.steps)
+    total = sum(1 for placed in prepared.intake for _ in supporter_turns(placed))
+    progress.stage("asking models", total)
+    async with prepared.cast.open(records) as completers:
+        await gather_answers(
+            prepared.intake,
+            prepared.plan,
+            steps,
+            completers,
+            turns_at_once=prepared.cast.options.concurrency,
+            on_turn=progress.advance,
+        )
+
+
+def _assemble(prepared: Prepared, records: Records, root: Path, progress: Progress) -> Assembly:
+    """The tables below `root`, from the records alone."""
+    steps, unique = find_steps(prepared.plan.spec.steps)
+    assembly = Assembly(prepared.plan, steps, unique, _recorded(records), ReleaseWriter(root))
+    progress.stage("writing tables", len(prepared.intake.splits.ids))
+    for placed in prepared.intake:
+        assembly.add(placed)
+        progress.advance()
+    return assembly
+
+
+def _recorded(records: Records) -> Callable[[Request], Outcome]:
+    def find(request: Request) -> Outcome:
+        outcome = records.find(request.key, include_transient=True)
+        if outcome is None:
+            raise LostRowsError(f"the {request.ask.role} was never asked under {request.key}; please report this")
+        return outcome
+
+    return find
+
+
+def _provenance(options: BuildOptions, prepared: Prepared, run: RunRecord) -> Provenance:
+    pinned = tuple(
+        SourceRef(uri=source.uri, sha256=source.sha256, license=source.license) for source in prepared.sources
+    )
+    return Provenance(
+        spec=prepared.plan.spec.model_copy(update={"sources": pinned}),
+        spec_sha256=prepared.released.sha256,
+        limit=options.limit,
+        sources=prepared.intake.sources,
+        models=prepared.cast.records,
+        licenses=prepared.intake.licenses,
+        run=run,
+    )
+
+
+def _run_record(cast: Cast, records: Records, clock: Clock) -> RunRecord:
+    return RunRecord(
+        started=clock.started.isoformat(timespec="seconds"),
+        wall_s=round(clock.total(), 1),
+        cost_usd=cast.cost_usd(records),
+        python=python_version(),
+        packages=package_versions(),
+        git=git_commit(),
+        endpoints={name: one.model_dump(mode="json") for name, one in cast.snapshots().items()},
+    )
+
+
+def _validate(root: Path, progress: Progress) -> None:
+    progress.stage("validating", None)
+    findings = list(validate_release(Release(root)))
+    if findings:
+        told = "; ".join(str(one) for one in findings[:3])
+        raise DataError(f"the release breaks {len(findings)} of its own promises and was not put in place: {told}")

@@ -1,0 +1,204 @@
+"""`verify`: rebuilds a release from its own manifest, dialogues and completions, with no network, and compares."""
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..prompts.library import locked
+from ..schemas.config import Config
+from ..schemas.errors import DataError, PrefDialError, UsageError
+from ..schemas.inference import Completion, Failed, FailureReason, Outcome, Request
+from ..schemas.manifest import Manifest
+from .assemble import Assembly, assemble
+from .finish import Provenance, finish_release
+from .mining.plan import MiningPlan
+from .mining.steps import find_steps
+from .mining.turns import PlacedDialogue
+from .release.layout import MANIFEST
+from .release.read import Release, placed_dialogues
+from .release.splits import SplitPlan
+from .release.verify import (
+    Difference,
+    changed_files,
+    changed_inputs,
+    compare_with_rebuild,
+    unfit_rows,
+    written_by_another,
+)
+from .release.write import ReleaseWriter
+from .releases import load_release, versions
+
+_INPUTS = (Config.DIALOGUES, Config.COMPLETIONS)
+"""What a rebuild begins with."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found."""
+
+    differences: tuple[Difference, ...]
+    other_writer: str | None
+    """The Parquet writer of the release, where it is not the one installed: then rows were compared, not bytes."""
+    rows: int
+    """Rows that were rebuilt."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether the release is what its records give."""
+        return not self.differences
+
+
+class PublishedAnswers:
+    """The completions of a release, found by request key; they lie on disk, so memory does not grow with them."""
+
+    def __init__(self, release: Release) -> None:
+        self._db = sqlite3.connect("")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute(
+            "CREATE TABLE answers (key BLOB PRIMARY KEY, reply TEXT, finish_reason TEXT, failure TEXT, detail TEXT, "
+            "prompt_tokens INT, completion_tokens INT, structured INT) WITHOUT ROWID"
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (_record(row) for row in release.rows(Config.COMPLETIONS)),
+        )
+
+    def find(self, request: Request) -> Outcome:
+        """The recorded answer.
+
+        Raises:
+            DataError: there is none: what is asked now is not what was asked then.
+        """
+        key = bytes.fromhex(request.key)
+        found = self._db.execute("SELECT * FROM answers WHERE key = ?", (key,)).fetchone()
+        if found is None:
+            role, model = request.ask.role, request.model
+            raise DataError(
+                f"data/completions: no answer of the {role} {model} (draw {request.draw}) under key {request.key}: "
+                "a prompt, the spec or a dialogue is not what the release was built with"
+            )
+        _, reply, finish_reason, failure, detail, prompt_tokens, completion_tokens, structured = found
+        if failure is not None:
+            return Failed(key=request.key, reason=FailureReason(failure), detail=detail)
+        return Completion(
+            key=request.key,
+            text=reply,
+            finish_reason=finish_reason,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            structured=bool(structured),
+        )
+
+    def __enter__(self) -> "PublishedAnswers":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._db.close()
+
+
+def _record(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        bytes.fromhex(row["request_key"]),
+        row["reply"],
+        row["finish_reason"],
+        row["failure"],
+        row["failure_detail"],
+        row["prompt_tokens"],
+        row["completion_tokens"],
+        row["structured"],
+    )
+
+
+def verify_release(root: Path) -> Verification:
+    """Rebuilds the release in `root` beside it and tells every difference."""
+    release = Release(root)
+    differences = [*changed_files(release), *_changed_recipe(release.manifest)]
+    unfit = [one for config in _INPUTS for one in unfit_rows(release, config)]
+    differences += [*unfit, *(one for config in _INPUTS for one in changed_inputs(release, config))]
+    try:
+        if unfit:
+            raise DataError("not tried, since it would begin with rows that are none")
+        with tempfile.TemporaryDirectory(prefix="ipm-prefdial-verify-") as folder:
+            rebuilt = rebuild(release, Path(folder) / root.name)
+            differences += compare_with_rebuild(release, rebuilt)
+            other_writer = written_by_another(release, rebuilt)
+            rows = sum(record.rows or 0 for record in rebuilt.manifest.files.values())
+    except PrefDialError as error:
+        differences.append(Difference(file="the rebuild", what=str(error)))
+        other_writer, rows = None, 0
+    return Verification(tuple(dict.fromkeys(differences)), other_writer, rows)
+
+
+def rebuild(release: Release, root: Path) -> Release:
+    """The same release made again in `root` from nothing but what the release itself holds."""
+    manifest = release.manifest
+    root.mkdir(parents=True)
+    plan = MiningPlan.of(
+        manifest.spec, {role: tuple(one.ref for one in records) for role, records in manifest.models.items()}
+    )
+    steps, unique = find_steps(manifest.spec.steps)
+    splits = _splits(release)
+    with PublishedAnswers(release) as answers:
+        assembly = Assembly(plan, steps, unique, answers.find, ReleaseWriter(root))
+        assemble(_with_split(release, splits), assembly)
+        told = Provenance(
+            spec=manifest.spec,
+            spec_sha256=manifest.spec_sha256,
+            limit=manifest.limit,
+            sources=manifest.sources,
+            models=manifest.models,
+            licenses=frozenset(placed.dialogue.license for placed in placed_dialogues(release)),
+            run=manifest.run,
+        )
+        finish_release(root, assembly, splits.text, told)
+    return Release(root)
+
+
+@dataclass(frozen=True)
+class _Rebuilt:
+    text: str
+    of: list[Any]
+
+
+def _splits(release: Release) -> _Rebuilt:
+    """The splits decided again from the words of the dialogues."""
+    plan = SplitPlan(release.manifest.spec.splits)
+    for placed in placed_dialogues(release):
+        plan.add(placed.dialogue)
+    decided = plan.decide()
+    text = json.dumps(decided.as_json(release.manifest.spec.splits), indent=1) + "\n"
+    return _Rebuilt(text, list(decided.splits))
+
+
+def _with_split(release: Release, splits: _Rebuilt) -> Iterator[PlacedDialogue]:
+    for placed, split in zip(placed_dialogues(release), splits.of, strict=True):
+        yield PlacedDialogue(placed.dialogue, placed.position, split)
+
+
+def _changed_recipe(manifest: Manifest) -> Iterator[Difference]:
+    """Spec and prompts that are not those which were released under their names."""
+    if manifest.version != manifest.spec.version:
+        yield Difference(file=MANIFEST, what=f"version: it is not that of its spec, {manifest.spec.version}")
+    if manifest.spec.version in versions():
+        yield from _changed_spec(manifest)
+    for prompt, sha256 in manifest.prompts.items():
+        if locked().get(prompt) != sha256:
+            yield Difference(file=MANIFEST, what=f"prompts: {prompt} is not the prompt that was released under this id")
+
+
+def _changed_spec(manifest: Manifest) -> Iterator[Difference]:
+    try:
+        released = load_release(manifest.spec.version)
+    except UsageError as error:
+        yield Difference(file="the installed spec", what=str(error))
+        return
+    if released.sha256 != manifest.spec_sha256:
+        yield Difference(file=MANIFEST, what=f"spec_sha256: not that of the released {manifest.spec.version}")
+    for field in type(manifest.spec).model_fields:
+        if field != "sources" and getattr(manifest.spec, field) != getattr(released.spec, field):
+            yield Difference(file=MANIFEST, what=f"spec.{field}: not what was released as {manifest.spec.version}")

@@ -1,0 +1,35 @@
+"""Where things stand in a release folder."""
+
+import re
+from pathlib import PurePosixPath
+
+from ...schemas.config import Config
+from ...schemas.dialogue import Split
+from ...schemas.manifest import FILE_NAME as MANIFEST
+
+CARD = "README.md"
+SPLITS = "splits.json"
+CHANGELOG = "CHANGELOG.md"
+LICENSE = "LICENSE"
+
+__all__ = ["CARD", "CHANGELOG", "LICENSE", "MANIFEST", "SPLITS", "config_and_split", "shard_path", "splits_of"]
+
+_SHARD = re.compile(r"^data/(?P<config>[a-z_]+)/(?P<split>train|validation|test)-\d{5}-of-\d{5}\.parquet$")
+
+
+def splits_of(config: Config) -> tuple[Split, ...]:
+    """The splits that a config has: all three, but `completions` only `train`, since calls belong to no split."""
+    return (Split.TRAIN,) if config is Config.COMPLETIONS else tuple(Split)
+
+
+def shard_path(config: Config, split: Split, shard: int, shards: int) -> str:
+    """The path of a table's shard below the release, counted from 0."""
+    return PurePosixPath("data", config, f"{split}-{shard:05d}-of-{shards:05d}.parquet").as_posix()
+
+
+def config_and_split(path: str) -> tuple[Config, Split] | None:
+    """The table that a file is a shard of, or None where it is none."""
+    found = _SHARD.match(path)
+    if found is None or found["config"] not in tuple(Config):
+        return None
+    return Config(found["config"]), Split(found["split"])

@@ -1,0 +1,228 @@
+"""The rules that hold within one batch of rows, each as an Arrow computation over whole columns."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...schemas.config import Config
+from ...schemas.licence import LICENCES
+from ...schemas.rows import ROWS
+from ...schemas.strategy import STRATEGY_NAMES
+from .columns import allowed_values, fields_of, may_be_null, without_none
+
+_NAMED = "|".join(re.escape(name) for name in sorted(STRATEGY_NAMES, key=len, reverse=True))
+_BRACKETED = rf"(?i)[\[【]\s*({_NAMED})\s*[\]】]"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Rows of a batch that break a rule."""
+
+    rule: str
+    rows: np.ndarray
+    """Their numbers in the batch, from 0."""
+    detail: str
+
+
+def broken_rows(batch: pa.RecordBatch, config: Config) -> Iterator[Broken]:
+    """Every rule that a batch breaks, with the rows that break it."""
+    hints = get_type_hints(ROWS[config])
+    numbers = np.arange(batch.num_rows)
+    shape_holds = True
+    for name in batch.schema.names:
+        for broken in _wrong_values(batch.column(name), hints[name], numbers, name):
+            shape_holds = False
+            yield broken
+    yield from _failing(batch, "row_id", "is not 32 hexadecimal digits", _is_no_id)
+    if not shape_holds:
+        return  # the rules below would tell the same fault again in other words
+    for rule, detail, mask in _RULES.get(config, ()):
+        yield from _failing(batch, rule, detail, mask)
+
+
+def _wrong_values(array: pa.Array, hint: Any, numbers: np.ndarray, name: str) -> Iterator[Broken]:
+    """Nulls where none may be, and values outside an enumeration, at any depth; `numbers` are the elements' rows."""
+    if array.null_count:
+        here = np.asarray(array.is_null())
+        if not may_be_null(hint):
+            yield Broken("not_null", np.unique(numbers[here]), f"{name} is null")
+        array, numbers = array.drop_null(), numbers[~here]
+    hint = without_none(hint)
+    values = allowed_values(hint)
+    if values is not None:
+        wrong = ~np.asarray(pc.is_in(array, value_set=pa.array(values)))
+        if wrong.any():
+            yield Broken("enum", np.unique(numbers[wrong]), f"{name} is none of {', '.join(values)}")
+    elif get_origin(hint) in (tuple, list):
+        parents = np.asarray(pc.list_parent_indices(array))
+        yield from _wrong_values(array.flatten(), get_args(hint)[0], numbers[parents], name)
+    elif pa.types.is_struct(array.type):
+        for (field, inner), child in zip(fields_of(hint).items(), array.flatten(), strict=True):
+            yield from _wrong_values(child, inner, numbers, f"{name}.{field}")
+
+
+Mask = Callable[[pa.RecordBatch], pa.Array]
+
+
+def _failing(batch: pa.RecordBatch, rule: str, detail: str, mask: Mask) -> Iterator[Broken]:
+    rows = np.flatnonzero(np.asarray(mask(batch).fill_null(True)))
+    if len(rows):
+        yield Broken(rule, rows, detail)
+
+
+def _is_no_id(batch: pa.RecordBatch) -> pa.Array:
+    return pc.invert(pc.match_substring_regex(batch.column("row_id"), r"^[0-9a-f]{32}$"))
+
+
+def contents(batch: pa.RecordBatch, column: str) -> pa.Array:
+    """The words of a column of messages, those of one row joined by a character that no text holds."""
+    messages = batch.column(column)
+    words = pa.ListArray.from_arrays(messages.offsets, messages.values.field("content"))
+    return pc.binary_join(words, "\0")
+
+
+def normalised(text: pa.Array) -> pa.Array:
+    """Texts as they count when they are compared: letters and digits, lower case, one space between words."""
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(text), r"[^\p{L}\p{N}\p{M}]+", " "))
+
+
+def _ends_wrongly(batch: pa.RecordBatch) -> pa.Array:
+    """Prompts without messages, or whose last one is not the user's."""
+    messages = batch.column("prompt")
+    empty = np.asarray(pc.equal(pc.list_value_length(messages), 0))
+    last = np.asarray(messages.offsets)[1:] - 1
+    users = np.append(np.asarray(pc.equal(messages.values.field("role"), "user")), False)
+    return pa.array(empty | ~users[last])
+
+
+def _is_no_answer(column: str) -> Mask:
+    def mask(batch: pa.RecordBatch) -> pa.Array:
+        messages = batch.column(column)
+        one = pc.equal(pc.list_value_length(messages), 1)
+        roles = pc.binary_join(pa.ListArray.from_arrays(messages.offsets, messages.values.field("role")), " ")
+        blank = pc.equal(pc.utf8_trim_whitespace(contents(batch, column)), "")
+        return pc.or_(pc.invert(pc.and_(one, pc.equal(roles, "assistant"))), blank)
+
+    return mask
+
+
+def _sides_same(batch: pa.RecordBatch) -> pa.Array:
+    return pc.equal(normalised(contents(batch, "chosen")), normalised(contents(batch, "rejected")))
+
+
+def _differs_from(column: str, strategy: str) -> Mask:
+    """A side that is not the very name of its strategy."""
+    return lambda batch: pc.not_equal(contents(batch, column), batch.column(strategy))
+
+
+def _lacks_bracket_of(column: str, strategy: str) -> Mask:
+    """A side that does not begin with its strategy in brackets."""
+
+    def mask(batch: pa.RecordBatch) -> pa.Array:
+        found = pc.extract_regex(contents(batch, column), r"^\[(?P<name>[^\]]*)\] \S")
+        return pc.not_equal(pc.struct_field(found, "name"), batch.column(strategy))
+
+    return mask
+
+
+def _carries_bracket(column: str) -> Mask:
+    return lambda batch: pc.match_substring_regex(contents(batch, column), _BRACKETED)
+
+
+def _same_strategies(batch: pa.RecordBatch) -> pa.Array:
+    return pc.equal(batch.column("chosen_strategy"), batch.column("rejected_strategy"))
+
+
+def _errors_disagree(batch: pa.RecordBatch) -> pa.Array:
+    """A judged pair whose error is not the rejected verdict's."""
+    verdict = batch.column("rejected_verdict")
+    differs = pc.not_equal(pc.struct_field(verdict, "error"), batch.column("rejected_error")).fill_null(True)
+    return pc.and_(verdict.is_valid(), differs)
+
+
+def _chosen_has_error(batch: pa.RecordBatch) -> pa.Array:
+    return pc.struct_field(batch.column("chosen_verdict"), "error").is_valid()
+
+
+def _answers_not_once(batch: pa.RecordBatch) -> pa.Array:
+    """Calls with both a reply and a failure, with neither, or with half of what belongs to either."""
+    replied, failed = batch.column("reply").is_valid(), batch.column("failure").is_valid()
+    whole_reply = pc.equal(replied, batch.column("finish_reason").is_valid())
+    whole_failure = pc.equal(failed, batch.column("failure_detail").is_valid())
+    return pc.invert(pc.and_(pc.xor(replied, failed), pc.and_(whole_reply, whole_failure)))
+
+
+def _is_no_key(batch: pa.RecordBatch) -> pa.Array:
+    return pc.invert(pc.match_substring_regex(batch.column("request_key"), r"^[0-9a-f]{64}$"))
+
+
+def _unknown_license(batch: pa.RecordBatch) -> pa.Array:
+    return pc.invert(pc.is_in(batch.column("license"), value_set=pa.array(list(LICENCES))))
+
+
+def _turns_unlike_withheld(batch: pa.RecordBatch) -> pa.Array:
+    """Dialogues that have turns though they are withheld, or have none though they are not."""
+    return pc.not_equal(pc.equal(pc.list_value_length(batch.column("turns")), 0), batch.column("withheld"))
+
+
+_Rules = tuple[tuple[str, str, Mask], ...]
+
+_PAIR: _Rules = (
+    ("messages", "the prompt is empty or does not end with the user", _ends_wrongly),
+    ("messages", "chosen is not one assistant message with words", _is_no_answer("chosen")),
+    ("messages", "rejected is not one assistant message with words", _is_no_answer("rejected")),
+    ("sides_differ", "chosen and rejected say the same", _sides_same),
+    ("verdict", "rejected_error is not the judge's", _errors_disagree),
+    ("verdict", "the judge found an error in the chosen side", _chosen_has_error),
+)
+_SFT: _Rules = (
+    ("messages", "the prompt is empty or does not end with the user", _ends_wrongly),
+    ("messages", "completion is not one assistant message with words", _is_no_answer("completion")),
+)
+_RULES: dict[Config, _Rules] = {
+    Config.DIALOGUES: (
+        ("license", "license is none that is known", _unknown_license),
+        ("dialogue", "it has turns if and only if it is withheld", _turns_unlike_withheld),
+    ),
+    Config.COMPLETIONS: (
+        ("known_call", "request_key is not 64 hexadecimal digits", _is_no_key),
+        ("known_call", "it is neither one whole reply nor one whole failure", _answers_not_once),
+    ),
+    Config.STRATEGY: (
+        *_PAIR,
+        ("strategy", "chosen is not chosen_strategy", _differs_from("chosen", "chosen_strategy")),
+        ("strategy", "rejected is not rejected_strategy", _differs_from("rejected", "rejected_strategy")),
+        ("strategy", "chosen_strategy is rejected_strategy", _same_strategies),
+    ),
+    Config.RESPONSE: (
+        *_PAIR,
+        ("strategy", "chosen carries a strategy in brackets", _carries_bracket("chosen")),
+        ("strategy", "rejected carries a strategy in brackets", _carries_bracket("rejected")),
+    ),
+    Config.JOINT: (
+        *_PAIR,
+        ("strategy", "chosen does not begin with [chosen_strategy]", _lacks_bracket_of("chosen", "chosen_strategy")),
+        (
+            "strategy",
+            "rejected does not begin with [rejected_strategy]",
+            _lacks_bracket_of("rejected", "rejected_strategy"),
+        ),
+    ),
+    Config.STRATEGY_SFT: (
+        *_SFT,
+        ("strategy", "completion is not its strategy", _differs_from("completion", "strategy")),
+    ),
+    Config.RESPONSE_SFT: (
+        *_SFT,
+        ("strategy", "completion carries a strategy in brackets", _carries_bracket("completion")),
+    ),
+    Config.JOINT_SFT: (
+        *_SFT,
+        ("strategy", "completion does not begin with [strategy]", _lacks_bracket_of("completion", "strategy")),
+    ),
+}

@@ -1,0 +1,116 @@
+"""What `validate` remembers of a release while it reads it once: some bytes a row, never its words."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...schemas.config import Config
+from ...schemas.dialogue import Split
+from .finding import Finding
+from .rules import Broken
+
+_CALLS = ("planner", "responder", "joint", "inferred_by", "chosen_verdict", "rejected_verdict")
+"""The columns that name a call."""
+
+
+class Digests:
+    """Digests of a column over all shards of a config, with where each came from."""
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+        self._places: list[tuple[str, int]] = []
+
+    def add(self, values: pa.Array, file: str, first: int) -> None:
+        """Takes in a batch of a file whose first row is number `first` there."""
+        self._parts.append(digests(values))
+        self._places.append((file, first))
+
+    def all(self) -> np.ndarray:
+        """Every digest, in order."""
+        return np.concatenate(self._parts) if self._parts else np.zeros(0, dtype=np.uint64)
+
+    def repeated(self, rule: str, detail: str) -> Iterator[Finding]:
+        """A finding for every value that stands earlier."""
+        values = self.all()
+        _, first = np.unique(values, return_index=True)
+        again = np.ones(len(values), dtype=bool)
+        again[first] = False
+        starts = np.cumsum([0, *(len(part) for part in self._parts)])
+        for at in np.flatnonzero(again):
+            part = int(np.searchsorted(starts, at, side="right")) - 1
+            file, row = self._places[part]
+            yield Finding(rule=rule, file=file, row=row + int(at - starts[part]), detail=detail)
+
+
+def digests(values: pa.Array) -> np.ndarray:
+    """A 64-bit digest of every string: pandas' own, which is the same in every process."""
+    from pandas.util import hash_array
+
+    texts = np.asarray(values.to_numpy(zero_copy_only=False), dtype=object)
+    return np.asarray(hash_array(texts, categorize=False))
+
+
+@dataclass
+class Seen:
+    """What has been seen of the tables so far."""
+
+    calls: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    """Digests of the request keys in `completions`, sorted."""
+    dialogues: dict[str, tuple[Split, str, str]] = field(default_factory=dict)
+    """Split, source and licence of every dialogue; complete once the config `dialogues` was read."""
+    rows: Counter[tuple[Config, Split]] = field(default_factory=Counter)
+    drops: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Dropped candidates by config and reason."""
+
+    @cached_property
+    def known(self) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
+        """Id, split, source and licence of every dialogue as columns; made once, when all of them are known."""
+        rows = [(dialogue_id, str(split), *rest) for dialogue_id, (split, *rest) in self.dialogues.items()]
+        columns = zip(*rows, strict=True) if rows else ((), (), (), ())
+        ids, splits, sources, licenses = (pa.array(column, type=pa.string()) for column in columns)
+        return ids, splits, sources, licenses
+
+    def note_dialogues(self, batch: pa.RecordBatch, split: Split, name: str, first: int) -> Iterator[Finding]:
+        """Remembers a batch of `dialogues`; tells those that stand in another split too."""
+        columns = (batch.column(column).to_pylist() for column in ("dialogue_id", "source", "license"))
+        for number, (dialogue_id, source, license_id) in enumerate(zip(*columns, strict=True)):
+            before = self.dialogues.setdefault(dialogue_id, (split, source, license_id))
+            if before[0] is not split:
+                detail = f"dialogue {dialogue_id} is in {before[0]} too"
+                yield Finding(rule="splits", file=name, row=first + number, detail=detail)
+
+    def foreign_rows(self, batch: pa.RecordBatch, config: Config, split: Split) -> Iterator[Broken]:
+        """Rows whose dialogue is not in the release, is in another split, or has another source or licence."""
+        ids, splits, sources, licenses = self.known
+        at = pc.index_in(batch.column("dialogue_id"), value_set=ids)
+        if at.null_count:
+            yield Broken("dialogue", np.flatnonzero(np.asarray(at.is_null())), "its dialogue is not in the release")
+        if config is not Config.COMPLETIONS:
+            due = pa.scalar(split.value)
+            yield from _unequal("splits", splits.take(at), due, f"its dialogue is not in {split}")
+        yield from _unequal("dialogue", sources.take(at), batch.column("source"), "source is not its dialogue's")
+        yield from _unequal("dialogue", licenses.take(at), batch.column("license"), "license is not its dialogue's")
+
+    def unknown_calls(self, batch: pa.RecordBatch) -> Iterator[Broken]:
+        """Rows that name a call which `completions` does not hold."""
+        for column in _CALLS:
+            if column not in batch.schema.names or not pa.types.is_struct(batch.schema.field(column).type):
+                continue
+            keys = pc.struct_field(batch.column(column), "request_key")
+            there = np.asarray(keys.is_valid())
+            wanted = digests(keys.drop_null())
+            found = np.isin(wanted, self.calls)
+            if not found.all():
+                rows = np.flatnonzero(there)[~found]
+                yield Broken("known_call", rows, f"{column}.request_key is not in completions")
+
+
+def _unequal(rule: str, left: pa.Array, right: pa.Array | pa.Scalar, detail: str) -> Iterator[Broken]:
+    rows = np.flatnonzero(np.asarray(pc.not_equal(left, right).fill_null(False)))
+    if len(rows):
+        yield Broken(rule, rows, detail)

@@ -1,0 +1,144 @@
+"""Shares dialogues out to splits: by what was said in them alone, with near-duplicates together.
+
+A dialogue's place is a number made from a hash of its words, so neither the order of the input nor other dialogues move
+it. Near-duplicates (MinHash over word triples, datasketch's) form a group with one place, the smallest of its members'
+numbers. That number is the smallest hash among a dialogue's runs of eight words, which near-duplicates mostly share: so
+a near-duplicate that is added later finds its group where it was, unless the few words that are its own happen to hash
+lowest. All of this is our own design; ESConv has no canonical split.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...schemas.dialogue import Dialogue, Split
+from ...schemas.spec import SplitRule
+from ...schemas.text import normalise_text
+
+_PERMUTATIONS = 128
+_ROWS_PER_BAND = 4
+_PLACE_WORDS = 8
+_NEIGHBOURS = 128
+
+
+@dataclass
+class SplitPlan:
+    """Takes in dialogues one by one and then says where each goes; holds a sketch of each, not its words."""
+
+    rule: SplitRule
+    _ids: list[str] = field(default_factory=list)
+    _own: list[Split | None] = field(default_factory=list)
+    _places: list[int] = field(default_factory=list)
+    _sketches: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, dialogue: Dialogue) -> None:
+        """Takes in the next dialogue."""
+        words = normalise_text(" ".join(turn.text for turn in dialogue.turns)).split()
+        self._ids.append(dialogue.dialogue_id)
+        self._own.append(dialogue.split)
+        self._places.append(_place(words, self.rule.salt))
+        self._sketches.append(_sketch(words))
+
+    def decide(self) -> "Splits":
+        """The split of every dialogue taken in."""
+        groups = self._groups()
+        order = np.argsort(groups, kind="stable")
+        starts = np.flatnonzero(np.diff(groups[order])) + 1
+        splits: list[Split] = [Split.TRAIN] * len(self._ids)
+        for members in np.split(order, starts):
+            split = self._split([int(member) for member in members]) if len(members) else Split.TRAIN
+            for member in members:
+                splits[member] = split
+        return Splits(self._ids, groups, splits)
+
+    def _split(self, members: Sequence[int]) -> Split:
+        """Where a group goes: to its members' own split, the most held-out of several; else by its place."""
+        own = {self._own[member] for member in members} - {None}
+        for split in (Split.TEST, Split.VALIDATION, Split.TRAIN):
+            if split in own:
+                return split
+        place = min(self._places[member] for member in members)
+        share = int.from_bytes(hashlib.sha256(f"{self.rule.salt}/{place}".encode()).digest()[:8]) / 2**64
+        if share < self.rule.test:
+            return Split.TEST
+        return Split.VALIDATION if share < self.rule.test + self.rule.validation else Split.TRAIN
+
+    def _groups(self) -> np.ndarray:
+        """A group number for every dialogue, the same for near-duplicates."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        if not self._ids:
+            return np.zeros(0, dtype=np.int32)
+        pairs = list(self._near_duplicates())
+        ones = np.ones(len(pairs), dtype=np.int8)
+        ends = (np.array([a for a, _ in pairs], dtype=np.int64), np.array([b for _, b in pairs], dtype=np.int64))
+        graph = coo_array((ones, ends), shape=(len(self._ids), len(self._ids)))
+        return np.asarray(connected_components(graph, directed=False)[1])
+
+    def _near_duplicates(self) -> Iterable[tuple[int, int]]:
+        """Pairs whose sketches agree as far as the rule says, found band by band."""
+        sketches = np.stack(self._sketches)
+        for band in range(0, _PERMUTATIONS, _ROWS_PER_BAND):
+            part = np.ascontiguousarray(sketches[:, band : band + _ROWS_PER_BAND])
+            keys = part.view([("", part.dtype)] * _ROWS_PER_BAND).ravel()
+            order = np.argsort(keys, kind="stable")
+            for a, b in _equal_neighbours(keys[order]):
+                if np.mean(sketches[order[a]] == sketches[order[b]]) >= self.rule.near_duplicate:
+                    yield int(order[a]), int(order[b])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The decision."""
+
+    ids: Sequence[str]
+    """Dialogue ids, in the order in which they were taken in."""
+    groups: np.ndarray
+    """The group of each."""
+    splits: Sequence[Split]
+    """The split of each."""
+
+    def as_json(self, rule: SplitRule) -> dict[str, object]:
+        """The content of `splits.json`: the rule, every dialogue's split, and the groups of near-duplicates."""
+        by_split: dict[str, list[str]] = {split.value: [] for split in Split}
+        for dialogue_id, split in zip(self.ids, self.splits, strict=True):
+            by_split[split].append(dialogue_id)
+        together: dict[int, list[str]] = {}
+        for dialogue_id, group in zip(self.ids, self.groups, strict=True):
+            together.setdefault(int(group), []).append(dialogue_id)
+        near = sorted(sorted(group) for group in together.values() if len(group) > 1)
+        return {
+            "rule": rule.model_dump(mode="json"),
+            "splits": {name: sorted(ids) for name, ids in by_split.items()},
+            "near_duplicates": near,
+        }
+
+
+def _equal_neighbours(keys: np.ndarray) -> Iterable[tuple[int, int]]:
+    """Pairs of places with equal keys among sorted `keys`, at most `_NEIGHBOURS` apart.
+
+    That is every pair, but in a corpus where over a hundred dialogues share a band; there the chain still holds them.
+    """
+    for apart in range(1, _NEIGHBOURS + 1):
+        same = np.flatnonzero(keys[apart:] == keys[:-apart])
+        if not len(same):
+            return
+        yield from zip(same.tolist(), (same + apart).tolist(), strict=True)
+
+
+def _place(words: Sequence[str], salt: str) -> int:
+    """The smallest 64-bit hash among the runs of eight words, or the hash of all where there are fewer."""
+    runs = {" ".join(words[at : at + _PLACE_WORDS]) for at in range(max(1, len(words) - _PLACE_WORDS + 1))}
+    return min(int.from_bytes(hashlib.sha1(f"{salt}\0{run}".encode()).digest()[:8]) for run in runs)
+
+
+def _sketch(words: Sequence[str]) -> np.ndarray:
+    from datasketch import MinHash  # brings SciPy, slow to import
+
+    triples = {" ".join(words[at : at + 3]).encode() for at in range(max(1, len(words) - 2))}
+    sketch = MinHash(num_perm=_PERMUTATIONS)
+    sketch.update_batch(sorted(triples))
+    return np.asarray(sketch.hashvalues, dtype=np.uint32)

@@ -1,0 +1,127 @@
+"""Checks every row of every config and every promise of a release, column by column with Arrow.
+
+A finding says which rule, which file and which row. Rules within a batch of rows stand in `rules`, those between tables
+in `seen`, those of the release as a whole in `promises`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...schemas.config import PAIR_CONFIGS, Config
+from ...schemas.dialogue import Split
+from ...schemas.errors import DataError
+from .columns import schema_difference
+from .finding import Finding
+from .layout import MANIFEST, splits_of
+from .promises import check_conservation, check_license, check_splits
+from .read import Release
+from .rules import broken_rows, contents
+from .seen import Digests, Seen
+from .verify import changed_files
+
+RULES: dict[str, str] = {
+    "files": "every file is in the manifest with its bytes, and no other file is there",
+    "configs": "every config has every split, and every shard has the columns of its config",
+    "readable": "every shard can be read to its end",
+    "not_null": "a column that must have a value has one",
+    "enum": "a column of named values holds only those",
+    "row_id": "row ids are 32 hexadecimal digits and occur once in a config",
+    "messages": "prompts end with the user, sides are one assistant message with words",
+    "sides_differ": "chosen and rejected differ in more than case, punctuation and spacing",
+    "strategy": "strategies and messages agree, and no reply carries a strategy in brackets where it must not",
+    "verdict": "verdicts and the error of a pair agree; a chosen side has none",
+    "duplicate_pair": "no pair occurs twice",
+    "known_call": "every row's calls are in completions, each once",
+    "dialogue": "every row belongs to a dialogue of the release, with its source and licence",
+    "splits": "no dialogue is in two splits, and splits.json says the same",
+    "conservation": "candidates are rows plus drops in every config, and the manifest counts what the files hold",
+    "license": "the release carries the strictest licence of its dialogues",
+}
+"""Every rule by its id."""
+
+_FIRST = (Config.DIALOGUES, Config.COMPLETIONS)
+"""Read first, since every other row names a dialogue and its calls."""
+
+
+def validate_release(release: Release) -> Iterator[Finding]:
+    """Every finding of every rule, file by file."""
+    for changed in changed_files(release):
+        yield Finding(rule="files", file=changed.file, row=changed.row, detail=changed.what)
+    seen = Seen()
+    for config in (*_FIRST, *(config for config in Config if config not in _FIRST)):
+        yield from _ConfigCheck(release, config, seen).findings()
+    yield from check_splits(release, seen)
+    yield from check_conservation(release, seen)
+    yield from check_license(release, seen)
+
+
+@dataclass
+class _ConfigCheck:
+    """Reads the shards of one config once and tells what breaks a rule."""
+
+    release: Release
+    config: Config
+    seen: Seen
+    ids: Digests = field(default_factory=Digests)
+    pairs: Digests = field(default_factory=Digests)
+    keys: Digests = field(default_factory=Digests)
+
+    def findings(self) -> Iterator[Finding]:
+        """What single batches tell, and then what only the whole config does."""
+        for split in splits_of(self.config):
+            paths = self.release.files(self.config, split)
+            if not paths:
+                yield Finding(rule="configs", file=f"data/{self.config}", detail=f"there is no split {split}")
+            for path in paths:
+                yield from self._shard(path, split)
+        yield from self.ids.repeated("row_id", "the same row_id stands earlier in the config")
+        yield from self.pairs.repeated("duplicate_pair", "the same pair stands earlier in the config")
+        yield from self.keys.repeated("known_call", "the same call stands earlier")
+        if self.config is Config.COMPLETIONS:
+            self.seen.calls = np.sort(self.keys.all())
+
+    def _shard(self, path: Path, split: Split) -> Iterator[Finding]:
+        name, first = self.release.name_of(path), 0
+        try:
+            if wrong := schema_difference(self.release.schema(path), self.config):
+                yield Finding(rule="configs", file=name, detail=wrong)
+                return
+            for batch in self.release.batches(path):
+                yield from self._batch(batch, split, name, first)
+                first += batch.num_rows
+        except DataError as error:
+            yield Finding(rule="readable", file=name, detail=str(error))
+            return
+        self.seen.rows[self.config, split] += first
+        stated = self.release.manifest.files[name].rows
+        if stated != first:
+            yield Finding(
+                rule="conservation", file=MANIFEST, detail=f"{name}: it says {stated} rows, there are {first}"
+            )
+
+    def _batch(self, batch: pa.RecordBatch, split: Split, name: str, first: int) -> Iterator[Finding]:
+        if self.config is Config.DIALOGUES:
+            yield from self.seen.note_dialogues(batch, split, name, first)
+        elif self.config is Config.DROPPED:
+            drops = zip(batch.column("config").to_pylist(), batch.column("reason").to_pylist(), strict=True)
+            self.seen.drops.update(drops)
+        self._digest(batch, name, first)
+        broken = [*broken_rows(batch, self.config), *self.seen.unknown_calls(batch)]
+        if self.config is not Config.DIALOGUES:
+            broken += self.seen.foreign_rows(batch, self.config, split)
+        for found in broken:
+            for row in found.rows:
+                yield Finding(rule=found.rule, file=name, row=first + int(row), detail=found.detail)
+
+    def _digest(self, batch: pa.RecordBatch, name: str, first: int) -> None:
+        self.ids.add(batch.column("row_id"), name, first)
+        if self.config in PAIR_CONFIGS:
+            sides = [contents(batch, side) for side in ("prompt", "chosen", "rejected")]
+            self.pairs.add(pc.binary_join_element_wise(*sides, "\0\0"), name, first)
+        elif self.config is Config.COMPLETIONS:
+            self.keys.add(batch.column("request_key"), name, first)

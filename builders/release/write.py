@@ -1,0 +1,153 @@
+"""Writes a release's tables: streaming, sharded, and byte for byte the same for the same rows."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ...schemas.base import canonical_json
+from ...schemas.config import Config
+from ...schemas.dialogue import Split
+from ...schemas.errors import UsageError
+from ...schemas.manifest import FileRecord
+from ..sources.files import sha256_of
+from .columns import arrow_schema
+from .layout import shard_path, splits_of
+
+ROWS_PER_GROUP = 1_000
+"""Rows of a row group: what is held in memory per table, far under what the Hub's viewer can scan."""
+ROWS_PER_SHARD = 100_000
+"""Rows of a shard: a fixed number, so that shards are the same whoever writes them."""
+
+Row = dict[str, Any]
+
+
+class TableWriter:
+    """Writes the shards of one table (a config's split) as rows come in."""
+
+    def __init__(self, root: Path, config: Config, split: Split) -> None:
+        self.root, self.config, self.split = root, config, split
+        self.rows = 0
+        self._waiting: list[Row] = []
+        self._shards: list[tuple[Path, int, str]] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._digest = hashlib.sha256()
+        self._shard_rows = 0
+
+    def add(self, row: Row) -> None:
+        """Takes in the next row, which has exactly the columns of the config."""
+        self._waiting.append(row)
+        self._digest.update(canonical_json(row))
+        self._digest.update(b"\n")
+        self.rows += 1
+        self._shard_rows += 1
+        if len(self._waiting) == ROWS_PER_GROUP:
+            self._write_group()
+        if self._shard_rows == ROWS_PER_SHARD:
+            self._close_shard()
+
+    def finish(self) -> dict[str, FileRecord]:
+        """Every shard's record by its path; an empty table has one shard without row groups."""
+        if self._shard_rows or not self._shards:
+            self._close_shard()
+        records = {}
+        for number, (part, rows, digest) in enumerate(self._shards):
+            name = shard_path(self.config, self.split, number, len(self._shards))
+            part.rename(self.root / name)
+            records[name] = file_record(self.root / name, rows=rows, rows_sha256=digest)
+        return records
+
+    def _write_group(self) -> None:
+        table = pa.Table.from_pylist(self._waiting, schema=arrow_schema(self.config))
+        self._open_shard().write_table(table, row_group_size=ROWS_PER_GROUP)
+        self._waiting.clear()
+
+    def _open_shard(self) -> pq.ParquetWriter:
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(
+                self._part(),
+                arrow_schema(self.config),
+                compression="zstd",
+                use_content_defined_chunking=True,
+                write_page_index=True,
+                write_page_checksum=True,
+            )
+        return self._writer
+
+    def _close_shard(self) -> None:
+        if self._waiting:
+            self._write_group()
+        self._open_shard().close()
+        sync_file(self._part())
+        self._shards.append((self._part(), self._shard_rows, self._digest.hexdigest()))
+        self._writer, self._shard_rows, self._digest = None, 0, hashlib.sha256()
+
+    def _part(self) -> Path:
+        folder = self.root / "data" / self.config
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{self.split}-{len(self._shards):05d}.part"
+
+
+class ReleaseWriter:
+    """Writes all tables of a release below one folder."""
+
+    def __init__(self, root: Path, configs: tuple[Config, ...] = tuple(Config)) -> None:
+        self.root = root
+        self._tables = {
+            (config, split): TableWriter(root, config, split) for config in configs for split in splits_of(config)
+        }
+
+    def add(self, config: Config, split: Split, row: Row) -> None:
+        """Takes in the next row of a table."""
+        self._tables[config, split].add(row)
+
+    def count(self, config: Config, split: Split) -> int:
+        """Rows that a table has so far."""
+        return self._tables[config, split].rows
+
+    def finish(self) -> dict[str, FileRecord]:
+        """The records of every file written, by path."""
+        records: dict[str, FileRecord] = {}
+        for table in self._tables.values():
+            records |= table.finish()
+        return records
+
+
+def file_record(path: Path, *, rows: int | None = None, rows_sha256: str | None = None) -> FileRecord:
+    """What the manifest says of a file."""
+    return FileRecord(sha256=sha256_of(path), bytes=path.stat().st_size, rows=rows, rows_sha256=rows_sha256)
+
+
+def write_text(path: Path, text: str) -> FileRecord:
+    """Writes a text file whole and durably, and tells what the manifest should say of it."""
+    path.write_text(text, encoding="utf-8", newline="\n")
+    sync_file(path)
+    return file_record(path)
+
+
+def sync_file(path: Path) -> None:
+    """Makes a file's bytes durable: a release is renamed into place only when all of it is on disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """A full or read-only disk becomes one clear line.
+
+    Raises:
+        UsageError: the disk would not take what was written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(
+            f"{error.filename or folder}: cannot be written: {reason}; make room or choose another --out, and repeat "
+            "the command: every answer so far is kept"
+        ) from error

@@ -1,0 +1,121 @@
+"""The folder beside a release in which it is made, and the move that makes it be there, whole or not at all."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..schemas.errors import OutputExistsError, UsageError
+from .release.layout import MANIFEST
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where a build to `out` keeps its answers and its unfinished tables: `<out>.partial`, beside it."""
+
+    out: Path
+
+    @property
+    def root(self) -> Path:
+        """The folder itself; it is left behind by a build that was stopped, and gone after one that was finished."""
+        return self.out.with_name(f"{self.out.name}.partial")
+
+    @property
+    def records(self) -> Path:
+        """The answers so far."""
+        return self.root / "records.sqlite"
+
+    @property
+    def spool(self) -> Path:
+        """The dialogues in source order."""
+        return self.root / "dialogues.jsonl"
+
+    @property
+    def release(self) -> Path:
+        """The release while it is being written."""
+        return self.root / "release"
+
+    def open(self, *, force: bool) -> None:
+        """Makes the folder, or finds what an earlier run left in it.
+
+        Raises:
+            OutputExistsError: there is something at `out` already, and `force` does not cover it.
+            UsageError: the place cannot be written to.
+        """
+        self._refuse_existing(force)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(self.release, ignore_errors=True)
+            probe = self.root / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UsageError(f"{self.out}: cannot be written: {error.strerror}; choose another --out") from error
+
+    def _refuse_existing(self, force: bool) -> None:
+        if not self.out.exists() or (self.out.is_dir() and not any(self.out.iterdir())):
+            return
+        if not (self.out / MANIFEST).is_file():
+            raise OutputExistsError(f"{self.out}: it exists and is no release; choose another --out")
+        if not force:
+            raise OutputExistsError(
+                f"{self.out}: it is built already; raise the version, choose another --out, or replace an unpublished "
+                "release with --force"
+            )
+
+    def publish(self) -> None:
+        """Puts the finished release in its place in one step, and clears the workspace away."""
+        old = self.out.with_name(f"{self.out.name}.replaced")
+        if self.out.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            self.out.rename(old)
+        self.release.rename(self.out)
+        _sync_folder(self.out.parent)
+        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    @contextmanager
+    def timed(self, clock: "Clock") -> Iterator[None]:
+        """Adds the time of this run to that of the runs before it, also where this one is stopped."""
+        path = self.root / "seconds.json"
+        clock.before = float(json.loads(path.read_text())) if path.is_file() else 0.0
+        try:
+            yield
+        finally:
+            # A full disk stops the build for a better reason than that its duration could not be noted.
+            with suppress(OSError):
+                _write_whole(path, json.dumps(clock.total()))
+
+
+class Clock:
+    """Wall seconds of all runs of one build."""
+
+    def __init__(self) -> None:
+        self.started = datetime.now(UTC)
+        self.before = 0.0
+        self._from = time.monotonic()
+
+    def total(self) -> float:
+        """Seconds of the earlier runs and of this one so far."""
+        return self.before + time.monotonic() - self._from
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """The file holds all of `text`, or what it held before."""
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
