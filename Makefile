@@ -1,0 +1,43 @@
+# Everything a fresh machine needs is Python 3.11 and PyPI; each target installs what it uses into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test test-slow check bench clean
+
+demo: $(VENV)/.built  ## build the sample corpus with the embedded models
+	$(BIN)/ipm-prefdial build --out demo-release --force --show 3
+
+test: $(VENV)/.tested  ## the default tests
+	$(BIN)/python -m pytest -n 2
+
+test-slow: $(VENV)/.tested  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.tested  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@# A type checker wants to see the one package that the folders install as.
+	@mkdir -p build/types/ipm_prefdial
+	@for room in schemas prompts builders cards; do ln -sfn ../../../$$room build/types/ipm_prefdial/$$room; done
+	$(BIN)/mypy
+
+bench: $(VENV)/.tested  ## the benchmarks, side by side; nothing is asserted
+	$(BIN)/python tests/benchmarks/run_all.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo-release demo-release.partial
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.built: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	touch $@
+
+# torch by its exact version first: a range would pull the CUDA build.
+$(VENV)/.tested: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) torch==2.13.0
+	$(PIP) -e ".[dev,train]"
+	touch $@ $(VENV)/.built

@@ -1,0 +1,167 @@
+"""`ipm-prefdial build`: makes a release."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...schemas.config import PAIR_CONFIGS, Config
+from ...schemas.inference import Role
+from ...schemas.manifest import Manifest
+from ...schemas.rows import CANDIDATE_CONFIGS
+from ...schemas.spec import SourceRef
+from ..cast import CORPUS, CastOptions
+from ..estimate import Estimate, estimate
+from ..pipeline import BuildOptions, build
+from ..release.layout import splits_of
+from ..release.read import Release
+from .pairs import show_pairs
+from .show import Bars, say, say_json, say_table
+
+
+def add_to(verbs: Any) -> None:
+    """Adds the verb to the command."""
+    parser = verbs.add_parser("build", help="make a release; stopped or killed, the same command goes on where it was")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder that will be the release")
+    parser.add_argument("--release", default="1.0.0", help="a released version, or a spec of your own (.yaml)")
+    _add_sources(parser)
+    _add_models(parser)
+    parser.add_argument("--limit", metavar="N", type=_whole, help="take in the first N dialogues")
+    parser.add_argument("--dry-run", action="store_true", help="tell calls, tokens and cost, and send nothing")
+    parser.add_argument("--force", action="store_true", help="replace an unpublished release that is there")
+    parser.add_argument("--show", metavar="N", type=_whole, default=0, help="print N pairs when it is done")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.set_defaults(run=run)
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        metavar="PATH_OR_HUB_ID",
+        action="append",
+        default=[],
+        help="a file, a folder, ORG/NAME[@REV] on the Hub, or KIND:one of these; repeat it for several",
+    )
+    parser.add_argument(
+        "--license", metavar="ID", help="the licence of the sources that state none, such as cc-by-nc-4.0"
+    )
+    parser.add_argument(
+        "--on-bad-dialogue",
+        choices=("stop", "skip"),
+        default="stop",
+        help="what to do with a record that is no dialogue, or was there before",
+    )
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    form = "`corpus` (embedded, no network) or MODEL[#REVISION][@BASE_URL]; repeat it for several"
+    for role in Role:
+        default = "" if role is not Role.JOINT else "; the responder's where it is not given"
+        parser.add_argument(f"--{role}", metavar="MODEL", action="append", default=[], help=form + default)
+    parser.add_argument("--concurrency", metavar="N", type=_whole, default=32, help="calls in flight, per model")
+    parser.add_argument("--rpm", metavar="N", type=_whole, help="requests a minute, per model")
+    parser.add_argument("--tpm", metavar="N", type=_whole, help="tokens a minute, per model")
+    parser.add_argument("--timeout", metavar="S", type=_positive, default=120.0, help="seconds that one call may take")
+    parser.add_argument("--budget", metavar="USD", type=_positive, help="what all calls together may cost")
+    parser.add_argument("--prices", metavar="FILE", type=Path, help="a price table over the built-in one")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Builds, or estimates what building would take."""
+    wanted = _options(options)
+    if options.dry_run:
+        _tell_estimate(estimate(wanted), as_json=options.json)
+        return 0
+    with Bars(quiet=options.json) as bars:
+        manifest = build(wanted, bars)
+    if options.json:
+        say_json(
+            {"out": str(options.out), "counts": {str(k): v.model_dump(mode="json") for k, v in manifest.counts.items()}}
+        )
+        return 0
+    _tell_counts(manifest)
+    if options.show:
+        show_pairs(Release(options.out), options.show)
+    _tell_next(options.out, manifest)
+    return 0
+
+
+def _options(options: argparse.Namespace) -> BuildOptions:
+    models = {role.value: tuple(getattr(options, role.value)) for role in Role}
+    if not models[Role.JOINT]:
+        models.pop(Role.JOINT)
+    cast = CastOptions(
+        **{role: named or (CORPUS,) for role, named in models.items()},
+        concurrency=options.concurrency,
+        rpm=options.rpm,
+        tpm=options.tpm,
+        timeout_s=options.timeout,
+        budget_usd=options.budget,
+        prices=options.prices,
+    )
+    return BuildOptions(
+        out=options.out.absolute(),
+        release=options.release,
+        sources=tuple(SourceRef(uri=uri, license=options.license) for uri in options.source),
+        cast=cast,
+        limit=options.limit,
+        on_bad=options.on_bad_dialogue,
+        force=options.force,
+    )
+
+
+def _tell_counts(manifest: Manifest) -> None:
+    splits = splits_of(Config.RESPONSE)
+    lines = []
+    for config in CANDIDATE_CONFIGS:
+        counts = manifest.counts[config]
+        rows = [counts.rows[split] for split in splits]
+        lines.append((config, counts.candidates, *rows, sum(counts.dropped.values())))
+    say_table(f"IPM-PrefDial {manifest.version}", ("config", "candidates", *splits, "dropped"), lines)
+    reasons = dict.fromkeys(reason for config in CANDIDATE_CONFIGS for reason in manifest.counts[config].dropped)
+    drops = (
+        (reason, *(manifest.counts[config].dropped.get(reason, 0) for config in PAIR_CONFIGS))
+        for reason in sorted(reasons)
+    )
+    say_table("Dropped candidates by reason", ("reason", *PAIR_CONFIGS), drops)
+
+
+def _tell_next(out: Path, manifest: Manifest) -> None:
+    say(f"The release is in {out} ({manifest.run.wall_s} s). Next:")
+    load = f"from datasets import load_dataset; print(load_dataset({str(out)!r}, 'response'))"
+    say(f'  load it        python -c "{load}"')
+    say(f"  trust it       ipm-prefdial verify {out}")
+    say("  real models    ipm-prefdial build --out DIR --planner MODEL@http://HOST:PORT/v1 --responder … --judge …")
+    say(f"  publish it     read {out}/README.md, then upload the folder as it is: it is the Hub repo")
+    if manifest.license == "unknown":
+        say("  A source states no licence: do not pass this release on; state it with --license when you build.")
+
+
+def _tell_estimate(found: Estimate, *, as_json: bool) -> None:
+    if as_json:
+        say_json(found.model_dump(mode="json"))
+        return
+    lines = [
+        (one.role, one.model, one.calls, one.recorded, one.prompt_tokens, one.completion_tokens, one.cost())
+        for one in found.roles
+    ]
+    columns = ("role", "model", "calls", "recorded", "prompt tokens", "completion tokens at most", "USD at most")
+    say_table(f"{found.dialogues} dialogues, {found.turns} supporter turns: what a build would ask", columns, lines)
+    say("Nothing was sent. Judge calls are an upper bound: a reply that is dropped earlier is not judged.")
+
+
+def _number(kind: Callable[[str], float], what: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        return value
+
+    return read
+
+
+_whole = _number(int, "a whole number above 0")
+_positive = _number(float, "a number above 0")

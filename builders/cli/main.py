@@ -1,0 +1,61 @@
+"""Reads the command line, runs one verb, and turns every failure into one line and its exit code."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from ...schemas.errors import PrefDialError
+from . import build, card, releases, schema, validate, verify
+from .show import say_error
+
+VERBS = (build, verify, validate, card, releases, schema)
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and gives its exit code: as `schemas.errors` has them, 130 where it was interrupted."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=_LEVELS[min(options.verbose, 2)], format="%(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return int(options.run(options))
+    except PrefDialError as error:
+        say_error(str(error), as_json=getattr(options, "json", False), exit_code=error.exit_code)
+        return error.exit_code
+    except KeyboardInterrupt:
+        say_error("interrupted; the same command goes on where it was", as_json=False, exit_code=INTERRUPTED)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone away, as `| head` does: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a build as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ipm-prefdial",
+        description="Builds, verifies and publishes preference data for emotional-support dialogue.",
+        epilog="Exit codes: 0 done; 1 the data or a gate says no; 2 wrong use; 3 an endpoint or the Hub failed, repeat "
+        "the command; 130 interrupted, repeat the command to go on.",
+    )
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="log more (twice: everything)")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for verb in VERBS:
+        verb.add_to(verbs)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
