@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and gives its exit code: as `schemas.errors` has them, 130 where it was interrupted."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=_LEVELS[min(options.verbose, 2)], format="%(levelname)s %(name)s: %(message)s")
+    # A shell starts background jobs with SIGINT ignored; a build is to stop for it there as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(options.run(options))

@@ -19,7 +19,7 @@ from ..sources.files import sha256_of
 from .columns import arrow_schema
 from .layout import shard_path, splits_of
 
-ROWS_PER_GROUP = 1_000
+ROWS_PER_GROUP = 500
 """Rows of a row group: what is held in memory per table, far under what the Hub's viewer can scan."""
 ROWS_PER_SHARD = 100_000
 """Rows of a shard: a fixed number, so that shards are the same whoever writes them."""

@@ -10,19 +10,16 @@ import argparse
 import asyncio
 import gc
 import json
-import shutil
-import socket
 import statistics
-import subprocess
 import tempfile
 import time
-import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import aiohttp
+from mock_endpoint import MockEndpoint, why_not
 from openai import AsyncOpenAI
 
 from ipm_prefdial.builders.inference.endpoint import Endpoint
@@ -31,7 +28,6 @@ from ipm_prefdial.builders.inference.record import Records
 from ipm_prefdial.builders.inference.stack import open_model
 from ipm_prefdial.schemas.inference import Ask, Completion, Message, ModelRef, Request, Role, Sampling, derive_seed
 
-SERVER_SOURCE = Path(__file__).resolve().parents[3] / "shared" / "mockserver" / "server.c"
 LATENCY_MS = 50
 CONCURRENCY = 64
 WAITING = 2 * CONCURRENCY
@@ -129,35 +125,6 @@ async def run_round(contender: Callable[[str, Path], object], url: str, folder: 
     return Figures(calls / (time.perf_counter() - wall), (time.process_time() - cpu) / calls * 1000)
 
 
-@contextmanager
-def mock_endpoint(folder: Path) -> Iterator[str]:
-    """The mock in C, compiled and running, as a base URL."""
-    binary = folder / "server"
-    subprocess.run(["gcc", "-O2", "-w", "-o", str(binary), str(SERVER_SOURCE)], check=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen([str(binary), str(port)])
-    try:
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/reset?latency={LATENCY_MS}").read()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.kill()
-        process.wait()
-
-
-def missing() -> str | None:
-    """Why the benchmark cannot run here, or None."""
-    if not SERVER_SOURCE.exists():
-        return f"skipped: no mock endpoint at {SERVER_SOURCE}"
-    return None if shutil.which("gcc") else "skipped: no gcc to compile the mock endpoint with"
-
-
 def main() -> None:
     """Run every contender in turn, `--rounds` times over, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -165,19 +132,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", help="the name of one contender")
     options = parser.parse_args()
-    if reason := missing():
-        print(reason)
+    if reason := why_not():
+        print(f"skipped: {reason}")
         return
     contenders = {"bare aiohttp": bare_aiohttp, "openai client": openai_client, "whole stack": whole_stack}
     if options.only:
         contenders = {options.only: contenders[options.only]}
     rounds: dict[str, list[Figures]] = {name: [] for name in contenders}
-    with tempfile.TemporaryDirectory() as name, mock_endpoint(Path(name)) as url:
+    with tempfile.TemporaryDirectory() as name, MockEndpoint(Path(name)) as mock:
+        mock.reset(latency=LATENCY_MS)
         for contender in contenders.values():
-            asyncio.run(run_round(contender, url, Path(name), 200))
+            asyncio.run(run_round(contender, mock.url, Path(name), 200))
         for _ in range(options.rounds):
             for title, contender in contenders.items():
-                rounds[title].append(asyncio.run(run_round(contender, url, Path(name), options.calls)))
+                rounds[title].append(asyncio.run(run_round(contender, mock.url, Path(name), options.calls)))
     report(rounds, options.calls)
 
 
