@@ -42,12 +42,17 @@ class Source:
             SourceError: the source as a whole cannot be read, or is of no known shape.
         """
         shape: Shape | None = SHAPES[self.kind] if self.kind else None
+        strange: str | None = None
         for index, (record, split) in enumerate(self._records()):
             shape = shape or shape_of(record)
             if shape is None:
-                raise SourceError(f"{self.uri}: {_unknown_shape(record)}")
+                strange = strange or _unknown_shape(record)
+                yield BadDialogue(source=self.uri, index=index, turn=None, reason="wrong_shape", detail=strange)
+                continue
             self.kind = shape.kind
             yield self._dialogue(record, split, shape, index)
+        if shape is None and strange is not None:
+            raise SourceError(f"{self.uri}: {strange}")
 
     def _records(self) -> Iterator[tuple[Any, Split | None]]:
         if self.dataset is not None:

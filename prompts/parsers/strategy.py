@@ -12,6 +12,7 @@ from ...schemas.verdict import Unparsed
 _LEADING = re.compile(r"""\s*(?P<wrap>[*_"'`]*)[\[(【<]*(?P<name>[^\[\]()【】<>\n]{1,60})[\])】>]+""")
 _COLON = re.compile(r":(?![)(/\\|\[\]<>'^-]|[DPpOoXx3](?![^\W_]))")
 """A colon that ends the bracket, and not one that begins a sign such as `:)` or `:D`."""
+_FENCED = re.compile(r"```\w*\n(?P<inside>.*?)\n?```", re.DOTALL)
 _ANY_BRACKET = re.compile(r"[\[【]([^\[\]【】\n]{1,80})[\]】]")
 
 
@@ -23,11 +24,18 @@ class JointReply(Frozen):
     """The words after the bracket."""
 
 
+def without_fence(reply: str) -> str:
+    """The reply without a Markdown code fence around the whole of it."""
+    found = _FENCED.fullmatch(reply.strip())
+    return found["inside"] if found else reply
+
+
 def read_strategy(reply: str) -> Strategy | Unparsed:
     """The strategy that a planner named: the whole reply is one name, through case, punctuation and aliases.
 
     An answer of several lines counts where every line names the same strategy; anything else is not a strategy.
     """
+    reply = without_fence(reply)
     whole = parse_strategy(reply)
     if whole is not None:
         return whole
@@ -39,6 +47,7 @@ def read_strategy(reply: str) -> Strategy | Unparsed:
 
 def read_joint(reply: str) -> JointReply | Unparsed:
     """The strategy in the leading brackets and the words after it, which stay as they are."""
+    reply = without_fence(reply)
     found = _LEADING.match(reply)
     strategy = parse_strategy(found["name"]) if found else None
     if found is None or strategy is None:

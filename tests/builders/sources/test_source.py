@@ -7,6 +7,7 @@ import pytest
 from support.sources import TALK, dialogues_in, found_in, opened, written
 
 from ipm_prefdial.builders.sources.files import sha256_of
+from ipm_prefdial.builders.sources.shapes import BadDialogue
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.errors import SourceError, UsageError
 
@@ -181,3 +182,31 @@ def test_a_dataset_folder_that_cannot_be_read_is_named(tmp_path: Path, content: 
         written(folder / "train.json", content)
     with pytest.raises(SourceError, match="`datasets` cannot read it"):
         found_in(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("valid", Split.VALIDATION),
+        ("val", Split.VALIDATION),
+        ("dev", Split.VALIDATION),
+        ("test", Split.TEST),
+        ("extra", None),
+    ],
+)
+def test_a_split_that_the_card_names_is_one_of_ours_or_none(tmp_path: Path, name: str, split: Split | None) -> None:
+    folder = tmp_path / "named"
+    folder.mkdir()
+    written(folder / "part.json", _rows(_row("The kiln broke.")))
+    card = f"---\nconfigs:\n- config_name: default\n  data_files:\n  - split: {name}\n    path: part.json\n---\n"
+    written(folder / "README.md", card)
+    assert [one.split for one in dialogues_in(folder)] == [split]
+
+
+def test_a_strange_first_record_is_one_bad_dialogue_among_good_ones(tmp_path: Path) -> None:
+    good = {"dialog": [{"speaker": "supporter", "content": "Hello.", "annotation": {"strategy": "Others"}}]}
+    path = written(tmp_path / "mixed.json", json.dumps([{"note": "read me"}, good]))
+    first, second = opened(path)
+    assert isinstance(first, BadDialogue)
+    assert first.reason == "wrong_shape"
+    assert isinstance(second, Dialogue)

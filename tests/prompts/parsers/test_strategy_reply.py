@@ -170,3 +170,11 @@ def test_a_run_of_white_space_costs_no_seconds(read: type[str]) -> None:
     started = time.process_time()
     read()
     assert time.process_time() - started < 0.4
+
+
+@pytest.mark.parametrize("fence", ["```\n{}\n```", "```json\n{}\n```", "  ```text\n{}```\n"])
+def test_a_code_fence_around_the_whole_reply_is_no_part_of_it(fence: str) -> None:
+    assert read_strategy(fence.format("Question.")) is Strategy.QUESTION
+    joint = read_joint(fence.format("[Question] Where was it?"))
+    assert isinstance(joint, JointReply)
+    assert joint.reply == "Where was it?"
