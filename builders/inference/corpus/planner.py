@@ -24,7 +24,7 @@ _EARLIER_TURNS = 5
 _TURN_STEPS = (0, 1, 2, 3, 5, 9, 16)
 _PRIOR_SHARE = 0.02
 # Between 0 (as frequent as in the corpus: three strategies are never the first choice) and 1 (all equal).
-_BALANCE = 0.65
+_BALANCE = 0.3
 _INVERSE_PENALTY = 0.3
 
 
