@@ -4,6 +4,7 @@ Every prompt that is released builds on these, so their output is as frozen as t
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ..schemas.dialogue import Speaker, Turn
 from ..schemas.inference import Message
@@ -20,7 +21,12 @@ instead of answered. The word is ours; no seeker's text is lost or joined to ano
 
 def transcript(history: Sequence[Turn]) -> str:
     """Every turn as a `seeker: …` or `supporter: …` line, in order; line breaks inside a turn become spaces."""
-    return "\n".join(f"{turn.speaker.value}: {' '.join(turn.text.split())}" for turn in history)
+    return "\n".join(_line(turn.speaker, turn.text) for turn in history)
+
+
+@lru_cache(maxsize=1024)  # every turn stands in the transcripts of all turns after it
+def _line(speaker: Speaker, text: str) -> str:
+    return f"{speaker.value}: {' '.join(text.split())}"
 
 
 def chat(history: Sequence[Turn], *, with_strategies: bool) -> list[Message]:

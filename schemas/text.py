@@ -3,12 +3,13 @@
 import re
 import unicodedata
 
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 
 def has_half_pair(text: str) -> bool:
     """Whether a text holds half a surrogate pair: JSON can say it, no UTF-8 file can hold it."""
-    return any("\ud800" <= letter <= "\udfff" for letter in text)
+    return not text.isascii() and _HALF_PAIR.search(text) is not None
 
 
 def mend_half_pairs(text: str) -> str:

@@ -19,7 +19,7 @@ from synthetic import TURNS, write_dialogues
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.config import Config
 
-SMALL, LARGE = 5_000, 100_000
+SMALL, LARGE, KILLED = 5_000, 100_000, 40_000
 _ROWS_PER_TURN = 10
 """About: three demonstrations, three pairs or drops, four recorded calls."""
 _COMMAND = (sys.executable, "-m", "ipm_prefdial.builders.cli.main")
@@ -82,15 +82,15 @@ def _line(what: str, rows: int, done: Measured) -> None:
 def bench_resume(folder: Path, mock: MockEndpoint, kills: int = 5) -> None:
     """Kills a build at random moments and counts what was sent twice in the end."""
     mock.reset(latency=50)
-    words = [str(word) for word in build_words(folder, 4_000, mock.url)]
+    words = [str(word) for word in build_words(folder, KILLED, mock.url)]
     dice = random.Random(11)
     for _ in range(kills):
         child = subprocess.Popen([*_COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(1.5 + dice.random())
+        time.sleep(1.2 + dice.random())
         child.send_signal(signal.SIGKILL)
         child.wait()
     measure(*words)
-    release = Release(folder / "release-4000")
+    release = Release(folder / f"release-{KILLED}")
     answered = sum(1 for _ in release.rows(Config.COMPLETIONS))
     sent = mock.stats()["requests"]
     print(f"resume: {kills} kills, {answered} distinct calls, {sent} sent: {sent - answered} sent twice,")
