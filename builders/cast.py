@@ -1,5 +1,6 @@
 """Which model plays which role in a build, and how the players are reached."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -81,6 +82,8 @@ class Cast:
     """What the manifest says of each."""
     meters: dict[str, Meter] = field(default_factory=dict)
     """Counters by model."""
+    opened: float = 0.0
+    """When the models were opened, by the monotonic clock."""
 
     @property
     def models(self) -> dict[Role, tuple[ModelRef, ...]]:
@@ -90,6 +93,7 @@ class Cast:
     @asynccontextmanager
     async def open(self, records: Records) -> AsyncIterator[Completers]:
         """Everybody who answers, recorded, limited and within the budget."""
+        self.opened = time.monotonic()
         spent = records.spent()
         budget = Budget(
             self.options.budget_usd,
@@ -118,6 +122,15 @@ class Cast:
     def snapshots(self) -> dict[str, Snapshot]:
         """The counters of every model as they are now."""
         return {name: meter.snapshot() for name, meter in self.meters.items()}
+
+    def told(self) -> str:
+        """What the models did in this run so far, in a few words: calls a second, tokens, cost."""
+        meters = self.meters.values()
+        calls = sum(meter.answered for meter in meters)
+        tokens = sum(meter.prompt_tokens + meter.completion_tokens for meter in meters)
+        parts = [f"{calls / max(time.monotonic() - self.opened, 1e-3):.0f} calls/s", f"{tokens} tokens"]
+        costs = [meter.price.of(meter) for meter in meters if meter.price is not None]
+        return ", ".join([*parts, f"${sum(costs):.2f}"] if costs else parts)
 
     def cost_usd(self, records: Records) -> float | None:
         """What everything in the records cost; None where a model of the cast has no price."""

@@ -43,8 +43,8 @@ class Progress(Protocol):
         """A new stage begins, of `total` steps where that is known."""
         ...
 
-    def advance(self) -> None:
-        """One step of the stage is done."""
+    def advance(self, note: str = "") -> None:
+        """One step of the stage is done; `note` says what the models did so far."""
         ...
 
 
@@ -54,7 +54,7 @@ class NoProgress:
     def stage(self, name: str, total: int | None) -> None:
         """Shows nothing."""
 
-    def advance(self) -> None:
+    def advance(self, note: str = "") -> None:
         """Shows nothing."""
 
 
@@ -142,7 +142,7 @@ async def _ask(prepared: Prepared, records: Records, progress: Progress) -> None
             steps,
             completers,
             turns_at_once=prepared.cast.options.concurrency,
-            on_turn=progress.advance,
+            on_turn=lambda: progress.advance(prepared.cast.told()),
         )
 
 

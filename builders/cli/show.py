@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 _WIDTH_OF_FILES = 140
+_LINE_EVERY_S = 15.0
 
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
@@ -55,12 +57,13 @@ def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object
 
 
 class Bars:
-    """Shows a build's stages: bars with what the models did on a terminal, a line a stage elsewhere."""
+    """Shows a build's stages: bars with what the models did on a terminal, a line now and then elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._live = None if quiet or not _errors.is_terminal else _bars()
         self._task: TaskID | None = None
+        self._name, self._total, self._done, self._said = "", 0, 0, 0.0
 
     def __enter__(self) -> "Bars":
         if self._live is not None:
@@ -73,6 +76,7 @@ class Bars:
 
     def stage(self, name: str, total: int | None) -> None:
         """A new stage begins."""
+        self._name, self._total, self._done, self._said = name, total or 0, 0, time.monotonic()
         if self._live is not None:
             if self._task is not None:
                 self._live.update(self._task, visible=False)
@@ -82,11 +86,12 @@ class Bars:
 
     def advance(self, note: str = "") -> None:
         """One step is done; `note` stands behind the bar."""
-        if self._live is None or self._task is None:
-            return
-        self._live.advance(self._task)
-        if note:
-            self._live.update(self._task, note=note)
+        self._done += 1
+        if self._live is not None and self._task is not None:
+            self._live.update(self._task, advance=1, note=note)
+        elif not self._quiet and time.monotonic() - self._said > _LINE_EVERY_S:
+            self._said = time.monotonic()
+            _errors.print(f"{self._name}: {self._done} of {self._total}{f', {note}' if note else ''}")
 
 
 def _bars() -> Progress:
