@@ -102,6 +102,7 @@ def build(options: BuildOptions, progress: Progress | None = None) -> Manifest:
     sources = open_sources(options)
     workspace.open(force=options.force)
     with disk_errors(workspace.root), Records(workspace.records) as records, workspace.timed(clock):
+        workspace.clear()
         prepared = prepare(options, sources, workspace.spool, progress)
         asyncio.run(_ask(prepared, records, progress))
         records.flush()

@@ -50,12 +50,15 @@ class Workspace:
         self._refuse_existing(force)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(self.release, ignore_errors=True)
             probe = self.root / ".writable"
             probe.touch()
             probe.unlink()
         except OSError as error:
             raise UsageError(f"{self.out}: cannot be written: {error.strerror}; choose another --out") from error
+
+    def clear(self) -> None:
+        """Takes away the tables that an earlier run left unfinished; only whoever holds the records may do so."""
+        shutil.rmtree(self.release, ignore_errors=True)
 
     def _refuse_existing(self, force: bool) -> None:
         if not self.out.exists() or (self.out.is_dir() and not any(self.out.iterdir())):

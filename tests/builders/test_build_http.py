@@ -232,6 +232,21 @@ def test_a_spent_budget_stops_before_the_call_that_it_does_not_cover(tmp_path: P
     assert manifest.run.cost_usd == pytest.approx(server.answered.total() * 19 * 1000 / 1e6)
 
 
+def test_a_second_build_to_the_same_folder_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+    with ChatServer(play_role, latency_s=0.1) as server:
+        first = start(tmp_path, server)
+        wait_for(server, 20)
+        marker = tmp_path / "release.partial" / "release" / "half-written"
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+        code, told = end(start(tmp_path, server))
+        assert code == 2
+        assert "another build" in told
+        assert marker.exists()
+        marker.unlink()
+        assert end(first)[0] == 0
+
+
 def test_a_straggler_holds_up_nobody(tmp_path: Path) -> None:
     """One answer in fifty takes a second and a half; were calls made in batches, every batch would take as long."""
     slow = Faults(straggle=0.02, straggler_s=1.5)
