@@ -396,7 +396,7 @@ def test_flipped_byte_is_told_with_the_rows_that_it_hits(release: Release, confi
     if refresh:
         refresh_hashes(release.root)
     found = verify_release(release.root)
-    hit = f"rows 0 to {metadata.num_rows - 1} (row group 0): damaged: "
+    hit = f"rows 0 to {metadata.row_group(0).num_rows - 1} (row group 0): damaged: "
     assert [what for what in _told(found, file) if what.startswith(hit)]
     assert ("its bytes are not those in the manifest" in _told(found, file)) is not refresh
 
