@@ -1,6 +1,8 @@
 """The spec of a release: everything but the models that decides its rows."""
 
-from pydantic import Field, model_validator
+from typing import Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from .base import Frozen
 from .error_type import ErrorType
@@ -70,6 +72,16 @@ class BuildSpec(Frozen):
     steps: tuple[str, ...] = Field(min_length=1)
     """Released step ids, `name@n`, in the order in which a candidate meets them."""
     splits: SplitRule
+    gates: dict[str, float] = Field(default_factory=dict)
+    """The most that each gate of `audit` allows, by its name; where none is given the audit's own defaults hold."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_gates(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A spec without gates is written as before there were any: what was released keeps its bytes."""
+        written: dict[str, Any] = handler(self)
+        if not written.get("gates", True):
+            del written["gates"]
+        return written
 
     def inference(self, role: Role) -> Inference:
         """How `role` is asked."""

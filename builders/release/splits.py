@@ -39,11 +39,11 @@ class SplitPlan:
         self._ids.append(dialogue.dialogue_id)
         self._own.append(dialogue.split)
         self._places.append(_place(words, self.rule.salt))
-        self._sketches.append(_sketch(words))
+        self._sketches.append(sketch_of(words))
 
     def decide(self) -> "Splits":
         """The split of every dialogue taken in."""
-        groups = self._groups()
+        groups = near_duplicate_groups(self._sketches, self.rule.near_duplicate)
         order = np.argsort(groups, kind="stable")
         starts = np.flatnonzero(np.diff(groups[order])) + 1
         splits: list[Split] = [Split.TRAIN] * len(self._ids)
@@ -64,30 +64,6 @@ class SplitPlan:
         if share < self.rule.test:
             return Split.TEST
         return Split.VALIDATION if share < self.rule.test + self.rule.validation else Split.TRAIN
-
-    def _groups(self) -> np.ndarray:
-        """A group number for every dialogue, the same for near-duplicates."""
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
-        if not self._ids:
-            return np.zeros(0, dtype=np.int32)
-        pairs = list(self._near_duplicates())
-        ones = np.ones(len(pairs), dtype=np.int8)
-        ends = (np.array([a for a, _ in pairs], dtype=np.int64), np.array([b for _, b in pairs], dtype=np.int64))
-        graph = coo_array((ones, ends), shape=(len(self._ids), len(self._ids)))
-        return np.asarray(connected_components(graph, directed=False)[1])
-
-    def _near_duplicates(self) -> Iterable[tuple[int, int]]:
-        """Pairs whose sketches agree as far as the rule says, found band by band."""
-        sketches = np.stack(self._sketches)
-        for band in range(0, _PERMUTATIONS, _ROWS_PER_BAND):
-            part = np.ascontiguousarray(sketches[:, band : band + _ROWS_PER_BAND])
-            keys = part.view([("", part.dtype)] * _ROWS_PER_BAND).ravel()
-            order = np.argsort(keys, kind="stable")
-            for a, b in _equal_neighbours(keys[order]):
-                if np.mean(sketches[order[a]] == sketches[order[b]]) >= self.rule.near_duplicate:
-                    yield int(order[a]), int(order[b])
 
 
 @dataclass(frozen=True)
@@ -117,6 +93,31 @@ class Splits:
         }
 
 
+def near_duplicate_groups(sketches: Sequence[np.ndarray], similarity: float) -> np.ndarray:
+    """A group number for every sketch, the same for those that agree at least so far, be it through others."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not sketches:
+        return np.zeros(0, dtype=np.int32)
+    pairs = list(_near_duplicates(np.stack(sketches), similarity))
+    ones = np.ones(len(pairs), dtype=np.int8)
+    ends = (np.array([a for a, _ in pairs], dtype=np.int64), np.array([b for _, b in pairs], dtype=np.int64))
+    graph = coo_array((ones, ends), shape=(len(sketches), len(sketches)))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def _near_duplicates(sketches: np.ndarray, similarity: float) -> Iterable[tuple[int, int]]:
+    """Pairs whose sketches agree as far as that, found band by band."""
+    for band in range(0, _PERMUTATIONS, _ROWS_PER_BAND):
+        part = np.ascontiguousarray(sketches[:, band : band + _ROWS_PER_BAND])
+        keys = part.view([("", part.dtype)] * _ROWS_PER_BAND).ravel()
+        order = np.argsort(keys, kind="stable")
+        for a, b in _equal_neighbours(keys[order]):
+            if np.mean(sketches[order[a]] == sketches[order[b]]) >= similarity:
+                yield int(order[a]), int(order[b])
+
+
 def _equal_neighbours(keys: np.ndarray) -> Iterable[tuple[int, int]]:
     """Pairs of places with equal keys among sorted `keys`, at most `_NEIGHBOURS` apart.
 
@@ -135,7 +136,8 @@ def _place(words: Sequence[str], salt: str) -> int:
     return min(int.from_bytes(hashlib.sha1(f"{salt}\0{run}".encode()).digest()[:8]) for run in runs)
 
 
-def _sketch(words: Sequence[str]) -> np.ndarray:
+def sketch_of(words: Sequence[str]) -> np.ndarray:
+    """The MinHash sketch of a text's word triples: two sketches agree in the share that the triples do, about."""
     from datasketch import MinHash  # brings SciPy, slow to import
 
     triples = {" ".join(words[at : at + 3]).encode() for at in range(max(1, len(words) - 2))}

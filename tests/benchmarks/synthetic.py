@@ -26,7 +26,12 @@ def write_dialogues(path: Path, number: int, seed: int = 7) -> Path:
 
 
 def _turn(dice: random.Random, index: int, place: int) -> dict[str, object]:
-    text = f"{' '.join(dice.choices(_WORDS, k=dice.randint(8, 30)))} {index}"
+    text = f"{words(dice)} {index}"
     if place % 2 == 0:
         return {"speaker": "seeker", "text": text}
     return {"speaker": "supporter", "text": text, "strategy": dice.choice(list(Strategy)).value}
+
+
+def words(dice: random.Random) -> str:
+    """Eight to thirty words."""
+    return " ".join(dice.choices(_WORDS, k=dice.randint(8, 30)))

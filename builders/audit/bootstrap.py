@@ -1,0 +1,79 @@
+"""Bootstrap intervals over dialogues that need no dialogue to be kept.
+
+A Poisson bootstrap: in every replicate a dialogue counts as often as a Poisson(1) draw says, and the draw is made from
+a hash of the dialogue's id. So all rows of a dialogue are drawn together wherever they stand, the stream is read once,
+and memory does not grow with it.
+"""
+
+from math import e, factorial
+
+import numpy as np
+
+from ...schemas.audit import Interval
+
+REPLICATES = 400
+"""Bootstrap samples of every interval."""
+SEED = 20250516
+"""Of all draws and samples of an audit."""
+TAIL_PERCENT = 2.5
+"""Per cent of the replicates on either side of a 95 % interval."""
+_DIGITS = 6
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_CUMULATIVE = np.cumsum([1 / e / factorial(count) for count in range(12)])
+"""Probability that a Poisson(1) draw is at most so much."""
+_BLOCK = 4_096
+
+
+def mix(values: np.ndarray, salt: int) -> np.ndarray:
+    """64-bit values stirred with a salt (SplitMix64's finisher): equal in every process, unrelated between salts."""
+    with np.errstate(over="ignore"):
+        mixed = values.astype(np.uint64) + _STEP * np.uint64(salt + 1)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+
+
+def weights_of(dialogues: np.ndarray, replicates: int = REPLICATES) -> np.ndarray:
+    """How often each row counts: rows × (1 + replicates); column 0 is the data itself, all ones."""
+    unique, inverse = np.unique(dialogues, return_inverse=True)
+    weights = np.ones((len(unique), replicates + 1), dtype=np.float32)
+    salts = mix(np.arange(replicates, dtype=np.uint64), SEED)
+    for start in range(0, len(unique), _BLOCK):
+        with np.errstate(over="ignore"):
+            seeds = unique[start : start + _BLOCK, None] + salts[None, :]
+        uniform = (mix(seeds, SEED) >> np.uint64(11)) * 2.0**-53
+        weights[start : start + _BLOCK, 1:] = np.searchsorted(_CUMULATIVE, uniform, side="right")
+    return np.asarray(weights[inverse])
+
+
+def sums_by_group(weights: np.ndarray, groups: np.ndarray, number: int) -> np.ndarray:
+    """Weighted counts: replicates × groups, of rows whose group lies in `0 … number - 1`; others are left out."""
+    sums = np.zeros((number, weights.shape[1]))
+    inside = np.flatnonzero((groups >= 0) & (groups < number))
+    if len(inside):
+        order = inside[np.argsort(groups[inside], kind="stable")]
+        starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+        sums[groups[order[starts]]] = np.add.reduceat(weights[order], starts, axis=0, dtype=np.float64)
+    return np.asarray(sums.T)
+
+
+def interval(values: np.ndarray, n: int) -> Interval:
+    """The interval of a statistic that was computed on the data (the first value) and on every replicate."""
+    first, rest = float(values[0]), values[1:][np.isfinite(values[1:])]
+    if not np.isfinite(first) or n == 0:
+        return Interval(value=None, low=None, high=None, n=n)
+    if len(rest) < 2 or n < 2:
+        return Interval(value=_rounded(first), low=None, high=None, n=n)
+    low, high = np.percentile(rest, (TAIL_PERCENT, 100 - TAIL_PERCENT))
+    return Interval(value=_rounded(first), low=_rounded(low), high=_rounded(high), n=n)
+
+
+def ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
+    """`over / under`, not a number where there is nothing under it."""
+    divided = np.divide(over, under, out=np.full(np.shape(over), np.nan), where=np.asarray(under) > 0)
+    return np.asarray(divided)
+
+
+def _rounded(value: float) -> float:
+    """Shorter than the noise of floating point, so that an equal audit is equal on another machine."""
+    return round(float(value), _DIGITS) + 0.0

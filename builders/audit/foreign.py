@@ -1,0 +1,178 @@
+"""Any other preference dataset in TRL's forms, as a stream of the same batches.
+
+A side is a text or a list of messages. The prompt has a column of its own, or it is what both sides begin with; then
+messages are split where they part, and texts after the last line break, or else the last space, that both share.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ...schemas.audit import Subject
+from ...schemas.errors import DataError, UsageError
+from ..sources.files import read_records, sha256_of_all
+from .batch import Messages, Pairs, Place
+from .bootstrap import REPLICATES, SEED
+from .sides import split_row
+
+CONFIG = "pairs"
+"""What the one config of such a dataset is called."""
+COLUMNS = ("prompt", "chosen", "rejected", "dialogue", "strategy", "rejected_strategy", "error")
+"""What a column may be read as."""
+_NEEDED = ("chosen", "rejected")
+_ROWS = 1_000
+_SUFFIXES = (".parquet", ".jsonl", ".json", ".ndjson")
+_SPLIT = re.compile(r"(?:^|[^a-z])(train|validation|valid|val|dev|test)(?:[^a-z]|$)")
+_SAME = {"valid": "validation", "val": "validation", "dev": "validation"}
+_NEAR = 0.8
+
+
+def read_columns(text: str) -> dict[str, str]:
+    """`prompt=a,chosen=b,rejected=c` as a mapping from what is read to its column.
+
+    Raises:
+        UsageError: it is not of that form, names something that there is not, or lacks a side.
+    """
+    columns = {}
+    for part in text.split(","):
+        name, equals, column = part.strip().partition("=")
+        if not equals or not column or name not in COLUMNS:
+            raise UsageError(f"--columns: {part!r} is not one of {', '.join(f'{one}=COLUMN' for one in COLUMNS)}")
+        columns[name] = column
+    if missing := [name for name in _NEEDED if name not in columns]:
+        raise UsageError(f"--columns: {missing[0]}=COLUMN is missing")
+    return columns
+
+
+class ForeignSource:
+    """A preference dataset that is no release: a file, or a folder of Parquet, JSON or JSON Lines.
+
+    Args:
+        place: the file or folder.
+        columns: as `read_columns` gives them.
+        name: what to call it.
+        version: the revision that was asked for, or None.
+    """
+
+    def __init__(self, place: Path, columns: dict[str, str], name: str, version: str | None = None) -> None:
+        self._root = place if place.is_dir() else place.parent
+        self._files = _files(place)
+        self._columns, self._name, self._version = columns, name, version
+        self.gates: dict[str, float] = {}
+
+    def subject(self) -> Subject:
+        """See `subjects.Source`."""
+        return Subject(
+            kind="pairs",
+            name=self._name,
+            version=self._version,
+            sha256=sha256_of_all(self._files, self._root),
+            columns=self._columns,
+            seed=SEED,
+            replicates=REPLICATES,
+        )
+
+    def splits(self) -> dict[str, tuple[str, ...]]:
+        """See `subjects.Source`."""
+        return {CONFIG: tuple(dict.fromkeys(self._split_of(path) for path in self._files))}
+
+    def candidates(self) -> dict[str, int]:
+        """See `subjects.Source`."""
+        return {}
+
+    def similarity(self) -> float:
+        """See `subjects.Source`."""
+        return _NEAR
+
+    def batches(self) -> Iterator[Pairs]:
+        """See `subjects.Source`.
+
+        Raises:
+            DataError: a file is damaged, or a cell is no text and no list of messages.
+            UsageError: a column is not there.
+        """
+        for path in self._files:
+            rows, first = _rows(path), 0
+            name = path.relative_to(self._root).as_posix()
+            while batch := list(islice(rows, _ROWS)):
+                place = Place(CONFIG, self._split_of(path), name, first)
+                yield _pairs(batch, place, self._columns)
+                first += len(batch)
+
+    def _split_of(self, path: Path) -> str:
+        found = _SPLIT.search(path.relative_to(self._root).as_posix().lower())
+        return _SAME.get(found[1], found[1]) if found else "train"
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise UsageError(f"{place}: no such file or folder")
+    inside = (path for path in place.rglob("*") if path.suffix in _SUFFIXES and path.is_file())
+    found = sorted(path for path in inside if not any(part[0] == "." for part in path.relative_to(place).parts))
+    if tables := [path for path in found if path.suffix == ".parquet"]:
+        return tables  # JSON beside Parquet is about the data, not the data
+    if not found:
+        raise UsageError(f"{place}: there is no {', '.join(_SUFFIXES)} file in it")
+    return found
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    if path.suffix != ".parquet":
+        for number, record in enumerate(read_records(path)):
+            if not isinstance(record, dict):
+                raise UsageError(f"{path.name}: row {number}: not an object with columns")
+            yield record
+        return
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROWS):
+                yield from batch.to_pylist()
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise DataError(f"{path.name}: cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _pairs(rows: list[dict[str, Any]], place: Place, columns: dict[str, str]) -> Pairs:
+    """A batch of rows as measures read it."""
+    split = []
+    for number, row in enumerate(rows):
+        where = f"{place.file}: row {place.first + number}"
+        cells = {name: _cell(row, column, where) for name, column in columns.items()}
+        split.append(split_row(cells.get("prompt"), cells["chosen"], cells["rejected"], where))
+    known = {name: _strings(rows, columns.get(name)) for name in ("dialogue", "strategy", "rejected_strategy", "error")}
+    chosen = known["strategy"]
+    shifted = [one.shifted for one in split]
+    return Pairs(
+        place=place,
+        dialogue_ids=known["dialogue"],
+        prompt=_messages([one.prompt for one in split], [one.prompt_fits for one in split]),
+        chosen=_messages([one.chosen for one in split], [one.chosen_fits for one in split]),
+        rejected=_messages([one.rejected for one in split], [one.rejected_fits for one in split]),
+        shifted=None if all(one is None for one in shifted) else np.array([bool(one) for one in shifted]),
+        chosen_strategy=chosen,
+        rejected_strategy=known["rejected_strategy"],
+        error=known["error"],
+    )
+
+
+def _cell(row: dict[str, Any], column: str, where: str) -> Any:
+    if column not in row:
+        raise UsageError(f"{where}: there is no column {column}; there are {', '.join(map(str, row))}")
+    return row[column]
+
+
+def _messages(texts: list[str], fits: list[bool]) -> Messages:
+    return Messages(pa.array(texts, pa.string()), np.array(fits, dtype=bool))
+
+
+def _strings(rows: list[dict[str, Any]], column: str | None) -> pa.Array | None:
+    if column is None:
+        return None
+    return pa.array([None if row[column] is None else str(row[column]) for row in rows], pa.string())

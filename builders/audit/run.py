@@ -1,0 +1,90 @@
+"""Audits a dataset: reads it once, shows every batch to every measure, and closes or opens the gates."""
+
+import json
+from typing import Any
+
+from ...schemas.audit import FILE_NAME, Audit
+from ...schemas.errors import UsageError
+from ...schemas.manifest import FILE_NAME as MANIFEST
+from ..release.read import Release
+from ..release.write import write_text
+from .artefacts import SAMPLE, Artefacts
+from .batch import Pairs
+from .bias import Bias
+from .drops import drops_of
+from .faults import Faults
+from .flags import Flags
+from .flow import DropFlow
+from .gates import GATES, check_gates
+from .labels import Labels
+from .leakage import Leaks
+from .measure import Measure
+from .near import Near
+from .style import Style
+from .subjects import Batch, Source
+
+
+def measures_of(source: Source, sample: int) -> tuple[Measure, ...]:
+    """Every measure, new, for one dataset; a new measure is a line here."""
+    return (
+        Leaks(source.splits()),
+        Faults(),
+        Artefacts(sample),
+        Style(),
+        Labels(),
+        Flags(),
+        DropFlow(source.candidates()),
+        Bias(),
+        Near(source.similarity()),
+    )
+
+
+def audit_source(source: Source, sample: int = SAMPLE) -> Audit:
+    """What the data is like.
+
+    Args:
+        source: what to audit; it is read once.
+        sample: pairs of a config that model-based measures look at, at most.
+
+    Raises:
+        DataError: a table is damaged.
+        UsageError: the source states a limit for a gate that there is not.
+    """
+    if unknown := sorted(set(source.gates) - set(GATES)):
+        raise UsageError(f"there is no gate {unknown[0]}; the spec may limit {', '.join(GATES)}")
+    measures = measures_of(source, sample)
+    for batch in source.batches():
+        for measure in measures:
+            _show(measure, batch)
+    told: dict[str, Any] = {"subject": source.subject(), "gates": ()}
+    for measure in measures:
+        told |= measure.tell()
+    audit = Audit(**told)
+    return audit.model_copy(update={"gates": check_gates(audit, source.gates)})
+
+
+def _show(measure: Measure, batch: Batch) -> None:
+    if isinstance(batch, Pairs):
+        measure.take_pairs(batch)
+    elif batch.place.config == "dialogues":
+        measure.take_dialogues(batch)
+    elif batch.place.config == "dropped":
+        for drops in drops_of(batch):
+            measure.take_drops(drops)
+    else:
+        measure.take_demonstrations(batch)
+
+
+def audit_json(audit: Audit) -> str:
+    """The contents of `audit.json`: equal audits give equal bytes."""
+    return json.dumps(audit.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def write_audit(release: Release, audit: Audit) -> None:
+    """Writes `audit.json` into the release, and the manifest's record of it; nothing else of the manifest changes."""
+    record = write_text(release.root / FILE_NAME, audit_json(audit))
+    path = release.root / MANIFEST
+    manifest = json.loads(path.read_bytes())
+    files = {**manifest["files"], FILE_NAME: record.model_dump(mode="json")}
+    manifest["files"] = dict(sorted(files.items()))
+    write_text(path, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")

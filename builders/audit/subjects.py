@@ -1,0 +1,133 @@
+"""A release as a stream of batches; `foreign` does the same for other datasets."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...schemas.audit import Subject
+from ...schemas.base import digest_of
+from ...schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
+from ...schemas.dialogue import Split
+from ...schemas.errors import DataError
+from ..release.layout import config_and_split, splits_of
+from ..release.read import Release
+from ..release.rules import contents
+from .batch import Messages, Pairs, Place, Table
+from .bootstrap import REPLICATES, SEED
+
+Batch = Pairs | Table
+
+
+class Source(Protocol):
+    """What can be audited."""
+
+    gates: dict[str, float]
+    """Limits that it states itself; empty where the defaults hold."""
+
+    def subject(self) -> Subject:
+        """What it is."""
+
+    def splits(self) -> dict[str, tuple[str, ...]]:
+        """The splits of every config that pairs may come from."""
+
+    def candidates(self) -> dict[str, int]:
+        """Candidates by config, where it counts them."""
+
+    def similarity(self) -> float:
+        """Similarity from which two texts are near-duplicates."""
+
+    def batches(self) -> Iterator[Batch]:
+        """Every batch: dialogues, demonstrations, pairs, drops."""
+
+
+class ReleaseSource:
+    """A release folder."""
+
+    def __init__(self, release: Release, name: str) -> None:
+        self._release, self._name = release, name
+        self.gates = dict(release.manifest.spec.gates)
+
+    def subject(self) -> Subject:
+        """See `Source`."""
+        files = self._release.manifest.files
+        tables = {name: record.sha256 for name, record in files.items() if config_and_split(name)}
+        return Subject(
+            kind="release",
+            name=self._name,
+            version=self._release.manifest.version,
+            sha256=digest_of(tables),
+            columns={},
+            seed=SEED,
+            replicates=REPLICATES,
+        )
+
+    def splits(self) -> dict[str, tuple[str, ...]]:
+        """See `Source`."""
+        return {config.value: tuple(Split) for config in PAIR_CONFIGS}
+
+    def candidates(self) -> dict[str, int]:
+        """See `Source`."""
+        return {config.value: counts.candidates for config, counts in self._release.manifest.counts.items()}
+
+    def similarity(self) -> float:
+        """See `Source`."""
+        return self._release.manifest.spec.splits.near_duplicate
+
+    def batches(self) -> Iterator[Batch]:
+        """See `Source`.
+
+        Raises:
+            DataError: a table is damaged, or lacks what a pair is made of.
+        """
+        for config in (Config.DIALOGUES, *SFT_CONFIGS, *PAIR_CONFIGS, Config.DROPPED):
+            for split in splits_of(config):
+                yield from self._of(config, split)
+
+    def _of(self, config: Config, split: Split) -> Iterator[Batch]:
+        for path in self._release.files(config, split):
+            first, name = 0, self._release.name_of(path)
+            for rows in self._release.batches(path):
+                place = Place(config.value, split.value, name, first)
+                yield pairs_of(rows, place) if config in PAIR_CONFIGS else Table(place, rows)
+                first += rows.num_rows
+
+
+def pairs_of(rows: pa.RecordBatch, place: Place) -> Pairs:
+    """A batch of a preference config as measures read it; columns that an older release lacks are None.
+
+    Raises:
+        DataError: there is no prompt, chosen or rejected side of messages.
+    """
+    table = Table(place, rows)
+    sides = {name: _messages(table, name) for name in ("prompt", "chosen", "rejected")}
+    strategy = table.column("strategy")
+    return Pairs(
+        place=place,
+        dialogue_ids=table.column("dialogue_id"),
+        **sides,
+        shifted=None,
+        turns=table.column("turn"),
+        row_ids=table.column("row_id"),
+        chosen_strategy=table.column("chosen_strategy") if strategy is None else strategy,
+        rejected_strategy=table.column("rejected_strategy") if strategy is None else strategy,
+        error=table.column("rejected_error"),
+        chosen_verdict=table.column("chosen_verdict"),
+        rejected_verdict=table.column("rejected_verdict"),
+    )
+
+
+def _messages(table: Table, name: str) -> Messages:
+    column = table.column(name)
+    if column is None or not pa.types.is_list(column.type) or not pa.types.is_struct(column.type.value_type):
+        raise DataError(f"{table.place.file}: column {name} is no list of messages; `ipm-prefdial validate` tells more")
+    texts = pc.fill_null(contents(table.rows, name), "")
+    lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0))
+    roles = pc.fill_null(column.values.field("role"), "")
+    last = np.asarray(column.offsets)[1:] - 1
+    due = "user" if name == "prompt" else "assistant"
+    is_due = np.append(np.asarray(pc.equal(roles, due)), False)
+    well_formed = (lengths > 0) & is_due[np.where(lengths > 0, last, -1)]
+    return Messages(texts, well_formed if name == "prompt" else well_formed & (lengths == 1))

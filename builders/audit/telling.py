@@ -1,0 +1,139 @@
+"""Tells chosen from rejected sides by simple features, out-of-fold, and says how well that goes."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ...schemas.audit import Interval
+from .bootstrap import SEED, interval, ratio, weights_of
+
+Features = Literal["words", "words_case_punctuation", "length", "first_word"]
+FEATURE_SETS: tuple[Features, ...] = get_args(Features)
+"""What the model sees: words alone; words, case and punctuation; the length; the first word."""
+
+_FOLDS = 5
+_AT_ONCE = 50
+_VOCABULARIES: dict[str, dict[str, Any]] = {
+    "words": {"token_pattern": r"(?u)\b\w+\b", "lowercase": True},
+    "words_case_punctuation": {"token_pattern": r"(?u)\w+|[^\w\s]", "lowercase": False},
+    "first_word": {"token_pattern": r"(?us)\A\W*(\w+)", "lowercase": True},
+}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Sides of pairs: all chosen ones, then the rejected ones in the same order."""
+
+    dialogues: np.ndarray
+    """Digests, of the pairs."""
+    texts: np.ndarray
+    lengths: np.ndarray
+    """Characters and words of each text."""
+
+    @property
+    def is_chosen(self) -> np.ndarray:
+        """1 for chosen, 0 for rejected."""
+        return np.repeat((1, 0), len(self.dialogues))
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a model fared."""
+
+    auc: Interval
+    paired: Interval
+    words: tuple[tuple[str, float], ...]
+    """The strongest words and their weights, in order of weight."""
+
+
+def tell_apart(sides: Sides, features: Features, words: int = 20) -> Told:
+    """What a model of these features can do; its values are null where there is too little to fit one.
+
+    Args:
+        sides: of one config.
+        features: what the model sees.
+        words: how many telling words to name.
+    """
+    pairs = len(sides.dialogues)
+    undefined = Interval(value=None, low=None, high=None, n=pairs)
+    inputs, names = _inputs(sides, features)
+    if inputs is None:
+        return Told(undefined, undefined, ())
+    scores = _out_of_fold(sides, inputs)
+    if scores is None:
+        return Told(undefined, undefined, ())
+    weights = weights_of(sides.dialogues)
+    better = (np.sign(scores[:pairs] - scores[pairs:]) / 2 + 0.5).astype(np.float64)
+    paired = ratio(weights.T.astype(np.float64) @ better, weights.sum(axis=0, dtype=np.float64))
+    auc = weighted_auc(scores, sides.is_chosen, np.concatenate([weights, weights]))
+    strongest = _strongest(_fit(inputs, sides.is_chosen), names, words) if len(names) else ()
+    return Told(interval(auc, pairs), interval(paired, pairs), strongest)
+
+
+def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The area under the ROC curve under each column of weights: 0 to 1, ties count half; NaN without both labels.
+
+    Args:
+        scores: one a row; higher speaks for label 1.
+        labels: 0 or 1.
+        weights: rows × columns.
+    """
+    _, rank = np.unique(scores, return_inverse=True)
+    order = np.argsort(rank, kind="stable")
+    starts = np.flatnonzero(np.diff(rank[order], prepend=-1))
+    areas = []
+    for first in range(0, weights.shape[1], _AT_ONCE):
+        some = weights[order, first : first + _AT_ONCE].astype(np.float64)
+        ones = np.add.reduceat(some * labels[order, None], starts, axis=0)
+        zeros = np.add.reduceat(some * (1 - labels[order, None]), starts, axis=0)
+        below = np.cumsum(zeros, axis=0) - zeros / 2
+        areas.append(ratio((ones * below).sum(axis=0), ones.sum(axis=0) * zeros.sum(axis=0)))
+    return np.concatenate(areas)
+
+
+def _inputs(sides: Sides, features: Features) -> tuple[Any, np.ndarray]:
+    """Rows × features, and the features' names where they are words; None where there is no feature."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    nameless = np.array([], dtype=object)
+    if features == "length":
+        logs = np.log1p(sides.lengths)
+        columns = np.column_stack([logs, logs**2])
+        spread = columns.std(axis=0)
+        return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1), nameless
+    # The vocabulary is made without the labels, so that it may see every fold.
+    words = TfidfVectorizer(min_df=2, sublinear_tf=True, dtype=np.float64, **_VOCABULARIES[features])
+    try:
+        return words.fit_transform(sides.texts), words.get_feature_names_out()
+    except ValueError:  # scikit-learn's word for "no text has a word that another has too"
+        return None, nameless
+
+
+def _out_of_fold(sides: Sides, inputs: Any) -> np.ndarray | None:
+    """A score per side from a model that saw no pair of its dialogue; None where there is but one dialogue."""
+    unique, group = np.unique(sides.dialogues, return_inverse=True)
+    folds = min(_FOLDS, len(unique))
+    if folds < 2:
+        return None
+    fold = (np.random.default_rng(SEED).permutation(len(unique)) % folds)[group]
+    of_side = np.concatenate([fold, fold])
+    scores = np.zeros(len(of_side))
+    for number in range(folds):
+        held_out = np.flatnonzero(of_side == number)
+        fitted_on = np.flatnonzero(of_side != number)
+        model = _fit(inputs[fitted_on], sides.is_chosen[fitted_on])
+        scores[held_out] = model.decision_function(inputs[held_out])
+    return scores.round(12)
+
+
+def _fit(inputs: Any, labels: np.ndarray) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(solver="liblinear", random_state=SEED).fit(inputs, labels)
+
+
+def _strongest(model: Any, names: np.ndarray, number: int) -> tuple[tuple[str, float], ...]:
+    weights = model.coef_[0]
+    order = np.lexsort((names, -np.abs(weights)))[:number]
+    return tuple(sorted(((str(names[at]), round(float(weights[at]), 3)) for at in order), key=lambda one: -one[1]))

@@ -1,0 +1,160 @@
+"""`ipm-prefdial audit DIR_OR_REPO[@REV]`: what is the data like, and does it keep its limits?"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...schemas.audit import FILE_NAME, Audit, GateResult, Interval
+from ...schemas.errors import UsageError
+from ...schemas.manifest import FILE_NAME as MANIFEST
+from ..release.read import Release
+from ..release.write import disk_errors
+from .places import add_place, local_folder
+from .show import say, say_table
+
+_SAMPLE = 10_000
+
+
+def add_to(verbs: Any) -> None:
+    """Adds the verb to the command."""
+    parser = verbs.add_parser("audit", help="measure what a release, or any preference dataset, is like; gates")
+    add_place(parser)
+    parser.add_argument(
+        "--columns",
+        metavar="chosen=A,rejected=B[,…]",
+        help="audit a dataset that is no release: prompt, chosen, rejected, dialogue, strategy, rejected_strategy, "
+        "error, each with its column; without prompt it is what both sides begin with",
+    )
+    parser.add_argument("--no-write", action="store_true", help=f"do not write {FILE_NAME} into a release folder")
+    parser.add_argument(
+        "--sample", type=_positive, default=_SAMPLE, metavar="N", help="pairs of a config that models look at, at most"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Audits; 1 where a gate says no."""
+    from ..audit.run import audit_json, audit_source, write_audit  # numpy is slow to import
+    from ..audit.subjects import ReleaseSource
+
+    folder = local_folder(options.place)
+    name, version = _name_of(options.place, folder)
+    if options.columns:
+        audit = audit_source(_foreign(folder, options.columns, name, version), options.sample)
+    else:
+        release = _release(folder)
+        audit = audit_source(ReleaseSource(release, name), options.sample)
+        # What the Hub's client downloaded is its cache, which is not ours to write to.
+        if not options.no_write and Path(options.place).exists():
+            with disk_errors(folder):
+                write_audit(release, audit)
+    if options.json:
+        sys.stdout.write(audit_json(audit))
+    else:
+        _show(audit)
+    for gate in audit.closed:
+        sys.stderr.write(f"ipm-prefdial: gate {_in_words(gate)}\n")
+    return 1 if audit.closed else 0
+
+
+def _release(folder: Path) -> Release:
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise UsageError(
+            f"{folder}: no release: there is no {MANIFEST} in it; name the columns of another dataset with --columns "
+            "chosen=…,rejected=…[,prompt=…]"
+        )
+    return Release(folder)
+
+
+def _foreign(folder: Path, columns: str, name: str, version: str | None) -> Any:
+    from ..audit.foreign import ForeignSource, read_columns
+
+    return ForeignSource(folder, read_columns(columns), name, version)
+
+
+def _name_of(place: str, folder: Path) -> tuple[str, str | None]:
+    if Path(place).exists():
+        return folder.resolve().name, None
+    name, _, revision = place.partition("@")
+    return name, revision or None
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of pairs from 1")
+    return number
+
+
+def _in_words(gate: GateResult) -> str:
+    interval = "" if gate.low is None or gate.high is None else f" (95 %: {gate.low:.4g} to {gate.high:.4g})"
+    return f"{gate.name}: {gate.measure}: {gate.value:.4g}{interval}, limit {gate.limit:.4g}: {gate.why}"
+
+
+def _show(audit: Audit) -> None:
+    """The audit in tables."""
+    for title, columns, rows in _tables(audit):
+        lines = list(rows)
+        if lines:
+            say_table(title, columns, lines)
+    passed, unknown = (sum(gate.passed is is_it for gate in audit.gates) for is_it in (True, None))
+    say(f"{len(audit.gates)} gates: {passed} open, {len(audit.closed)} closed, {unknown} that the data cannot tell")
+
+
+_Table = tuple[str, tuple[str, ...], Iterator[tuple[object, ...]]]
+
+
+def _tables(audit: Audit) -> Iterator[_Table]:
+    columns = ("config", *(next(iter(audit.rows.values()), {})))
+    yield "Pairs", columns, ((config, *splits.values()) for config, splits in audit.rows.items())
+    faults = ((one.config, one.kind, one.count, one.places[0]) for one in audit.faults if one.count)
+    yield "Faults", ("config", "fault", "pairs", "first"), faults
+    artefacts = ((one.config, one.features, _told(one.auc), _told(one.paired), one.auc.n) for one in audit.artefacts)
+    yield "Chosen told from rejected", ("config", "seen", "AUC", "pairs in order", "pairs"), artefacts
+    style = (
+        (one.config, one.feature, _number(one.chosen), _number(one.rejected), _told(one.difference))
+        for one in audit.style
+        if one.strategy is None
+    )
+    yield "Style", ("config", "mean of", "chosen", "rejected", "difference"), style
+    flags = ((one.config, one.side, one.strategy or "all", _told(one.rate), one.rate.n) for one in audit.flags)
+    yield "Judged to have an error", ("config", "side", "strategy", "rate", "judged"), flags
+    yield "Candidates", ("config", "reason", "dropped", "left"), _flow_lines(audit)
+    bias = (
+        (one.config, _told(one.before), _told(one.after), _told(one.shift), _told(one.keeping))
+        for one in audit.filter_bias
+    )
+    yield "Preference bias (ours)", ("config", "before the filter", "after", "shift", "of keeping alone"), bias
+    yield "Leakage", ("what", "across splits", "of"), _leak_lines(audit)
+    gates = ((one.name, one.measure, one.value, one.limit) for one in audit.gates if one.passed is False)
+    yield "Closed gates", ("gate", "measure", "value", "limit"), gates
+
+
+def _flow_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
+    for flow in audit.flows:
+        yield flow.config, "candidates", "–", flow.candidates
+        for step in flow.steps:
+            yield flow.config, step.reason, step.dropped, step.left
+
+
+def _leak_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
+    for one in audit.leakage:
+        for what in ("dialogues", "pairs", "prompts", "replies"):
+            found = getattr(one, what)
+            yield f"{one.config}: {what}", "–" if found is None else found, one.held_out
+    if (near := audit.near_duplicates) is not None:
+        yield f"near-duplicate {near.unit}s ({near.groups} groups)", near.across_splits, near.looked_at
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _told(interval: Interval) -> str:
+    if interval.value is None:
+        return "–"
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:.3f}"
+    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"

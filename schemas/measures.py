@@ -1,0 +1,240 @@
+"""The parts of an audit: one model for what each measure tells (see `audit`)."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Frozen
+
+Counts = dict[str, int]
+"""Rows by the name of what they are."""
+
+
+class Interval(Frozen):
+    """A measured value with the interval that 95 of 100 bootstrap samples of dialogues fall in."""
+
+    value: float | None
+    """The value on all rows; null where it is undefined, as a mean of nothing is."""
+    low: float | None
+    """The 2.5th percentile; null where the value is, or where fewer than two dialogues tell."""
+    high: float | None
+    """The 97.5th percentile; null as `low`."""
+    n: int = Field(ge=0)
+    """Rows that the value is made of."""
+
+
+class FaultCount(Frozen):
+    """Pairs that break one rule of what a pair is."""
+
+    kind: str
+    """Id of the fault, as in `Audit.fault_kinds`."""
+    config: str
+    count: int | None = Field(ge=0)
+    """Pairs with it; null where the data cannot tell."""
+    places: tuple[str, ...]
+    """The first of them, as `file: row N` with rows from 0."""
+
+
+class TellingWord(Frozen):
+    """A word that gives a side away."""
+
+    word: str
+    weight: float
+    """Of the fitted model: above 0 it speaks for the chosen side, below for the rejected."""
+
+
+class Artefact(Frozen):
+    """How well a simple model tells chosen from rejected without reading the prompt: 0.5 is not at all."""
+
+    config: str
+    features: Literal["words", "words_case_punctuation", "length", "first_word"]
+    """What the model sees of a side: words alone; words, case and punctuation; its length; its first word."""
+    auc: Interval
+    """Area under the ROC curve over single sides, out-of-fold, folds grouped by dialogue; `n` counts pairs.
+
+    The interval is that of the models as they were fitted: fitting them anew, too, would widen it somewhat.
+    """
+    paired: Interval
+    """Share of pairs whose chosen side scores higher, ties half; out-of-fold as `auc`."""
+    of: int
+    """Pairs of the config that the `n` are a sample of (whole dialogues, by hash)."""
+    telling: tuple[TellingWord, ...]
+    """The strongest words, in order of weight; empty for `length`."""
+
+
+class Histogram(Frozen):
+    """How many replies of either side have which length; bins are `edges[i] <= value < edges[i + 1]`."""
+
+    edges: tuple[float, ...]
+    """One more than there are bins; the last bin takes in all that is longer."""
+    chosen: tuple[int, ...]
+    rejected: tuple[int, ...]
+
+
+class StyleDifference(Frozen):
+    """How the sides differ in one feature of style."""
+
+    config: str
+    strategy: str | None
+    """The chosen side's strategy; null for all together."""
+    feature: str
+    """Such as `characters`, `words`, `questions`; see `Audit.style_features`."""
+    chosen: float | None
+    """Mean over chosen sides."""
+    rejected: float | None
+    """Mean over rejected sides."""
+    difference: Interval
+    """Mean of chosen minus rejected over pairs."""
+    histogram: Histogram | None
+    """Of lengths, where `strategy` is null."""
+
+
+class LabelCounts(Frozen):
+    """How often each label occurs in a split."""
+
+    config: str
+    split: str
+    label: Literal["chosen_strategy", "rejected_strategy", "error"]
+    counts: Counts
+
+
+class CrossTable(Frozen):
+    """How often two labels occur together, over all splits."""
+
+    config: str
+    rows_are: str
+    """`chosen_strategy`, or `rejected_strategy`."""
+    columns_are: str
+    """`error`, or `rejected_strategy`."""
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    """`counts[row][column]`."""
+
+
+class FlagRate(Frozen):
+    """How often the judge finds an error under a strategy, over rows and drops with a verdict that could be read."""
+
+    config: str
+    side: Literal["human", "inferred"]
+    strategy: str | None
+    """The side's own strategy; null for all together."""
+    flagged: int
+    rate: Interval
+    """Share of judged sides; `n` counts them."""
+    errors: Counts
+    """The flagged by error."""
+
+
+class FlowStep(Frozen):
+    """One way out on a config's way from candidates to rows."""
+
+    reason: str
+    """The drop reason, in the order in which candidates meet them."""
+    dropped: int
+    dropped_by_strategy: Counts
+    """By the human's strategy."""
+    left: int
+    """Candidates that go on."""
+    left_by_strategy: Counts
+
+
+class Flow(Frozen):
+    """From candidates to rows."""
+
+    config: str
+    candidates: int
+    by_strategy: Counts
+    """By the human's strategy, before any drop."""
+    steps: tuple[FlowStep, ...]
+    rows: int
+    rows_by_strategy: Counts
+
+
+class FilterBias(Frozen):
+    """What the choice among whole pairs (judging and what follows it) does to strategies; see `builders.audit.bias`.
+
+    The estimators are ours; 0 is unbiased.
+    """
+
+    config: str
+    estimator: Literal["bradley_terry", "share"]
+    """`bradley_terry` over chosen against rejected strategies; `share` where both sides have one strategy."""
+    before: Interval
+    """Bias of the pairs that the filter chose from."""
+    after: Interval
+    """Bias of the rows."""
+    shift: Interval
+    """`after - before`."""
+    keeping: Interval
+    """Bias that the filter alone would put into strategies that were equally frequent: 0 where it keeps all alike."""
+    kept: dict[str, Interval]
+    """Share of pairs kept, by the human's strategy."""
+    before_by_strategy: Counts
+    after_by_strategy: Counts
+
+
+class NearDuplicates(Frozen):
+    """Dialogues (or, where there are none, pairs) that share most of their word triples, found by MinHash."""
+
+    unit: Literal["dialogue", "pair"]
+    looked_at: int
+    """Units compared."""
+    of: int
+    """Units there are; more than `looked_at` where those are a sample by hash."""
+    similarity: float
+    """Estimated Jaccard similarity from which two count."""
+    groups: int
+    """Groups of near-duplicates."""
+    units: int
+    """Units in them."""
+    across_splits: int
+    """Groups that lie in more than one split: leakage."""
+    across_sources: int | None
+    """Groups from more than one source; null where rows name none."""
+    examples: tuple[tuple[str, ...], ...]
+    """Ids of the first groups across splits, or within one where there are none."""
+
+
+class Leakage(Frozen):
+    """What stands in more than one split, word for word."""
+
+    config: str
+    dialogues: int | None
+    """Dialogues with rows in more than one split; null where rows name no dialogue."""
+    pairs: int
+    """Held-out pairs that stand in another split too."""
+    prompts: int
+    """Held-out rows whose prompt stands in `train` too; openings such as a greeting do so by nature."""
+    replies: int
+    """Held-out rows whose chosen reply, of eight words or more, is one of `train`'s."""
+    held_out: int
+    """Rows outside `train`."""
+
+
+class VerdictCount(Frozen):
+    """What came back from one judge, over rows and drops."""
+
+    config: str
+    side: Literal["human", "inferred"]
+    judge: str
+    """Model and revision."""
+    parsed: int
+    unparsed: int
+    """Replies that are none of what was offered."""
+    failed: int
+    """Calls without a reply."""
+
+
+class Conservation(Frozen):
+    """Whether every candidate of a config is a row or a drop."""
+
+    config: str
+    candidates: int
+    """As the manifest counts them."""
+    rows: int
+    """Counted in the tables."""
+    dropped: int
+    """Counted in the tables."""
+    lost: int
+    """Candidates that are neither, or rows and drops that were no candidates: 0 where all is well."""
