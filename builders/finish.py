@@ -16,6 +16,7 @@ from .assemble import Assembly
 from .release.columns import arrow_schema
 from .release.layout import CARD, CHANGELOG, LICENSE, MANIFEST, SPLITS
 from .release.write import write_text
+from .review.store import read_review
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def write_views(root: Path, manifest: Manifest) -> Manifest:
     """Writes what is a view of the tables (card, changelog, licence), and the manifest that knows them all."""
     licence = LICENCES[manifest.license]
     texts = {
-        CARD: render_card(manifest, card_features()),
+        CARD: render_card(manifest, card_features(), review=read_review(root)),
         CHANGELOG: f"# Changelog\n\n## {manifest.version}\n\n{manifest.spec.notes}\n",
         LICENSE: f"The data of this release is under: {licence.name}\n{licence.url or 'See README.md.'}\n",
     }

@@ -1,6 +1,7 @@
 """`verify`: rebuilds a release from its own manifest, dialogues and completions, with no network, and compares."""
 
 import json
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from typing import Any
 
 from ..prompts.library import locked
 from ..schemas.config import Config
+from ..schemas.dialogue import Split
 from ..schemas.errors import DataError, PrefDialError, UsageError
 from ..schemas.inference import Completion, Failed, FailureReason, Outcome, Request
 from ..schemas.manifest import Manifest
+from ..schemas.review import FILE_NAME as REVIEW
 from .assemble import Assembly, assemble
 from .finish import Provenance, finish_release
 from .mining.plan import MiningPlan
@@ -152,27 +155,36 @@ def rebuild(release: Release, root: Path) -> Release:
             limit=manifest.limit,
             sources=manifest.sources,
             models=manifest.models,
-            licenses=frozenset(placed.dialogue.license for placed in placed_dialogues(release)),
+            licenses=splits.licenses,
             run=manifest.run,
         )
+        _carry_review(release.root, root)
         finish_release(root, assembly, splits.text, told)
     return Release(root)
+
+
+def _carry_review(here: Path, root: Path) -> None:
+    """What people said of a release cannot be made again, and the card shows it: so a rebuild takes it over."""
+    if (here / REVIEW).is_file():
+        shutil.copyfile(here / REVIEW, root / REVIEW)
 
 
 @dataclass(frozen=True)
 class _Rebuilt:
     text: str
-    of: list[Any]
+    of: list[Split]
+    licenses: frozenset[str]
 
 
 def _splits(release: Release) -> _Rebuilt:
     """The splits decided again from the words of the dialogues."""
-    plan = SplitPlan(release.manifest.spec.splits)
+    plan, licenses = SplitPlan(release.manifest.spec.splits), set()
     for placed in placed_dialogues(release):
         plan.add(placed.dialogue)
+        licenses.add(placed.dialogue.license)
     decided = plan.decide()
     text = json.dumps(decided.as_json(release.manifest.spec.splits), indent=1) + "\n"
-    return _Rebuilt(text, list(decided.splits))
+    return _Rebuilt(text, list(decided.splits), frozenset(licenses))
 
 
 def _with_split(release: Release, splits: _Rebuilt) -> Iterator[PlacedDialogue]:

@@ -14,21 +14,26 @@ from ..schemas.drops import DropReason
 from ..schemas.inference import Role
 from ..schemas.licence import LICENCES, UNKNOWN
 from ..schemas.manifest import Manifest, SourceRecord
+from ..schemas.review import Review
 from ..schemas.rows import ROWS
 from .docs import member_docs
+from .review import review_lines
 
 _NAME = "IPM-PrefDial"
 _PLACEHOLDER = "ORG/IPM-PrefDial"
 _SIZES = (("n<1K", 1_000), ("1K<n<10K", 10_000), ("10K<n<100K", 100_000), ("100K<n<1M", 1_000_000))
 
 
-def render_card(manifest: Manifest, features: Mapping[Config, Any], *, repo: str = _PLACEHOLDER) -> str:
+def render_card(
+    manifest: Manifest, features: Mapping[Config, Any], *, repo: str = _PLACEHOLDER, review: Review | None = None
+) -> str:
     """The card, as the bytes of README.md should be.
 
     Args:
         manifest: of the release; its counts and records are all the numbers that the card has.
         features: per config, the `features` list of the card's `dataset_info`.
         repo: the Hub id to load from.
+        review: what people said of the release's pairs, where they have looked at them.
     """
     environment = Environment(
         loader=PackageLoader(__package__, ""), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
@@ -46,6 +51,7 @@ def render_card(manifest: Manifest, features: Mapping[Config, Any], *, repo: str
         pair_names=[config.value for config in PAIR_CONFIGS],
         drops=_drop_lines(manifest),
         facts=_facts(manifest),
+        reviews=review_lines(review),
         license=LICENCES[manifest.license],
         uses_corpus=bool(_corpus_roles(manifest)),
         corpus_roles=_listed(_corpus_roles(manifest)),

@@ -191,6 +191,8 @@ HEAVY = (
         ("builders.assemble", HEAVY),
         ("cards.render", (*HEAVY, "pyarrow", "numpy")),
         ("builders.rebuild", HEAVY),
+        ("builders.audit.run", HEAVY),
+        ("builders.audit.foreign", [name for name in HEAVY if name != "huggingface_hub"]),
         ("builders.intake", [name for name in HEAVY if name != "huggingface_hub"]),
     ],
 )

@@ -1,0 +1,141 @@
+"""`ipm-prefdial review`: blind sheets for people to fill in, and what they say back into the release."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ...schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, Config
+from ...schemas.measures import Interval
+from ..release.read import Release
+from ..release.write import disk_errors
+from ..review.export import SHEETS, export_review
+from ..review.importing import Imported, import_review
+from ..review.key import FILE_NAME as KEY
+from ..review.sample import Stratify
+from .show import say, say_json, say_table
+
+_SAMPLE = 200
+
+
+def add_to(verbs: Any) -> None:
+    """Adds the verb to the command."""
+    parser = verbs.add_parser("review", help="let people look at pairs: blind sheets out, labels and agreement in")
+    parts = parser.add_subparsers(required=True, metavar="export | import")
+    _add_export(parts.add_parser("export", help="write a blind sample for annotators, and the key to it"))
+    _add_import(parts.add_parser("import", help="read filled sheets, and store labels and agreement in the release"))
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a release folder")
+    parser.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="a new folder for sheets and key")
+    parser.add_argument("--sample", metavar="N", type=_sample, default=_SAMPLE, help=f"pairs to draw ({_SAMPLE})")
+    parser.add_argument(
+        "--stratify",
+        metavar="BY[,BY …]",
+        type=_stratify,
+        default=(Stratify.STRATEGY, Stratify.ERROR),
+        help=f"of {', '.join(Stratify)}, or none (strategy,error)",
+    )
+    parser.add_argument(
+        "--config", choices=PAIR_CONFIGS, type=Config, default=DEFAULT_CONFIG, help=f"whose pairs ({DEFAULT_CONFIG})"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="another seed is another sample (0)")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.set_defaults(run=run_export)
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", type=Path, help="the release folder that was sampled")
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="filled .csv, .jsonl or exported .json")
+    parser.add_argument("--key", metavar="KEY", type=Path, required=True, help=f"the export's {KEY}")
+    parser.add_argument(
+        "--annotator",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="who filled the file, to be published: once for each file; the files' names where it is not given",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.set_defaults(run=run_import)
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Writes the sheets."""
+    with disk_errors(options.out):
+        done = export_review(
+            Release(options.folder),
+            options.out,
+            config=options.config,
+            size=options.sample,
+            by=options.stratify,
+            seed=options.seed,
+        )
+    if options.json:
+        say_json({"out": str(options.out), **done.model_dump()})
+        return 0
+    say(f"{done.items} pairs of {done.strata} strata and {done.dialogues} dialogues, blind and shuffled")
+    if done.items < options.sample:
+        say(f"  (all that there are; {options.sample} were wanted)")
+    say(f"  for annotators   {options.out / SHEETS}, as it is")
+    say(f"  for you alone    {options.out / KEY}: it says which reply is which; do not pass it on")
+    return 0
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Stores what the sheets say."""
+    with disk_errors(options.folder):
+        done = import_review(options.folder, options.key, options.files, options.annotator)
+    if options.json:
+        say_json(
+            {
+                "config": done.config.value,
+                "sheets": [one.model_dump() for one in done.sheets],
+                **done.review.model_dump(mode="json", exclude={"pairs"}),
+            }
+        )
+        return 0
+    _tell(done)
+    say(f"stored in {options.folder / 'review.json'}, and the card shows it")
+    return 0
+
+
+def _tell(done: Imported) -> None:
+    for one in done.sheets:
+        blank = f", {one.blank} cells not annotated" if one.blank else ""
+        missing = f", {one.missing} rows missing" if one.missing else ""
+        how = f"replaces earlier labels of {one.replaced} pairs" if one.replaced else "added"
+        say(f"{one.annotator} ({one.file}): {one.pairs} pairs{blank}{missing}; {how}")
+    among, judge, preference = done.review.among, done.review.judge, done.review.preference
+    lines = [
+        ("error or none", _told(among.flagged), _told(judge.flagged)),
+        ("which error, or none", _told(among.error), _told(judge.error)),
+        *((error.value, _told(among.by_error[error]), _told(judge.by_error[error])) for error in among.by_error),
+        ("which reply is better", _told(among.better), ""),
+    ]
+    say_table(f"Agreement on {done.config}", ("what", "among people (alpha)", "with the judge (kappa)"), lines)
+    for pair in among.pairwise:
+        kappas = f"{_told(pair.flagged)}; which error {_told(pair.error)}; better {_told(pair.better)}"
+        say(f"{' and '.join(pair.annotators)} (kappa): error or none {kappas}")
+    say(f"the chosen side is preferred: {_told(preference.chosen)}; neither: {_told(preference.tie)}")
+
+
+def _told(interval: Interval) -> str:
+    if interval.value is None:
+        return "–"
+    span = "" if interval.low is None else f" [{interval.low:.2f}, {interval.high:.2f}]"
+    return f"{interval.value:.2f}{span} n={interval.n}"
+
+
+def _sample(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _stratify(text: str) -> tuple[Stratify, ...]:
+    if text == "none":
+        return ()
+    try:
+        return tuple(dict.fromkeys(Stratify(one.strip()) for one in text.split(",")))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: choose of {', '.join(Stratify)}, or none") from error

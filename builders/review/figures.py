@@ -1,0 +1,196 @@
+"""All figures of a review, computed from its labelled pairs and from nothing else."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+
+from ...schemas.error_type import ErrorType
+from ...schemas.measures import Interval
+from ...schemas.review import (
+    NO_ERROR,
+    AmongPeople,
+    AnnotatorCounts,
+    Better,
+    ConfigReview,
+    Found,
+    Label,
+    PairwiseKappa,
+    Preference,
+    ReviewedPair,
+    SideAgreement,
+    WithJudge,
+)
+from ..audit.bootstrap import weights_of
+from .agreement import (
+    Resampling,
+    Statistic,
+    alpha,
+    coincidences_of,
+    confusions_of,
+    kappa,
+    merged,
+    same_share,
+    share_of,
+)
+
+_ERRORS = (NO_ERROR, *ErrorType)
+_BETTER = tuple(Better)
+_EACH = range(len(_ERRORS))
+_ANY_ERROR = tuple(int(one != NO_ERROR) for one in _ERRORS)
+
+Units = list[list[int]]
+"""Per unit (a reply, or the pair) the labels that were given, as numbers."""
+Both = list[tuple[int, int]]
+"""Per unit what two said of it, as numbers; units that one of them left blank are not in it."""
+Reader = Callable[[Label], int | None]
+"""Reads one cell of a label as a number; None where it is blank."""
+Told = Callable[[Sequence[int]], Interval]
+"""A statistic of error labels, once these are merged into groups."""
+
+
+def review_of(pairs: Iterable[ReviewedPair]) -> ConfigReview:
+    """The review that the labels of these pairs make."""
+    ordered = tuple(sorted(pairs, key=lambda pair: pair.row_id))
+    figures = _Figures(ordered)
+    return ConfigReview(
+        annotators={name: _counts(ordered, name) for name in figures.annotators},
+        among=figures.among(),
+        judge=figures.judge(),
+        preference=figures.preference(),
+        pairs=ordered,
+    )
+
+
+def _counts(pairs: Sequence[ReviewedPair], name: str) -> AnnotatorCounts:
+    filled = [sum(cell is not None for cell in _cells(pair.labels[name])) for pair in pairs if name in pair.labels]
+    cells = sum(filled)
+    return AnnotatorCounts(
+        pairs=sum(number > 0 for number in filled), cells=cells, blank=len(filled) * len(Label.model_fields) - cells
+    )
+
+
+def _cells(label: Label) -> tuple[str | None, ...]:
+    return label.chosen_error, label.rejected_error, label.better
+
+
+def _chosen_error(label: Label) -> int | None:
+    return None if label.chosen_error is None else _ERRORS.index(label.chosen_error)
+
+
+def _rejected_error(label: Label) -> int | None:
+    return None if label.rejected_error is None else _ERRORS.index(label.rejected_error)
+
+
+def _better(label: Label) -> int | None:
+    return None if label.better is None else _BETTER.index(label.better)
+
+
+_REPLIES: tuple[Reader, ...] = (_chosen_error, _rejected_error)
+
+
+@dataclass(frozen=True)
+class _Figures:
+    pairs: tuple[ReviewedPair, ...]
+
+    @cached_property
+    def annotators(self) -> list[str]:
+        return sorted({name for pair in self.pairs for name in pair.labels})
+
+    @cached_property
+    def _resampling(self) -> Resampling:
+        dialogues = np.array([int(pair.dialogue_id, 16) for pair in self.pairs], dtype=np.uint64)
+        return Resampling(dialogues, weights_of(dialogues))
+
+    def among(self) -> AmongPeople:
+        """Alpha over all annotators, and kappa of every two."""
+        errors = [_said(pair, _REPLIES) for pair in self.pairs]
+        better = [_said(pair, (_better,)) for pair in self.pairs]
+        tables = np.array([coincidences_of(units, len(_ERRORS)) for units in errors])
+        told = self._of(alpha, tables, _pairable(errors))
+        return AmongPeople(
+            flagged=told(_ANY_ERROR),
+            error=told(_EACH),
+            by_error=_one_vs_rest(told),
+            better=self._resampling.interval(
+                alpha, np.array([coincidences_of(units, len(_BETTER)) for units in better]), _pairable(better)
+            ),
+            pairwise=tuple(self._pairwise(one, other) for one, other in combinations(self.annotators, 2)),
+        )
+
+    def _pairwise(self, one: str, other: str) -> PairwiseKappa:
+        errors = [_both(pair.labels, one, other, _REPLIES) for pair in self.pairs]
+        better = [_both(pair.labels, one, other, (_better,)) for pair in self.pairs]
+        told = self._confused(kappa, errors)
+        tables = np.array([confusions_of(both, len(_BETTER)) for both in better])
+        return PairwiseKappa(
+            annotators=(one, other),
+            flagged=told(_ANY_ERROR),
+            error=told(_EACH),
+            better=self._resampling.interval(kappa, tables, sum(map(len, better))),
+        )
+
+    def judge(self) -> WithJudge:
+        """Every label of a judged reply against the judge's."""
+        chosen = [_against(pair.judge_chosen, pair, _chosen_error) for pair in self.pairs]
+        rejected = [_against(pair.judge_rejected, pair, _rejected_error) for pair in self.pairs]
+        told = self._confused(kappa, [one + other for one, other in zip(chosen, rejected, strict=True)])
+        return WithJudge(
+            flagged=told(_ANY_ERROR),
+            error=told(_EACH),
+            by_error=_one_vs_rest(told),
+            chosen=self._side(chosen),
+            rejected=self._side(rejected),
+        )
+
+    def _side(self, both: Sequence[Both]) -> SideAgreement:
+        same, chance_corrected = self._confused(same_share, both), self._confused(kappa, both)
+        return SideAgreement(same=same(_ANY_ERROR), kappa=chance_corrected(_ANY_ERROR))
+
+    def preference(self) -> Preference:
+        """How often each side is preferred."""
+        given = [[one for unit in _said(pair, (_better,)) for one in unit] for pair in self.pairs]
+        counts = np.array([np.bincount(labels, minlength=len(_BETTER)) for labels in given], dtype=np.float64)
+        total = sum(map(len, given))
+        return Preference(
+            **{
+                side.value: self._resampling.interval(share_of(number), counts, total)
+                for number, side in enumerate(_BETTER)
+            }
+        )
+
+    def _confused(self, statistic: Statistic, both: Sequence[Both]) -> Told:
+        tables = np.array([confusions_of(of_pair, len(_ERRORS)) for of_pair in both])
+        return self._of(statistic, tables, sum(map(len, both)))
+
+    def _of(self, statistic: Statistic, tables: np.ndarray, n: int) -> Told:
+        return lambda groups: self._resampling.interval(statistic, merged(tables, groups), n)
+
+
+def _one_vs_rest(told: Told) -> dict[ErrorType, Interval]:
+    return {error: told([int(one == error) for one in _ERRORS]) for error in ErrorType}
+
+
+def _said(pair: ReviewedPair, readers: Sequence[Reader]) -> Units:
+    """What all annotators said, by unit: a reply each, or the pair."""
+    answers = ([reader(label) for label in pair.labels.values()] for reader in readers)
+    return [[answer for answer in unit if answer is not None] for unit in answers]
+
+
+def _both(labels: Mapping[str, Label], one: str, other: str, readers: Sequence[Reader]) -> Both:
+    if one not in labels or other not in labels:
+        return []
+    answers = ((reader(labels[one]), reader(labels[other])) for reader in readers)
+    return [(first, second) for first, second in answers if first is not None and second is not None]
+
+
+def _against(judge: Found | None, pair: ReviewedPair, read: Reader) -> Both:
+    """What every annotator and the judge said of one reply."""
+    answers = (read(label) for label in pair.labels.values())
+    return [(one, _ERRORS.index(judge)) for one in answers if one is not None and judge is not None]
+
+
+def _pairable(units: Iterable[Units]) -> int:
+    return sum(len(unit) > 1 for of_pair in units for unit in of_pair)

@@ -1,0 +1,118 @@
+"""Takes filled sheets into a release: labels and their agreement stand in `review.json`, and the card shows them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...schemas.base import Frozen
+from ...schemas.config import Config
+from ...schemas.error_type import ErrorType
+from ...schemas.errors import UsageError
+from ...schemas.review import FILE_NAME, NO_ERROR, ConfigReview, Found, Label, Review, ReviewedPair
+from ..audit.bootstrap import REPLICATES
+from ..finish import write_views
+from ..release.read import Release
+from .figures import review_of
+from .key import Key, read_key
+from .sample import rows_by_id
+from .sheets import BLANK, Sheet, read_sheets
+from .store import read_review, write_review
+
+
+class ImportedSheet(Frozen):
+    """What became of one annotator's sheet."""
+
+    annotator: str
+    file: str
+    pairs: int
+    """Pairs that they labelled, in part at least."""
+    blank: int
+    """Blank cells in the rows that the file has."""
+    missing: int
+    """Items of the key that the file does not have."""
+    replaced: int
+    """Pairs with earlier labels of the same annotator, which are gone."""
+
+
+class Imported(Frozen):
+    """What an import did."""
+
+    config: Config
+    sheets: tuple[ImportedSheet, ...]
+    review: ConfigReview
+    """Of that config, with all annotators so far."""
+
+
+def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators: Sequence[str] = ()) -> Imported:
+    """Stores the labels of filled sheets in a release, and renews its card and manifest.
+
+    Labels of other annotators, and of the same ones under other keys, stay; nothing is written where a cell is bad.
+
+    Args:
+        root: the release.
+        key_path: the key of the export that the sheets come from.
+        files: filled sheets.
+        annotators: who filled each, in order; where it is empty, the files' names tell.
+
+    Raises:
+        UsageError: the key is another release's, or cells cannot be read; each is named.
+    """
+    release = Release(root)
+    key = read_key(key_path)
+    rows = rows_by_id(release, key.config, {entry.row_id for entry in key.items.values()})
+    for name, entry in key.items.items():
+        if entry.row_id not in rows or rows[entry.row_id]["dialogue_id"] != entry.dialogue_id:
+            what = f"{name} is {entry.row_id}, which {root} does not have in {key.config}"
+            raise UsageError(f"{key_path}: {what}: give the key of an export of this release")
+    sheets = read_sheets(files, annotators, key)
+    review = read_review(root) or Review(replicates=REPLICATES, configs={})
+    earlier = review.configs.get(key.config)
+    found = review_of(_joined(earlier, key, rows, sheets).values())
+    review = Review(replicates=REPLICATES, configs=dict(sorted({**review.configs, key.config: found}.items())))
+    record = write_review(root, review)
+    write_views(root, release.manifest.model_copy(update={"files": {**release.manifest.files, FILE_NAME: record}}))
+    told = tuple(_told(sheet, key, earlier) for sheet in sheets)
+    return Imported(config=key.config, sheets=told, review=found)
+
+
+def _joined(
+    earlier: ConfigReview | None, key: Key, rows: Mapping[str, dict[str, Any]], sheets: Sequence[Sheet]
+) -> dict[str, ReviewedPair]:
+    """Every pair that was given out, with its labels by all annotators."""
+    pairs = {pair.row_id: pair for pair in (earlier.pairs if earlier else ())}
+    for item, entry in key.items.items():
+        known = pairs[entry.row_id].labels if entry.row_id in pairs else {}
+        new = {sheet.annotator: sheet.labels.get(item, BLANK) for sheet in sheets}
+        pairs[entry.row_id] = _pair(rows[entry.row_id], {**known, **new})
+    return pairs
+
+
+def _pair(row: Mapping[str, Any], labels: dict[str, Label]) -> ReviewedPair:
+    return ReviewedPair(
+        row_id=row["row_id"],
+        dialogue_id=row["dialogue_id"],
+        judge_chosen=_judged(row["chosen_verdict"], NO_ERROR),
+        judge_rejected=_judged(row["rejected_verdict"], row["rejected_error"]),
+        labels=dict(sorted(labels.items())),
+    )
+
+
+def _judged(verdict: object, error: str) -> Found | None:
+    """What the judge found in a side of a kept pair: no error in the chosen one, the pair's error in the other."""
+    if verdict is None:
+        return None
+    return NO_ERROR if error == NO_ERROR else ErrorType(error)
+
+
+def _told(sheet: Sheet, key: Key, earlier: ConfigReview | None) -> ImportedSheet:
+    given = {entry.row_id for entry in key.items.values()}
+    before = [pair for pair in (earlier.pairs if earlier else ()) if pair.row_id in given]
+    cells = [tuple(label.model_dump().values()) for label in sheet.labels.values()]
+    return ImportedSheet(
+        annotator=sheet.annotator,
+        file=sheet.file,
+        pairs=sum(any(cell is not None for cell in row) for row in cells),
+        blank=sum(cell is None for row in cells for cell in row),
+        missing=len(key.items) - len(sheet.labels),
+        replaced=sum(pair.labels.get(sheet.annotator, BLANK) != BLANK for pair in before),
+    )

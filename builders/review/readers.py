@@ -1,0 +1,164 @@
+"""Reads filled sheets in the forms that people hand in: cells as they stand, with their places, not yet judged."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...schemas.errors import UsageError
+from .items import BETTER_COLUMN, ERROR_COLUMNS
+
+ANSWERS = (*ERROR_COLUMNS, BETTER_COLUMN)
+"""The columns that are read besides `item`; others are let be."""
+
+_DELIMITERS = (",", ";", "\t")
+_BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """One filled row."""
+
+    place: str
+    """Where it stands in the file, such as `row 5`."""
+    item: Any
+    cells: dict[str, Any]
+    """What stands under each of `ANSWERS`."""
+    annotator: str = ""
+    """Who filled it, where the file itself says so: an id, never a name or an address."""
+
+
+def read_rows(path: Path) -> list[RawRow]:
+    """The rows of a file in any of the forms; the form is known by the ending, and of JSON by what is in it.
+
+    Raises:
+        UsageError: it cannot be read; the message names the place.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise UsageError(f"{path}: {path.suffix or 'no ending'}: save it as .csv (UTF-8), or give .jsonl or .json")
+    try:
+        return list(reader(path, path.read_bytes()))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _csv_rows(path: Path, data: bytes) -> Iterator[RawRow]:
+    text = _decoded(data)
+    first, _, rest = text.partition("\n")
+    shift = 1
+    if first.strip().lower().startswith("sep="):  # a hint that some programs write for others
+        text, shift = rest, 2
+    delimiter = max(_DELIMITERS, key=lambda one: len(_known(next(csv.reader(io.StringIO(text), delimiter=one), []))))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        columns = _known(next(reader, []))
+        for name in ("item", *ANSWERS):
+            if name not in columns:
+                raise UsageError(f"{path}: row {shift}: there is no column {name}")
+        for number, row in enumerate(reader, start=shift + 1):
+            cells = {name: row[at].strip() if at < len(row) else "" for name, at in columns.items()}
+            if any(cells.values()):
+                yield RawRow(f"row {number}", cells.pop("item"), cells)
+    except csv.Error as error:
+        raise UsageError(f"{path}: line {reader.line_num}: no CSV: {error}") from error
+
+
+def _known(header: list[str]) -> dict[str, int]:
+    """The place of each column that is read, by its name; the first where there are several."""
+    names = [name.strip().casefold() for name in header]
+    return {name: names.index(name) for name in ("item", *ANSWERS) if name in names}
+
+
+def _decoded(data: bytes) -> str:
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        # An old code page: the cells that count are plain ASCII in all of them.
+        return data.decode("latin-1")
+
+
+def _jsonl_rows(path: Path, data: bytes) -> Iterator[RawRow]:
+    for number, line in enumerate(_decoded(data).split("\n"), start=1):
+        if not line.strip():
+            continue
+        row = _loaded(line, f"{path}: line {number}")
+        if not isinstance(row, dict):
+            raise UsageError(f"{path}: line {number}: no object")
+        yield RawRow(f"line {number}", row.get("item"), {name: row.get(name) for name in ANSWERS})
+
+
+def _json_rows(path: Path, data: bytes) -> Iterator[RawRow]:
+    tasks = _loaded(_decoded(data), str(path))
+    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+        raise UsageError(f"{path}: no list of objects, as Label Studio and Argilla export it")
+    for number, task in enumerate(tasks, start=1):
+        if isinstance(task.get("annotations"), list):
+            yield from _label_studio_rows(f"task {number}", task)
+        elif isinstance(task.get("responses"), dict):
+            yield from _argilla_rows(f"record {number}", task)
+        else:
+            raise UsageError(f"{path}: entry {number}: neither Label Studio's `annotations` nor Argilla's `responses`")
+
+
+def _loaded(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{where}: not JSON: {error}") from error
+
+
+def _label_studio_rows(place: str, task: dict[str, Any]) -> Iterator[RawRow]:
+    data = task.get("data")
+    item = data.get("item") if isinstance(data, dict) else None
+    for annotation in task["annotations"]:
+        if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
+            continue
+        results = [one for one in annotation.get("result") or [] if isinstance(one, dict)]
+        cells = dict.fromkeys(ANSWERS, None) | {
+            one["from_name"]: _choice(one.get("value")) for one in results if one.get("from_name") in ANSWERS
+        }
+        yield RawRow(place, item, cells, _opaque(annotation.get("completed_by")))
+
+
+def _choice(value: Any) -> Any:
+    choices = value.get("choices") if isinstance(value, dict) else None
+    if not isinstance(choices, list):
+        return value
+    return choices[0] if len(choices) == 1 else " and ".join(map(str, choices))
+
+
+def _argilla_rows(place: str, record: dict[str, Any]) -> Iterator[RawRow]:
+    by_user: dict[str, dict[str, Any]] = {}
+    for question, answers in record["responses"].items():
+        for answer in answers if isinstance(answers, list) and question in ANSWERS else []:
+            if isinstance(answer, dict) and answer.get("status") != "discarded":
+                user = by_user.setdefault(str(answer.get("user_id")), dict.fromkeys(ANSWERS, None))
+                user[question] = answer.get("value")
+    for user_id, cells in by_user.items():
+        yield RawRow(place, record.get("id"), cells, user_id[:8])
+
+
+def _opaque(completed_by: Any) -> str:
+    """An id of a user that is fit to be published: Label Studio may export an e-mail address in its place."""
+    user = completed_by
+    if isinstance(user, dict):
+        user = user.get("id", user.get("email"))
+    text = str(user)
+    return hashlib.sha256(text.encode()).hexdigest()[:8] if "@" in text else text
+
+
+_READERS: dict[str, Callable[[Path, bytes], Iterator[RawRow]]] = {
+    ".csv": _csv_rows,
+    ".tsv": _csv_rows,
+    ".txt": _csv_rows,
+    ".jsonl": _jsonl_rows,
+    ".json": _json_rows,
+}

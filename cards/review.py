@@ -1,0 +1,66 @@
+"""What people said of a release, as the card shows it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..schemas.config import Config
+from ..schemas.measures import Interval
+from ..schemas.review import ConfigReview, Review
+
+_UNDEFINED = "–"
+
+
+def review_lines(review: Review | None) -> list[dict[str, Any]]:
+    """Per reviewed config what its section says; empty where there is no review."""
+    return [] if review is None else [_section(config, one) for config, one in review.configs.items()]
+
+
+def _section(config: Config, review: ConfigReview) -> dict[str, Any]:
+    labelled = sum(any(_has_words(label) for label in pair.labels.values()) for pair in review.pairs)
+    return {
+        "config": config.value,
+        "annotators": _counted(len(review.annotators), "annotator"),
+        "pairs": _counted(labelled, "pair"),
+        "preferences": review.preference.chosen.n,
+        "chosen": _share(review.preference.chosen),
+        "rejected": _share(review.preference.rejected),
+        "tie": _share(review.preference.tie),
+        "lines": list(_lines(review)),
+    }
+
+
+def _lines(review: ConfigReview) -> Iterator[dict[str, str]]:
+    among, judge = review.among, review.judge
+    yield _line("error or none", among.flagged, judge.flagged)
+    yield _line("which error, or none", among.error, judge.error)
+    for error, interval in among.by_error.items():
+        yield _line(f"`{error}`, or not", interval, judge.by_error[error])
+    yield _line("which reply is better", among.better, None)
+
+
+def _line(what: str, among: Interval, judge: Interval | None) -> dict[str, str]:
+    return {"what": what, "among": _told(among), "judge": _told(judge) if judge else ""}
+
+
+def _told(interval: Interval) -> str:
+    if interval.value is None:
+        return _UNDEFINED
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:.2f}"
+    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+
+
+def _share(interval: Interval) -> str:
+    if interval.value is None:
+        return _UNDEFINED
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:.0%}"
+    return f"{interval.value:.0%} [{interval.low:.0%}, {interval.high:.0%}]"
+
+
+def _has_words(label: Any) -> bool:
+    return any(cell is not None for cell in label.model_dump().values())
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
