@@ -104,10 +104,18 @@ class Seen:
             keys = pc.struct_field(batch.column(column), "request_key")
             there = np.asarray(keys.is_valid())
             wanted = digests(keys.drop_null())
-            found = np.isin(wanted, self.calls)
+            found = _among(wanted, self.calls)
             if not found.all():
                 rows = np.flatnonzero(there)[~found]
                 yield Broken("known_call", rows, f"{column}.request_key is not in completions")
+
+
+def _among(wanted: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """Which of `wanted` are among the sorted numbers `ordered`."""
+    if not len(ordered):
+        return np.zeros(len(wanted), dtype=bool)
+    at = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+    return np.asarray(ordered[at] == wanted)
 
 
 def _unequal(rule: str, left: pa.Array, right: pa.Array | pa.Scalar, detail: str) -> Iterator[Broken]:
