@@ -5,14 +5,15 @@ A build ends with it and `verify` begins with it, so what is verified is what wa
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from ..schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ..schemas.drops import DropReason
 from ..schemas.errors import LostRowsError
-from ..schemas.inference import Completion, Outcome, Request, Role
+from ..schemas.inference import Completion, Message, Outcome, Request, Role
 from ..schemas.licence import LICENCES
 from ..schemas.manifest import ConfigCounts, Usage
 from ..schemas.rows import CANDIDATE_CONFIGS, content_id_of
@@ -67,12 +68,16 @@ class Assembly:
         """Takes in the next dialogue: its row, its demonstrations, its pairs and its drops."""
         self.writer.add(Config.DIALOGUES, placed.split, dialogue_row(placed))
         for turn in supporter_turns(placed):
-            for config in SFT_CONFIGS:
-                self._settle(demonstrate(turn, config))
-            for config in PAIR_CONFIGS:
-                mining = mine_pairs(turn, config, self.plan, self.steps)
-                for result in replay(mining, lambda request, turn=turn: self._answer(request, turn)):  # type: ignore[misc]
-                    self._settle(result)
+            mined = [self._mine(turn, config) for config in PAIR_CONFIGS]
+            for config, results in zip(SFT_CONFIGS, mined, strict=True):
+                self._settle(demonstrate(turn, config), _prompt_of(results[0]))
+            for result in chain.from_iterable(mined):
+                self._settle(result)
+
+    def _mine(self, turn: SupporterTurn, config: Config) -> tuple[Result, ...]:
+        """The candidates of a preference config at a turn, at least one, by the recorded answers."""
+        mining = mine_pairs(turn, config, self.plan, self.steps)
+        return replay(mining, lambda request: self._answer(request, turn))
 
     def counts(self) -> dict[Config, ConfigCounts]:
         """Where every candidate went.
@@ -115,8 +120,8 @@ class Assembly:
             return False
         return not self._pairs.add(self.unique.key(candidate))
 
-    def _settle(self, result: Result) -> None:
-        """Writes a result where it belongs."""
+    def _settle(self, result: Result, prompt: Sequence[Message] = ()) -> None:
+        """Writes a result where it belongs; `prompt` is a demonstration's."""
         if isinstance(result, Candidate) and self._is_repeated(result):
             result = Drop(result, DropReason.DUPLICATE_PAIR)
         candidate = result.candidate if isinstance(result, Drop) else result
@@ -126,8 +131,15 @@ class Assembly:
             self.dropped[config][result.reason] += 1
             self.writer.add(Config.DROPPED, split, dropped_row(result))
         else:
-            make = pair_row(result) if config in PAIR_CONFIGS else sft_row(result, self.plan)
+            make = pair_row(result) if config in PAIR_CONFIGS else sft_row(result, prompt)
             self.writer.add(config, split, make)
+
+
+def _prompt_of(result: Result) -> Sequence[Message]:
+    """What was asked, or would have been, for a candidate of a preference config."""
+    candidate = result.candidate if isinstance(result, Drop) else result
+    assert candidate.request is not None, "a preference candidate has a request, sent or not"
+    return candidate.request.messages
 
 
 def assemble(dialogues: Iterable[PlacedDialogue], assembly: Assembly) -> Assembly:

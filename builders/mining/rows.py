@@ -1,15 +1,14 @@
 """Candidates become rows here, as plain dictionaries with exactly the columns of `schemas.rows`."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from ...prompts.library import Prompt
 from ...schemas.base import Frozen
 from ...schemas.config import Config
 from ...schemas.error_type import ErrorType
-from ...schemas.inference import Ask, Message, Role
+from ...schemas.inference import Message, Role
 from ...schemas.strategy import Strategy
 from .candidate import Candidate, Drop
-from .plan import MiningPlan
 from .turns import SupporterTurn
 
 Row = dict[str, Any]
@@ -46,14 +45,12 @@ def pair_row(candidate: Candidate) -> Row:
     }
 
 
-def sft_row(candidate: Candidate, plan: MiningPlan) -> Row:
-    """The demonstration row of a supporter turn."""
+def sft_row(candidate: Candidate, prompt: Sequence[Message]) -> Row:
+    """The demonstration row of a supporter turn; `prompt` is what the twin preference config asks at this turn."""
     turn, role = candidate.turn, _TWINS[candidate.config]
-    prompt: Prompt = plan.prompts[role]
-    ask = Ask(role=role, history=turn.history, strategy=turn.strategy if role is Role.RESPONDER else None)
     return {
         **_place(candidate.row_id, turn),
-        "prompt": list(prompt.messages(ask)),
+        "prompt": list(prompt),
         "completion": _answer(role, turn.strategy, turn.text),
         "strategy": turn.strategy,
     }

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.dialogues import dialogue, dialogues, placed, seeker, supporter, words
-from support.releases import scripted_plan
+from support.releases import scripted_plan, shared_release
 
 from ipm_prefdial.builders.assemble import Assembly, Seen, assemble, completion_row, dialogue_row
 from ipm_prefdial.builders.mining.steps import find_steps
@@ -339,3 +339,12 @@ def test_reply_that_is_no_unicode_text_is_kept_or_dropped() -> None:
         return Completion(key=request.key, text="Cut \ud83d", finish_reason="stop")
 
     assert all(counts.conserved for counts in _made([_SHORT], answer).counts.values())
+
+
+def test_a_demonstration_asks_what_its_twin_asks() -> None:
+    release = shared_release()
+    for pairs, demonstrations in zip(PAIR_CONFIGS, SFT_CONFIGS, strict=True):
+        asked = {(row["dialogue_id"], row["turn"]): row["prompt"] for row in release.rows(demonstrations)}
+        kept = [row for row in release.rows(pairs) if row["prompt"] != asked[row["dialogue_id"], row["turn"]]]
+        assert kept == []
+        assert len(asked) > 300

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from support.dialogues import SHORT_TURNS, dialogues, placed, supporter, supporter_turn
-from support.mining import FLAWED, SOUND, Answer, by_role, failed, judged, mined, plan_of, said
+from support.mining import FLAWED, SOUND, Answer, by_role, failed, judged, mined, said
 
 from ipm_prefdial.builders.mining.candidate import Candidate, Drop
 from ipm_prefdial.builders.mining.mine import demonstrate
@@ -123,7 +123,6 @@ def test_a_pair_names_its_call(config: Config, role: str) -> None:
 
 @given(dialogues())
 def test_every_demonstration_and_its_drop_fit_the_contract(one: Dialogue) -> None:
-    plan = plan_of()
     for turn in supporter_turns(placed(*one.turns)):
         for config in SFT_CONFIGS:
             result = demonstrate(turn, config)
@@ -136,7 +135,7 @@ def test_every_demonstration_and_its_drop_fit_the_contract(one: Dialogue) -> Non
                     None,
                 )
             else:
-                row = _checked(config, sft_row(result, plan))
+                row = _checked(config, sft_row(result, [{"role": "user", "content": "Hello."}]))
                 assert row["completion"][0]["content"].endswith(
                     turn.strategy if config is Config.STRATEGY_SFT else turn.text
                 )
@@ -155,7 +154,8 @@ def test_a_demonstration_has_the_prompt_and_the_chosen_side_of_its_twin(
 ) -> None:
     result = demonstrate(_turn(), config)
     assert isinstance(result, Candidate)
-    row, twin = sft_row(result, plan_of()), pair_row(_kept(pairs))
+    twin = pair_row(_kept(pairs))
+    row = sft_row(result, twin["prompt"])
     assert row["prompt"] == twin["prompt"]
     assert row["completion"] == twin["chosen"] == [{"role": "assistant", "content": completion}]
     assert row["row_id"] != twin["row_id"]
