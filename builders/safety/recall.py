@@ -1,0 +1,83 @@
+"""How much the crisis rules find, as measured on written sentences and on real turns; for the audit and the card."""
+
+from importlib import resources
+
+from pydantic import Field
+
+from ...schemas.base import Frozen
+from ...schemas.safety import CrisisCategory, CrisisForm
+
+FILE_NAME = "recall.json"
+"""Stands beside this file; `tests/measure_safety.py --write` makes it anew, and a test compares the two."""
+
+
+class Share(Frozen):
+    """A share with its 95 % Wilson interval."""
+
+    hits: int = Field(ge=0)
+    """How many."""
+    n: int = Field(ge=0)
+    """Of how many."""
+    share: float = Field(ge=0, le=1)
+    """`hits / n`; 0 where `n` is 0."""
+    low: float = Field(ge=0, le=1)
+    """Lower end of the interval."""
+    high: float = Field(ge=0, le=1)
+    """Upper end of the interval."""
+
+
+class Part(Frozen):
+    """What was measured on one part of the written sentences."""
+
+    recall: Share
+    """Crisis sentences that are found, whatever category and form the rules give them."""
+    precision: Share
+    """Finds that are crisis sentences; depends on how many near misses the part holds."""
+    false_positives: Share
+    """Near misses that are found all the same."""
+    recall_by_form: dict[CrisisForm, Share]
+    """Recall for each form."""
+    recall_by_category: dict[CrisisCategory, Share]
+    """Recall for each category."""
+    right_form: Share
+    """Found sentences that are given the form that they were written for."""
+    right_category: Share
+    """Found sentences that are given the category that they were written for."""
+
+
+class RealTurns(Frozen):
+    """What was measured on the seeker turns of real corpora, each distinct turn once."""
+
+    turns: int = Field(ge=0)
+    """How many turns."""
+    found: int = Field(ge=0)
+    """How many of them are found."""
+    found_per_1000: float = Field(ge=0)
+    """Finds in 1,000 turns."""
+    judged_no_crisis: int = Field(ge=0)
+    """Finds that a reader judged to be no crisis; one reader, no clinician."""
+    false_per_1000: float = Field(ge=0)
+    """Those in 1,000 turns."""
+    unjudged: int = Field(ge=0)
+    """Finds that no reader has looked at."""
+
+
+class Recall(Frozen):
+    """The figures of the crisis rules; see `tests/measure_safety.py` for how the parts were made."""
+
+    sentences: int = Field(ge=0)
+    """Written sentences in all."""
+    develop: Part
+    """The half that the rules were tuned on."""
+    hold: Part
+    """The half that no rule was tuned on; but most of it was written by the rules' author before the rules."""
+    unseen: Part
+    """The part of `hold` that was written after the rules: the figure to go by for words that nobody foresaw."""
+    real: RealTurns | None
+    """Real seeker turns; the rules were tuned on them too, for precision."""
+
+
+def known_recall() -> Recall:
+    """The figures as measured for this version of the package."""
+    text = resources.files(__package__).joinpath(FILE_NAME).read_text(encoding="utf-8")
+    return Recall.model_validate_json(text)
