@@ -45,7 +45,7 @@ def test_any_text_is_a_model_or_a_usage_error(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "name", "url"),
     [
-        ("claude@20250101", "claude@20250101", None),
+        ("model@20250101", "model@20250101", None),
         ("qwen2.5:7b@http://localhost:11434/v1", "qwen2.5:7b", "http://localhost:11434/v1"),
         ("Qwen/Qwen2.5-7B-Instruct#a09a354@https://h/v1/", "Qwen/Qwen2.5-7B-Instruct", "https://h/v1"),
         (" gpt-4.1-mini ", "gpt-4.1-mini", None),
