@@ -172,6 +172,7 @@ HEAVY = (
     "huggingface_hub",
     "openai",
     "aiohttp",
+    "plotly",
 )
 """Libraries that take long to import, each needed by a few commands alone."""
 
@@ -190,7 +191,9 @@ HEAVY = (
         ("builders.releases", (*HEAVY, "pyarrow", "numpy")),
         ("builders.assemble", HEAVY),
         ("cards.render", (*HEAVY, "pyarrow", "numpy")),
+        ("cards.report", (*HEAVY, "pyarrow", "numpy")),
         ("builders.rebuild", HEAVY),
+        ("builders.report", HEAVY),
         ("builders.audit.run", HEAVY),
         ("builders.audit.foreign", [name for name in HEAVY if name != "huggingface_hub"]),
         ("builders.intake", [name for name in HEAVY if name != "huggingface_hub"]),

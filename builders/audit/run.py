@@ -5,9 +5,8 @@ from typing import Any
 
 from ...schemas.audit import FILE_NAME, Audit
 from ...schemas.errors import UsageError
-from ...schemas.manifest import FILE_NAME as MANIFEST
 from ..release.read import Release
-from ..release.write import write_text
+from ..release.write import write_into
 from .artefacts import SAMPLE, Artefacts
 from .batch import Pairs
 from .bias import Bias
@@ -82,9 +81,4 @@ def audit_json(audit: Audit) -> str:
 
 def write_audit(release: Release, audit: Audit) -> None:
     """Writes `audit.json` into the release, and the manifest's record of it; nothing else of the manifest changes."""
-    record = write_text(release.root / FILE_NAME, audit_json(audit))
-    path = release.root / MANIFEST
-    manifest = json.loads(path.read_bytes())
-    files = {**manifest["files"], FILE_NAME: record.model_dump(mode="json")}
-    manifest["files"] = dict(sorted(files.items()))
-    write_text(path, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    write_into(release.root, FILE_NAME, audit_json(audit))

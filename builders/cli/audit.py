@@ -9,6 +9,7 @@ from typing import Any
 from ...schemas.audit import FILE_NAME, Audit, GateResult, Interval
 from ...schemas.errors import UsageError
 from ...schemas.manifest import FILE_NAME as MANIFEST
+from ...schemas.report import FILE_NAME as REPORT
 from ..release.read import Release
 from ..release.write import disk_errors
 from .places import add_place, local_folder
@@ -27,7 +28,9 @@ def add_to(verbs: Any) -> None:
         help="audit a dataset that is no release: prompt, chosen, rejected, dialogue, strategy, rejected_strategy, "
         "error, each with its column; without prompt it is what both sides begin with",
     )
-    parser.add_argument("--no-write", action="store_true", help=f"do not write {FILE_NAME} into a release folder")
+    parser.add_argument(
+        "--no-write", action="store_true", help=f"do not write {FILE_NAME} and {REPORT} into a release folder"
+    )
     parser.add_argument(
         "--sample", type=_positive, default=_SAMPLE, metavar="N", help="pairs of a config that models look at, at most"
     )
@@ -38,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Audits; 1 where a gate says no."""
     from ..audit.run import audit_json, audit_source, write_audit  # numpy is slow to import
     from ..audit.subjects import ReleaseSource
+    from ..report import write_report
 
     folder = local_folder(options.place)
     name, version = _name_of(options.place, folder)
@@ -50,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.no_write and Path(options.place).exists():
             with disk_errors(folder):
                 write_audit(release, audit)
+                write_report(release, audit)
     if options.json:
         sys.stdout.write(audit_json(audit))
     else:

@@ -1,6 +1,7 @@
 """Writes a release's tables: streaming, sharded, and byte for byte the same for the same rows."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from ...schemas.errors import UsageError
 from ...schemas.manifest import FileRecord
 from ..sources.files import sha256_of
 from .columns import arrow_schema
-from .layout import shard_path, splits_of
+from .layout import MANIFEST, shard_path, splits_of
 
 ROWS_PER_GROUP = 500
 """Rows of a row group: what is held in memory per table, far under what the Hub's viewer can scan."""
@@ -128,6 +129,15 @@ def write_text(path: Path, text: str) -> FileRecord:
     path.write_text(text, encoding="utf-8", newline="\n")
     sync_file(path)
     return file_record(path)
+
+
+def write_into(root: Path, name: str, text: str) -> None:
+    """Writes a text file into a finished release, and the manifest's record of it; nothing else there changes."""
+    record = write_text(root / name, text)
+    manifest = json.loads((root / MANIFEST).read_bytes())
+    files = {**manifest["files"], name: record.model_dump(mode="json")}
+    manifest["files"] = dict(sorted(files.items()))
+    write_text(root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
 
 
 def sync_file(path: Path) -> None:

@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from support.releases import shared_release
 
 from ipm_prefdial.builders.audit.foreign import ForeignSource, read_columns
 from ipm_prefdial.builders.audit.run import audit_source
@@ -39,3 +42,9 @@ def found_faults(audit: Audit) -> dict[tuple[str, str], int]:
 def artefact(audit: Audit, config: str, features: str) -> Artefact:
     """One artefact of an audit."""
     return next(one for one in audit.artefacts if (one.config, one.features) == (config, features))
+
+
+@lru_cache
+def shared_audit() -> Audit:
+    """The audit of the shared scripted release, made once a process."""
+    return audit_release(shared_release())

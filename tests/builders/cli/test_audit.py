@@ -37,6 +37,7 @@ def test_release_with_open_gates_ends_with_0_and_holds_its_audit(lenient: Path) 
     assert "Chosen told from rejected" in done.out
     audit = Audit.model_validate_json((lenient / "audit.json").read_bytes())
     assert audit.subject.name == "lenient"
+    assert "lenient" in (lenient / "report.html").read_text(encoding="utf-8")
     assert list(validate_release(Release(lenient))) == []
 
 
@@ -46,6 +47,7 @@ def test_json_is_the_audit_and_no_write_writes_nothing(lenient: Path) -> None:
     audit = Audit.model_validate_json(done.out)
     assert all(one.auc.n <= 20 for one in audit.artefacts)
     assert not (lenient / "audit.json").exists()
+    assert not (lenient / "report.html").exists()
 
 
 def test_closed_gate_ends_with_1_and_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""What a report tells in tables: gates, verdicts, and the numbers that have no chart."""
+
+from collections.abc import Iterator
+
+from ..schemas.audit import Audit
+from ..schemas.base import Frozen
+from .words import UNDEFINED, fixed, said, told, verdict
+
+
+class Table(Frozen):
+    """One table."""
+
+    title: str
+    about: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def _table(title: str, about: str, columns: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> Table:
+    cells = tuple(tuple(UNDEFINED if cell is None else str(cell) for cell in row) for row in rows)
+    return Table(title=title, about=about, columns=columns, rows=cells)
+
+
+def gate_lines(audit: Audit) -> list[dict[str, str]]:
+    """Every gate in words, those that say no first and those that the data cannot answer next."""
+    order = {False: 0, None: 1, True: 2}
+    return [
+        {
+            "answer": verdict(gate),
+            "state": {False: "fail", None: "unknown", True: "pass"}[gate.passed],
+            "name": gate.name,
+            "measure": said(gate.measure),
+            "value": fixed(gate.value, 4).removesuffix(".0000"),
+            "interval": UNDEFINED if gate.low is None else f"{fixed(gate.low, 3)} to {fixed(gate.high, 3)}",
+            "limit": f"{gate.limit:g}",
+            "why": gate.why,
+        }
+        for gate in sorted(audit.gates, key=lambda gate: order[gate.passed])
+    ]
+
+
+def judges_of(audit: Audit) -> list[str]:
+    """Every judge whose verdicts the audit counts."""
+    return list(dict.fromkeys(one.judge for one in audit.verdicts))
+
+
+def verdict_table(audit: Audit) -> Table:
+    """What came back from the judges."""
+    rows = ((one.config, one.side, one.judge, one.parsed, one.unparsed, one.failed) for one in audit.verdicts)
+    about = "Every verdict that was asked for, over rows and drops."
+    return _table("Verdicts", about, ("config", "side", "judge", "parsed", "unparsed", "failed"), rows)
+
+
+def other_tables(audit: Audit) -> list[Table]:
+    """The rest of the audit's numbers; tables without rows are left out."""
+    return [table for table in _others(audit) if table.rows]
+
+
+def _others(audit: Audit) -> Iterator[Table]:
+    splits = list(dict.fromkeys(split for counts in audit.rows.values() for split in counts))
+    rows = ((config, *(counts.get(split) for split in splits)) for config, counts in audit.rows.items())
+    yield _table("Pairs", "Rows by config and split.", ("config", *splits), iter(rows))
+    faults = (
+        (one.config, said(one.kind), one.count, one.places[0] if one.places else None, audit.fault_kinds[one.kind])
+        for one in audit.faults
+        if one.count
+    )
+    yield _table(
+        "Faults", "Pairs that break a rule of what a pair is.", ("config", "fault", "pairs", "first", "meaning"), faults
+    )
+    words = (
+        (one.config, said(one.features), ", ".join(word.word for word in one.telling if word.weight > 0),
+         ", ".join(word.word for word in one.telling if word.weight < 0))
+        for one in audit.artefacts
+        if one.telling
+    )  # fmt: skip
+    about = "The words that speak most for a side, strongest first."
+    yield _table(
+        "Words that give a side away", about, ("config", "seen", "speak for chosen", "speak for rejected"), words
+    )
+    yield from _shifts(audit)
+    yield from _leaks(audit)
+    labels = (
+        (one.config, one.split, said(one.label), "; ".join(f"{said(k)} {v}" for k, v in one.counts.items()))
+        for one in audit.labels
+    )
+    yield _table("Labels", "How often each occurs in a split.", ("config", "split", "label", "counts"), labels)
+    kept = ((one.config, one.candidates, one.rows, one.dropped, one.lost) for one in audit.conservation)
+    about = "Whether every candidate is a row or a drop."
+    yield _table("Conservation", about, ("config", "candidates", "rows", "dropped", "lost"), kept)
+
+
+def _shifts(audit: Audit) -> Iterator[Table]:
+    bias = (
+        (one.config, said(one.estimator), *map(told, (one.before, one.after, one.shift, one.keeping)))
+        for one in audit.filter_bias
+    )
+    about = "What choosing among whole pairs does to the strategies; 0 is unbiased. The estimators are ours."
+    yield _table(
+        "Bias of the filter", about, ("config", "estimator", "before", "after", "shift", "of keeping alone"), bias
+    )
+    style = (
+        (one.config, audit.style_features[one.feature], fixed(one.chosen), fixed(one.rejected), told(one.difference))
+        for one in audit.style
+        if one.strategy is None
+    )
+    yield _table("Style", "Means of either side.", ("config", "mean of", "chosen", "rejected", "difference"), style)
+
+
+def _leaks(audit: Audit) -> Iterator[Table]:
+    leaks = ((one.config, one.dialogues, one.pairs, one.prompts, one.replies, one.held_out) for one in audit.leakage)
+    about = "What stands in more than one split, word for word, of the rows outside train."
+    yield _table("Leakage", about, ("config", "dialogues", "pairs", "prompts", "replies", "held-out rows"), leaks)
+    near = audit.near_duplicates
+    found = [] if near is None else [
+        (f"{near.unit}s", near.looked_at, near.groups, near.units, near.across_splits, near.across_sources)
+    ]  # fmt: skip
+    about = "Groups that share most of their word triples (MinHash)."
+    columns = ("of", "looked at", "groups", "units in them", "groups across splits", "groups across sources")
+    yield _table("Near-duplicates", about, columns, iter(found))

@@ -1,0 +1,93 @@
+"""Renders an audit and some of the pairs that it tells of as one HTML file that needs nothing but a browser."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ..schemas.audit import Audit
+from ..schemas.drops import DropReason
+from ..schemas.error_type import ErrorType
+from ..schemas.report import ReportPair
+from .charts import charts_of, configs_of
+from .docs import member_docs
+from .figures import gate_lines, judges_of, other_tables, verdict_table
+
+_MARKUP = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
+
+
+def render_report(audit: Audit, pairs: Iterable[ReportPair], *, of: int) -> str:
+    """The page, as the bytes of `report.html` should be.
+
+    Nothing in it is fetched, and the page's own policy forbids that anything be. Words from the data reach it as
+    escaped text or as JSON that scripts put into text nodes, so no dialogue can be markup.
+
+    Args:
+        audit: all the numbers that the page has.
+        pairs: those to look at.
+        of: how many there are, `pairs` among them.
+    """
+    shown, charts = list(pairs), charts_of(audit)
+    scripts = {"plotly": _plotly(), "page": _asset("report_charts.js") + _asset("report.js")}
+    environment = Environment(
+        loader=PackageLoader(__package__, ""),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.html.jinja").render(
+        policy=_policy(scripts.values()),
+        scripts=scripts,
+        style=_asset("report.css"),
+        subject=audit.subject,
+        configs=configs_of(audit),
+        charts=charts,
+        gates=gate_lines(audit),
+        judges=judges_of(audit),
+        verdicts=verdict_table(audit),
+        tables=other_tables(audit),
+        shown=len(shown),
+        of=of,
+        figures_json=embed({chart.id: chart.figure for chart in charts}),
+        pairs_json=embed([pair.model_dump(mode="json") for pair in shown]),
+        about_json=embed(_about()),
+    )
+
+
+def embed(value: Any) -> str:
+    """`value` as JSON that can stand inside a script element, whatever its texts hold."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_MARKUP)
+
+
+def _about() -> dict[str, str]:
+    """What drop reasons and errors mean."""
+    return {one.value: member_docs(kind)[one.name] for kind in (DropReason, ErrorType) for one in kind}
+
+
+def _policy(scripts: Iterable[str]) -> str:
+    """Only these scripts run, and nothing is fetched; charts write styles, and pictures of themselves."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+@lru_cache
+def _plotly() -> str:
+    """Plotly's JavaScript, with line ends as browsers see them when they take its digest."""
+    from plotly.offline import get_plotlyjs  # slow to import
+
+    return str(get_plotlyjs()).replace("\r\n", "\n").replace("\r", "\n")
