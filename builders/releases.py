@@ -33,6 +33,12 @@ def versions() -> list[str]:
     return sorted(found, key=lambda version: tuple(int(part) for part in version.split(".")))
 
 
+def spec_path(release: str) -> Path:
+    """Where the spec of a version stands, or would stand; a YAML file of the user's own stands where it is."""
+    own = Path(release)
+    return own if own.suffix in (".yaml", ".yml") else _FOLDER / f"{release}.yaml"
+
+
 def load_release(release: str) -> ReleasedSpec:
     """The spec of a version, or of a YAML file of the user's own.
 

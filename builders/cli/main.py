@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from types import FrameType
 
 from ...schemas.errors import PrefDialError
-from . import audit, build, card, releases, review, schema, validate, verify
+from . import audit, build, card, diff, new_release, releases, review, schema, validate, verify
 from .show import say_error
 
-VERBS = (build, verify, validate, audit, card, review, releases, schema)
+VERBS = (build, verify, validate, audit, diff, card, review, releases, new_release, schema)
 INTERRUPTED = 130
 
 

@@ -1,0 +1,1 @@
+"""What differs between two releases: rows are matched by their ids, and compared by digests of their cells."""
