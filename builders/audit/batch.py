@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ..release.rules import normalised
 from ..release.seen import digests
-from .bootstrap import weights_of
+from ..statistics.bootstrap import weights_of
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,6 @@
 """Measure: what choosing among pairs does to the strategies that a model would learn to prefer.
 
-The estimators here are ours. They follow the preference bias of Kang et al. 2024 (arXiv 2402.13211), strengths of eight
-strategies that sum to eight and their population standard deviation as the bias, but count what the data prefers in
-place of what a model predicts, and add half a count everywhere, so that the bias is finite for every table of counts.
-Numbers of the two are therefore not to be compared.
+The estimators are ours (see `statistics.strengths`); here they count what the data prefers, not what a model predicts.
 """
 
 from collections import Counter
@@ -15,52 +12,27 @@ import pyarrow as pa
 from ...schemas.audit import FilterBias, Interval
 from ...schemas.config import PAIR_CONFIGS, Config
 from ...schemas.strategy import Strategy
+from ..statistics.bootstrap import interval, ratio, sums_by_group
+from ..statistics.strengths import PRIOR, bias_of, pair_strengths
 from .batch import Pairs, codes_of
-from .bootstrap import interval, ratio, sums_by_group
 from .drops import Drops
 from .labels import ordered
 from .measure import Measure
 
 _NAMES = [strategy.value for strategy in Strategy]
 _SIZE = len(_NAMES)
-_SWEEPS = 50
-_PRIOR = 0.5
-
-
-def pair_strengths(wins: np.ndarray) -> np.ndarray:
-    """Smoothed Bradley-Terry strengths, summing to the number of strategies.
-
-    Args:
-        wins: any number of tables (… × n × n): how often strategy *i* was chosen over *j*; the diagonal is unused.
-    """
-    size = wins.shape[-1]
-    wins = (wins + _PRIOR) * (1 - np.eye(size))
-    games = wins + np.swapaxes(wins, -1, -2)
-    won = wins.sum(axis=-1)
-    strengths = np.ones(won.shape)
-    for _ in range(_SWEEPS):
-        # The minorise-maximise update: every sum has the prior in it, so nothing is ever divided by zero.
-        sums = strengths[..., :, None] + strengths[..., None, :]
-        strengths = won / (games / sums).sum(axis=-1)
-        strengths *= size / strengths.sum(axis=-1, keepdims=True)
-    return strengths
 
 
 def share_strengths(counts: np.ndarray) -> np.ndarray:
     """Smoothed shares of counts (… × n), summing to the number of strategies."""
-    smoothed = counts + _PRIOR
+    smoothed = counts + PRIOR
     return np.asarray(smoothed * counts.shape[-1] / smoothed.sum(axis=-1, keepdims=True))
 
 
 def keeping_strengths(kept: np.ndarray, of: np.ndarray) -> np.ndarray:
     """Smoothed shares kept, summing to the number of strategies: what a filter makes of equally frequent ones."""
-    rates = (kept + _PRIOR) / (np.maximum(kept, of) + 2 * _PRIOR)
+    rates = (kept + PRIOR) / (np.maximum(kept, of) + 2 * PRIOR)
     return np.asarray(rates * kept.shape[-1] / rates.sum(axis=-1, keepdims=True))
-
-
-def bias_of(strengths: np.ndarray) -> np.ndarray:
-    """The population standard deviation of strengths (… × n): 0 is unbiased, and none is above the root of n - 1."""
-    return np.asarray(strengths.std(axis=-1))
 
 
 class Bias(Measure):

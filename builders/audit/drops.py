@@ -14,8 +14,8 @@ from ...schemas.config import Config
 from ...schemas.drops import DropReason
 from ...schemas.verdict import Unparsed
 from ..release.seen import digests
+from ..statistics.bootstrap import weights_of
 from .batch import Table
-from .bootstrap import weights_of
 
 NEVER_A_PAIR = frozenset(
     {

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from ...schemas.audit import FlagRate, VerdictCount
 from ...schemas.config import PAIR_CONFIGS
 from ...schemas.strategy import Strategy
+from ..statistics.bootstrap import interval, ratio, sums_by_group
 from .batch import Pairs, codes_of, field_of
-from .bootstrap import interval, ratio, sums_by_group
 from .drops import Drops
 from .labels import ordered, values_of
 from .measure import Measure

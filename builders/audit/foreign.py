@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from ...schemas.audit import Subject
 from ...schemas.errors import DataError, UsageError
 from ..sources.files import read_records, sha256_of_all
+from ..statistics.bootstrap import REPLICATES, SEED
 from .batch import Messages, Pairs, Place
-from .bootstrap import REPLICATES, SEED
 from .sides import split_row
 
 CONFIG = "pairs"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .bootstrap import SEED, mix
+from ..statistics.bootstrap import SEED, mix
 
 _SALT = SEED + 1
 

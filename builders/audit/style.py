@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...schemas.audit import Histogram, StyleDifference
+from ..statistics.bootstrap import interval, ratio
 from .batch import Pairs
-from .bootstrap import interval, ratio
 from .measure import Measure
 
 _MOST_STRATEGIES = 64

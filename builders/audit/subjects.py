@@ -15,8 +15,8 @@ from ...schemas.errors import DataError
 from ..release.layout import config_and_split, splits_of
 from ..release.read import Release
 from ..release.rules import contents
+from ..statistics.bootstrap import REPLICATES, SEED
 from .batch import Messages, Pairs, Place, Table
-from .bootstrap import REPLICATES, SEED
 
 Batch = Pairs | Table
 

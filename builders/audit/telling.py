@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ...schemas.audit import Interval
-from .bootstrap import SEED, interval, ratio, weights_of
+from ..statistics.bootstrap import SEED, interval, ratio, weights_of
 
 Features = Literal["words", "words_case_punctuation", "length", "first_word"]
 FEATURE_SETS: tuple[Features, ...] = get_args(Features)

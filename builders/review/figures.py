@@ -23,7 +23,7 @@ from ...schemas.review import (
     SideAgreement,
     WithJudge,
 )
-from ..audit.bootstrap import weights_of
+from ..statistics.bootstrap import weights_of
 from .agreement import (
     Resampling,
     Statistic,

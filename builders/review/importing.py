@@ -9,9 +9,9 @@ from ...schemas.config import Config
 from ...schemas.error_type import ErrorType
 from ...schemas.errors import UsageError
 from ...schemas.review import FILE_NAME, NO_ERROR, ConfigReview, Found, Label, Review, ReviewedPair
-from ..audit.bootstrap import REPLICATES
 from ..finish import write_views
 from ..release.read import Release
+from ..statistics.bootstrap import REPLICATES
 from .figures import review_of
 from .key import Key, read_key
 from .sample import rows_by_id

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from ipm_prefdial.builders.audit.bootstrap import weights_of
 from ipm_prefdial.builders.review.agreement import (
     Resampling,
     alpha,
@@ -19,6 +18,7 @@ from ipm_prefdial.builders.review.agreement import (
     same_share,
     share_of,
 )
+from ipm_prefdial.builders.statistics.bootstrap import weights_of
 
 FOUR_OBSERVERS = (
     "1 2 3 3 2 1 4 1 2 . . .",

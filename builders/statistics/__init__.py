@@ -1,0 +1,1 @@
+"""The arithmetic that audits and evaluations share: intervals over dialogues, and strengths of strategies."""
