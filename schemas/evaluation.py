@@ -1,0 +1,168 @@
+"""What an evaluation says of systems: the contents of `evaluation.json`, from which tables and pictures are made."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Frozen
+from .error_type import ErrorType
+from .measures import Counts, Interval
+
+FILE_NAME = "evaluation.json"
+
+Kind = Literal["system", "baseline", "human"]
+"""A system that was asked for; one that any system must beat; or the human supporter, as a yardstick."""
+
+
+class MetricInfo(Frozen):
+    """What a metric is."""
+
+    name: str
+    """As tables call it."""
+    about: str
+    """What is counted, its range, where it comes from."""
+    better: Literal["higher", "lower", "neither"]
+
+
+class Score(Frozen):
+    """One metric of one system."""
+
+    metric: str
+    """Id, as in `Evaluation.metrics`."""
+    value: Interval
+    why: str
+    """Why there is no value, or what to know of its interval; mostly empty."""
+
+
+class Strengths(Frozen):
+    """How strongly each strategy is preferred; 1 is as the others, and all sum to 8."""
+
+    published: dict[str, float] | None
+    """By the published recurrence; null where it divides by zero."""
+    smoothed: dict[str, float]
+    """By the estimator with half a count in every cell."""
+
+
+class SystemScores(Frozen):
+    """One system on the turns that all systems were scored on."""
+
+    name: str
+    kind: Kind
+    about: str
+    """What it is: its models, its file, or how a baseline decides."""
+    turns: int
+    """Turns scored."""
+    left_out: int
+    """Turns that it answered and that another system did not: they are in no score."""
+    scores: tuple[Score, ...]
+    invalid: Counts
+    """Answers that are none of the eight strategies, the most frequent first; `""` is no answer at all."""
+    confusion: tuple[tuple[int, ...], ...]
+    """`confusion[gold][named]` in the order of the eight strategies; the last column counts invalid answers. Empty for
+    the human."""
+    strengths: Strengths | None
+    """Null for the human."""
+
+
+class Comparison(Frozen):
+    """Two systems on one metric."""
+
+    metric: str
+    one: str
+    other: str
+    difference: Interval
+    """`one - other`."""
+    p: float | None
+    """See `Evaluation.p_value`; null where it is undefined."""
+
+
+class WinRate(Frozen):
+    """How often one system's reply is better than another's at the same turn."""
+
+    by: str
+    """What decides."""
+    one: str
+    other: str
+    wins: Interval
+    """Share of turns that `one` wins; `n` counts the turns on which both can be told."""
+    ties: int
+    losses: int
+
+
+class Grade(Frozen):
+    """The mean of one grade that a judge gave, and how much of what it was asked stands behind it."""
+
+    system: str
+    protocol: str
+    """`alone`, or `beside_human`: whether the judge was shown the human's reply."""
+    grade: str
+    mean: Interval
+    """0 to 5; `n` counts the replies with this grade."""
+    asked: int
+    """Replies that the judge was asked about."""
+    turns: int
+    """Turns scored; a turn without a reply is not judged."""
+
+
+class ErrorShare(Frozen):
+    """How often a judge finds an error in a system's replies."""
+
+    system: str
+    protocol: str
+    flagged: Interval
+    """Share with any error; `n` counts the verdicts that could be read."""
+    errors: dict[ErrorType, int]
+    """The flagged by error."""
+    asked: int
+    turns: int
+
+
+class Judged(Frozen):
+    """What one judge said."""
+
+    judge: str
+    """Model and revision."""
+    prompts: dict[str, str]
+    """Prompt ids and the SHA-256 of their files."""
+    grades: tuple[Grade, ...]
+    errors: tuple[ErrorShare, ...]
+    comparisons: tuple[Comparison, ...]
+    """Paired differences in grades and in the share with an error, on the turns where both systems were judged;
+    `metric` is such as `empathy, alone`."""
+    notes: tuple[str, ...]
+    """What to know of it."""
+
+
+class Evaluated(Frozen):
+    """What the systems were evaluated on."""
+
+    name: str
+    """The release's folder or repo, or the files; never a path."""
+    version: str | None
+    """The release's version; null where predictions alone were scored."""
+    sha256: str
+    """Digest of the release's manifest, or over the prediction files."""
+    split: str
+    """Of the release; empty where predictions alone were scored."""
+    turns: int
+    dialogues: int
+
+
+class Evaluation(Frozen):
+    """All that was found; equal answers give an equal evaluation."""
+
+    format: Literal[1] = 1
+    on: Evaluated
+    seed: int
+    replicates: int
+    """Bootstrap samples that every interval is made of."""
+    p_value: str
+    """What `Comparison.p` is."""
+    metrics: dict[str, MetricInfo]
+    """Every metric, in the order of tables."""
+    systems: tuple[SystemScores, ...] = Field(min_length=1)
+    comparisons: tuple[Comparison, ...]
+    wins: tuple[WinRate, ...]
+    judged: tuple[Judged, ...]
+    notes: tuple[str, ...]
+    """What to know before reading any number."""
