@@ -1,17 +1,17 @@
 """Who answers a mining conversation: live models, many turns at once; or records, one after the other."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..schemas.config import PAIR_CONFIGS
 from ..schemas.errors import BudgetError, PrefDialError
 from ..schemas.inference import ModelRef, Outcome, Request, Role
 from .inference.client import Completer
-from .mining.candidate import Result
-from .mining.mine import Mining, mine_pairs
+from .mining.mine import mine_pairs
 from .mining.plan import MiningPlan
-from .mining.steps import Check, Judging
+from .mining.screen import screen
+from .mining.steps import Steps
 from .mining.turns import PlacedDialogue, SupporterTurn, supporter_turns
 
 Completers = Mapping[tuple[Role, ModelRef], Completer]
@@ -19,26 +19,27 @@ Completers = Mapping[tuple[Role, ModelRef], Completer]
 
 T = TypeVar("T")
 
-Steps = tuple[Check | Judging, ...]
+Conversation = Generator[tuple[Request, ...], tuple[Outcome, ...], T]
+"""Yields the requests that it needs next, is sent their outcomes, and ends with what it made of them."""
 
 
-def replay(mining: Mining, find: Callable[[Request], Outcome]) -> tuple[Result, ...]:
-    """The results of a mining conversation in which `find` answers every request at once."""
+def replay(conversation: Conversation[T], find: Callable[[Request], Outcome]) -> T:
+    """What a conversation comes to in which `find` answers every request at once."""
     try:
-        requests = next(mining)
+        requests = next(conversation)
         while True:
-            requests = mining.send(tuple(find(request) for request in requests))
+            requests = conversation.send(tuple(find(request) for request in requests))
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
 
 
-async def answer(mining: Mining, completers: Completers) -> tuple[Result, ...]:
-    """The results of a mining conversation with live models; the requests of one step go out together."""
+async def answer(conversation: Conversation[T], completers: Completers) -> T:
+    """What a conversation with live models comes to; the requests of one step go out together."""
     try:
-        requests = next(mining)
+        requests = next(conversation)
         while True:
             waiting = [completers[request.ask.role, request.model].complete(request) for request in requests]
-            requests = mining.send(tuple(await _all(waiting)))
+            requests = conversation.send(tuple(await _all(waiting)))
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
 
@@ -69,40 +70,60 @@ async def gather_answers(
     turns_at_once: int,
     on_turn: Callable[[], None] = lambda: None,
 ) -> None:
-    """Has every request of every turn answered; what the answers are is in the records, not returned.
+    """Has every request of every dialogue and turn answered; what the answers are is in the records, not returned.
 
-    A worker takes the next turn as soon as it is done with its last, so a slow answer holds up its own turn alone.
+    Dialogues are screened first, since of one that is barred no turn is mined. A worker takes the next item as soon as
+    it is done with its last, so a slow answer holds up its own item alone.
+
+    Args:
+        dialogues: can be walked through twice.
+        plan: what is asked.
+        steps: what is made of the answers, as far as further questions hang on it.
+        completers: who answers.
+        turns_at_once: workers.
+        on_turn: called after every turn, of barred dialogues too.
 
     Raises:
         EndpointError: an endpoint is of no use; the other workers are stopped first.
         BudgetError: the budget is spent; what was in flight has been answered and recorded.
     """
-    turns = _all_turns(dialogues)
+    barred: set[int] = set()
+
+    async def look_at(placed: PlacedDialogue) -> None:
+        if (await answer(screen(placed, plan), completers)).barred is not None:
+            barred.add(placed.position)
+
+    async def mine(turn: SupporterTurn) -> None:
+        if turn.placed.position not in barred:
+            mining = [mine_pairs(turn, config, plan, steps.of_turns) for config in PAIR_CONFIGS]
+            await _all([answer(one, completers) for one in mining])
+        on_turn()
+
+    await _each(iter(dialogues), look_at, turns_at_once)
+    await _each((turn for placed in dialogues for turn in supporter_turns(placed)), mine, turns_at_once)
+
+
+async def _each(items: Iterator[T], do: Callable[[T], Coroutine[Any, Any, None]], workers: int) -> None:
+    """Has `do` done with every item, so many at once."""
     spent: list[BudgetError] = []
 
     async def work() -> None:
-        for turn in turns:
+        for item in items:
             if spent:
                 return
             try:
-                await _all([answer(mine_pairs(turn, config, plan, steps), completers) for config in PAIR_CONFIGS])
+                await do(item)
             except BudgetError as error:
                 spent.append(error)
-            on_turn()
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(turns_at_once):
+            for _ in range(workers):
                 group.create_task(work())
     except* PrefDialError as errors:
         raise _first(errors) from None
     if spent:
         raise spent[0]
-
-
-def _all_turns(dialogues: Iterable[PlacedDialogue]) -> Iterator[SupporterTurn]:
-    for placed in dialogues:
-        yield from supporter_turns(placed)
 
 
 def _first(errors: BaseExceptionGroup[PrefDialError]) -> PrefDialError:

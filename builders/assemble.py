@@ -11,18 +11,21 @@ from itertools import chain
 from typing import Any
 
 from ..schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
+from ..schemas.dialogue import Dialogue
 from ..schemas.drops import DropReason
 from ..schemas.errors import LostRowsError
 from ..schemas.inference import Completion, Message, Outcome, Request, Role
 from ..schemas.licence import LICENCES
 from ..schemas.manifest import ConfigCounts, Usage
 from ..schemas.rows import CANDIDATE_CONFIGS, content_id_of
-from .answers import Steps, replay
+from .answers import replay
+from .holding import Holding
 from .mining.candidate import Candidate, Drop, Result
 from .mining.mine import demonstrate, mine_pairs
 from .mining.plan import MiningPlan
 from .mining.rows import dropped_row, pair_row, sft_row
-from .mining.steps import Unique
+from .mining.screen import screen
+from .mining.steps import Steps
 from .mining.turns import PlacedDialogue, SupporterTurn, supporter_turns
 from .release.layout import splits_of
 from .release.write import ReleaseWriter
@@ -55,36 +58,46 @@ class Assembly:
 
     plan: MiningPlan
     steps: Steps
-    unique: Unique | None
     find: Find
     writer: ReleaseWriter
     candidates: Counter[Config] = field(default_factory=Counter)
     dropped: dict[Config, Counter[DropReason]] = field(default_factory=lambda: defaultdict(Counter))
     usage: dict[Role, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    held_out: set[str] = field(default_factory=set)
+    """Ids of the dialogues that may show a crisis."""
     _asked: Seen = field(default_factory=Seen)
     _pairs: Seen = field(default_factory=Seen)
+    _holding: Holding | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps.whole:
+            self._holding = Holding(self.plan.spec, self.steps.whole)
 
     def add(self, placed: PlacedDialogue) -> None:
         """Takes in the next dialogue: its row, its demonstrations, its pairs and its drops."""
-        self.writer.add(Config.DIALOGUES, placed.split, dialogue_row(placed))
+        placed = replay(screen(placed, self.plan), lambda request: self._answer(request, placed.dialogue, None))
+        if placed.findings:
+            self.held_out.add(placed.dialogue.dialogue_id)
+            self.writer.add(Config.CRISIS_HOLDOUT, placed.split, crisis_row(placed))
+        else:
+            self.writer.add(Config.DIALOGUES, placed.split, dialogue_row(placed, self.plan.spec.layout))
         for turn in supporter_turns(placed):
             mined = [self._mine(turn, config) for config in PAIR_CONFIGS]
             for config, results in zip(SFT_CONFIGS, mined, strict=True):
-                self._settle(demonstrate(turn, config), _prompt_of(results[0]))
+                self._settle(demonstrate(turn, config, self.steps.of_turns), _prompt_of(results[0]))
             for result in chain.from_iterable(mined):
                 self._settle(result)
 
-    def _mine(self, turn: SupporterTurn, config: Config) -> tuple[Result, ...]:
-        """The candidates of a preference config at a turn, at least one, by the recorded answers."""
-        mining = mine_pairs(turn, config, self.plan, self.steps)
-        return replay(mining, lambda request: self._answer(request, turn))
-
     def counts(self) -> dict[Config, ConfigCounts]:
-        """Where every candidate went.
+        """Where every candidate went; rows that are held back are written first.
 
         Raises:
             LostRowsError: one is neither a row nor a drop.
         """
+        if self._holding is not None:
+            for config, reason in self._holding.release(self.writer.add):
+                self.dropped[config][reason] += 1
+            self._holding = None
         self._asked.close()
         self._pairs.close()
         counts = {}
@@ -98,13 +111,18 @@ class Assembly:
 
     def usages(self) -> dict[Role, Usage]:
         """What each role's calls took."""
-        return {role: Usage(**self.usage[role]) for role in Role}
+        return {role: Usage(**self.usage[role]) for role in Role if self.plan.models.get(role)}
 
-    def _answer(self, request: Request, turn: SupporterTurn) -> Outcome:
+    def _mine(self, turn: SupporterTurn, config: Config) -> tuple[Result, ...]:
+        """The candidates of a preference config at a turn, at least one, by the recorded answers."""
+        mining = mine_pairs(turn, config, self.plan, self.steps.of_turns)
+        return replay(mining, lambda request: self._answer(request, turn.dialogue, turn.index))
+
+    def _answer(self, request: Request, dialogue: Dialogue, turn: int | None) -> Outcome:
         """The recorded answer; the first time that a request is asked, its row of `completions` is written."""
         outcome = self.find(request)
         if self._asked.add(request.key):
-            row = completion_row(request, outcome, turn)
+            row = completion_row(request, outcome, dialogue, turn, self.plan.spec.layout)
             self.writer.add(Config.COMPLETIONS, splits_of(Config.COMPLETIONS)[0], row)
             self.usage[request.ask.role].update(
                 calls=1,
@@ -116,23 +134,26 @@ class Assembly:
 
     def _is_repeated(self, candidate: Candidate) -> bool:
         """Whether the same pair was kept before; remembers this one."""
-        if self.unique is None or candidate.config not in PAIR_CONFIGS:
+        if self.steps.unique is None or candidate.config not in PAIR_CONFIGS:
             return False
-        return not self._pairs.add(self.unique.key(candidate))
+        return not self._pairs.add(self.steps.unique.key(candidate))
 
     def _settle(self, result: Result, prompt: Sequence[Message] = ()) -> None:
-        """Writes a result where it belongs; `prompt` is a demonstration's."""
+        """Writes a result where it belongs, or holds it back; `prompt` is a demonstration's."""
         if isinstance(result, Candidate) and self._is_repeated(result):
             result = Drop(result, DropReason.DUPLICATE_PAIR)
         candidate = result.candidate if isinstance(result, Drop) else result
-        config, split = candidate.config, candidate.turn.placed.split
+        config, split, layout = candidate.config, candidate.turn.placed.split, self.plan.spec.layout
         self.candidates[config] += 1
         if isinstance(result, Drop):
             self.dropped[config][result.reason] += 1
-            self.writer.add(Config.DROPPED, split, dropped_row(result))
+        if self._holding is not None and (isinstance(result, Drop) or config in PAIR_CONFIGS):
+            self._holding.add(result)
+        elif isinstance(result, Drop):
+            self.writer.add(Config.DROPPED, split, dropped_row(result, layout))
         else:
-            make = pair_row(result) if config in PAIR_CONFIGS else sft_row(result, prompt)
-            self.writer.add(config, split, make)
+            row = pair_row(result, layout) if config in PAIR_CONFIGS else sft_row(result, prompt)
+            self.writer.add(config, split, row)
 
 
 def _prompt_of(result: Result) -> Sequence[Message]:
@@ -149,12 +170,26 @@ def assemble(dialogues: Iterable[PlacedDialogue], assembly: Assembly) -> Assembl
     return assembly
 
 
-def dialogue_row(placed: PlacedDialogue) -> dict[str, Any]:
+def dialogue_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
     """The row of `dialogues`; where the licence forbids passing the words on, the id is all that is left of them."""
+    row = _dialogue_columns(placed)
+    if layout > 1:
+        row |= {"repeats": placed.repeats, "contaminated_by": placed.contaminated_by}
+    return {"row_id": content_id_of(Config.DIALOGUES, row), **row}
+
+
+def crisis_row(placed: PlacedDialogue) -> dict[str, Any]:
+    """The row of `crisis_holdout`: the dialogue, and every sign of a crisis that was seen in it."""
+    row = _dialogue_columns(placed) | {"repeats": placed.repeats, "contaminated_by": placed.contaminated_by}
+    row["findings"] = [found.model_dump() for found in placed.findings]
+    return {"row_id": content_id_of(Config.CRISIS_HOLDOUT, row), **row}
+
+
+def _dialogue_columns(placed: PlacedDialogue) -> dict[str, Any]:
     dialogue = placed.dialogue
     withheld = not LICENCES[dialogue.license].may_pass_on
     told = dialogue.model_dump(include={"problem", "emotion", "situation"})
-    row = {
+    return {
         "dialogue_id": dialogue.dialogue_id,
         "turn": None,
         "source": dialogue.source,
@@ -165,15 +200,15 @@ def dialogue_row(placed: PlacedDialogue) -> dict[str, Any]:
         "withheld": withheld,
         "turns": [] if withheld else [turn.model_dump(mode="json") for turn in dialogue.turns],
     }
-    return {"row_id": content_id_of(Config.DIALOGUES, row), **row}
 
 
-def completion_row(request: Request, outcome: Outcome, turn: SupporterTurn) -> dict[str, Any]:
+def completion_row(
+    request: Request, outcome: Outcome, dialogue: Dialogue, turn: int | None, layout: int
+) -> dict[str, Any]:
     """The row of `completions`; its id covers the answer, so that a changed answer is told."""
-    dialogue = turn.dialogue
     row = {
         "dialogue_id": dialogue.dialogue_id,
-        "turn": turn.index,
+        "turn": turn,
         "source": dialogue.source,
         "license": dialogue.license,
         "request_key": request.key,
@@ -183,6 +218,8 @@ def completion_row(request: Request, outcome: Outcome, turn: SupporterTurn) -> d
         "draw": request.draw,
         **_answer_columns(outcome),
     }
+    if layout > 1:
+        row["task"] = request.ask.task
     return {"row_id": content_id_of(Config.COMPLETIONS, row), **row}
 
 

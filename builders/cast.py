@@ -44,6 +44,9 @@ class CastOptions:
     joint: tuple[str, ...] = ()
     """The responder's models where none are named."""
     judge: tuple[str, ...] = (CORPUS,)
+    """Several are a panel."""
+    rewrite: bool = False
+    """Whether the responder's first model rewrites flawed human replies."""
     concurrency: int = 32
     """Calls in flight at once, per model."""
     rpm: int | None = None
@@ -64,6 +67,7 @@ class CastOptions:
             Role.RESPONDER: self.responder,
             Role.JOINT: self.joint or self.responder,
             Role.JUDGE: self.judge,
+            Role.REWRITER: self.responder[:1] if self.rewrite else (),
         }
         return named[role]
 
@@ -170,7 +174,11 @@ def choose_cast(options: CastOptions, intake: Intake, stage: Stage) -> Cast:
     """
     prices = load_prices(options.prices)
     endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
-    named = {role: options.of(role) for role in Role}
+    named = {role: models for role in Role if (models := options.of(role))}
+    if CORPUS in named.get(Role.REWRITER, ()):
+        raise UsageError(
+            "--repair-chosen: the embedded responder cannot rewrite; name another as the first --responder"
+        )
     for role, texts in named.items():
         for text in texts:
             if text == CORPUS:
@@ -184,7 +192,7 @@ def choose_cast(options: CastOptions, intake: Intake, stage: Stage) -> Cast:
     if any(CORPUS in texts for texts in named.values()):
         stage("fitting the embedded models", None)
         corpus = _fit(intake)
-    records = {role: tuple(_record(text, role, endpoints, corpus, intake) for text in named[role]) for role in Role}
+    records = {role: tuple(_record(text, role, endpoints, corpus, intake) for text in named[role]) for role in named}
     return Cast(options, prices, endpoints, corpus, records)
 
 

@@ -2,16 +2,22 @@
 
 import tempfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from ..schemas.base import Frozen
 from ..schemas.config import PAIR_CONFIGS
-from ..schemas.inference import Ask, Request, Role
+from ..schemas.error_type import ErrorType
+from ..schemas.inference import Completion, Outcome, Request, Role, Task
+from ..schemas.strategy import Strategy
+from .answers import replay
 from .assemble import Seen
 from .inference.budget import estimate_prompt_tokens
 from .inference.prices import Price
 from .inference.record import Records
-from .mining.checks import role_of
+from .mining.mine import mine_pairs
+from .mining.screen import screen
+from .mining.steps import steps_of
 from .mining.turns import SupporterTurn, supporter_turns
 from .pipeline import BuildOptions, NoProgress, Prepared, open_sources, prepare
 from .workspace import Workspace
@@ -64,33 +70,40 @@ def estimate(options: BuildOptions) -> Estimate:
 
 def _add_up(prepared: Prepared, records: Records | None) -> Estimate:
     sums: dict[tuple[Role, str], Counter[str]] = {}
-    seen, turns = Seen(), 0
+    seen, turns, steps = Seen(), 0, steps_of(prepared.plan.spec)
     for placed in prepared.intake:
+        asked: list[Request] = []
+        placed = replay(screen(placed, prepared.plan), partial(_guess, asked, None))
         for turn in supporter_turns(placed):
-            if not turn.answers_somebody:
-                continue
-            turns += 1
-            for request in _requests(prepared, turn):
-                if seen.add(request.key):
-                    _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, records)
+            turns += turn.answers_somebody
+            for config in PAIR_CONFIGS:
+                replay(mine_pairs(turn, config, prepared.plan, steps.of_turns), partial(_guess, asked, turn))
+        for request in asked:
+            if seen.add(request.key):
+                _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, records)
     seen.close()
     dialogues = sum(source.dialogues for source in prepared.intake.sources)
     return Estimate(dialogues=dialogues, turns=turns, roles=_roles(prepared, sums))
 
 
-def _requests(prepared: Prepared, turn: SupporterTurn) -> list[Request]:
-    """What a turn would be asked; inferred replies are not known yet, so each is taken to be as long as the human's."""
-    plan, requests = prepared.plan, []
-    for config in PAIR_CONFIGS:
-        role = role_of(config)
-        asked = Ask(role=role, history=turn.history, strategy=turn.strategy if role is Role.RESPONDER else None)
-        inferred = list(plan.requests(asked))
-        requests += inferred
-        if role is not Role.PLANNER:
-            for number in range(len(inferred) + 1):
-                reply = turn.text if number == 0 else f"{turn.text} {role} {number}"
-                requests += plan.requests(Ask(role=Role.JUDGE, history=turn.history, reply=reply))
-    return requests
+def _guess(asked: list[Request], turn: SupporterTurn | None, request: Request) -> Outcome:
+    """Notes what is asked, and answers so that as much as possible is asked next.
+
+    Inferred replies are not known yet, so each is taken to be as long as the human's, and another than all others.
+    """
+    asked.append(request)
+    text, flaw = '{"crisis": "none"}', ErrorType.LACK_OF_EMPATHY.value
+    if turn is not None:
+        others = [strategy for strategy in Strategy if strategy is not turn.strategy]
+        strategy = others[request.draw % len(others)]
+        words = f"{turn.text} {request.ask.task} {request.model} {request.draw}"
+        text = {
+            Task.PLANNER: strategy.value,
+            Task.RESPONDER: words,
+            Task.JOINT: f"[{strategy}] {words}",
+            Task.REWRITER: words,
+        }.get(request.ask.task, f'{{"error": "{flaw}", "a": "{flaw}", "b": "{flaw}", "better": "tie"}}')
+    return Completion(key=request.key, text=text, finish_reason="stop")
 
 
 def _count(sums: Counter[str], request: Request, records: Records | None) -> None:

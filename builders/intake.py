@@ -1,22 +1,29 @@
 """Takes the sources in: every dialogue checked, counted, placed in a split, and spooled to disk in source order."""
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from ..schemas.dialogue import Dialogue, Split
 from ..schemas.errors import SourceError
-from ..schemas.manifest import SourceRecord
-from ..schemas.spec import SplitRule
+from ..schemas.manifest import BenchmarkRecord, SourceRecord
+from ..schemas.rows.layout_2 import FoundCrisis
+from ..schemas.safety import PiiKind
+from ..schemas.spec import BuildSpec
+from .mining.screen import crisis_by_rule
 from .mining.turns import PlacedDialogue
+from .overlap import Benchmark
 from .release.splits import SplitPlan, Splits
+from .safety.masking import masked, personal_data_in
 from .sources.shapes import BadDialogue
 from .sources.source import Source
 
 OnBadDialogue = Literal["stop", "skip"]
+
+PERSONAL_DATA = "personal_data"
+"""Why a dialogue is left out where the spec drops those with personal data."""
 
 
 @dataclass(frozen=True)
@@ -29,49 +36,120 @@ class Intake:
     sources: tuple[SourceRecord, ...]
     licenses: frozenset[str]
     """The licences of all dialogues."""
+    benchmarks: tuple[BenchmarkRecord, ...] = ()
+    """What the dialogues were held against."""
+    contaminated: Mapping[int, str] = field(default_factory=dict)
+    """By the places of the dialogues that overlap with a benchmark: which one."""
+    in_crisis: Mapping[int, tuple[FoundCrisis, ...]] = field(default_factory=dict)
+    """By the places of the dialogues in which the written rules see a crisis, if such are held out: what they see."""
 
     def __iter__(self) -> Iterator[PlacedDialogue]:
         """Every dialogue in source order with its split."""
         with self.spool.open("rb") as lines:
-            for position, (line, split) in enumerate(zip(lines, self.splits.splits, strict=True)):
-                yield PlacedDialogue(Dialogue.model_validate_json(line), position, split)
+            told = zip(lines, self.splits.splits, self.splits.repeats(), strict=True)
+            for position, (line, split, repeats) in enumerate(told):
+                dialogue = Dialogue.model_validate_json(line)
+                contaminated, found = self.contaminated.get(position), self.in_crisis.get(position, ())
+                yield PlacedDialogue(dialogue, position, split, repeats, contaminated, by_rule=found)
 
     def of_split(self, split: Split) -> Iterator[Dialogue]:
-        """The dialogues of one split, in source order."""
-        return (placed.dialogue for placed in self if placed.split is split)
+        """The dialogues of one split that may be learnt from, in source order."""
+        for placed in self:
+            if placed.split is split and placed.position not in self.in_crisis and placed.contaminated_by is None:
+                yield placed.dialogue
 
 
 def take_in(
-    sources: Sequence[Source], rule: SplitRule, spool: Path, *, on_bad: OnBadDialogue, limit: int | None
+    sources: Sequence[Source],
+    spec: BuildSpec,
+    spool: Path,
+    *,
+    on_bad: OnBadDialogue,
+    limit: int | None,
+    benchmarks: Sequence[Benchmark] = (),
 ) -> Intake:
     """Reads all sources into `spool`, at most `limit` dialogues of them.
 
     Raises:
         SourceError: a source cannot be read, holds a bad dialogue while `on_bad` is `stop`, or nothing is left.
     """
-    plan, seen = SplitPlan(rule), dict[int, str]()
-    records: list[SourceRecord] = []
-    licenses: set[str] = set()
+    taking = _Taking(spec, on_bad, limit, tuple(benchmarks))
     with spool.open("wb") as file:
-        for source in sources:
-            taken, turns, skipped = 0, 0, Counter[str]()
-            for found in source:
-                if limit is not None and len(seen) >= limit:
-                    break
-                found = _unless_seen(found, seen, source, taken + skipped.total())
-                if isinstance(found, BadDialogue):
-                    if on_bad == "stop":
-                        raise SourceError(f"{found}; mend it, or leave such dialogues out with --on-bad-dialogue skip")
-                    skipped[found.reason] += 1
-                    continue
-                plan.add(found)
-                licenses.add(found.license)
-                file.write(found.model_dump_json().encode() + b"\n")
-                taken, turns = taken + 1, turns + len(found.turns)
-            records.append(_record(source, taken, turns, skipped))
-    if not seen:
+        records = [taking.take(source, file) for source in sources]
+    if not taking.seen:
         raise SourceError(f"no dialogue in {', '.join(source.uri for source in sources)}")
-    return Intake(spool, plan.decide(), tuple(records), frozenset(licenses))
+    return Intake(
+        spool,
+        taking.plan.decide(),
+        tuple(records),
+        frozenset(taking.licenses),
+        tuple(
+            one.record.model_copy(update={"dialogues": hits}) for one, hits in zip(benchmarks, taking.hits, strict=True)
+        ),
+        taking.contaminated,
+        taking.in_crisis,
+    )
+
+
+class _Taking:
+    """What is known of all sources so far."""
+
+    def __init__(
+        self, spec: BuildSpec, on_bad: OnBadDialogue, limit: int | None, benchmarks: tuple[Benchmark, ...]
+    ) -> None:
+        self.spec, self.on_bad, self.limit, self.benchmarks = spec, on_bad, limit, benchmarks
+        self.plan, self.seen = SplitPlan(spec.splits), dict[int, str]()
+        self.licenses: set[str] = set()
+        self.contaminated: dict[int, str] = {}
+        self.hits = [0] * len(benchmarks)
+        self.in_crisis: dict[int, tuple[FoundCrisis, ...]] = {}
+
+    def take(self, source: Source, file: IO[bytes]) -> SourceRecord:
+        """Writes the dialogues of a source to `file`."""
+        taken, turns, skipped, masks = 0, 0, Counter[str](), Counter[PiiKind]()
+        for found in source:
+            if self.limit is not None and len(self.seen) >= self.limit:
+                break
+            finds = personal_data_in(found) if isinstance(found, Dialogue) and self._looks else Counter[PiiKind]()
+            if isinstance(found, Dialogue) and finds:
+                found = self._without_personal_data(found, source, taken + skipped.total(), finds)
+            found = _unless_seen(found, self.seen, source, taken + skipped.total())
+            if isinstance(found, BadDialogue):
+                if self.on_bad == "stop" and found.reason != PERSONAL_DATA:
+                    raise SourceError(f"{found}; mend it, or leave such dialogues out with --on-bad-dialogue skip")
+                skipped[found.reason] += 1
+                continue
+            masks.update(finds)
+            self._note(found)
+            file.write(found.model_dump_json().encode() + b"\n")
+            taken, turns = taken + 1, turns + len(found.turns)
+        return _record(source, taken, turns, skipped, masks)
+
+    @property
+    def _looks(self) -> bool:
+        """Whether the spec wants anything done with personal data."""
+        return self.spec.safety.personal_data != "keep"
+
+    def _without_personal_data(
+        self, dialogue: Dialogue, source: Source, index: int, finds: Counter[PiiKind]
+    ) -> Dialogue | BadDialogue:
+        """A dialogue with personal data as the spec wants it."""
+        if self.spec.safety.personal_data == "mask":
+            return masked(dialogue)
+        detail = ", ".join(sorted(finds))
+        return BadDialogue(source=source.uri, index=index, turn=None, reason=PERSONAL_DATA, detail=detail)
+
+    def _note(self, dialogue: Dialogue) -> None:
+        """Remembers what the splits hang on, and why something may be made of the dialogue or not."""
+        position = len(self.seen) - 1
+        self.plan.add(dialogue)
+        self.licenses.add(dialogue.license)
+        if self.spec.safety.crisis == "hold_out" and (found := tuple(crisis_by_rule(dialogue))):
+            self.in_crisis[position] = found
+        overlapping = next((at for at, one in enumerate(self.benchmarks) if one.overlaps(dialogue)), None)
+        if overlapping is not None:
+            self.contaminated[position] = self.benchmarks[overlapping].record.name
+            self.hits[overlapping] += 1
 
 
 def _unless_seen(
@@ -90,7 +168,7 @@ def _unless_seen(
     )
 
 
-def _record(source: Source, taken: int, turns: int, skipped: Counter[str]) -> SourceRecord:
+def _record(source: Source, taken: int, turns: int, skipped: Counter[str], masks: Counter[PiiKind]) -> SourceRecord:
     return SourceRecord(
         name=source.name,
         uri=source.uri,
@@ -101,9 +179,5 @@ def _record(source: Source, taken: int, turns: int, skipped: Counter[str]) -> So
         dialogues=taken,
         turns=turns,
         skipped=dict(sorted(skipped.items())),
+        masked=dict(sorted(masks.items())),
     )
-
-
-def splits_text(intake: Intake, rule: SplitRule) -> str:
-    """The content of `splits.json`."""
-    return json.dumps(intake.splits.as_json(rule), indent=1) + "\n"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ..schemas.errors import DataError, LostRowsError
+from ..schemas.errors import DataError, LostRowsError, UsageError
 from ..schemas.inference import Outcome, Request
 from ..schemas.manifest import Manifest, RunRecord
 from ..schemas.spec import SourceRef
@@ -22,10 +22,11 @@ from .cast import Cast, CastOptions, choose_cast
 from .environment import git_commit, package_versions, python_version
 from .finish import Provenance, finish_release
 from .inference.record import Records
-from .intake import Intake, OnBadDialogue, splits_text, take_in
+from .intake import Intake, OnBadDialogue, take_in
 from .mining.plan import MiningPlan
-from .mining.steps import find_steps
+from .mining.steps import steps_of
 from .mining.turns import supporter_turns
+from .overlap import read_benchmarks
 from .release.read import Release
 from .release.validate import validate_release
 from .release.write import ReleaseWriter, disk_errors
@@ -74,6 +75,8 @@ class BuildOptions:
     """Dialogues to take in at most."""
     on_bad: OnBadDialogue = "stop"
     """What to do with a record that is no dialogue."""
+    benchmarks: tuple[str, ...] = ()
+    """What the release must not overlap with: files, folders or Hub ids."""
     force: bool = False
     """Whether a release that is there may be replaced."""
 
@@ -108,8 +111,7 @@ def build(options: BuildOptions, progress: Progress | None = None) -> Manifest:
         records.flush()
         assembly = _assemble(prepared, records, workspace.release, progress)
         told = _provenance(options, prepared, _run_record(prepared.cast, records, clock))
-        splits = splits_text(prepared.intake, prepared.plan.spec.splits)
-        manifest = finish_release(workspace.release, assembly, splits, told)
+        manifest = finish_release(workspace.release, assembly, prepared.intake.splits, told)
         _validate(workspace.release, progress)
     with disk_errors(workspace.out):
         workspace.publish()
@@ -126,21 +128,23 @@ def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progr
     """Reads the sources and settles which models play; nothing is sent."""
     released = load_release(options.release)
     progress.stage("reading sources", None)
-    intake = take_in(sources, released.spec.splits, spool, on_bad=options.on_bad, limit=options.limit)
+    if options.benchmarks and released.spec.overlap_words is None:
+        raise UsageError(f"release {released.spec.version} keeps apart from no benchmark; leave --decontaminate out")
+    benchmarks = read_benchmarks(options.benchmarks, released.spec.overlap_words or 0)
+    intake = take_in(sources, released.spec, spool, on_bad=options.on_bad, limit=options.limit, benchmarks=benchmarks)
     log.info("%d dialogues from %d sources", sum(one.dialogues for one in intake.sources), len(sources))
     cast = choose_cast(options.cast, intake, progress.stage)
     return Prepared(released, tuple(sources), intake, cast, MiningPlan.of(released.spec, cast.models))
 
 
 async def _ask(prepared: Prepared, records: Records, progress: Progress) -> None:
-    steps, _ = find_steps(prepared.plan.spec.steps)
     total = sum(1 for placed in prepared.intake for _ in supporter_turns(placed))
     progress.stage("asking models", total)
     async with prepared.cast.open(records) as completers:
         await gather_answers(
             prepared.intake,
             prepared.plan,
-            steps,
+            steps_of(prepared.plan.spec),
             completers,
             turns_at_once=prepared.cast.options.concurrency,
             on_turn=lambda: progress.advance(prepared.cast.told()),
@@ -149,8 +153,8 @@ async def _ask(prepared: Prepared, records: Records, progress: Progress) -> None
 
 def _assemble(prepared: Prepared, records: Records, root: Path, progress: Progress) -> Assembly:
     """The tables below `root`, from the records alone."""
-    steps, unique = find_steps(prepared.plan.spec.steps)
-    assembly = Assembly(prepared.plan, steps, unique, _recorded(records), ReleaseWriter(root))
+    spec = prepared.plan.spec
+    assembly = Assembly(prepared.plan, steps_of(spec), _recorded(records), ReleaseWriter(root, spec.layout))
     progress.stage("writing tables", len(prepared.intake.splits.ids))
     for placed in prepared.intake:
         assembly.add(placed)
@@ -177,6 +181,7 @@ def _provenance(options: BuildOptions, prepared: Prepared, run: RunRecord) -> Pr
         spec_sha256=prepared.released.sha256,
         limit=options.limit,
         sources=prepared.intake.sources,
+        benchmarks=prepared.intake.benchmarks,
         models=prepared.cast.records,
         licenses=prepared.intake.licenses,
         run=run,

@@ -1,6 +1,5 @@
 """`verify`: rebuilds a release from its own manifest, dialogues and completions, with no network, and compares."""
 
-import json
 import shutil
 import sqlite3
 import tempfile
@@ -12,7 +11,6 @@ from typing import Any
 
 from ..prompts.library import locked
 from ..schemas.config import Config
-from ..schemas.dialogue import Split
 from ..schemas.errors import DataError, PrefDialError, UsageError
 from ..schemas.inference import Completion, Failed, FailureReason, Outcome, Request
 from ..schemas.manifest import Manifest
@@ -20,11 +18,11 @@ from ..schemas.review import FILE_NAME as REVIEW
 from .assemble import Assembly, assemble
 from .finish import Provenance, finish_release
 from .mining.plan import MiningPlan
-from .mining.steps import find_steps
+from .mining.steps import steps_of
 from .mining.turns import PlacedDialogue
 from .release.layout import MANIFEST
 from .release.read import Release, placed_dialogues
-from .release.splits import SplitPlan
+from .release.splits import SplitPlan, Splits
 from .release.verify import (
     Difference,
     changed_files,
@@ -36,7 +34,7 @@ from .release.verify import (
 from .release.write import ReleaseWriter
 from .releases import load_release, versions
 
-_INPUTS = (Config.DIALOGUES, Config.COMPLETIONS)
+_INPUTS = (Config.DIALOGUES, Config.CRISIS_HOLDOUT, Config.COMPLETIONS)
 """What a rebuild begins with."""
 
 
@@ -144,22 +142,22 @@ def rebuild(release: Release, root: Path) -> Release:
     plan = MiningPlan.of(
         manifest.spec, {role: tuple(one.ref for one in records) for role, records in manifest.models.items()}
     )
-    steps, unique = find_steps(manifest.spec.steps)
     splits = _splits(release)
     with PublishedAnswers(release) as answers:
-        assembly = Assembly(plan, steps, unique, answers.find, ReleaseWriter(root))
+        assembly = Assembly(plan, steps_of(manifest.spec), answers.find, ReleaseWriter(root, manifest.spec.layout))
         assemble(_with_split(release, splits), assembly)
         told = Provenance(
             spec=manifest.spec,
             spec_sha256=manifest.spec_sha256,
             limit=manifest.limit,
             sources=manifest.sources,
+            benchmarks=manifest.benchmarks,
             models=manifest.models,
             licenses=splits.licenses,
             run=manifest.run,
         )
         _carry_review(release.root, root)
-        finish_release(root, assembly, splits.text, told)
+        finish_release(root, assembly, splits.decided, told)
     return Release(root)
 
 
@@ -171,8 +169,7 @@ def _carry_review(here: Path, root: Path) -> None:
 
 @dataclass(frozen=True)
 class _Rebuilt:
-    text: str
-    of: list[Split]
+    decided: Splits
     licenses: frozenset[str]
 
 
@@ -182,14 +179,13 @@ def _splits(release: Release) -> _Rebuilt:
     for placed in placed_dialogues(release):
         plan.add(placed.dialogue)
         licenses.add(placed.dialogue.license)
-    decided = plan.decide()
-    text = json.dumps(decided.as_json(release.manifest.spec.splits), indent=1) + "\n"
-    return _Rebuilt(text, list(decided.splits), frozenset(licenses))
+    return _Rebuilt(plan.decide(), frozenset(licenses))
 
 
 def _with_split(release: Release, splits: _Rebuilt) -> Iterator[PlacedDialogue]:
-    for placed, split in zip(placed_dialogues(release), splits.of, strict=True):
-        yield PlacedDialogue(placed.dialogue, placed.position, split)
+    told = zip(placed_dialogues(release), splits.decided.splits, splits.decided.repeats(), strict=True)
+    for placed, split, repeats in told:
+        yield PlacedDialogue(placed.dialogue, placed.position, split, repeats, placed.contaminated_by)
 
 
 def _changed_recipe(manifest: Manifest) -> Iterator[Difference]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ..schemas.errors import UsageError
 from ..schemas.spec import BuildSpec
-from .mining.steps import find_steps
+from .mining.steps import steps_of
 
 _FOLDER = Path(str(files(__package__) / "specs"))
 _LOCK = "specs.lock"
@@ -73,7 +73,10 @@ def read_spec(path: Path) -> ReleasedSpec:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise UsageError(f"{path}: {'.'.join(map(str, first['loc'])) or 'spec'}: {first['msg']}") from error
-    find_steps(spec.steps)
+    try:
+        steps_of(spec)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
     return ReleasedSpec(spec, hashlib.sha256(data).hexdigest())
 
 

@@ -10,9 +10,14 @@ from typing import Any
 
 from ..schemas.audit import Audit, CrossTable, Flow
 from ..schemas.base import Frozen
+from .panels import plot_agreement, plot_orders
 from .plots import Made, figure_of, label, wrapped
+from .shares import plot_shares
 from .sides import plot_artefacts, plot_flags, plot_lengths
 from .words import UNDEFINED, said
+
+_MANY = 5
+"""Steps of a flow from which the labels of the last ones meet."""
 
 
 class Chart(Frozen):
@@ -40,10 +45,13 @@ def charts_of(audit: Audit) -> list[Chart]:
     """Every chart that the audit has the numbers of, config by config."""
     makers: tuple[Callable[[Audit, str], Iterator[Made]], ...] = (
         _flow,
+        plot_shares,
         _tables,
         plot_lengths,
         plot_artefacts,
         plot_flags,
+        plot_orders,
+        plot_agreement,
     )
     made = [(config, one) for config in configs_of(audit) for maker in makers for one in maker(audit, config)]
     return [
@@ -74,7 +82,10 @@ def _sankey(flow: Flow) -> Any:
     from plotly.graph_objects import Sankey
 
     steps = [step for step in flow.steps if step.dropped]
-    names = [f"{flow.candidates} candidates", *(f"{step.left} left" for step in steps[:-1]), f"{flow.rows} rows"]
+    left = [f"{step.left} left" for step in steps[:-1]]
+    if len(left) > _MANY:
+        left[-1] = ""  # it would stand where the drops have theirs
+    names = [f"{flow.candidates} candidates", *left, f"{flow.rows} rows"]
     drops = [f"✗ {step.dropped} {label(said(step.reason))}" for step in steps]
     last = len(names) - 1
     hops = [(at, at + 1, step.left, "kept") for at, step in enumerate(steps)]

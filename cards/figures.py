@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..schemas.audit import Audit
+from ..schemas.audit import Audit, Counts
 from ..schemas.base import Frozen
+from .panels import numbers_of
 from .words import UNDEFINED, fixed, said, told, verdict
 
 
@@ -40,14 +41,14 @@ def gate_lines(audit: Audit) -> list[dict[str, str]]:
 
 
 def judges_of(audit: Audit) -> list[str]:
-    """Every judge whose verdicts the audit counts."""
-    return list(dict.fromkeys(one.judge for one in audit.verdicts))
+    """Every judge that the audit tells of; where they compared the sides, in the order in which charts number them."""
+    return list(numbers_of(audit)) or list(dict.fromkeys(one.judge for one in audit.verdicts))
 
 
 def verdict_table(audit: Audit) -> Table:
     """What came back from the judges."""
     rows = ((one.config, one.side, one.judge, one.parsed, one.unparsed, one.failed) for one in audit.verdicts)
-    about = "Every verdict that was asked for, over rows and drops."
+    about = "Every verdict that was asked for, over rows and drops; an answer about both sides counts for either."
     return _table("Verdicts", about, ("config", "side", "judge", "parsed", "unparsed", "failed"), rows)
 
 
@@ -80,10 +81,8 @@ def _others(audit: Audit) -> Iterator[Table]:
     )
     yield from _shifts(audit)
     yield from _leaks(audit)
-    labels = (
-        (one.config, one.split, said(one.label), "; ".join(f"{said(k)} {v}" for k, v in one.counts.items()))
-        for one in audit.labels
-    )
+    yield _chatter(audit)
+    labels = ((one.config, one.split, said(one.label), _counted(one.counts)) for one in audit.labels)
     yield _table("Labels", "How often each occurs in a split.", ("config", "split", "label", "counts"), labels)
     kept = ((one.config, one.candidates, one.rows, one.dropped, one.lost) for one in audit.conservation)
     about = "Whether every candidate is a row or a drop."
@@ -99,12 +98,33 @@ def _shifts(audit: Audit) -> Iterator[Table]:
     yield _table(
         "Bias of the filter", about, ("config", "estimator", "before", "after", "shift", "of keeping alone"), bias
     )
+    kept = (
+        (one.config, name, one.before_by_strategy.get(name, 0), one.after_by_strategy.get(name, 0), told(share))
+        for one in audit.filter_bias
+        for name, share in one.kept.items()
+    )
+    about = "Whole pairs by the human's strategy, before and after choosing among them, and the share that is kept."
+    yield _table("Strategies that the filter keeps", about, ("config", "strategy", "before", "after", "kept"), kept)
     style = (
         (one.config, audit.style_features[one.feature], fixed(one.chosen), fixed(one.rejected), told(one.difference))
         for one in audit.style
         if one.strategy is None
     )
     yield _table("Style", "Means of either side.", ("config", "mean of", "chosen", "rejected", "difference"), style)
+
+
+def _chatter(audit: Audit) -> Table:
+    gates = {gate.measure.partition(":")[0]: gate for gate in audit.gates if gate.name == "crowd_chatter"}
+    rows = (
+        (one.config, one.found, one.share.n, told(one.share), _counted(one.kinds), verdict(gates.get(one.config)))
+        for one in audit.chatter
+    )
+    about = "Chosen replies that talk of the crowd task in which a corpus was made, and not to the seeker."
+    return _table("Crowd chatter", about, ("config", "found", "replies", "share", "kinds", "gate"), rows)
+
+
+def _counted(counts: Counts) -> str:
+    return "; ".join(f"{said(name)} {number}" for name, number in counts.items())
 
 
 def _leaks(audit: Audit) -> Iterator[Table]:

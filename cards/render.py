@@ -1,6 +1,7 @@
 """Renders the dataset card from a release's manifest and tables; whatever is undefined is an error."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,32 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ..schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, Config
 from ..schemas.dialogue import Split
 from ..schemas.drops import DropReason
-from ..schemas.inference import Role
+from ..schemas.inference import Task
 from ..schemas.licence import LICENCES, UNKNOWN
 from ..schemas.manifest import Manifest, SourceRecord
 from ..schemas.review import Review
-from ..schemas.rows import ROWS
+from ..schemas.rows import rows_of
+from ..schemas.safety import PiiKind
 from .docs import member_docs
 from .review import review_lines
 
 _NAME = "IPM-PrefDial"
 _PLACEHOLDER = "ORG/IPM-PrefDial"
+_PERSONAL_DATA = {
+    "keep": "left as it is",
+    "mask": "replaced by placeholders before anything else was done",
+    "drop": "a reason to leave the whole dialogue out",
+}
 _SIZES = (("n<1K", 1_000), ("1K<n<10K", 10_000), ("10K<n<100K", 100_000), ("100K<n<1M", 1_000_000))
 
 
 def render_card(
-    manifest: Manifest, features: Mapping[Config, Any], *, repo: str = _PLACEHOLDER, review: Review | None = None
+    manifest: Manifest,
+    features: Mapping[Config, Any],
+    *,
+    repo: str = _PLACEHOLDER,
+    review: Review | None = None,
+    crisis_recall: str = "an unknown share of them.",
 ) -> str:
     """The card, as the bytes of README.md should be.
 
@@ -33,6 +45,7 @@ def render_card(
         manifest: of the release; its counts and records are all the numbers that the card has.
         features: per config, the `features` list of the card's `dataset_info`.
         repo: the Hub id to load from.
+        crisis_recall: how much the rules that look for a crisis find, in words.
         review: what people said of the release's pairs, where they have looked at them.
     """
     environment = Environment(
@@ -45,8 +58,14 @@ def render_card(
         repo=repo,
         revision_argument=f', revision="v{manifest.version}"',
         splits=[split.value for split in Split],
-        configs=[_config_line(manifest, config) for config in Config],
-        roles=[_role_line(manifest, role) for role in Role],
+        configs=[_config_line(manifest, config) for config in rows_of(manifest.spec.layout)],
+        tasks=[line for task in Task for line in _task_lines(manifest, task)],
+        compares=manifest.spec.layout > 1,
+        screened=manifest.spec.safety.crisis == "hold_out",
+        crisis_judged=manifest.spec.crisis_judge is not None and _has_models(manifest, Task.CRISIS_JUDGE),
+        crisis_recall=crisis_recall,
+        personal_data=_PERSONAL_DATA[manifest.spec.safety.personal_data],
+        masked=_masked(manifest),
         errors=[error.value for error in manifest.spec.errors],
         pair_names=[config.value for config in PAIR_CONFIGS],
         drops=_drop_lines(manifest),
@@ -75,16 +94,16 @@ def _front_matter(manifest: Manifest, features: Mapping[Config, Any]) -> str:
             "size_categories": [next((name for name, limit in _SIZES if rows < limit), "n>1M")],
             "source_datasets": ["extended"],
             "task_categories": ["text-generation"],
-            "configs": [_config_yaml(manifest, config) for config in _default_first()],
-            "dataset_info": [_info_yaml(manifest, config, features[config]) for config in _default_first()],
+            "configs": [_config_yaml(manifest, config) for config in _default_first(manifest)],
+            "dataset_info": [_info_yaml(manifest, config, features[config]) for config in _default_first(manifest)],
         },
         sort_keys=False,
         allow_unicode=True,
     ).rstrip()
 
 
-def _default_first() -> list[Config]:
-    return sorted(Config, key=lambda config: config is not DEFAULT_CONFIG)
+def _default_first(manifest: Manifest) -> list[Config]:
+    return sorted(rows_of(manifest.spec.layout), key=lambda config: config is not DEFAULT_CONFIG)
 
 
 def _tables(manifest: Manifest, config: Config) -> dict[str, list[str]]:
@@ -133,22 +152,37 @@ def _config_line(manifest: Manifest, config: Config) -> dict[str, Any]:
         "candidates": counts.candidates if counts else "–",
         "dropped": sum(counts.dropped.values()) if counts else "–",
         "rows": {split.value: rows.get(split.value, "–") for split in Split},
-        "about": cleandoc(ROWS[config].__doc__ or "").splitlines()[0],
+        "about": cleandoc(rows_of(manifest.spec.layout)[config].__doc__ or "").splitlines()[0],
     }
 
 
-def _role_line(manifest: Manifest, role: Role) -> dict[str, Any]:
-    inference, usage = manifest.spec.inference(role), manifest.usage[role]
-    return {
-        "role": role.value,
-        "models": ", ".join(f"`{record.ref}`" for record in manifest.models[role]),
+def _task_lines(manifest: Manifest, task: Task) -> Iterator[dict[str, Any]]:
+    """The line of a task that the release has; calls are counted by role, at the first task of each."""
+    inference, usage = manifest.spec.inference(task), manifest.usage.get(task.role)
+    if inference is None or usage is None:
+        return
+    counted = task.value == task.role.value
+    yield {
+        "role": task.value.replace("_", " "),
+        "models": ", ".join(f"`{record.ref}`" for record in manifest.models[task.role]),
         "prompt": inference.prompt,
         "draws": inference.draws,
         "temperature": inference.sampling.temperature,
         "top_p": inference.sampling.top_p,
-        "calls": usage.calls,
-        "failed": usage.failed,
+        "calls": usage.calls if counted else "–",
+        "failed": usage.failed if counted else "–",
     }
+
+
+def _has_models(manifest: Manifest, task: Task) -> bool:
+    """Whether a model beside the embedded one is asked."""
+    return any(record.kind != "corpus" for record in manifest.models[task.role])
+
+
+def _masked(manifest: Manifest) -> str:
+    """What was masked in all sources, by kind."""
+    finds = sum((Counter(source.masked) for source in manifest.sources), Counter[PiiKind]())
+    return ", ".join(f"{number} × {kind.value}" for kind, number in sorted(finds.items())) or "nothing"
 
 
 def _drop_lines(manifest: Manifest) -> list[dict[str, Any]]:

@@ -7,15 +7,22 @@ let found = pairs;
 let selected = -1;
 let terms = [];
 
+/* Every error that anybody found in either side. */
 const errorsOf = (pair) =>
-  [pair.error, pair.chosen_verdict?.error, pair.rejected_verdict?.error].filter((error) => error);
+  [
+    pair.error, pair.chosen_verdict?.error, pair.rejected_verdict?.error, pair.rewrite?.error,
+    ...answersOf(pair).flatMap((answer) => [answer.chosen_error, answer.rejected_error]),
+  ].filter((error) => error);
 
-const textOf = (verdict) => (verdict ? [verdict.judge, verdict.error, verdict.rationale, verdict.raw] : []);
+const textsOf = (pair) => [
+  ...[pair.chosen_verdict, pair.rejected_verdict].flatMap((verdict) => (verdict ? [verdict.judge, verdict.rationale, verdict.raw] : [])),
+  ...pair.judges.flatMap(({ judge, answers }) => [judge, ...answers.flatMap(({ rationale, problem, raw }) => [rationale, problem, raw])]),
+];
 
 for (const pair of pairs) {
   const texts = [
     pair.id, pair.dialogue_id, pair.chosen, pair.rejected, pair.human, pair.reason, pair.detail, pair.strategy,
-    ...pair.turns.map((turn) => turn.text), ...errorsOf(pair), ...textOf(pair.chosen_verdict), ...textOf(pair.rejected_verdict),
+    pair.rewrite?.original, ...pair.turns.map((turn) => turn.text), ...errorsOf(pair), ...textsOf(pair),
   ];
   pair.searched = texts.filter((text) => text).join("\n").toLowerCase();
 }
@@ -63,7 +70,7 @@ function nameOf(pair) {
 }
 
 /* The beginning of the human's words, without the strategy that some configs put before them. */
-const wordsOf = (pair) => (pair.human || pair.chosen).replace(/^\[[^\]]*\] /, "").slice(0, 120);
+const wordsOf = (pair) => (pair.human || pair.rewrite?.original || pair.chosen).replace(/^\[[^\]]*\] /, "").slice(0, 120);
 
 function applyFilters() {
   terms = byId("search").value.toLowerCase().split(/\s+/).filter((term) => term);
@@ -122,6 +129,8 @@ function show(pair, at) {
     ...(pair.reason ? [dropOf(pair)] : []),
     dialogueOf(pair),
     make("div", { class: "sides" }, chosenOf(pair), rejectedOf(pair)),
+    closenessOf(pair),
+    panelOf(pair),
   );
   showEnd(document.querySelector(".dialogue"));
 }
@@ -165,12 +174,12 @@ function dialogueOf(pair) {
 }
 
 function chosenOf(pair) {
-  const title = pair.reason ? "○ Human side (dropped)" : "✓ Chosen: the human's side";
+  const title = pair.reason ? "○ Human side (dropped)" : `✓ Chosen: the human's side${pair.rewrite ? ", rewritten" : ""}`;
   const side = make("section", { class: pair.reason ? "side" : "side chosen", "aria-label": title }, make("h4", {}, title));
   side.append(make("p", { class: "words" }, ...marked(pair.chosen)));
   if (pair.human && pair.human !== pair.chosen)
     side.append(make("div", {}, make("b", {}, "what the human then said, which is no part of the pair"), ...marked(pair.human)));
-  side.append(verdictOf(pair.chosen_verdict));
+  side.append(rewriteOf(pair), verdictOf(pair, "chosen"));
   return side;
 }
 
@@ -180,24 +189,8 @@ function rejectedOf(pair) {
   side.append(make("p", { class: "warning" }, pair.reason ? "May be harmful, not to be imitated" : "Harmful by design, not to be imitated"));
   if (pair.rejected === null) side.append(make("p", {}, make("em", {}, "There is no reply.")));
   else side.append(make("p", { class: "words" }, ...marked(pair.rejected)));
-  side.append(verdictOf(pair.rejected_verdict));
+  side.append(verdictOf(pair, "rejected"));
   return side;
-}
-
-function verdictOf(verdict) {
-  const box = make("div", { class: "verdict" });
-  if (!verdict) {
-    box.append(make("p", {}, "Verdict: no judge was asked."));
-    return box;
-  }
-  const unread = verdict.rationale === null && verdict.error === null;
-  const word = verdict.error ? `✗ ${inWords(verdict.error)}` : unread ? "? could not be read" : "✓ no error found";
-  box.append(make("p", {}, "Verdict: ", make("strong", {}, word), verdict.error && about[verdict.error] ? ` (${about[verdict.error]})` : ""));
-  if (verdict.rationale) box.append(make("p", {}, ...marked(verdict.rationale)));
-  box.append(make("p", { class: "place" }, `Judge: ${verdict.judge}`));
-  if (verdict.raw !== null)
-    box.append(make("details", {}, make("summary", {}, "Raw reply of the judge"), make("pre", {}, ...marked(verdict.raw))));
-  return box;
 }
 
 /* ---- Keys ---- */

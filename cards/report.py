@@ -13,15 +13,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ..schemas.audit import Audit
 from ..schemas.drops import DropReason
 from ..schemas.error_type import ErrorType
-from ..schemas.report import ReportPair
+from ..schemas.report import HeldOut, ReportPair
 from .charts import charts_of, configs_of
 from .docs import member_docs
 from .figures import gate_lines, judges_of, other_tables, verdict_table
 
+_SCRIPTS = ("report_charts.js", "report_judges.js", "report.js")
+"""The page's own scripts, in the order in which they need each other."""
+
 _MARKUP = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
-def render_report(audit: Audit, pairs: Iterable[ReportPair], *, of: int) -> str:
+def render_report(audit: Audit, pairs: Iterable[ReportPair], *, of: int, held_out: HeldOut | None = None) -> str:
     """The page, as the bytes of `report.html` should be.
 
     Nothing in it is fetched, and the page's own policy forbids that anything be. Words from the data reach it as
@@ -31,9 +34,10 @@ def render_report(audit: Audit, pairs: Iterable[ReportPair], *, of: int) -> str:
         audit: all the numbers that the page has.
         pairs: those to look at.
         of: how many there are, `pairs` among them.
+        held_out: what is neither among `pairs` nor in `of`; None where the data holds nothing out.
     """
     shown, charts = list(pairs), charts_of(audit)
-    scripts = {"plotly": _plotly(), "page": _asset("report_charts.js") + _asset("report.js")}
+    scripts = {"plotly": _plotly(), "page": "".join(map(_asset, _SCRIPTS))}
     environment = Environment(
         loader=PackageLoader(__package__, ""),
         undefined=StrictUndefined,
@@ -51,10 +55,12 @@ def render_report(audit: Audit, pairs: Iterable[ReportPair], *, of: int) -> str:
         charts=charts,
         gates=gate_lines(audit),
         judges=judges_of(audit),
+        compared=bool(audit.orders),
         verdicts=verdict_table(audit),
         tables=other_tables(audit),
         shown=len(shown),
         of=of,
+        held_out=held_out,
         figures_json=embed({chart.id: chart.figure for chart in charts}),
         pairs_json=embed([pair.model_dump(mode="json") for pair in shown]),
         about_json=embed(_about()),

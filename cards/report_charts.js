@@ -63,7 +63,8 @@ function paint(trace, colour) {
       pattern: { shape: rejected ? "/" : "", fgcolor: ofSide(colour, trace.name), fillmode: "overlay", size: 7 },
     };
   } else {
-    const main = trace.name === "limit" ? colour("fail") : trace.name === "AUC" ? colour("accent") : ofSide(colour, trace.name);
+    const named = { limit: "fail", AUC: "accent" }[trace.name] || trace.meta;
+    const main = named ? colour(named) : ofSide(colour, trace.name);
     trace.marker = { ...trace.marker, color: main, line: { ...trace.marker.line, color: main } };
     if (WORSE.includes(trace.name)) trace.marker.symbol = "diamond-open";
     if (trace.error_x) trace.error_x.color = main;

@@ -5,14 +5,36 @@ from typing import Any
 
 from ..schemas.config import Config
 from ..schemas.measures import Interval
-from ..schemas.review import ConfigReview, Review
+from ..schemas.review import ConfigReview, CrisisDecision, CrisisReview, Review
 
 _UNDEFINED = "–"
+_DECIDED = {
+    CrisisDecision.CRISIS: "a crisis",
+    CrisisDecision.NO_CRISIS: "no crisis",
+    CrisisDecision.UNSURE: "not sure",
+}
 
 
 def review_lines(review: Review | None) -> list[dict[str, Any]]:
     """Per reviewed config what its section says; empty where there is no review."""
     return [] if review is None else [_section(config, one) for config, one in review.configs.items()]
+
+
+def crisis_lines(review: Review | None) -> list[str]:
+    """Sentences on what people decided about dialogues that are held out; empty where nobody read any."""
+    crisis = None if review is None else review.crisis
+    return [] if crisis is None or not crisis.readers else list(_crisis(crisis))
+
+
+def _crisis(review: CrisisReview) -> Iterator[str]:
+    said = (f"{_DECIDED[decision]} {_counted(number, 'time')}" for decision, number in review.decisions.items())
+    yield (
+        f"{_counted(len(review.readers), 'person', 'people')} read {review.findings_read} of {review.findings} "
+        f"findings, and thereby {review.dialogues_read} of {review.dialogues} dialogues whole: {', '.join(said)}."
+    )
+    if review.alpha.n:
+        yield f"Krippendorff's alpha among them is {_told(review.alpha)}, over {_counted(review.alpha.n, 'finding')}."
+    yield "Nothing was released from the holdout by it."
 
 
 def _section(config: Config, review: ConfigReview) -> dict[str, Any]:
@@ -62,5 +84,5 @@ def _has_words(label: Any) -> bool:
     return any(cell is not None for cell in label.model_dump().values())
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+def _counted(number: int, noun: str, several: str | None = None) -> str:
+    return f"{number} {noun if number == 1 else several or f'{noun}s'}"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..schemas.audit import Artefact, Audit, GateResult, Histogram, Interval, StyleDifference
-from .plots import Made, figure_of, label, wrapped
+from ..schemas.audit import Artefact, Audit, GateResult, Histogram, StyleDifference
+from .plots import Made, figure_of, label, limits_of, points, wrapped
 from .words import fixed, said, told, verdict
 
 
@@ -76,34 +76,19 @@ def _intervals(some: list[Artefact], gates: list[GateResult | None]) -> Any:
     measured = Scatter(
         name="AUC",
         y=names,
-        **_points([one.auc for one in some]),
+        **points([one.auc for one in some]),
         mode="markers",
         marker={"size": 11},
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
-    limits = Scatter(
-        name="limit",
-        y=names,
-        x=[gate and gate.limit for gate in gates],
-        mode="markers",
-        marker={"symbol": "line-ns", "size": 26, "line": {"width": 3}},
-        hovertemplate="limit %{x:.3f}<extra></extra>",
-    )
-    traces = [measured, limits] if any(gates) else [measured]
+    traces = [measured, *limits_of(names, gates)]
     lowest = min((one.auc.low for one in some if one.auc.low is not None), default=0.5)
     xaxis = {"title": "AUC", "range": [min(0.4, lowest - 0.02), 1.02]}
     return figure_of(traces, 180 + 44 * len(some), xaxis=xaxis, yaxis={"autorange": "reversed"})
 
 
-def _points(intervals: list[Interval]) -> dict[str, Any]:
-    above = [(one.high or 0) - one.value if one.value is not None and one.high is not None else 0 for one in intervals]
-    below = [one.value - (one.low or 0) if one.value is not None and one.low is not None else 0 for one in intervals]
-    bars = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 2, "width": 6}
-    return {"x": [one.value for one in intervals], "error_x": bars}
-
-
 def plot_flags(audit: Audit, config: str) -> Iterator[Made]:
-    """How often the judge finds an error."""
+    """How often judges find an error."""
     from plotly.graph_objects import Scatter
 
     some = [one for one in audit.flags if one.config == config and one.rate.value is not None]
@@ -117,7 +102,7 @@ def plot_flags(audit: Audit, config: str) -> Iterator[Made]:
                 name=side,
                 y=[wrapped(label(one.strategy or "all")) for one in of_side],
                 mode="markers",
-                **_points([one.rate for one in of_side]),
+                **points([one.rate for one in of_side]),
                 marker={"size": 10},
                 hovertemplate="%{y}: %{x:.0%}<extra></extra>",
             )
@@ -125,10 +110,8 @@ def plot_flags(audit: Audit, config: str) -> Iterator[Made]:
     lines: list[tuple[object, ...]] = [
         (one.side, one.strategy or "all", one.flagged, one.rate.n, told(one.rate)) for one in some
     ]
-    about = (
-        "Share of judged replies in which the judge finds an error, by the reply's own strategy, with 95 % intervals."
-    )
+    about = "Share of verdicts that find an error, by the side's own strategy, with 95 % intervals."
     height = 170 + 36 * len({one.strategy for one in some})
     layout = {"xaxis": {"title": "share with an error", "range": [0, 1.03], "tickformat": ".0%"}}
     figure = figure_of(traces, height, **layout, yaxis={"autorange": "reversed"})
-    yield "Errors that the judge finds", about, figure, ("side", "strategy", "with an error", "judged", "rate"), lines
+    yield "Errors that judges find", about, figure, ("side", "strategy", "with an error", "verdicts", "rate"), lines

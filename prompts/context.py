@@ -24,6 +24,11 @@ def transcript(history: Sequence[Turn]) -> str:
     return "\n".join(_line(turn.speaker, turn.text) for turn in history)
 
 
+def numbered_transcript(history: Sequence[Turn]) -> str:
+    """A transcript whose lines begin with the number of the turn, from 0, so that an answer can name one."""
+    return "\n".join(f"{number}. {_line(turn.speaker, turn.text)}" for number, turn in enumerate(history))
+
+
 @lru_cache(maxsize=1024)  # every turn stands in the transcripts of all turns after it
 def _line(speaker: Speaker, text: str) -> str:
     return f"{speaker.value}: {' '.join(text.split())}"

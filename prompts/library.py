@@ -14,7 +14,7 @@ from typing import Any
 
 from ..schemas.errors import PromptError
 from ..schemas.inference import Ask, Message, ReplySchema
-from .context import HISTORIES, chat, transcript
+from .context import HISTORIES, chat, numbered_transcript, transcript
 
 _PACKAGE = files(__package__)
 LOCK_NAME = "prompts.lock"
@@ -68,11 +68,21 @@ def _value(name: str, ask: Ask) -> str:
     match name:
         case "transcript":
             return transcript(ask.history)
-        case "strategy" if ask.strategy is not None:
-            return ask.strategy.value
-        case "reply" if ask.reply is not None:
-            return ask.reply
-    raise PromptError(f"a prompt for the {ask.role} wants ${name}, which this request does not have")
+        case "numbered_transcript":
+            return numbered_transcript(ask.history)
+    wanted = {
+        "strategy": ask.strategy,
+        "strategy_a": ask.strategy,
+        "strategy_b": ask.other_strategy,
+        "reply": ask.reply,
+        "reply_a": ask.reply,
+        "reply_b": ask.other_reply,
+        "error": ask.error,
+    }
+    value = wanted.get(name)
+    if value is None:
+        raise PromptError(f"a prompt for the {ask.role} wants ${name}, which this request does not have")
+    return str(value)
 
 
 @lru_cache

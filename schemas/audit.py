@@ -9,6 +9,7 @@ from typing import Literal
 from .base import Frozen
 from .measures import (
     Artefact,
+    Chatter,
     Conservation,
     Counts,
     CrossTable,
@@ -22,6 +23,8 @@ from .measures import (
     LabelCounts,
     Leakage,
     NearDuplicates,
+    OrderCheck,
+    PanelAgreement,
     StyleDifference,
     TellingWord,
     VerdictCount,
@@ -33,6 +36,7 @@ __all__ = [
     "FILE_NAME",
     "Artefact",
     "Audit",
+    "Chatter",
     "Conservation",
     "Counts",
     "CrossTable",
@@ -47,6 +51,8 @@ __all__ = [
     "LabelCounts",
     "Leakage",
     "NearDuplicates",
+    "OrderCheck",
+    "PanelAgreement",
     "StyleDifference",
     "Subject",
     "TellingWord",
@@ -118,6 +124,11 @@ class Audit(Frozen):
     """Null where there was nothing to compare."""
     leakage: tuple[Leakage, ...]
     verdicts: tuple[VerdictCount, ...]
+    orders: tuple[OrderCheck, ...] = ()
+    """Empty where judges looked at one side at a time."""
+    agreement: tuple[PanelAgreement, ...] = ()
+    """Empty where there is no panel."""
+    chatter: tuple[Chatter, ...] = ()
     conservation: tuple[Conservation, ...]
     gates: tuple[GateResult, ...]
 

@@ -15,6 +15,7 @@ class Config(StrEnum):
     DROPPED = "dropped"
     COMPLETIONS = "completions"
     DIALOGUES = "dialogues"
+    CRISIS_HOLDOUT = "crisis_holdout"
 
 
 PAIR_CONFIGS = (Config.STRATEGY, Config.RESPONSE, Config.JOINT)

@@ -6,8 +6,18 @@ from enum import StrEnum
 class DropReason(StrEnum):
     """Each way out of the pipeline; a candidate takes exactly one, or becomes a row."""
 
+    CRISIS = "crisis"
+    """A seeker may be in a crisis in this dialogue: it is held out of all training until a human has looked at it."""
+    CONTAMINATED = "contaminated"
+    """The dialogue overlaps with a benchmark that the maintainer named."""
+    REPEATED_DIALOGUE = "repeated_dialogue"
+    """The dialogue nearly repeats an earlier one."""
     NO_SEEKER_TURN = "no_seeker_turn"
     """The supporter speaks before the seeker has said anything: there is nothing to answer yet."""
+    CROWD_CHATTER = "crowd_chatter"
+    """The human talks of the crowd task in which the corpus was made, and not to the seeker."""
+    NOTHING_TO_SUPPORT = "nothing_to_support"
+    """The human's reply is a greeting, thanks or a goodbye, and nothing else."""
     CALL_FAILED = "call_failed"
     """The model's endpoint gave no usable answer after every retry."""
     REFUSED = "refused"
@@ -26,13 +36,50 @@ class DropReason(StrEnum):
     """The reply repeats the prompt's instructions or its role labels."""
     SAME_REPLY = "same_reply"
     """The inferred reply is the human's own, apart from case and spacing."""
+    PERSONAL_DATA = "personal_data"
+    """The inferred reply holds an address, a number or a handle that would tell who or where a person is."""
     JUDGE_FAILED = "judge_failed"
     """The judge gave no complete answer for one of the sides."""
     UNPARSED_VERDICT = "unparsed_verdict"
     """The judge answered, but nothing that it was offered."""
+    ORDER_FLIP = "order_flip"
+    """The judge said one thing with the human's side first, and another with the inferred side first."""
     CHOSEN_FLAWED = "chosen_flawed"
     """The judge found an error in the human's reply."""
     REJECTED_SOUND = "rejected_sound"
     """The judge found no error in the inferred reply."""
+    NOT_WORSE = "not_worse"
+    """The judge found an error in the inferred reply and none in the human's, and yet not the human's better."""
+    EASIER_NEGATIVE = "easier_negative"
+    """Clearly worse, but another candidate of the same turn is so too and closer to the human's side."""
     DUPLICATE_PAIR = "duplicate_pair"
     """The same prompt with the same chosen and rejected reply stands earlier in the release."""
+    NEAR_DUPLICATE_PAIR = "near_duplicate_pair"
+    """A pair with nearly the same words is kept already."""
+    STRATEGY_CAP = "strategy_cap"
+    """So many pairs of this strategy are kept that more would shift the strategies of the whole."""
+
+
+NEVER_A_PAIR = frozenset(
+    {
+        DropReason.CRISIS,
+        DropReason.CONTAMINATED,
+        DropReason.REPEATED_DIALOGUE,
+        DropReason.NO_SEEKER_TURN,
+        DropReason.CROWD_CHATTER,
+        DropReason.NOTHING_TO_SUPPORT,
+        DropReason.CALL_FAILED,
+        DropReason.REFUSED,
+        DropReason.CUT_OFF,
+        DropReason.EMPTY_REPLY,
+        DropReason.NOT_A_STRATEGY,
+        DropReason.SAME_STRATEGY,
+        DropReason.BRACKETED_STRATEGY,
+        DropReason.PROMPT_ECHO,
+        DropReason.SAME_REPLY,
+        DropReason.PERSONAL_DATA,
+        DropReason.DUPLICATE_PAIR,
+        DropReason.NEAR_DUPLICATE_PAIR,
+    }
+)
+"""Reasons by which there was no whole pair to choose; every other drop is a choice among pairs: the filter's."""

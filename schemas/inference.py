@@ -10,6 +10,7 @@ from typing_extensions import TypedDict  # pydantic asks for this one before Pyt
 
 from .base import Frozen, canonical_json, digest_of
 from .dialogue import Turn
+from .error_type import ErrorType
 from .strategy import Strategy
 from .text import mend_half_pairs
 
@@ -21,6 +22,32 @@ class Role(StrEnum):
     RESPONDER = "responder"
     JOINT = "joint"
     JUDGE = "judge"
+    REWRITER = "rewriter"
+    """Optional: has models only where flawed human replies are to be rewritten."""
+
+
+class Task(StrEnum):
+    """What a call is for; a spec says of each how it is asked."""
+
+    PLANNER = "planner"
+    """Name a strategy."""
+    RESPONDER = "responder"
+    """Write a reply under a strategy."""
+    JOINT = "joint"
+    """Name a strategy and write a reply under it."""
+    JUDGE = "judge"
+    """Look for errors in one reply, or compare two."""
+    STRATEGY_JUDGE = "strategy_judge"
+    """Compare two strategies for one moment."""
+    CRISIS_JUDGE = "crisis_judge"
+    """Say whether a seeker may be in a crisis."""
+    REWRITER = "rewriter"
+    """Rewrite a flawed human reply under its strategy."""
+
+    @property
+    def role(self) -> Role:
+        """Who is asked."""
+        return Role.JUDGE if self in (Task.STRATEGY_JUDGE, Task.CRISIS_JUDGE) else Role(self.value)
 
 
 class Message(TypedDict):
@@ -65,13 +92,24 @@ class ModelRef(Frozen):
 class Ask(Frozen):
     """What a request asks, before a prompt puts it into words: what the embedded models answer from."""
 
-    role: Role
+    task: Task
     history: tuple[InstanceOf[Turn], ...]
-    """Every turn before the reply, in order."""
+    """Every turn before the reply, in order; for `CRISIS_JUDGE` the whole dialogue."""
     strategy: Strategy | None = None
-    """The strategy that the reply is to follow; the responder's."""
+    """The strategy that the reply is to follow; of two that are compared, the one that stands as A."""
     reply: str | None = None
-    """The reply to be judged; the judge's."""
+    """The reply to be judged or rewritten; of two that are compared, the one that stands as A."""
+    other_strategy: Strategy | None = None
+    """Of two strategies that are compared, the one that stands as B."""
+    other_reply: str | None = None
+    """Of two replies that are compared, the one that stands as B."""
+    error: ErrorType | None = None
+    """What is wrong with the reply; the rewriter's."""
+
+    @property
+    def role(self) -> Role:
+        """Who is asked."""
+        return self.task.role
 
 
 class Request(Frozen):

@@ -1,21 +1,24 @@
 """What a release says of itself: enough to rebuild it, and nothing typed by hand."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from .base import Frozen
+from .base import Frozen, Grown
 from .config import Config
 from .dialogue import Split
 from .drops import DropReason
 from .inference import ModelRef, Role
+from .safety import PiiKind
 from .spec import BuildSpec
 
 FILE_NAME = "manifest.json"
 
 
-class SourceRecord(Frozen):
+class SourceRecord(Grown):
     """A source as it was read."""
+
+    gained: ClassVar[tuple[str, ...]] = ("masked",)
 
     name: str
     """What rows call it."""
@@ -34,7 +37,22 @@ class SourceRecord(Frozen):
     turns: int = Field(ge=0)
     """Turns taken in."""
     skipped: dict[str, int]
-    """Dialogues left out with `--on-bad-dialogue skip`, by what was wrong with them."""
+    """Dialogues left out with `--on-bad-dialogue skip`, or for the personal data in them, by what was wrong."""
+    masked: dict[PiiKind, int] = Field(default_factory=dict)
+    """Traces of persons that were masked, by kind."""
+
+
+class BenchmarkRecord(Frozen):
+    """A benchmark that the release was kept apart from."""
+
+    name: str
+    """The file's, folder's or repo's name; never a path."""
+    sha256: str
+    """Digest of its bytes."""
+    texts: int = Field(ge=0)
+    """Texts in it."""
+    dialogues: int = Field(ge=0)
+    """Dialogues that overlap with it; they give no rows."""
 
 
 class ModelRecord(Frozen):
@@ -102,8 +120,10 @@ class RunRecord(Frozen):
     """Per model: retries and what they were for."""
 
 
-class Manifest(Frozen):
+class Manifest(Grown):
     """The manifest of one release."""
+
+    gained: ClassVar[tuple[str, ...]] = ("benchmarks",)
 
     format: Literal[1] = 1
     version: str
@@ -116,6 +136,8 @@ class Manifest(Frozen):
     limit: int | None
     """Dialogues after which the build stopped reading, where `--limit` was given."""
     sources: tuple[SourceRecord, ...]
+    benchmarks: tuple[BenchmarkRecord, ...] = ()
+    """What the maintainer named with `--decontaminate`."""
     models: dict[Role, tuple[ModelRecord, ...]]
     license: str
     """The strictest licence among the sources."""

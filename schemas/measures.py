@@ -238,3 +238,48 @@ class Conservation(Frozen):
     """Counted in the tables."""
     lost: int
     """Candidates that are neither, or rows and drops that were no candidates: 0 where all is well."""
+
+
+class OrderCheck(Frozen):
+    """Whether a judge that was asked in both orders minds which side stands first."""
+
+    config: str
+    judge: str
+    """Model, revision, and the draw where there are several."""
+    flips: Interval
+    """Share of candidates on which its two answers disagree: on the better side, or on whether a side has an error."""
+    first: Interval
+    """Share of its answers that prefer the side that stands first, of those that prefer one: 0.5 is no habit."""
+
+
+class JudgePair(Frozen):
+    """Two judges of a panel."""
+
+    one: str
+    other: str
+    same: Interval
+    """Share of candidates that they label alike."""
+    kappa: Interval
+    """Cohen's, nominal: 1 where they agree, 0 where as often as chance; null where one of them gives one label only."""
+
+
+class PanelAgreement(Frozen):
+    """How far the judges of a panel agree, over kept pairs and dropped candidates."""
+
+    config: str
+    label: Literal["vote", "worse", "chosen_error", "rejected_error"]
+    """What a judge says of a candidate: its vote; whether that is for the pair; the error of a side, first order."""
+    judges: tuple[str, ...]
+    alpha: Interval
+    """Krippendorff's, nominal; null where no two labels differ. `n` counts candidates that two judges labelled."""
+    pairs: tuple[JudgePair, ...]
+
+
+class Chatter(Frozen):
+    """Chosen replies that talk of the crowd task in which a corpus was made."""
+
+    config: str
+    found: int
+    kinds: Counts
+    share: Interval
+    """Of all chosen replies that are words."""

@@ -1,6 +1,7 @@
-"""What a report shows beside the audit: single pairs, with what came before them and what the judge said."""
+"""What a report shows beside the audit: single pairs, with what came before them and what the judges said."""
 
 from .base import Frozen
+from .rows.layout_2 import Closeness, Panel
 
 FILE_NAME = "report.html"
 
@@ -16,7 +17,7 @@ class ReportTurn(Frozen):
 
 
 class ReportVerdict(Frozen):
-    """A judge's word on one side."""
+    """A judge's word on one side, where it looked at that side alone."""
 
     judge: str
     """Model and revision."""
@@ -26,6 +27,58 @@ class ReportVerdict(Frozen):
     """The judge's reason; null where the reply could not be read."""
     raw: str | None
     """The judge's reply as it came; null where the call failed."""
+
+
+class ReportAnswer(Frozen):
+    """What a judge said of both sides, as they stood in one order."""
+
+    order: str
+    """`chosen_first` or `rejected_first`."""
+    better: str | None
+    """The side that it prefers, or `tie`; null where the reply could not be read."""
+    chosen_error: str | None
+    """The error found in the chosen side; null where none was, and where the reply could not be read."""
+    rejected_error: str | None
+    """The same of the rejected side."""
+    rationale: str | None
+    """The judge's reason, which calls the side that stood first A; null where the reply could not be read."""
+    problem: str | None
+    """Why the reply could not be read, or did not come; null where it could."""
+    raw: str | None
+    """The reply as it came; null where the call failed."""
+
+
+class ReportJudge(Frozen):
+    """One judge of a panel."""
+
+    judge: str
+    """Model and revision, and the draw where it is not the first."""
+    vote: str | None
+    """What its answers come to, such as `worse` or `flip`; null where a damaged release does not have both."""
+    answers: tuple[ReportAnswer, ...]
+    """One to either order."""
+
+
+class ReportRewrite(Frozen):
+    """That a model rewrote the human's words for the chosen side, and why."""
+
+    by: str
+    """Model and revision."""
+    error: str
+    """The error that the judges found in the human's words."""
+    original: str
+    """What the human said."""
+    request_key: str
+    """Key of the rewriting call in `completions`."""
+
+
+class HeldOut(Frozen):
+    """What a report leaves out, since a seeker may be in a crisis in it."""
+
+    dialogues: int
+    """Dialogues that stand in `crisis_holdout`."""
+    candidates: int
+    """Dropped candidates of preference configs that are of these."""
 
 
 class ReportPair(Frozen):
@@ -58,5 +111,15 @@ class ReportPair(Frozen):
     """The human's side."""
     rejected: str | None
     """The inferred side, harmful by design; null where there is none."""
-    chosen_verdict: ReportVerdict | None
-    rejected_verdict: ReportVerdict | None
+    chosen_verdict: ReportVerdict | None = None
+    """Of a judge that looked at the chosen side alone."""
+    rejected_verdict: ReportVerdict | None = None
+    """The same of the rejected side."""
+    panel: Panel | None = None
+    """What judges come to who compared the sides, where all were asked."""
+    judges: tuple[ReportJudge, ...] = ()
+    """These judges, each with its answers."""
+    closeness: Closeness | None = None
+    """How close the sides are, where that was measured."""
+    rewrite: ReportRewrite | None = None
+    """Where the chosen side was rewritten; `chosen` of a dropped candidate is the human's words all the same."""

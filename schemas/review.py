@@ -1,18 +1,19 @@
 """What people said of a release's pairs: the contents of `review.json`.
 
 A reply has no error, or one of the five; a cell that nobody filled in is null. In every interval `n` counts what the
-field's docstring says, and resampling is over dialogues. Free comments are never stored.
+field's docstring says, and resampling is over dialogues. Free comments are never stored, nor are words of dialogues.
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Frozen
+from .base import Frozen, Grown
 from .config import Config
 from .error_type import ErrorType
 from .measures import Interval
+from .safety import CrisisCategory
 
 FILE_NAME = "review.json"
 
@@ -139,11 +140,74 @@ class ConfigReview(Frozen):
     """Every pair that was given out, by row id: all figures come from these."""
 
 
-class Review(Frozen):
+class CrisisDecision(StrEnum):
+    """What a reader decides about a sign of a crisis."""
+
+    CRISIS = "crisis"
+    """The seeker, or somebody whom they tell of, may be in one."""
+    NO_CRISIS = "no_crisis"
+    """The words mean something else."""
+    UNSURE = "unsure"
+    """The words do not tell."""
+
+
+class ReadFinding(Frozen):
+    """A sign of a crisis that somebody read; its words stand in `crisis_holdout` alone."""
+
+    finding: str
+    """Id of the sign, as on the sheet."""
+    dialogue_id: str
+    """The dialogue that it is in."""
+    turn: int | None
+    """Index of its turn, from 0; null where it is the situation's or nobody says where."""
+    category: CrisisCategory | None
+    """What it was held to be about; null where a judge gave no answer that can be read."""
+    seen_by: str
+    """`rule NAME` or `judge MODEL`."""
+    decisions: dict[str, CrisisDecision]
+    """By reader."""
+
+
+class ReaderKappa(Frozen):
+    """Cohen's kappa of two readers; null where they share nothing, or one of them used one decision only."""
+
+    readers: tuple[str, str]
+    kappa: Interval
+    """`n` counts signs that both read."""
+
+
+class CrisisReview(Frozen):
+    """What people decided about the signs for which dialogues are held out. Nothing leaves the holdout by it."""
+
+    dialogues: int = Field(ge=0)
+    """Dialogues in the holdout."""
+    dialogues_read: int = Field(ge=0)
+    """Those of them of which somebody read every sign."""
+    findings: int = Field(ge=0)
+    """Signs in the holdout."""
+    findings_read: int = Field(ge=0)
+    """Those of them that somebody read."""
+    decisions: dict[CrisisDecision, int]
+    """How often each was decided, by anybody."""
+    readers: dict[str, int]
+    """Signs that each reader decided on."""
+    alpha: Interval
+    """Krippendorff's (nominal) of all readers; null where nothing was read twice, or all decisions are one."""
+    pairwise: tuple[ReaderKappa, ...]
+    """Every two readers."""
+    read: tuple[ReadFinding, ...]
+    """Every sign that somebody read, by id: all figures come from these."""
+
+
+class Review(Grown):
     """The review of a release."""
+
+    gained: ClassVar[tuple[str, ...]] = ("crisis",)
 
     format: Literal[1] = 1
     replicates: int
     """Bootstrap samples that every interval is made of."""
     configs: dict[Config, ConfigReview]
     """By the config that pairs were sampled from."""
+    crisis: CrisisReview | None = None
+    """What people said of the dialogues that are held out; null where nobody has read them."""

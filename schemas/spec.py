@@ -1,12 +1,12 @@
 """The spec of a release: everything but the models that decides its rows."""
 
-from typing import Any
+from typing import ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
-from .base import Frozen
+from .base import Frozen, Grown
 from .error_type import ErrorType
-from .inference import Role, Sampling
+from .inference import Sampling, Task
 
 VERSION = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"
 """A semantic version without labels: MAJOR.MINOR.PATCH."""
@@ -52,8 +52,41 @@ class SplitRule(Frozen):
         return self
 
 
-class BuildSpec(Frozen):
+class SafetyRule(Frozen):
+    """What is done with traces of persons and with signs of a crisis; see `builders.safety`."""
+
+    personal_data: Literal["keep", "mask", "drop"] = "keep"
+    """`mask` puts placeholders in their place before anything else is done; `drop` leaves such dialogues out."""
+    crisis: Literal["keep", "hold_out"] = "keep"
+    """`hold_out` puts dialogues with signs of a crisis into `crisis_holdout` and makes nothing else of them."""
+
+
+class BalanceRule(Frozen):
+    """How far the filter may change which strategies there are (our own design; see `builders.balance`)."""
+
+    spread: float = Field(gt=0, le=3)
+    """The most that the shares kept of the strategies may spread: their standard deviation over their mean."""
+    least: float = Field(ge=0, le=1)
+    """No strategy is cut below this part of the share kept of all, however little is kept of another."""
+    duel: float = Field(ge=1)
+    """Share kept of the pairs in which one strategy beats another, over that of the opposite pairs, at most."""
+
+
+class BuildSpec(Grown):
     """One release's recipe, complete in itself; two equal specs over the same answers give equal rows."""
+
+    gained: ClassVar[tuple[str, ...]] = (
+        "strategy_judge",
+        "crisis_judge",
+        "rewriter",
+        "layout",
+        "safety",
+        "drop_repeated_dialogues",
+        "near_duplicate_pairs",
+        "overlap_words",
+        "balance",
+        "gates",
+    )
 
     version: str = Field(pattern=VERSION)
     """The version of the release that it makes."""
@@ -67,27 +100,32 @@ class BuildSpec(Frozen):
     responder: Inference
     joint: Inference
     judge: Inference
+    strategy_judge: Inference | None = None
+    """Where strategies are judged too."""
+    crisis_judge: Inference | None = None
+    """Where a judge looks for signs of a crisis beside the rules; the embedded judge is never asked."""
+    rewriter: Inference | None = None
+    """Where flawed human replies may be rewritten, if the command asks for it."""
     errors: tuple[ErrorType, ...] = Field(min_length=1)
-    """The errors that the judge looks for."""
+    """The errors that the judge looks for, the most serious first."""
     steps: tuple[str, ...] = Field(min_length=1)
     """Released step ids, `name@n`, in the order in which a candidate meets them."""
     splits: SplitRule
+    layout: Literal[1, 2] = 1
+    """Which columns the rows have; see `schemas.rows`."""
+    safety: SafetyRule = SafetyRule()
+    drop_repeated_dialogues: bool = False
+    """Whether a dialogue that nearly repeats an earlier one (`splits.near_duplicate`) gives rows."""
+    near_duplicate_pairs: float | None = Field(default=None, gt=0, le=1)
+    """Jaccard similarity of word triples from which two pairs are one; for the step that drops them."""
+    overlap_words: int | None = Field(default=None, ge=4)
+    """Words in a row that a dialogue may not share with a benchmark; null where none can be named."""
+    balance: BalanceRule | None = None
+    """For the step that caps strategies."""
     gates: dict[str, float] = Field(default_factory=dict)
     """The most that each gate of `audit` allows, by its name; where none is given the audit's own defaults hold."""
 
-    @model_serializer(mode="wrap")
-    def _without_empty_gates(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A spec without gates is written as before there were any: what was released keeps its bytes."""
-        written: dict[str, Any] = handler(self)
-        if not written.get("gates", True):
-            del written["gates"]
-        return written
-
-    def inference(self, role: Role) -> Inference:
-        """How `role` is asked."""
-        return {
-            Role.PLANNER: self.planner,
-            Role.RESPONDER: self.responder,
-            Role.JOINT: self.joint,
-            Role.JUDGE: self.judge,
-        }[role]
+    def inference(self, task: Task) -> Inference | None:
+        """How a task is asked; None where this release does not have it."""
+        found: Inference | None = getattr(self, task.value)
+        return found

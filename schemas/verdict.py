@@ -1,7 +1,10 @@
-"""What a judge said of a reply."""
+"""What a judge said: of a reply, of two replies or strategies beside each other, or of a dialogue."""
+
+from typing import Literal
 
 from .base import Frozen
 from .error_type import ErrorType
+from .safety import CrisisCategory
 
 
 class Verdict(Frozen):
@@ -9,6 +12,30 @@ class Verdict(Frozen):
 
     error: ErrorType | None
     """The error found, or None where the judge found none."""
+    rationale: str
+    """The judge's reason, in its own words; may be empty."""
+
+
+class Comparison(Frozen):
+    """A judge's answer about two sides, A and B, that could be read."""
+
+    a: ErrorType | None
+    """The error found in A, or None where the judge found none."""
+    b: ErrorType | None
+    """The error found in B, or None where the judge found none."""
+    better: Literal["a", "b", "tie"]
+    """The side that the judge prefers."""
+    rationale: str
+    """The judge's reason, in its own words; may be empty."""
+
+
+class CrisisVerdict(Frozen):
+    """A judge's answer about a whole dialogue that could be read."""
+
+    category: CrisisCategory | None
+    """What the crisis is about, or None where the judge sees none."""
+    turn: int | None
+    """The turn that shows it, from 0; None where the judge names none that there is."""
     rationale: str
     """The judge's reason, in its own words; may be empty."""
 

@@ -58,6 +58,7 @@ class Pairs:
     error: pa.Array | None = None
     chosen_verdict: pa.StructArray | None = None
     rejected_verdict: pa.StructArray | None = None
+    judgements: pa.ListArray | None = None
 
     @property
     def size(self) -> int:

@@ -35,6 +35,19 @@ def keeping_strengths(kept: np.ndarray, of: np.ndarray) -> np.ndarray:
     return np.asarray(rates * kept.shape[-1] / rates.sum(axis=-1, keepdims=True))
 
 
+def duel_strengths(kept: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """The same where one strategy is chosen over another: strengths of pairs of which all had met equally often.
+
+    Args:
+        kept: … × n × n, how often *i* was chosen over *j* among the kept pairs; the diagonal is unused.
+        of: the same among all that the filter chose from.
+    """
+    apart = 1 - np.eye(kept.shape[-1])
+    shares = (kept + PRIOR) / (np.maximum(kept, of) + 2 * PRIOR)
+    usual = (of * apart).sum(axis=(-2, -1), keepdims=True) / apart.sum()
+    return pair_strengths(shares * usual)
+
+
 class Bias(Measure):
     """Keeps tables of chosen against rejected strategies, per bootstrap replicate, of rows and of filtered pairs."""
 
@@ -70,6 +83,7 @@ class Bias(Measure):
         strengths = (lambda table: share_strengths(table.sum(axis=-1))) if alone else pair_strengths
         before, after = bias_of(strengths(pool)), bias_of(strengths(kept))
         by_pool, by_kept = pool.sum(axis=-1), kept.sum(axis=-1)
+        of_keeping = (by_kept, by_pool) if alone else (kept, pool)
         n, rows = round(by_pool[0].sum()), round(by_kept[0].sum())
         return FilterBias(
             config=config,
@@ -77,7 +91,7 @@ class Bias(Measure):
             before=interval(before, n),
             after=interval(after, rows),
             shift=interval(after - before, rows),
-            keeping=interval(bias_of(keeping_strengths(by_kept, by_pool)), n),
+            keeping=interval(bias_of((keeping_strengths if alone else duel_strengths)(*of_keeping)), n),
             kept=_kept_shares(by_kept, by_pool),
             before_by_strategy=_counts(by_pool[0]),
             after_by_strategy=_counts(by_kept[0]),

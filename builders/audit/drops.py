@@ -11,28 +11,11 @@ import pyarrow.compute as pc
 from ...prompts.parsers.strategy import JointReply, read_joint, read_strategy
 from ...prompts.parsers.thinking import without_thinking
 from ...schemas.config import Config
-from ...schemas.drops import DropReason
+from ...schemas.drops import NEVER_A_PAIR
 from ...schemas.verdict import Unparsed
 from ..release.seen import digests
 from ..statistics.bootstrap import weights_of
 from .batch import Table
-
-NEVER_A_PAIR = frozenset(
-    {
-        DropReason.NO_SEEKER_TURN,
-        DropReason.CALL_FAILED,
-        DropReason.REFUSED,
-        DropReason.CUT_OFF,
-        DropReason.EMPTY_REPLY,
-        DropReason.NOT_A_STRATEGY,
-        DropReason.SAME_STRATEGY,
-        DropReason.BRACKETED_STRATEGY,
-        DropReason.PROMPT_ECHO,
-        DropReason.SAME_REPLY,
-        DropReason.DUPLICATE_PAIR,
-    }
-)
-"""Reasons by which there was no whole pair to choose; every other drop is a choice among pairs: the filter's."""
 
 
 @dataclass(frozen=True)

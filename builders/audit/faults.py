@@ -93,6 +93,18 @@ def _verdict_tie_of(pairs: Pairs, errors: tuple[pa.Array, pa.Array]) -> Bools:
     return np.asarray(both_judged & same)
 
 
+def _no_majority(pairs: Pairs) -> Bools | None:
+    """Where judges compared both sides: counted from their answers, whatever the row says that they come to."""
+    answers = None if pairs.judgements is None else pairs.judgements.flatten()
+    better, chosen, rejected = (field_of(answers, name) for name in ("better", "chosen_error", "rejected_error"))
+    if pairs.judgements is None or better is None or chosen is None or rejected is None:
+        return None
+    worse = _bool(pc.equal(better, "chosen")) & np.asarray(chosen.is_null()) & np.asarray(rejected.is_valid())
+    rows = np.asarray(pc.list_parent_indices(pairs.judgements))
+    asked, found = (np.bincount(at, minlength=pairs.size) for at in (rows, rows[worse]))
+    return np.asarray(2 * found <= asked)
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of fault."""
@@ -112,6 +124,7 @@ KINDS: dict[str, Kind] = {
     "same_strategies": Kind("a pair of strategies names one strategy twice", _same_strategies),
     "verdict_tie": Kind("the judge says the same of both sides", _verdict_tie),
     "chosen_flawed": Kind("the judge found an error in the chosen side", _chosen_flawed),
+    "no_majority": Kind("no majority of the judges finds the rejected side worse", _no_majority),
     "prompt_shift": Kind("the prompt is another turn's", None),
     "duplicate_pair": Kind("the same pair stands earlier in the config", None),
     "contradicting_pair": Kind("the same pair stands elsewhere in the config with its sides changed over", None),

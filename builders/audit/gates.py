@@ -87,6 +87,16 @@ def _keeping(audit: Audit) -> Iterator[Measured]:
         yield f"{one.config}: bias of keeping", one.keeping
 
 
+def _flips(audit: Audit) -> Iterator[Measured]:
+    for one in audit.orders:
+        yield f"{one.config}: answers of {one.judge} that turn with the order", one.flips
+
+
+def _chatter(audit: Audit) -> Iterator[Measured]:
+    for one in audit.chatter:
+        yield f"{one.config}: share of chosen replies that are crowd chatter", one.share
+
+
 GATES: dict[str, Gate] = {
     "faults": Gate(0, "a pair that is no pair teaches nothing, or the wrong thing", _faults),
     "lost_candidates": Gate(0, "every candidate is a row or a drop with its reason", _lost),
@@ -94,6 +104,10 @@ GATES: dict[str, Gate] = {
     "leaked_pairs": Gate(0, "a held-out pair that is trained on measures memory", _leaked("pairs")),
     "leaked_near_duplicates": Gate(0, "near-duplicates across splits leak as copies do", _near),
     "unread_verdicts": Gate(0.025, "the published IPM judging lost 60 of 2,377 turns; no worse than that", _unread),
+    "order_flips": Gate(0.25, "ours: a judge that turns with the order on every fourth pair judges the order", _flips),
+    "crowd_chatter": Gate(
+        0.01, "ours: of the published sources, 32 of 260 dialogues hold such talk, about 1 % of turns", _chatter
+    ),
     "artefact_words": Gate(0.67, "the published IPM pairs: 0.67 by words alone", _artefact("words")),
     "artefact_words_case_punctuation": Gate(
         0.72, "the published IPM pairs: 0.72 by words, case and punctuation", _artefact("words_case_punctuation")

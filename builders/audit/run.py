@@ -10,6 +10,7 @@ from ..release.write import write_into
 from .artefacts import SAMPLE, Artefacts
 from .batch import Pairs
 from .bias import Bias
+from .chatter import ChatterMeasure
 from .drops import drops_of
 from .faults import Faults
 from .flags import Flags
@@ -19,6 +20,7 @@ from .labels import Labels
 from .leakage import Leaks
 from .measure import Measure
 from .near import Near
+from .panel import PanelMeasure
 from .style import Style
 from .subjects import Batch, Source
 
@@ -35,6 +37,8 @@ def measures_of(source: Source, sample: int) -> tuple[Measure, ...]:
         DropFlow(source.candidates()),
         Bias(),
         Near(source.similarity()),
+        PanelMeasure(),
+        ChatterMeasure(),
     )
 
 

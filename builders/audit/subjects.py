@@ -116,6 +116,7 @@ def pairs_of(rows: pa.RecordBatch, place: Place) -> Pairs:
         error=table.column("rejected_error"),
         chosen_verdict=table.column("chosen_verdict"),
         rejected_verdict=table.column("rejected_verdict"),
+        judgements=table.column("judgements"),
     )
 
 

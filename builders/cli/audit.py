@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...schemas.audit import FILE_NAME, Audit, GateResult, Interval
+from ...schemas.audit import FILE_NAME, Audit, Counts, GateResult, Interval
 from ...schemas.errors import UsageError
 from ...schemas.manifest import FILE_NAME as MANIFEST
 from ...schemas.report import FILE_NAME as REPORT
@@ -29,7 +29,10 @@ def add_to(verbs: Any) -> None:
         "error, each with its column; without prompt it is what both sides begin with",
     )
     parser.add_argument(
-        "--no-write", action="store_true", help=f"do not write {FILE_NAME} and {REPORT} into a release folder"
+        "--no-write",
+        action="store_true",
+        help=f"do not write {FILE_NAME} and {REPORT} into a release folder; implied for one on the Hub (--json prints "
+        f"what {FILE_NAME} would hold)",
     )
     parser.add_argument(
         "--sample", type=_positive, default=_SAMPLE, metavar="N", help="pairs of a config that models look at, at most"
@@ -126,6 +129,17 @@ def _tables(audit: Audit) -> Iterator[_Table]:
     yield "Style", ("config", "mean of", "chosen", "rejected", "difference"), style
     flags = ((one.config, one.side, one.strategy or "all", _told(one.rate), one.rate.n) for one in audit.flags)
     yield "Judged to have an error", ("config", "side", "strategy", "rate", "judged"), flags
+    orders = (
+        (one.config, one.judge, _told(one.flips), one.flips.n, _told(one.first), one.first.n) for one in audit.orders
+    )
+    columns = ("config", "judge", "turned by the order", "candidates", "prefers the first", "preferences")
+    yield "Judges and the order of the sides", columns, orders
+    columns = ("config", "what is said", "alpha", "candidates", "lowest kappa of two")
+    yield "Agreement of the judges", columns, _agreement_lines(audit)
+    chatter = (
+        (one.config, one.found, _told(one.share), one.share.n, _counted(one.kinds) or "–") for one in audit.chatter
+    )
+    yield "Crowd chatter in chosen replies", ("config", "found", "share", "replies", "kinds"), chatter
     yield "Candidates", ("config", "reason", "dropped", "left"), _flow_lines(audit)
     bias = (
         (one.config, _told(one.before), _told(one.after), _told(one.shift), _told(one.keeping))
@@ -135,6 +149,15 @@ def _tables(audit: Audit) -> Iterator[_Table]:
     yield "Leakage", ("what", "across splits", "of"), _leak_lines(audit)
     gates = ((one.name, one.measure, one.value, one.limit) for one in audit.gates if one.passed is False)
     yield "Closed gates", ("gate", "measure", "value", "limit"), gates
+
+
+def _agreement_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
+    """Alpha of all, and the two judges who agree least; `audit.json` and the report have every two."""
+    for one in audit.agreement:
+        known = [pair for pair in one.pairs if pair.kappa.value is not None]
+        least = min(known, key=lambda pair: pair.kappa.value or 0, default=None)
+        told = "–" if least is None else f"{_told(least.kappa)}: {least.one}, {least.other}"
+        yield one.config, one.label, _told(one.alpha), one.alpha.n, told
 
 
 def _flow_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
@@ -151,6 +174,10 @@ def _leak_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
             yield f"{one.config}: {what}", "–" if found is None else found, one.held_out
     if (near := audit.near_duplicates) is not None:
         yield f"near-duplicate {near.unit}s ({near.groups} groups)", near.across_splits, near.looked_at
+
+
+def _counted(counts: Counts) -> str:
+    return ", ".join(f"{name} {number}" for name, number in counts.items())
 
 
 def _number(value: float | None) -> str:

@@ -18,6 +18,9 @@ from ..release.read import Release
 from .pairs import show_pairs
 from .show import Bars, say, say_json, say_table
 
+_NAMED = tuple(role for role in Role if role is not Role.REWRITER)
+"""The roles that a command names models for; the rewriter is the responder."""
+
 
 def add_to(verbs: Any) -> None:
     """Adds the verb to the command."""
@@ -25,6 +28,7 @@ def add_to(verbs: Any) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder that will be the release")
     parser.add_argument("--release", default="1.0.0", help="a released version, or a spec of your own (.yaml)")
     _add_sources(parser)
+    _add_benchmarks(parser)
     _add_models(parser)
     parser.add_argument("--limit", metavar="N", type=_whole, help="take in the first N dialogues")
     parser.add_argument("--dry-run", action="store_true", help="tell calls, tokens and cost, and send nothing")
@@ -53,11 +57,26 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--decontaminate",
+        metavar="FILE_OR_HUB_ID",
+        action="append",
+        default=[],
+        help="a benchmark that the release must not overlap with (releases from 2.0.0); repeat it for several",
+    )
+
+
 def _add_models(parser: argparse.ArgumentParser) -> None:
     form = "`corpus` (embedded, no network) or MODEL[#REVISION][@BASE_URL]; repeat it for several"
-    for role in Role:
+    for role in _NAMED:
         default = "" if role is not Role.JOINT else "; the responder's where it is not given"
         parser.add_argument(f"--{role}", metavar="MODEL", action="append", default=[], help=form + default)
+    parser.add_argument(
+        "--repair-chosen",
+        action="store_true",
+        help="have the first --responder rewrite human replies that the judges find flawed (releases from 2.0.0)",
+    )
     parser.add_argument("--concurrency", metavar="N", type=_whole, default=32, help="calls in flight, per model")
     parser.add_argument("--rpm", metavar="N", type=_whole, help="requests a minute, per model")
     parser.add_argument("--tpm", metavar="N", type=_whole, help="tokens a minute, per model")
@@ -87,11 +106,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _options(options: argparse.Namespace) -> BuildOptions:
-    models = {role.value: tuple(getattr(options, role.value)) for role in Role}
+    models = {role.value: tuple(getattr(options, role.value)) for role in _NAMED}
     if not models[Role.JOINT]:
         models.pop(Role.JOINT)
     cast = CastOptions(
         **{role: named or (CORPUS,) for role, named in models.items()},
+        rewrite=options.repair_chosen,
         concurrency=options.concurrency,
         rpm=options.rpm,
         tpm=options.tpm,
@@ -105,6 +125,7 @@ def _options(options: argparse.Namespace) -> BuildOptions:
         sources=tuple(SourceRef(uri=uri, license=options.license) for uri in options.source),
         cast=cast,
         limit=options.limit,
+        benchmarks=tuple(options.decontaminate),
         on_bad=options.on_bad_dialogue,
         force=options.force,
     )

@@ -30,10 +30,25 @@ def _show(config: Config, row: dict[str, Any]) -> None:
         say(_wrapped(line, "  "))
     under = f"[{row['strategy']}] " if config is Config.RESPONSE else ""
     say(_wrapped(f"chosen    {under}{row['chosen'][0]['content']}", "+ "))
+    if row.get("rewrite"):
+        say(_wrapped(f"rewritten, for {row['rewrite']['error']}: {row['rewrite']['original']}", "            "))
     say(_wrapped(f"rejected  {under}{row['rejected'][0]['content']}", "- "))
-    verdict = row["rejected_verdict"]
-    reason = f": {verdict['rationale']}" if verdict and verdict["rationale"] else ""
-    say(_wrapped(f"{row['rejected_error']}{reason}", "            "))
+    say(_wrapped(f"{row['rejected_error']}{_votes(row)}{_reason(row)}", "            "))
+
+
+def _votes(row: dict[str, Any]) -> str:
+    """How a panel voted, where there is one."""
+    panel = row.get("panel")
+    return "" if panel is None else f" ({panel['votes']} of {panel['judges']} judges, confidence {panel['confidence']})"
+
+
+def _reason(row: dict[str, Any]) -> str:
+    """The reason of a judge who found the pair's error; empty where nobody gave one."""
+    if "judgements" in row:
+        found = [one for one in row["judgements"] if one["rejected_error"] == row["rejected_error"]]
+    else:
+        found = [row["rejected_verdict"]] if row["rejected_verdict"] else []
+    return next((f": {one['rationale']}" for one in found if one["rationale"]), "")
 
 
 def _last_turns(config: Config, prompt: list[dict[str, str]]) -> list[str]:

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from ...schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, Config
-from ...schemas.measures import Interval
 from ..release.read import Release
 from ..release.write import disk_errors
 from ..review.export import SHEETS, export_review
 from ..review.importing import Imported, import_review
 from ..review.key import FILE_NAME as KEY
 from ..review.sample import Stratify
-from .show import say, say_json, say_table
+from .crisis import add_crisis
+from .show import say, say_json, say_table, told_interval
 
 _SAMPLE = 200
 
@@ -20,9 +20,10 @@ _SAMPLE = 200
 def add_to(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser("review", help="let people look at pairs: blind sheets out, labels and agreement in")
-    parts = parser.add_subparsers(required=True, metavar="export | import")
+    parts = parser.add_subparsers(required=True, metavar="export | import | crisis | crisis-import")
     _add_export(parts.add_parser("export", help="write a blind sample for annotators, and the key to it"))
     _add_import(parts.add_parser("import", help="read filled sheets, and store labels and agreement in the release"))
+    add_crisis(parts)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,11 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         help=f"of {', '.join(Stratify)}, or none (strategy,error)",
     )
     parser.add_argument(
-        "--config", choices=PAIR_CONFIGS, type=Config, default=DEFAULT_CONFIG, help=f"whose pairs ({DEFAULT_CONFIG})"
+        "--config",
+        metavar="CONFIG",
+        type=_pair_config,
+        default=DEFAULT_CONFIG,
+        help=f"whose pairs: {', '.join(PAIR_CONFIGS)} ({DEFAULT_CONFIG})",
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="another seed is another sample (0)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
@@ -107,29 +112,33 @@ def _tell(done: Imported) -> None:
         say(f"{one.annotator} ({one.file}): {one.pairs} pairs{blank}{missing}; {how}")
     among, judge, preference = done.review.among, done.review.judge, done.review.preference
     lines = [
-        ("error or none", _told(among.flagged), _told(judge.flagged)),
-        ("which error, or none", _told(among.error), _told(judge.error)),
-        *((error.value, _told(among.by_error[error]), _told(judge.by_error[error])) for error in among.by_error),
-        ("which reply is better", _told(among.better), ""),
+        ("error or none", told_interval(among.flagged), told_interval(judge.flagged)),
+        ("which error, or none", told_interval(among.error), told_interval(judge.error)),
+        *(
+            (error.value, told_interval(among.by_error[error]), told_interval(judge.by_error[error]))
+            for error in among.by_error
+        ),
+        ("which reply is better", told_interval(among.better), ""),
     ]
     say_table(f"Agreement on {done.config}", ("what", "among people (alpha)", "with the judge (kappa)"), lines)
     for pair in among.pairwise:
-        kappas = f"{_told(pair.flagged)}; which error {_told(pair.error)}; better {_told(pair.better)}"
-        say(f"{' and '.join(pair.annotators)} (kappa): error or none {kappas}")
-    say(f"the chosen side is preferred: {_told(preference.chosen)}; neither: {_told(preference.tie)}")
-
-
-def _told(interval: Interval) -> str:
-    if interval.value is None:
-        return "–"
-    span = "" if interval.low is None else f" [{interval.low:.2f}, {interval.high:.2f}]"
-    return f"{interval.value:.2f}{span} n={interval.n}"
+        flagged, error, better = map(told_interval, (pair.flagged, pair.error, pair.better))
+        kappas = f"error or none {flagged}; which error {error}; better {better}"
+        say(f"{' and '.join(pair.annotators)} (kappa): {kappas}")
+    say(f"the chosen side is preferred: {told_interval(preference.chosen)}; neither: {told_interval(preference.tie)}")
 
 
 def _sample(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _pair_config(text: str) -> Config:
+    if text in PAIR_CONFIGS:
+        return Config(text)
+    other = "; its dialogues are read with `review crisis`" if text == Config.CRISIS_HOLDOUT else ""
+    raise argparse.ArgumentTypeError(f"{text!r} holds no pairs; choose one of {', '.join(PAIR_CONFIGS)}{other}")
 
 
 def _stratify(text: str) -> tuple[Stratify, ...]:

@@ -18,6 +18,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from ...schemas.measures import Interval
+
 _WIDTH_OF_FILES = 140
 _LINE_EVERY_S = 15.0
 
@@ -54,6 +56,14 @@ def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object
     for line in lines:
         table.add_row(*line)
     console.print(table)
+
+
+def told_interval(interval: Interval) -> str:
+    """A measured value with its interval and what it is made of, short enough for a line."""
+    if interval.value is None:
+        return "–"
+    span = "" if interval.low is None else f" [{interval.low:.2f}, {interval.high:.2f}]"
+    return f"{interval.value:.2f}{span} n={interval.n}"
 
 
 class Bars:

@@ -5,8 +5,11 @@ from typing import Any
 
 from ...schemas.config import Config
 from ...schemas.drops import DropReason
+from ...schemas.error_type import ErrorType
 from ...schemas.inference import Completion, Outcome, Request
-from ...schemas.rows import InferredBy, JudgeRecord, row_id
+from ...schemas.rows import InferredBy, row_id
+from ...schemas.rows.layout_1 import JudgeRecord
+from ...schemas.rows.layout_2 import Closeness, Judgement, Panel, Rewrite
 from ...schemas.strategy import Strategy
 from .turns import SupporterTurn
 
@@ -26,11 +29,26 @@ class Candidate:
     reply: str | None = None
     """The inferred words, once they were read."""
     chosen_verdict: JudgeRecord | None = None
+    """Where the sides are judged one by one (layout 1)."""
     rejected_verdict: JudgeRecord | None = None
+    judgements: tuple[Judgement, ...] = ()
+    """Where the sides are compared (layout 2)."""
+    panel: Panel | None = None
+    error: ErrorType | None = None
+    """The error of the inferred side that the panel settled on."""
+    closeness: Closeness | None = None
+    rewrite: Rewrite | None = None
+    rewritten: str | None = None
+    """The words of the chosen side, where they are not the human's own."""
 
     def with_(self, **changes: Any) -> "Candidate":
         """The same candidate with more known of it."""
         return replace(self, **changes)
+
+    @property
+    def chosen(self) -> str:
+        """The words of the chosen side."""
+        return self.turn.text if self.rewritten is None else self.rewritten
 
     @property
     def raw(self) -> str | None:
@@ -46,12 +64,13 @@ class Candidate:
     @property
     def inferred_by(self) -> InferredBy | None:
         """The call that was made for it, or None."""
-        if self.request is None or self.outcome is None:
-            return None
-        model = self.request.model
-        return InferredBy(
-            model=model.name, revision=model.revision, draw=self.request.draw, request_key=self.request.key
-        )
+        return None if self.request is None or self.outcome is None else InferredBy(**call_of(self.request))
+
+
+def call_of(request: Request) -> dict[str, Any]:
+    """How rows name a call."""
+    model = request.model
+    return {"model": model.name, "revision": model.revision, "draw": request.draw, "request_key": request.key}
 
 
 @dataclass(frozen=True, slots=True)

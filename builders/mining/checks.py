@@ -10,9 +10,11 @@ from ...prompts.parsers.strategy import JointReply, bracketed_strategy, read_joi
 from ...prompts.parsers.thinking import without_thinking
 from ...schemas.config import Config
 from ...schemas.drops import DropReason
-from ...schemas.inference import Completion, Failed, FailureReason, Role
+from ...schemas.inference import Failed, FailureReason, Outcome, Task
+from ...schemas.safety import PiiKind
 from ...schemas.text import words_of
 from ...schemas.verdict import Unparsed
+from ..safety.pii import find_pii
 from .candidate import Candidate, Drop, Result
 from .plan import MiningPlan
 
@@ -21,28 +23,36 @@ _ROLE_LABEL = re.compile(r"(?im)^\s*(seeker|supporter|assistant|user|system)\s*:
 _ECHO_WORDS = 8
 """Words in a row that no reply shares with the instructions by chance (our own choice)."""
 
-_ROLES = {Config.STRATEGY: Role.PLANNER, Config.RESPONSE: Role.RESPONDER, Config.JOINT: Role.JOINT}
+_REACHES = frozenset({PiiKind.EMAIL, PiiKind.PHONE, PiiKind.URL, PiiKind.HANDLE, PiiKind.ID})
+"""Kinds by which somebody could be reached or looked up."""
+
+_TASKS = {Config.STRATEGY: Task.PLANNER, Config.RESPONSE: Task.RESPONDER, Config.JOINT: Task.JOINT}
 
 
-def role_of(config: Config) -> Role:
-    """The role whose answers are the candidates of a preference config."""
-    return _ROLES[config]
+def task_of(config: Config) -> Task:
+    """The task whose answers are the candidates of a preference config."""
+    return _TASKS[config]
 
 
 def check_answered(candidate: Candidate, plan: MiningPlan) -> Result:
     """There is a reply, it is whole, and it has words."""
-    outcome = candidate.outcome
+    if candidate.outcome is None:
+        return Drop(candidate, DropReason.CALL_FAILED, "no answer was recorded")
+    found = unanswered(candidate.outcome)
+    return candidate if found is None else Drop(candidate, *found)
+
+
+def unanswered(outcome: Outcome) -> tuple[DropReason, str] | None:
+    """Why an outcome is no whole reply with words, or None where it is one."""
     if isinstance(outcome, Failed):
         refused = outcome.reason is FailureReason.REFUSED
         reason = DropReason.REFUSED if refused else DropReason.CALL_FAILED
-        return Drop(candidate, reason, f"{outcome.reason}: {outcome.detail}")
-    if not isinstance(outcome, Completion):
-        return Drop(candidate, DropReason.CALL_FAILED, "no answer was recorded")
+        return reason, f"{outcome.reason}: {outcome.detail}"
     if outcome.finish_reason in _CUT_OFF:
-        return Drop(candidate, DropReason.CUT_OFF, f"after {outcome.completion_tokens} tokens")
+        return DropReason.CUT_OFF, f"after {outcome.completion_tokens} tokens"
     if outcome.finish_reason == "content_filter":
-        return Drop(candidate, DropReason.REFUSED, "content_filter")
-    return candidate if words_of(without_thinking(outcome.text)) else Drop(candidate, DropReason.EMPTY_REPLY)
+        return DropReason.REFUSED, "content_filter"
+    return None if words_of(without_thinking(outcome.text)) else (DropReason.EMPTY_REPLY, "")
 
 
 def check_strategy_named(candidate: Candidate, plan: MiningPlan) -> Result:
@@ -73,12 +83,17 @@ def check_plain_reply(candidate: Candidate, plan: MiningPlan) -> Result:
     for side, text in (("inferred", candidate.reply), ("human", candidate.turn.text)):
         if (strategy := bracketed_strategy(text)) is not None:
             return Drop(candidate, DropReason.BRACKETED_STRATEGY, f"[{strategy}] in the {side} reply")
-    if _ROLE_LABEL.search(candidate.reply):
-        return Drop(candidate, DropReason.PROMPT_ECHO, "a role label")
-    instructions = plan.prompts[role_of(candidate.config)].instructions
-    if not _windows(candidate.reply).isdisjoint(_instruction_windows(instructions)):
-        return Drop(candidate, DropReason.PROMPT_ECHO, f"{_ECHO_WORDS} words of the instructions")
-    return candidate
+    echo = prompt_echo(candidate.reply, plan.prompts[task_of(candidate.config)].instructions)
+    return candidate if echo is None else Drop(candidate, DropReason.PROMPT_ECHO, echo)
+
+
+def prompt_echo(reply: str, instructions: str) -> str | None:
+    """What a reply repeats of its prompt, or None."""
+    if _ROLE_LABEL.search(reply):
+        return "a role label"
+    if not _windows(reply).isdisjoint(_instruction_windows(instructions)):
+        return f"{_ECHO_WORDS} words of the instructions"
+    return None
 
 
 def check_reply_differs(candidate: Candidate, plan: MiningPlan) -> Result:
@@ -86,6 +101,17 @@ def check_reply_differs(candidate: Candidate, plan: MiningPlan) -> Result:
     if candidate.reply is not None and words_of(candidate.reply) == words_of(candidate.turn.text):
         return Drop(candidate, DropReason.SAME_REPLY)
     return candidate
+
+
+def check_no_personal_data(candidate: Candidate, plan: MiningPlan) -> Result:
+    """The inferred reply gives nobody's address, number or handle; names and places are mostly the dialogue's own."""
+    kinds = reachable_person(candidate.reply or "")
+    return Drop(candidate, DropReason.PERSONAL_DATA, ", ".join(kinds)) if kinds else candidate
+
+
+def reachable_person(text: str) -> list[str]:
+    """The kinds of personal data in a text by which somebody could be reached or looked up."""
+    return sorted({span.kind.value for span in find_pii(text)} & _REACHES)
 
 
 def check_three_errors(candidate: Candidate, plan: MiningPlan) -> Result:

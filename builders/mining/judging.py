@@ -3,8 +3,8 @@
 from ...prompts.parsers.verdict import read_verdict
 from ...schemas.drops import DropReason
 from ...schemas.errors import UsageError
-from ...schemas.inference import Ask, Failed, Outcome, Request, Role
-from ...schemas.rows import JudgeRecord
+from ...schemas.inference import Ask, Failed, Outcome, Request, Task
+from ...schemas.rows.layout_1 import JudgeRecord
 from ...schemas.verdict import Unparsed
 from .candidate import Candidate, Drop, Result
 from .plan import MiningPlan
@@ -19,7 +19,7 @@ def side_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]
     if candidate.reply is None:
         return ()
     asks = [
-        Ask(role=Role.JUDGE, history=candidate.turn.history, reply=reply)
+        Ask(task=Task.JUDGE, history=candidate.turn.history, reply=reply)
         for reply in (candidate.turn.text, candidate.reply)
     ]
     requests = tuple(request for ask in asks for request in plan.requests(ask))
@@ -64,7 +64,7 @@ def _read(plan: MiningPlan, request: Request, outcome: Outcome) -> tuple[JudgeRe
         raw=raw,
         model=request.model.name,
         revision=request.model.revision,
-        prompt=plan.prompts[Role.JUDGE].id,
+        prompt=plan.prompts[Task.JUDGE].id,
         request_key=request.key,
     )
     return record, problem

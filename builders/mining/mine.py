@@ -4,16 +4,16 @@
 knows who answers, so the same code runs over live endpoints, over records, and on any number of machines.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from ...prompts.parsers.strategy import bracketed_strategy
 from ...schemas.config import SFT_CONFIGS, Config
 from ...schemas.drops import DropReason
 from ...schemas.inference import Ask, Outcome, Request
 from .candidate import Candidate, Drop, Result
-from .checks import role_of
+from .checks import task_of
 from .plan import MiningPlan
-from .steps import Check, Judging
+from .steps import Check, Choice, HumanCheck, Judging, TurnStep
 from .turns import SupporterTurn
 
 Requests = tuple[Request, ...]
@@ -21,22 +21,35 @@ Outcomes = tuple[Outcome, ...]
 Mining = Generator[Requests, Outcomes, tuple[Result, ...]]
 
 
-def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: tuple[Check | Judging, ...]) -> Mining:
+def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Sequence[TurnStep]) -> Mining:
     """The candidates of a preference config at one turn, each kept or dropped, in order of model and draw."""
     strategy = turn.strategy if config is Config.RESPONSE else None
-    ask = Ask(role=role_of(config), history=turn.history, strategy=strategy)
+    ask = Ask(task=task_of(config), history=turn.history, strategy=strategy)
     requests = tuple(plan.requests(ask))
-    results: list[Result] = [Candidate(config, turn, request) for request in requests]
-    if not turn.answers_somebody:
-        return tuple(Drop(result, DropReason.NO_SEEKER_TURN) for result in results if isinstance(result, Candidate))
+    if (barred := _barred(turn, [step for step in steps if isinstance(step, HumanCheck)])) is not None:
+        return tuple(Drop(Candidate(config, turn, request), *barred) for request in requests)
     outcomes = yield requests
-    results = [Candidate(config, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
+    results: list[Result] = [Candidate(config, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
     for step in steps:
         if isinstance(step, Check):
             results = [step.apply(result, plan) if isinstance(result, Candidate) else result for result in results]
-        else:
+        elif isinstance(step, Choice):
+            results = step.apply(results, plan)
+        elif isinstance(step, Judging):
             results = yield from _judge(results, plan, step)
     return tuple(results)
+
+
+def _barred(turn: SupporterTurn, checks: Sequence[HumanCheck]) -> tuple[DropReason, str] | None:
+    """Why nothing is asked about this turn, or None; the first reason of those that hold."""
+    if turn.placed.barred is not None:
+        return turn.placed.barred
+    if not turn.answers_somebody:
+        return DropReason.NO_SEEKER_TURN, ""
+    for check in checks:
+        if (detail := check.find(turn)) is not None:
+            return check.reason, detail
+    return None
 
 
 def _judge(results: list[Result], plan: MiningPlan, step: Judging) -> Generator[Requests, Outcomes, list[Result]]:
@@ -52,12 +65,13 @@ def _judge(results: list[Result], plan: MiningPlan, step: Judging) -> Generator[
     ]
 
 
-def demonstrate(turn: SupporterTurn, config: Config) -> Result:
+def demonstrate(turn: SupporterTurn, config: Config, steps: Sequence[TurnStep] = ()) -> Result:
     """The turn as a demonstration of an SFT config; nothing is asked of anybody."""
     assert config in SFT_CONFIGS, "preference configs are mined"
     candidate = Candidate(config, turn, None, strategy=turn.strategy, reply=turn.text)
-    if not turn.answers_somebody:
-        return Drop(candidate, DropReason.NO_SEEKER_TURN)
+    checks = [step for step in steps if isinstance(step, HumanCheck) and step.of_demonstrations]
+    if (barred := _barred(turn, checks)) is not None:
+        return Drop(candidate, *barred)
     if (strategy := bracketed_strategy(turn.text)) is not None:
         return Drop(candidate, DropReason.BRACKETED_STRATEGY, f"[{strategy}] in the human reply")
     return candidate

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from ...prompts.library import Prompt, load_prompt
 from ...schemas.errors import UsageError
-from ...schemas.inference import Ask, ModelRef, Request, Role, derive_seed
+from ...schemas.inference import Ask, ModelRef, Request, Role, Task, derive_seed
 from ...schemas.spec import BuildSpec
 
 Models = Mapping[Role, tuple[ModelRef, ...]]
-"""Which models play each role; at least one a role."""
+"""Which models play each role; at least one a role, but for the rewriter."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class MiningPlan:
 
     spec: BuildSpec
     models: Models
-    prompts: Mapping[Role, Prompt]
+    prompts: Mapping[Task, Prompt]
+    """Of every task that the spec has and somebody plays."""
 
     @classmethod
     def of(cls, spec: BuildSpec, models: Models) -> "MiningPlan":
@@ -28,14 +29,19 @@ class MiningPlan:
             PromptError: the spec names a prompt that does not exist or was edited.
             UsageError: a role has no model.
         """
-        if missing := [role for role in Role if not models.get(role)]:
+        if missing := [role for role in Role if role is not Role.REWRITER and not models.get(role)]:
             raise UsageError(f"no model for the {missing[0]}")
-        return cls(spec, models, {role: load_prompt(spec.inference(role).prompt) for role in Role})
+        if models.get(Role.REWRITER) and spec.rewriter is None:
+            raise UsageError(f"release {spec.version} rewrites no replies; leave --repair-chosen out")
+        asked = {task: spec.inference(task) for task in Task if models.get(task.role)}
+        prompts = {task: load_prompt(inference.prompt) for task, inference in asked.items() if inference is not None}
+        return cls(spec, models, prompts)
 
     def requests(self, ask: Ask) -> Iterator[Request]:
         """The requests that `ask` comes to: every draw of every model of its role, in that order."""
-        inference = self.spec.inference(ask.role)
-        messages = self.prompts[ask.role].messages(ask)
+        inference = self.spec.inference(ask.task)
+        assert inference is not None, "a step asks only what its release has"
+        messages = self.prompts[ask.task].messages(ask)
         for model in self.models[ask.role]:
             for draw in range(inference.draws):
                 yield Request(
@@ -44,6 +50,6 @@ class MiningPlan:
                     sampling=inference.sampling,
                     draw=draw,
                     seed=derive_seed(self.spec.seed, messages, draw),
-                    reply_schema=self.prompts[ask.role].reply_schema,
+                    reply_schema=self.prompts[ask.task].reply_schema,
                     ask=ask,
                 )

@@ -5,6 +5,7 @@ from typing import Any
 
 from ...schemas.base import Frozen
 from ...schemas.config import Config
+from ...schemas.drops import DropReason
 from ...schemas.error_type import ErrorType
 from ...schemas.inference import Message, Role
 from ...schemas.strategy import Strategy
@@ -20,7 +21,7 @@ _TWINS = {
 }
 
 
-def pair_row(candidate: Candidate) -> Row:
+def pair_row(candidate: Candidate, layout: int) -> Row:
     """The preference row of a candidate that was kept."""
     assert candidate.request is not None, "a pair comes from a request"
     assert candidate.strategy is not None, "a kept candidate has a strategy"
@@ -29,19 +30,39 @@ def pair_row(candidate: Candidate) -> Row:
     row = {
         **_place(candidate.row_id, turn),
         "prompt": list(candidate.request.messages),
-        "chosen": _answer(role, turn.strategy, turn.text),
+        "chosen": _answer(role, turn.strategy, candidate.chosen),
         "rejected": _answer(role, candidate.strategy, candidate.reply or ""),
     }
     if config is Config.RESPONSE:
         row["strategy"] = turn.strategy
     else:
         row |= {"chosen_strategy": turn.strategy, "rejected_strategy": candidate.strategy}
-    judged = candidate.rejected_verdict
     return row | {
-        "rejected_error": judged.error if judged else ErrorType.STRATEGY_MISMATCH,
-        "chosen_verdict": _dumped(candidate.chosen_verdict),
-        "rejected_verdict": _dumped(judged),
+        "rejected_error": _error(candidate),
+        **_judged(candidate, layout),
         role.value: _dumped(candidate.inferred_by),
+    }
+
+
+def _error(candidate: Candidate) -> ErrorType | None:
+    """The rejected side's: of strategies that nobody was asked about, that it is another than the human's."""
+    if candidate.rejected_verdict is not None:
+        return candidate.rejected_verdict.error
+    return ErrorType.STRATEGY_MISMATCH if candidate.error is None else candidate.error
+
+
+def _judged(candidate: Candidate, layout: int) -> Row:
+    """What the judges said, in the columns of a layout."""
+    if layout == 1:
+        return {
+            "chosen_verdict": _dumped(candidate.chosen_verdict),
+            "rejected_verdict": _dumped(candidate.rejected_verdict),
+        }
+    return {
+        "panel": _dumped(candidate.panel),
+        "judgements": [one.model_dump() for one in candidate.judgements],
+        "closeness": _dumped(candidate.closeness),
+        "rewrite": _dumped(candidate.rewrite),
     }
 
 
@@ -56,7 +77,7 @@ def sft_row(candidate: Candidate, prompt: Sequence[Message]) -> Row:
     }
 
 
-def dropped_row(drop: Drop) -> Row:
+def dropped_row(drop: Drop, layout: int) -> Row:
     """The row of `dropped` that tells of a candidate that became no other."""
     candidate = drop.candidate
     return {
@@ -65,10 +86,10 @@ def dropped_row(drop: Drop) -> Row:
         "reason": drop.reason,
         "detail": drop.detail,
         "strategy": candidate.turn.strategy,
-        "human": candidate.turn.text,
+        # What is held out for a crisis stands in `crisis_holdout` and nowhere else.
+        "human": "" if drop.reason is DropReason.CRISIS else candidate.turn.text,
         "reply": candidate.raw,
-        "chosen_verdict": _dumped(candidate.chosen_verdict),
-        "rejected_verdict": _dumped(candidate.rejected_verdict),
+        **_judged(candidate, layout),
         "inferred_by": _dumped(candidate.inferred_by),
     }
 

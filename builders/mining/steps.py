@@ -1,23 +1,43 @@
 """The released steps by id. An id is never re-pointed: a better step is a new line with a new number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ...schemas.base import digest_of
+from ...schemas.drops import DropReason
 from ...schemas.errors import UsageError
 from ...schemas.inference import Outcome, Request
+from ...schemas.spec import BuildSpec
 from ...schemas.text import words_of
 from .candidate import Candidate, Result
 from .checks import (
     check_answered,
+    check_no_personal_data,
     check_plain_reply,
     check_reply_differs,
     check_strategy_differs,
     check_strategy_named,
     check_three_errors,
 )
+from .closeness import keep_hardest
+from .human import crowd_chatter, nothing_to_support
 from .judging import settle_sides, side_requests
+from .panel import check_majority, panel_requests, rewritten_requests, settle_panel
 from .plan import MiningPlan
+from .rewriting import rewriting_requests, settle_rewriting
+from .turns import SupporterTurn
+
+
+@dataclass(frozen=True)
+class HumanCheck:
+    """Looks at the human's turn alone; where it finds something, no model is asked about the turn."""
+
+    find: Callable[[SupporterTurn], str | None]
+    """What exactly is found, or None."""
+    reason: DropReason
+    of_demonstrations: bool
+    """Whether such a turn is no demonstration either."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +56,43 @@ class Judging:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Chooses among the candidates of one turn."""
+
+    apply: Callable[[Sequence[Result], MiningPlan], list[Result]]
+
+
+@dataclass(frozen=True)
 class Unique:
     """Keeps the first candidate of each key, in source order; stands last, since it sees the whole stream."""
 
     key: Callable[[Candidate], str]
 
 
-Step = Check | Judging | Unique
+class Whole(StrEnum):
+    """Looks at all pairs that are left when every turn was mined; see `holding`."""
+
+    NEAR_DUPLICATES = "near_duplicates"
+    """Drops pairs that nearly repeat another."""
+    BALANCE = "balance"
+    """Drops pairs of strategies that the filter favours."""
+
+
+TurnStep = HumanCheck | Check | Judging | Choice
+"""A step over what is known of one turn."""
+
+Step = TurnStep | Unique | Whole
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a release, by what they look at."""
+
+    of_turns: tuple[TurnStep, ...]
+    """In order."""
+    unique: Unique | None = None
+    whole: tuple[Whole, ...] = ()
+    """In order, after everything else."""
 
 
 def pair_key(candidate: Candidate) -> str:
@@ -54,7 +104,7 @@ def pair_key(candidate: Candidate) -> str:
             candidate.config,
             candidate.request.messages,
             candidate.turn.strategy,
-            words_of(candidate.turn.text) if candidate.reply is not None else "",
+            words_of(candidate.chosen) if candidate.reply is not None else "",
             candidate.strategy,
             words_of(inferred),
         ]
@@ -70,20 +120,90 @@ STEPS: dict[str, Step] = {
     "judge_each_side@1": Judging(side_requests, settle_sides),
     "three_errors@1": Check(check_three_errors),
     "no_duplicate_pair@1": Unique(pair_key),
+    "no_crowd_chatter@1": HumanCheck(crowd_chatter, DropReason.CROWD_CHATTER, of_demonstrations=True),
+    "something_to_support@1": HumanCheck(nothing_to_support, DropReason.NOTHING_TO_SUPPORT, of_demonstrations=False),
+    "no_personal_data@1": Check(check_no_personal_data),
+    "compare_sides@1": Judging(panel_requests, settle_panel),
+    "rewrite_chosen@1": Judging(rewriting_requests, settle_rewriting),
+    "compare_rewritten@1": Judging(rewritten_requests, settle_panel),
+    "majority@1": Check(check_majority),
+    "hardest@1": Choice(keep_hardest),
+    "no_near_duplicate_pair@1": Whole.NEAR_DUPLICATES,
+    "balance_strategies@1": Whole.BALANCE,
 }
 
 
-def find_steps(ids: tuple[str, ...]) -> tuple[tuple[Check | Judging, ...], Unique | None]:
-    """The steps that a candidate meets by itself, in order, and the one over the whole stream, if there is one.
+def steps_of(spec: BuildSpec) -> Steps:
+    """The steps of a spec.
 
     Raises:
-        UsageError: an unknown id, or a step over the stream that is not the last.
+        UsageError: as `find_steps`, or the spec lacks what a step needs, or does not use what it states.
+    """
+    steps = find_steps(spec.steps)
+    if broken := next((need for need, met in _needs(spec, steps) if not met), None):
+        raise UsageError(f"spec {spec.version}: {broken}")
+    return steps
+
+
+def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
+    """What steps and fields need of each other, and whether it is so."""
+    compares = "compare_sides@1" in spec.steps
+    near = Whole.NEAR_DUPLICATES in steps.whole
+    holds_out = spec.safety.crisis == "hold_out"
+    yield "layout 2 and the step compare_sides@1 need each other", (spec.layout == 2) == compares
+    yield "compare_sides@1 needs strategy_judge", not compares or spec.strategy_judge is not None
+    yield (
+        "no_near_duplicate_pair@1 and near_duplicate_pairs need each other",
+        near == (spec.near_duplicate_pairs is not None),
+    )
+    yield (
+        "balance_strategies@1 and balance need each other",
+        (Whole.BALANCE in steps.whole) == (spec.balance is not None),
+    )
+    yield (
+        "rewrite_chosen@1 and rewriter need each other",
+        ("rewrite_chosen@1" in spec.steps) == (spec.rewriter is not None),
+    )
+    if compares:
+        yield "majority@1 has to follow compare_sides@1", _follow(spec.steps, "compare_sides@1", "majority@1")
+    if "rewrite_chosen@1" in spec.steps:
+        order = ("compare_sides@1", "rewrite_chosen@1", "compare_rewritten@1", "majority@1")
+        yield (
+            "compare_sides@1, rewrite_chosen@1, compare_rewritten@1, majority@1 have to come in this order",
+            _follow(spec.steps, *order),
+        )
+    yield "crisis_judge needs safety.crisis to be hold_out", holds_out or spec.crisis_judge is None
+    barring = holds_out or spec.drop_repeated_dialogues or spec.overlap_words is not None
+    yield "only layout 2 can hold dialogues out or drop them", spec.layout == 2 or not barring
+
+
+def _follow(ids: Sequence[str], *wanted: str) -> bool:
+    """Whether all of `wanted` are there, in this order."""
+    found = [one for one in ids if one in wanted]
+    return found == list(wanted)
+
+
+def find_steps(ids: tuple[str, ...]) -> Steps:
+    """The steps with these ids.
+
+    Raises:
+        UsageError: an unknown id, or a step over the whole stream before one over single turns.
     """
     if unknown := [one for one in ids if one not in STEPS]:
         raise UsageError(f"there is no step {unknown[0]}; the released ones are {', '.join(STEPS)}")
     steps = [STEPS[one] for one in ids]
-    unique = steps.pop() if isinstance(steps[-1], Unique) else None
-    alone = tuple(step for step in steps if not isinstance(step, Unique))
-    if len(alone) != len(steps):
-        raise UsageError("a step that looks for duplicates must be the last one")
-    return alone, unique if isinstance(unique, Unique) else None
+    ranks = [_rank(step) for step in steps]
+    if ranks != sorted(ranks) or ranks.count(1) > 1:
+        raise UsageError(
+            "a step that looks for duplicates is the last over single turns, and steps over all pairs follow it"
+        )
+    unique = [step for step in steps if isinstance(step, Unique)]
+    return Steps(
+        of_turns=tuple(step for step in steps if not isinstance(step, Unique | Whole)),
+        unique=unique[0] if unique else None,
+        whole=tuple(step for step in steps if isinstance(step, Whole)),
+    )
+
+
+def _rank(step: Step) -> int:
+    return 2 if isinstance(step, Whole) else int(isinstance(step, Unique))

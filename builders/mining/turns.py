@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...schemas.dialogue import Dialogue, Speaker, Split, Turn
+from ...schemas.drops import DropReason
+from ...schemas.rows.layout_2 import FoundCrisis
 from ...schemas.strategy import Strategy
 
 
@@ -16,6 +18,16 @@ class PlacedDialogue:
     """Its place in source order, from 0."""
     split: Split
     """The split that its rows go to."""
+    repeats: str | None = None
+    """Id of an earlier dialogue that it nearly repeats."""
+    contaminated_by: str | None = None
+    """The benchmark that it overlaps with, of those that the maintainer named."""
+    by_rule: tuple[FoundCrisis, ...] | None = None
+    """What the written rules find, where they have looked at it already."""
+    findings: tuple[FoundCrisis, ...] = ()
+    """Signs of a crisis, where the release holds such dialogues out."""
+    barred: tuple[DropReason, str] | None = None
+    """Why nothing is made of it, and in detail; None where something is."""
 
 
 @dataclass(frozen=True, slots=True)

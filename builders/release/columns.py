@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from ...schemas.config import Config
-from ...schemas.rows import ROWS
+from ...schemas.rows import rows_of
 
 _SCALARS: dict[type, pa.DataType] = {
     str: pa.string(),
@@ -20,19 +20,13 @@ _SCALARS: dict[type, pa.DataType] = {
 
 
 @lru_cache
-def arrow_schema(config: Config) -> pa.Schema:
-    """The columns of a config's Parquet files, in order.
+def arrow_schema(config: Config, layout: int) -> pa.Schema:
+    """The columns of a config's Parquet files in a layout, in order.
 
     Every field is nullable in the file, as `datasets` expects it; which may be null is known by `schemas.rows` and
     checked by `validate`.
     """
-    return pa.schema(
-        [
-            pa.field(name, arrow_type(hint))
-            for name, hint in get_type_hints(ROWS[config]).items()
-            if name in ROWS[config].model_fields
-        ]
-    )
+    return pa.schema([pa.field(name, arrow_type(hint)) for name, hint in fields_of(rows_of(layout)[config]).items()])
 
 
 def arrow_type(hint: Any) -> pa.DataType:
@@ -80,9 +74,9 @@ def allowed_values(hint: Any) -> tuple[str, ...] | None:
     return None
 
 
-def schema_difference(schema: pa.Schema, config: Config) -> str | None:
+def schema_difference(schema: pa.Schema, config: Config, layout: int) -> str | None:
     """What of a file's columns is not as the config's are, or None."""
-    due = arrow_schema(config)
+    due = arrow_schema(config, layout)
     if schema.equals(due):
         return None
     for column in due:

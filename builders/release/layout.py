@@ -18,8 +18,12 @@ _SHARD = re.compile(r"^data/(?P<config>[a-z_]+)/(?P<split>train|validation|test)
 
 
 def splits_of(config: Config) -> tuple[Split, ...]:
-    """The splits that a config has: all three, but `completions` only `train`, since calls belong to no split."""
-    return (Split.TRAIN,) if config is Config.COMPLETIONS else tuple(Split)
+    """The splits that a config has: mostly all three.
+
+    `completions` has only `train`, since calls belong to no split; `crisis_holdout` only `test`, since none of it is
+    for training.
+    """
+    return {Config.COMPLETIONS: (Split.TRAIN,), Config.CRISIS_HOLDOUT: (Split.TEST,)}.get(config, tuple(Split))
 
 
 def shard_path(config: Config, split: Split, shard: int, shards: int) -> str:

@@ -3,16 +3,19 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
+from ...schemas.errors import DataError
 from ...schemas.licence import strictest
 from ...schemas.rows import CANDIDATE_CONFIGS
 from .finding import Finding
 from .layout import MANIFEST, SPLITS
 from .read import Release
 from .seen import Seen
+from .splits import HELD_OUT
 
 
 def check_license(release: Release, seen: Seen) -> Iterator[Finding]:
@@ -26,15 +29,34 @@ def check_license(release: Release, seen: Seen) -> Iterator[Finding]:
 def check_splits(release: Release, seen: Seen) -> Iterator[Finding]:
     """splits.json against the tables."""
     try:
-        listed = json.loads((release.root / SPLITS).read_bytes())["splits"]
+        read = json.loads((release.root / SPLITS).read_bytes())
+        listed = read["splits"]
+        held_out = read.get(HELD_OUT, [])
         stated = Counter((dialogue_id, split) for split, ids in listed.items() for dialogue_id in ids)
+        stated.update((dialogue_id, HELD_OUT) for dialogue_id in held_out)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         yield Finding(rule="splits", file=SPLITS, detail=f"cannot be read: {error}")
         return
-    due = Counter((dialogue_id, split.value) for dialogue_id, (split, _, _) in seen.dialogues.items())
+    due = Counter(
+        (dialogue_id, HELD_OUT if dialogue_id in seen.held_out else split.value)
+        for dialogue_id, (split, _, _) in seen.dialogues.items()
+    )
     wrong = {dialogue_id for dialogue_id, _ in (stated - due) + (due - stated)}
     for dialogue_id in sorted(wrong):
         yield Finding(rule="splits", file=SPLITS, detail=f"dialogue {dialogue_id} is not listed once, in its split")
+
+
+def check_held_out_calls(release: Release, seen: Seen) -> Iterator[Finding]:
+    """The judges' calls behind `crisis_holdout`, which is read before the calls are known."""
+    for path in release.files(Config.CRISIS_HOLDOUT):
+        first = 0
+        with suppress(DataError):  # a table that cannot be read was told when it was read first
+            for batch in release.batches(path):
+                for found in seen.unknown_calls(batch):
+                    for row in found.rows:
+                        name = release.name_of(path)
+                        yield Finding(rule=found.rule, file=name, row=first + int(row), detail=found.detail)
+                first += batch.num_rows
 
 
 def check_conservation(release: Release, seen: Seen) -> Iterator[Finding]:

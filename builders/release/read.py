@@ -14,6 +14,7 @@ from ...schemas.dialogue import Dialogue, Split, Turn
 from ...schemas.errors import DataError, UsageError
 from ...schemas.licence import LICENCES
 from ...schemas.manifest import Manifest
+from ...schemas.rows import rows_of
 from ..mining.turns import PlacedDialogue
 from .layout import MANIFEST, config_and_split
 
@@ -32,6 +33,16 @@ class Release:
             raise UsageError(f"{root}: {what}")
         self.root = root
         self.manifest = read_manifest(root / MANIFEST)
+
+    @property
+    def layout(self) -> int:
+        """Which columns its rows have."""
+        return self.manifest.spec.layout
+
+    @property
+    def configs(self) -> tuple[Config, ...]:
+        """The configs that it has."""
+        return tuple(rows_of(self.layout))
 
     def files(self, config: Config, split: Split | None = None) -> list[Path]:
         """The shards of a config, or of one of its splits, in order of split and number."""
@@ -103,23 +114,25 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def placed_dialogues(release: Release) -> Iterator[PlacedDialogue]:
-    """The release's dialogues in source order, merged from its splits, which are each in that order.
+    """The release's dialogues in source order, merged from its tables, which are each in that order.
 
     Raises:
         DataError: a dialogue is not what its id says.
     """
     import heapq
 
-    streams = [_placed(release, split) for split in Split]
+    tables = [(Config.DIALOGUES, split) for split in Split] + [(Config.CRISIS_HOLDOUT, Split.TEST)]
+    streams = [_placed(release, config, split) for config, split in tables]
     yield from heapq.merge(*streams, key=lambda placed: placed.position)
 
 
-def _placed(release: Release, split: Split) -> Iterator[PlacedDialogue]:
-    for path in release.files(Config.DIALOGUES, split):
+def _placed(release: Release, config: Config, split: Split) -> Iterator[PlacedDialogue]:
+    for path in release.files(config, split):
         number = 0
         for batch in release.batches(path):
             for row in batch.to_pylist():
-                yield PlacedDialogue(_dialogue(row, f"{release.name_of(path)}: row {number}"), row["position"], split)
+                dialogue = _dialogue(row, f"{release.name_of(path)}: row {number}")
+                yield PlacedDialogue(dialogue, row["position"], split, row.get("repeats"), row.get("contaminated_by"))
                 number += 1
 
 

@@ -1,9 +1,8 @@
 """The rules that hold within one batch of rows, each as an Arrow computation over whole columns."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, get_args, get_origin, get_type_hints
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
 
 import numpy as np
 import pyarrow as pa
@@ -11,27 +10,19 @@ import pyarrow.compute as pc
 
 from ...schemas.config import Config
 from ...schemas.licence import LICENCES
-from ...schemas.rows import ROWS
+from ...schemas.rows import rows_of
 from ...schemas.strategy import STRATEGY_NAMES
+from .broken import Broken, Mask, Rules
 from .columns import allowed_values, fields_of, may_be_null, without_none
+from .judged import LAYOUT_RULES
 
 _NAMED = "|".join(re.escape(name) for name in sorted(STRATEGY_NAMES, key=len, reverse=True))
 _BRACKETED = rf"(?i)[\[【]\s*({_NAMED})\s*[\]】]"
 
 
-@dataclass(frozen=True)
-class Broken:
-    """Rows of a batch that break a rule."""
-
-    rule: str
-    rows: np.ndarray
-    """Their numbers in the batch, from 0."""
-    detail: str
-
-
-def broken_rows(batch: pa.RecordBatch, config: Config) -> Iterator[Broken]:
+def broken_rows(batch: pa.RecordBatch, config: Config, layout: int) -> Iterator[Broken]:
     """Every rule that a batch breaks, with the rows that break it."""
-    hints = get_type_hints(ROWS[config])
+    hints = fields_of(rows_of(layout)[config])
     numbers = np.arange(batch.num_rows)
     shape_holds = True
     for name in batch.schema.names:
@@ -41,7 +32,7 @@ def broken_rows(batch: pa.RecordBatch, config: Config) -> Iterator[Broken]:
     yield from _failing(batch, "row_id", "is not 32 hexadecimal digits", _is_no_id)
     if not shape_holds:
         return  # the rules below would tell the same fault again in other words
-    for rule, detail, mask in _RULES.get(config, ()):
+    for rule, detail, mask in (*_RULES.get(config, ()), *LAYOUT_RULES[layout].get(config, ())):
         yield from _failing(batch, rule, detail, mask)
 
 
@@ -64,9 +55,6 @@ def _wrong_values(array: pa.Array, hint: Any, numbers: np.ndarray, name: str) ->
     elif pa.types.is_struct(array.type):
         for (field, inner), child in zip(fields_of(hint).items(), array.flatten(), strict=True):
             yield from _wrong_values(child, inner, numbers, f"{name}.{field}")
-
-
-Mask = Callable[[pa.RecordBatch], pa.Array]
 
 
 def _failing(batch: pa.RecordBatch, rule: str, detail: str, mask: Mask) -> Iterator[Broken]:
@@ -138,17 +126,6 @@ def _same_strategies(batch: pa.RecordBatch) -> pa.Array:
     return pc.equal(batch.column("chosen_strategy"), batch.column("rejected_strategy"))
 
 
-def _errors_disagree(batch: pa.RecordBatch) -> pa.Array:
-    """A judged pair whose error is not the rejected verdict's."""
-    verdict = batch.column("rejected_verdict")
-    differs = pc.not_equal(pc.struct_field(verdict, "error"), batch.column("rejected_error")).fill_null(True)
-    return pc.and_(verdict.is_valid(), differs)
-
-
-def _chosen_has_error(batch: pa.RecordBatch) -> pa.Array:
-    return pc.struct_field(batch.column("chosen_verdict"), "error").is_valid()
-
-
 def _answers_not_once(batch: pa.RecordBatch) -> pa.Array:
     """Calls with both a reply and a failure, with neither, or with half of what belongs to either."""
     replied, failed = batch.column("reply").is_valid(), batch.column("failure").is_valid()
@@ -170,25 +147,29 @@ def _turns_unlike_withheld(batch: pa.RecordBatch) -> pa.Array:
     return pc.not_equal(pc.equal(pc.list_value_length(batch.column("turns")), 0), batch.column("withheld"))
 
 
-_Rules = tuple[tuple[str, str, Mask], ...]
-
-_PAIR: _Rules = (
+_PAIR: Rules = (
     ("messages", "the prompt is empty or does not end with the user", _ends_wrongly),
     ("messages", "chosen is not one assistant message with words", _is_no_answer("chosen")),
     ("messages", "rejected is not one assistant message with words", _is_no_answer("rejected")),
     ("sides_differ", "chosen and rejected say the same", _sides_same),
-    ("verdict", "rejected_error is not the judge's", _errors_disagree),
-    ("verdict", "the judge found an error in the chosen side", _chosen_has_error),
 )
-_SFT: _Rules = (
+_SFT: Rules = (
     ("messages", "the prompt is empty or does not end with the user", _ends_wrongly),
     ("messages", "completion is not one assistant message with words", _is_no_answer("completion")),
 )
-_RULES: dict[Config, _Rules] = {
-    Config.DIALOGUES: (
-        ("license", "license is none that is known", _unknown_license),
-        ("dialogue", "it has turns if and only if it is withheld", _turns_unlike_withheld),
-    ),
+
+
+def _without_findings(batch: pa.RecordBatch) -> pa.Array:
+    return pc.equal(pc.list_value_length(batch.column("findings")), 0)
+
+
+_DIALOGUE: Rules = (
+    ("license", "license is none that is known", _unknown_license),
+    ("dialogue", "it has turns if and only if it is withheld", _turns_unlike_withheld),
+)
+_RULES: dict[Config, Rules] = {
+    Config.DIALOGUES: _DIALOGUE,
+    Config.CRISIS_HOLDOUT: (*_DIALOGUE, ("dialogue", "it is held out, and nothing was seen in it", _without_findings)),
     Config.COMPLETIONS: (
         ("known_call", "request_key is not 64 hexadecimal digits", _is_no_key),
         ("known_call", "it is neither one whole reply nor one whole failure", _answers_not_once),

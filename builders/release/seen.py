@@ -11,11 +11,25 @@ import pyarrow.compute as pc
 
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
+from ...schemas.rows import CANDIDATE_CONFIGS
+from .broken import Broken
 from .finding import Finding
-from .rules import Broken
 
-_CALLS = ("planner", "responder", "joint", "inferred_by", "chosen_verdict", "rejected_verdict")
-"""The columns that name a call."""
+_CALLS = (
+    "planner",
+    "responder",
+    "joint",
+    "inferred_by",
+    "chosen_verdict",
+    "rejected_verdict",
+    "judgements",
+    "rewrite",
+    "findings",
+)
+"""The columns that name a call, or several."""
+
+
+HOLDOUT = Config.CRISIS_HOLDOUT
 
 
 class Digests:
@@ -63,6 +77,12 @@ class Seen:
     """Digests of the request keys in `completions`, sorted."""
     dialogues: dict[str, tuple[Split, str, str]] = field(default_factory=dict)
     """Split, source and licence of every dialogue; complete once the config `dialogues` was read."""
+    held_out: set[str] = field(default_factory=set)
+    """Those of them that are held out for a crisis."""
+    barred: set[str] = field(default_factory=set)
+    """Those of which nothing may be made: held out, contaminated, or repeating another where that bars them."""
+    repeats_bar: bool = False
+    """Whether a dialogue that nearly repeats another gives no rows."""
     rows: Counter[tuple[Config, Split]] = field(default_factory=Counter)
     drops: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Dropped candidates by config and reason."""
@@ -75,14 +95,24 @@ class Seen:
         ids, splits, sources, licenses = (pa.array(column, type=pa.string()) for column in columns)
         return ids, splits, sources, licenses
 
-    def note_dialogues(self, batch: pa.RecordBatch, split: Split, name: str, first: int) -> Iterator[Finding]:
-        """Remembers a batch of `dialogues`; tells those that stand in another split too."""
+    def note_dialogues(
+        self, batch: pa.RecordBatch, config: Config, split: Split, name: str, first: int
+    ) -> Iterator[Finding]:
+        """Remembers a batch of dialogues; tells those that stand in another split, or table, too."""
         columns = (batch.column(column).to_pylist() for column in ("dialogue_id", "source", "license"))
         for number, (dialogue_id, source, license_id) in enumerate(zip(*columns, strict=True)):
+            elsewhere = dialogue_id in self.dialogues and (dialogue_id in self.held_out) != (config is HOLDOUT)
             before = self.dialogues.setdefault(dialogue_id, (split, source, license_id))
-            if before[0] is not split:
+            if config is HOLDOUT:
+                self.held_out.add(dialogue_id)
+                self.barred.add(dialogue_id)
+            if before[0] is not split or elsewhere:
                 detail = f"dialogue {dialogue_id} is in {before[0]} too"
                 yield Finding(rule="splits", file=name, row=first + number, detail=detail)
+        for column in ("contaminated_by", *(("repeats",) if self.repeats_bar else ())):
+            if column in batch.schema.names:
+                named = batch.column("dialogue_id").filter(batch.column(column).is_valid())
+                self.barred.update(named.to_pylist())
 
     def foreign_rows(self, batch: pa.RecordBatch, config: Config, split: Split) -> Iterator[Broken]:
         """Rows whose dialogue is not in the release, is in another split, or has another source or licence."""
@@ -90,6 +120,10 @@ class Seen:
         at = pc.index_in(batch.column("dialogue_id"), value_set=ids)
         if at.null_count:
             yield Broken("dialogue", np.flatnonzero(np.asarray(at.is_null())), "its dialogue is not in the release")
+        if config in CANDIDATE_CONFIGS and self.barred:
+            barred = np.asarray(pc.is_in(batch.column("dialogue_id"), value_set=pa.array(sorted(self.barred))))
+            if barred.any():
+                yield Broken("dialogue", np.flatnonzero(barred), "its dialogue may give no rows")
         if config is not Config.COMPLETIONS:
             due = pa.scalar(split.value)
             yield from _unequal("splits", splits.take(at), due, f"its dialogue is not in {split}")
@@ -99,15 +133,18 @@ class Seen:
     def unknown_calls(self, batch: pa.RecordBatch) -> Iterator[Broken]:
         """Rows that name a call which `completions` does not hold."""
         for column in _CALLS:
-            if column not in batch.schema.names or not pa.types.is_struct(batch.schema.field(column).type):
+            if column not in batch.schema.names:
                 continue
-            keys = pc.struct_field(batch.column(column), "request_key")
-            there = np.asarray(keys.is_valid())
-            wanted = digests(keys.drop_null())
-            found = _among(wanted, self.calls)
+            calls, rows = batch.column(column), np.arange(batch.num_rows)
+            if pa.types.is_list(calls.type):
+                calls, rows = calls.flatten(), np.asarray(pc.list_parent_indices(calls))
+            if not pa.types.is_struct(calls.type):
+                continue
+            keys = pc.struct_field(calls, "request_key")
+            found = _among(digests(keys.drop_null()), self.calls)
             if not found.all():
-                rows = np.flatnonzero(there)[~found]
-                yield Broken("known_call", rows, f"{column}.request_key is not in completions")
+                unknown = np.unique(rows[np.asarray(keys.is_valid())][~found])
+                yield Broken("known_call", unknown, f"{column}.request_key is not in completions")
 
 
 def _among(wanted: np.ndarray, ordered: np.ndarray) -> np.ndarray:

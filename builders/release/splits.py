@@ -8,7 +8,7 @@ lowest. All of this is our own design; ESConv has no canonical split.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,11 @@ from ...schemas.dialogue import Dialogue, Split
 from ...schemas.spec import SplitRule
 from ...schemas.text import normalise_text
 
-_PERMUTATIONS = 128
+HELD_OUT = "held_out"
+"""The key of `splits.json` under which dialogues stand that are in no split."""
+
+PERMUTATIONS = 128
+"""Numbers of a sketch."""
 _ROWS_PER_BAND = 4
 _PLACE_WORDS = 8
 _NEIGHBOURS = 128
@@ -77,11 +81,26 @@ class Splits:
     splits: Sequence[Split]
     """The split of each."""
 
-    def as_json(self, rule: SplitRule) -> dict[str, object]:
-        """The content of `splits.json`: the rule, every dialogue's split, and the groups of near-duplicates."""
+    def repeats(self) -> list[str | None]:
+        """Of each dialogue, the id of the first one that it nearly repeats; None of the first ones themselves."""
+        first: dict[int, str] = {}
+        found = []
+        for dialogue_id, group in zip(self.ids, self.groups.tolist(), strict=True):
+            found.append(first.get(group))
+            first.setdefault(group, dialogue_id)
+        return found
+
+    def as_json(self, rule: SplitRule, held_out: Collection[str] | None = None) -> dict[str, object]:
+        """The content of `splits.json`: the rule, every dialogue's split, and the groups of near-duplicates.
+
+        Args:
+            rule: that the splits were decided by.
+            held_out: dialogues that are in no split; None where the release holds none out.
+        """
         by_split: dict[str, list[str]] = {split.value: [] for split in Split}
         for dialogue_id, split in zip(self.ids, self.splits, strict=True):
-            by_split[split].append(dialogue_id)
+            if dialogue_id not in (held_out or ()):
+                by_split[split].append(dialogue_id)
         together: dict[int, list[str]] = {}
         for dialogue_id, group in zip(self.ids, self.groups, strict=True):
             together.setdefault(int(group), []).append(dialogue_id)
@@ -89,18 +108,19 @@ class Splits:
         return {
             "rule": rule.model_dump(mode="json"),
             "splits": {name: sorted(ids) for name, ids in by_split.items()},
+            **({} if held_out is None else {HELD_OUT: sorted(held_out)}),
             "near_duplicates": near,
         }
 
 
-def near_duplicate_groups(sketches: Sequence[np.ndarray], similarity: float) -> np.ndarray:
+def near_duplicate_groups(sketches: Sequence[np.ndarray] | np.ndarray, similarity: float) -> np.ndarray:
     """A group number for every sketch, the same for those that agree at least so far, be it through others."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not sketches:
+    if not len(sketches):
         return np.zeros(0, dtype=np.int32)
-    pairs = list(_near_duplicates(np.stack(sketches), similarity))
+    pairs = list(_near_duplicates(np.asarray(sketches), similarity))
     ones = np.ones(len(pairs), dtype=np.int8)
     ends = (np.array([a for a, _ in pairs], dtype=np.int64), np.array([b for _, b in pairs], dtype=np.int64))
     graph = coo_array((ones, ends), shape=(len(sketches), len(sketches)))
@@ -109,7 +129,7 @@ def near_duplicate_groups(sketches: Sequence[np.ndarray], similarity: float) -> 
 
 def _near_duplicates(sketches: np.ndarray, similarity: float) -> Iterable[tuple[int, int]]:
     """Pairs whose sketches agree as far as that, found band by band."""
-    for band in range(0, _PERMUTATIONS, _ROWS_PER_BAND):
+    for band in range(0, PERMUTATIONS, _ROWS_PER_BAND):
         part = np.ascontiguousarray(sketches[:, band : band + _ROWS_PER_BAND])
         keys = part.view([("", part.dtype)] * _ROWS_PER_BAND).ravel()
         order = np.argsort(keys, kind="stable")
@@ -141,6 +161,6 @@ def sketch_of(words: Sequence[str]) -> np.ndarray:
     from datasketch import MinHash  # brings SciPy, slow to import
 
     triples = {" ".join(words[at : at + 3]).encode() for at in range(max(1, len(words) - 2))}
-    sketch = MinHash(num_perm=_PERMUTATIONS)
+    sketch = MinHash(num_perm=PERMUTATIONS)
     sketch.update_batch(sorted(triples))
     return np.asarray(sketch.hashvalues, dtype=np.uint32)

@@ -18,7 +18,7 @@ from ...schemas.errors import DataError
 from .columns import schema_difference
 from .finding import Finding
 from .layout import MANIFEST, splits_of
-from .promises import check_conservation, check_license, check_splits
+from .promises import check_conservation, check_held_out_calls, check_license, check_splits
 from .read import Release
 from .rules import broken_rows, contents
 from .seen import Digests, Seen
@@ -44,7 +44,8 @@ RULES: dict[str, str] = {
 }
 """Every rule by its id."""
 
-_FIRST = (Config.DIALOGUES, Config.COMPLETIONS)
+_DIALOGUES = (Config.DIALOGUES, Config.CRISIS_HOLDOUT)
+_FIRST = (*_DIALOGUES, Config.COMPLETIONS)
 """Read first, since every other row names a dialogue and its calls."""
 
 
@@ -52,9 +53,11 @@ def validate_release(release: Release) -> Iterator[Finding]:
     """Every finding of every rule, file by file."""
     for changed in changed_files(release):
         yield Finding(rule="files", file=changed.file, row=changed.row, detail=changed.what)
-    seen = Seen()
-    for config in (*_FIRST, *(config for config in Config if config not in _FIRST)):
+    seen = Seen(repeats_bar=release.manifest.spec.drop_repeated_dialogues)
+    first = [config for config in _FIRST if config in release.configs]
+    for config in (*first, *(config for config in release.configs if config not in first)):
         yield from _ConfigCheck(release, config, seen).findings()
+    yield from check_held_out_calls(release, seen)
     yield from check_splits(release, seen)
     yield from check_conservation(release, seen)
     yield from check_license(release, seen)
@@ -88,7 +91,7 @@ class _ConfigCheck:
     def _shard(self, path: Path, split: Split) -> Iterator[Finding]:
         name, first = self.release.name_of(path), 0
         try:
-            if wrong := schema_difference(self.release.schema(path), self.config):
+            if wrong := schema_difference(self.release.schema(path), self.config, self.release.layout):
                 yield Finding(rule="configs", file=name, detail=wrong)
                 return
             for batch in self.release.batches(path):
@@ -105,15 +108,15 @@ class _ConfigCheck:
             )
 
     def _batch(self, batch: pa.RecordBatch, split: Split, name: str, first: int) -> Iterator[Finding]:
-        if self.config is Config.DIALOGUES:
-            yield from self.seen.note_dialogues(batch, split, name, first)
+        if self.config in _DIALOGUES:
+            yield from self.seen.note_dialogues(batch, self.config, split, name, first)
         elif self.config is Config.DROPPED:
             drops = zip(batch.column("config").to_pylist(), batch.column("reason").to_pylist(), strict=True)
             self.seen.drops.update(drops)
         self._digest(batch, name, first)
-        broken = [*broken_rows(batch, self.config), *self.seen.unknown_calls(batch)]
-        if self.config is not Config.DIALOGUES:
-            broken += self.seen.foreign_rows(batch, self.config, split)
+        broken = list(broken_rows(batch, self.config, self.release.layout))
+        if self.config not in _DIALOGUES:
+            broken += [*self.seen.unknown_calls(batch), *self.seen.foreign_rows(batch, self.config, split)]
         for found in broken:
             for row in found.rows:
                 yield Finding(rule=found.rule, file=name, row=first + int(row), detail=found.detail)

@@ -60,11 +60,11 @@ def unfit_rows(release: Release, config: Config) -> Iterator[Difference]:
     for path in release.files(config):
         name, first = release.name_of(path), 0
         try:
-            if wrong := schema_difference(release.schema(path), config):
+            if wrong := schema_difference(release.schema(path), config, release.layout):
                 yield Difference(file=name, what=wrong)
                 continue
             for batch in release.batches(path):
-                for broken in broken_rows(batch, config):
+                for broken in broken_rows(batch, config, release.layout):
                     yield from (Difference(file=name, row=first + int(row), what=broken.detail) for row in broken.rows)
                 first += batch.num_rows
         except DataError as error:
@@ -76,7 +76,7 @@ def changed_inputs(release: Release, config: Config) -> Iterator[Difference]:
     for path in release.files(config):
         # A file that cannot be read, or has other columns, is told by `unfit_rows`.
         with suppress(DataError):
-            if schema_difference(release.schema(path), config) is None:
+            if schema_difference(release.schema(path), config, release.layout) is None:
                 yield from _changed_inputs(release, config, path)
 
 

@@ -16,6 +16,7 @@ from ...schemas.config import Config
 from ...schemas.dialogue import Split
 from ...schemas.errors import UsageError
 from ...schemas.manifest import FileRecord
+from ...schemas.rows import rows_of
 from ..sources.files import sha256_of
 from .columns import arrow_schema
 from .layout import MANIFEST, shard_path, splits_of
@@ -31,8 +32,8 @@ Row = dict[str, Any]
 class TableWriter:
     """Writes the shards of one table (a config's split) as rows come in."""
 
-    def __init__(self, root: Path, config: Config, split: Split) -> None:
-        self.root, self.config, self.split = root, config, split
+    def __init__(self, root: Path, config: Config, split: Split, schema: pa.Schema) -> None:
+        self.root, self.config, self.split, self.schema = root, config, split, schema
         self.rows = 0
         self._waiting: list[Row] = []
         self._shards: list[tuple[Path, int, str]] = []
@@ -64,7 +65,7 @@ class TableWriter:
         return records
 
     def _write_group(self) -> None:
-        table = pa.Table.from_pylist(self._waiting, schema=arrow_schema(self.config))
+        table = pa.Table.from_pylist(self._waiting, schema=self.schema)
         self._open_shard().write_table(table, row_group_size=ROWS_PER_GROUP)
         self._waiting.clear()
 
@@ -72,7 +73,7 @@ class TableWriter:
         if self._writer is None:
             self._writer = pq.ParquetWriter(
                 self._part(),
-                arrow_schema(self.config),
+                self.schema,
                 compression="zstd",
                 use_content_defined_chunking=True,
                 write_page_index=True,
@@ -97,10 +98,12 @@ class TableWriter:
 class ReleaseWriter:
     """Writes all tables of a release below one folder."""
 
-    def __init__(self, root: Path, configs: tuple[Config, ...] = tuple(Config)) -> None:
+    def __init__(self, root: Path, layout: int) -> None:
         self.root = root
         self._tables = {
-            (config, split): TableWriter(root, config, split) for config in configs for split in splits_of(config)
+            (config, split): TableWriter(root, config, split, arrow_schema(config, layout))
+            for config in rows_of(layout)
+            for split in splits_of(config)
         }
 
     def add(self, config: Config, split: Split, row: Row) -> None:

@@ -23,8 +23,7 @@ from ...schemas.review import (
     SideAgreement,
     WithJudge,
 )
-from ..statistics.bootstrap import weights_of
-from .agreement import (
+from ..statistics.agreement import (
     Resampling,
     Statistic,
     alpha,
@@ -35,6 +34,7 @@ from .agreement import (
     same_share,
     share_of,
 )
+from ..statistics.bootstrap import weights_of
 
 _ERRORS = (NO_ERROR, *ErrorType)
 _BETTER = tuple(Better)

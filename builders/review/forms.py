@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -31,13 +31,19 @@ _ANNOTATORS_EACH = 2
 
 
 def csv_text(items: Sequence[Item]) -> str:
-    """The sheet, with a byte order mark: without it Excel reads UTF-8 as the machine's old code page."""
+    """The sheet; what is to be filled in is empty."""
+    return sheet_text(COLUMNS, [item.model_dump() for item in items])
+
+
+def sheet_text(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
+    """A sheet for a spreadsheet program; columns that a row lacks are empty.
+
+    It has a byte order mark: without it Excel reads UTF-8 as the machine's old code page.
+    """
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for item in items:
-        shown = (_no_formula(getattr(item, name)) for name in _SHOWN)
-        writer.writerow([item.item, *shown, *[""] * (len(COLUMNS) - 1 - len(_SHOWN))])
+    writer.writerow(columns)
+    writer.writerows([_no_formula(row.get(name, "")) for name in columns] for row in rows)
     return "\ufeff" + out.getvalue()
 
 

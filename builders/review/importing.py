@@ -8,15 +8,15 @@ from ...schemas.base import Frozen
 from ...schemas.config import Config
 from ...schemas.error_type import ErrorType
 from ...schemas.errors import UsageError
-from ...schemas.review import FILE_NAME, NO_ERROR, ConfigReview, Found, Label, Review, ReviewedPair
-from ..finish import write_views
+from ...schemas.review import NO_ERROR, ConfigReview, Label, Review, ReviewedPair
 from ..release.read import Release
 from ..statistics.bootstrap import REPLICATES
 from .figures import review_of
 from .key import Key, read_key
+from .renewing import renew_review
 from .sample import rows_by_id
 from .sheets import BLANK, Sheet, read_sheets
-from .store import read_review, write_review
+from .store import read_review
 
 
 class ImportedSheet(Frozen):
@@ -68,9 +68,8 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
     review = read_review(root) or Review(replicates=REPLICATES, configs={})
     earlier = review.configs.get(key.config)
     found = review_of(_joined(earlier, key, rows, sheets).values())
-    review = Review(replicates=REPLICATES, configs=dict(sorted({**review.configs, key.config: found}.items())))
-    record = write_review(root, review)
-    write_views(root, release.manifest.model_copy(update={"files": {**release.manifest.files, FILE_NAME: record}}))
+    configs = dict(sorted({**review.configs, key.config: found}.items()))
+    renew_review(release, review.model_copy(update={"replicates": REPLICATES, "configs": configs}))
     told = tuple(_told(sheet, key, earlier) for sheet in sheets)
     return Imported(config=key.config, sheets=told, review=found)
 
@@ -91,17 +90,18 @@ def _pair(row: Mapping[str, Any], labels: dict[str, Label]) -> ReviewedPair:
     return ReviewedPair(
         row_id=row["row_id"],
         dialogue_id=row["dialogue_id"],
-        judge_chosen=_judged(row["chosen_verdict"], NO_ERROR),
-        judge_rejected=_judged(row["rejected_verdict"], row["rejected_error"]),
+        judge_chosen=NO_ERROR if _is_judged(row, "chosen_verdict") else None,
+        judge_rejected=ErrorType(row["rejected_error"]) if _is_judged(row, "rejected_verdict") else None,
         labels=dict(sorted(labels.items())),
     )
 
 
-def _judged(verdict: object, error: str) -> Found | None:
-    """What the judge found in a side of a kept pair: no error in the chosen one, the pair's error in the other."""
-    if verdict is None:
-        return None
-    return NO_ERROR if error == NO_ERROR else ErrorType(error)
+def _is_judged(row: Mapping[str, Any], verdict: str) -> bool:
+    """Whether a side of a pair was judged: by itself, or by a panel that compared it with the other.
+
+    The word of the release on a kept pair is one and the same: no error in the chosen side, the pair's in the other.
+    """
+    return row.get("panel") is not None or row.get(verdict) is not None
 
 
 def _told(sheet: Sheet, key: Key, earlier: ConfigReview | None) -> ImportedSheet:

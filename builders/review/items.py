@@ -65,4 +65,9 @@ def _conversation(config: Config, prompt: Sequence[dict[str, str]]) -> str:
     else:
         said = (message for message in prompt if message["role"] in _SPEAKERS)
         text = "\n".join(f"{_SPEAKERS[message['role']]}: {message['content']}" for message in said)
+    return fit_cell(text)
+
+
+def fit_cell(text: str) -> str:
+    """A conversation, a line a turn, without its beginning where it is too long for a cell."""
     return text if len(text) <= _MOST_CHARACTERS else _LEFT_OUT + text[-_MOST_CHARACTERS:].partition("\n")[2]

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ class RawRow:
     """Where it stands in the file, such as `row 5`."""
     item: Any
     cells: dict[str, Any]
-    """What stands under each of `ANSWERS`."""
+    """What stands under each of the columns that were to be filled in."""
     annotator: str = ""
     """Who filled it, where the file itself says so: an id, never a name or an address."""
 
@@ -47,31 +47,51 @@ def read_rows(path: Path) -> list[RawRow]:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _csv_rows(path: Path, data: bytes) -> Iterator[RawRow]:
-    text = _decoded(data)
+def read_sheet(path: Path, item: str, answers: Sequence[str]) -> list[RawRow]:
+    """The rows of a sheet that was filled in with a spreadsheet program.
+
+    Args:
+        path: the sheet.
+        item: the column that says what a row is about.
+        answers: the columns that were filled in.
+
+    Raises:
+        UsageError: it cannot be read, or lacks one of these columns.
+    """
+    if _READERS.get(path.suffix.lower()) is not _csv_rows:
+        raise UsageError(f"{path}: {path.suffix or 'no ending'}: save it as .csv (UTF-8)")
+    try:
+        return list(_csv_rows(path, path.read_bytes(), item, answers))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _csv_rows(path: Path, data: bytes, item: str = "item", answers: Sequence[str] = ANSWERS) -> Iterator[RawRow]:
+    text, wanted = _decoded(data), (item, *answers)
     first, _, rest = text.partition("\n")
     shift = 1
     if first.strip().lower().startswith("sep="):  # a hint that some programs write for others
         text, shift = rest, 2
-    delimiter = max(_DELIMITERS, key=lambda one: len(_known(next(csv.reader(io.StringIO(text), delimiter=one), []))))
+    headers = {one: next(csv.reader(io.StringIO(text), delimiter=one), []) for one in _DELIMITERS}
+    delimiter = max(_DELIMITERS, key=lambda one: len(_known(headers[one], wanted)))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        columns = _known(next(reader, []))
-        for name in ("item", *ANSWERS):
+        columns = _known(next(reader, []), wanted)
+        for name in wanted:
             if name not in columns:
                 raise UsageError(f"{path}: row {shift}: there is no column {name}")
         for number, row in enumerate(reader, start=shift + 1):
             cells = {name: row[at].strip() if at < len(row) else "" for name, at in columns.items()}
             if any(cells.values()):
-                yield RawRow(f"row {number}", cells.pop("item"), cells)
+                yield RawRow(f"row {number}", cells.pop(item), cells)
     except csv.Error as error:
         raise UsageError(f"{path}: line {reader.line_num}: no CSV: {error}") from error
 
 
-def _known(header: list[str]) -> dict[str, int]:
+def _known(header: list[str], wanted: Sequence[str]) -> dict[str, int]:
     """The place of each column that is read, by its name; the first where there are several."""
     names = [name.strip().casefold() for name in header]
-    return {name: names.index(name) for name in ("item", *ANSWERS) if name in names}
+    return {name: names.index(name) for name in wanted if name in names}
 
 
 def _decoded(data: bytes) -> str:

@@ -9,12 +9,12 @@ from typing import TypeVar
 from ...schemas.error_type import parse_error_type
 from ...schemas.errors import UsageError
 from ...schemas.review import NO_ERROR, Better, Found, Label
+from .bad_cells import BadCells
 from .forms import ERROR_LABELS
 from .items import BETTER, BETTER_COLUMN, ERROR_COLUMNS
 from .key import Key, KeyItem
 from .readers import RawRow, read_rows
 
-_MOST_TOLD = 50
 _NO_ERROR = frozenset(("none", "no error"))
 _GENERIC_NAME = re.compile(r"^review(?![^\W_])[\W_]*", re.IGNORECASE)
 Answer = TypeVar("Answer")
@@ -34,25 +34,6 @@ class Sheet:
     """By item; items that the file does not have are not in it."""
 
 
-@dataclass
-class _Bad:
-    """Cells that cannot be read, in the order in which they were met."""
-
-    told: list[str] = field(default_factory=list)
-
-    def cell(self, file: Path, row: RawRow, column: str, what: str) -> None:
-        self.told.append(f"{file}: {row.place}: column {column}: {what}")
-
-    def stop(self) -> None:
-        """
-        Raises:
-            UsageError: there are any; the message has a line for each.
-        """
-        if self.told:
-            more = [f"… and {len(self.told) - _MOST_TOLD} more"] if len(self.told) > _MOST_TOLD else []
-            raise UsageError("\n  ".join([f"{len(self.told)} bad cells:", *self.told[:_MOST_TOLD], *more]))
-
-
 def read_sheets(files: Sequence[Path], names: Sequence[str], key: Key) -> list[Sheet]:
     """Every annotator's sheet.
 
@@ -67,7 +48,7 @@ def read_sheets(files: Sequence[Path], names: Sequence[str], key: Key) -> list[S
     """
     if names and len(names) != len(files):
         raise UsageError(f"--annotator was given {len(names)} times for {len(files)} files; give it once for each")
-    bad, sheets = _Bad(), list[Sheet]()
+    bad, sheets = BadCells(), list[Sheet]()
     for number, path in enumerate(files):
         base = names[number] if names else _name_of(path)
         sheets += _sheets_of(path, _published(base, path), key, bad)
@@ -94,7 +75,7 @@ def _published(name: str, path: Path) -> str:
     return name.strip()
 
 
-def _sheets_of(path: Path, base: str, key: Key, bad: _Bad) -> list[Sheet]:
+def _sheets_of(path: Path, base: str, key: Key, bad: BadCells) -> list[Sheet]:
     rows = read_rows(path)
     people = sorted({row.annotator for row in rows}) or [""]
     several = len(people) > 1
@@ -112,7 +93,7 @@ def _sheets_of(path: Path, base: str, key: Key, bad: _Bad) -> list[Sheet]:
     return list(sheets.values())
 
 
-def _label(path: Path, row: RawRow, entry: KeyItem, bad: _Bad) -> Label:
+def _label(path: Path, row: RawRow, entry: KeyItem, bad: BadCells) -> Label:
     def read(column: str, parse: Callable[[str], Answer | None], offered: Iterable[str]) -> Answer | None:
         cell = row.cells[column]
         text = "" if cell is None else " ".join(str(cell).split())

@@ -81,3 +81,12 @@ def known_recall() -> Recall:
     """The figures as measured for this version of the package."""
     text = resources.files(__package__).joinpath(FILE_NAME).read_text(encoding="utf-8")
     return Recall.model_validate_json(text)
+
+
+def recall_told() -> str:
+    """The figures to go by, as a card says them; without real models the rules are all that there is."""
+    unseen, hold = known_recall().unseen.recall, known_recall().hold.recall
+    return (
+        f"{unseen.hits} of {unseen.n} written crisis sentences ({unseen.low:.0%} to {unseen.high:.0%}) in words that "
+        f"nobody foresaw when they were written, and {hold.hits} of {hold.n} of all that they were not tuned on."
+    )

@@ -1,12 +1,14 @@
 """Reads a judge's reply: only the grades that were offered count."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ...schemas.error_type import ErrorType, parse_error_type, says_no_error
 from ...schemas.text import mend_half_pairs
-from ...schemas.verdict import Unparsed, Verdict
+from ...schemas.verdict import Comparison, Unparsed, Verdict
 from .json_object import read_json_object
+
+Fields = Mapping[str, Any]
 
 
 def read_verdict(reply: str, offered: Collection[ErrorType]) -> Verdict | Unparsed:
@@ -15,20 +17,55 @@ def read_verdict(reply: str, offered: Collection[ErrorType]) -> Verdict | Unpars
     `"yes"`, `" Yes"` and `"YES"` are one label; so are an error's id and its usual names. A label that was not offered
     is `not_offered`, a missing one `no_label`; neither is taken for "no error".
     """
+    fields = read_fields(reply)
+    if isinstance(fields, Unparsed):
+        return fields
+    error = _error(fields, "error", offered, reply)
+    return error if isinstance(error, Unparsed) else Verdict(error=error, rationale=rationale_of(fields))
+
+
+def read_comparison(reply: str, offered: Collection[ErrorType]) -> Comparison | Unparsed:
+    """The answer in a reply of the form `{"a": …, "b": …, "better": "a" | "b" | "tie", "rationale": …}`.
+
+    Labels are read as by `read_verdict`; a preference that was not offered is `not_offered`, a missing one `no_label`.
+    """
+    fields = read_fields(reply)
+    if isinstance(fields, Unparsed):
+        return fields
+    a, b = (_error(fields, side, offered, reply) for side in ("a", "b"))
+    for one in (a, b):
+        if isinstance(one, Unparsed):
+            return one
+    if "better" not in fields:
+        return Unparsed(reason="no_label", raw=reply)
+    better = str(fields["better"]).strip().casefold()
+    if better not in ("a", "b", "tie"):
+        return Unparsed(reason="not_offered", raw=reply)
+    return Comparison.model_validate({"a": a, "b": b, "better": better, "rationale": rationale_of(fields)})
+
+
+def read_fields(reply: str) -> Fields | Unparsed:
+    """The fields of the JSON object in a reply, their names in small letters."""
     found = read_json_object(reply)
     if isinstance(found, Unparsed):
         return found
-    fields = {str(name).strip().casefold(): value for name, value in found.items()}
-    if "error" not in fields:
+    return {str(name).strip().casefold(): value for name, value in found.items()}
+
+
+def rationale_of(fields: Fields) -> str:
+    """The judge's reason; empty where it gives none."""
+    return mend_half_pairs(str(fields.get("rationale") or "").strip())
+
+
+def _error(fields: Fields, name: str, offered: Collection[ErrorType], reply: str) -> ErrorType | Unparsed | None:
+    """The error that a field names, None where it says that there is none."""
+    if name not in fields:
         return Unparsed(reason="no_label", raw=reply)
-    label = fields["error"]
-    rationale = mend_half_pairs(str(fields.get("rationale") or "").strip())
+    label = fields[name]
     if _says_none(label):
-        return Verdict(error=None, rationale=rationale)
+        return None
     error = parse_error_type(label) if isinstance(label, str) else None
-    if error is None or error not in offered:
-        return Unparsed(reason="not_offered", raw=reply)
-    return Verdict(error=error, rationale=rationale)
+    return error if error in offered and error is not None else Unparsed(reason="not_offered", raw=reply)
 
 
 def _says_none(label: Any) -> bool:

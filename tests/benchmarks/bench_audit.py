@@ -52,7 +52,7 @@ def write_release(root: Path, pairs: int) -> None:
         }
         for config, found in tables.items():
             name = shard_path(config, Split.TRAIN, shard, shards)
-            table = pa.Table.from_pylist(found, schema=arrow_schema(config))
+            table = pa.Table.from_pylist(found, schema=arrow_schema(config, 1))
             pq.write_table(table, root / name, compression="zstd", row_group_size=1_000)
             files[name] = {"sha256": "0" * 64, "bytes": 0, "rows": len(found), "rows_sha256": None}
     manifest = json.loads((root / "manifest.json").read_bytes())

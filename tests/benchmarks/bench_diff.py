@@ -31,7 +31,7 @@ from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 
 SIZES = (100_000, 1_000_000)
-_SCHEMA = arrow_schema(Config.RESPONSE)
+_SCHEMA = arrow_schema(Config.RESPONSE, 1)
 _VERDICT: Row = dict.fromkeys(("rationale", "model", "prompt", "request_key"), "x") | {"revision": None}
 
 

@@ -26,7 +26,16 @@ from ipm_prefdial.builders.inference.endpoint import Endpoint
 from ipm_prefdial.builders.inference.limit import Limits
 from ipm_prefdial.builders.inference.record import Records
 from ipm_prefdial.builders.inference.stack import open_model
-from ipm_prefdial.schemas.inference import Ask, Completion, Message, ModelRef, Request, Role, Sampling, derive_seed
+from ipm_prefdial.schemas.inference import (
+    Ask,
+    Completion,
+    Message,
+    ModelRef,
+    Request,
+    Sampling,
+    Task,
+    derive_seed,
+)
 
 LATENCY_MS = 50
 CONCURRENCY = 64
@@ -89,7 +98,7 @@ async def openai_client(url: str, _folder: Path) -> AsyncIterator[Call]:
 async def whole_stack(url: str, folder: Path) -> AsyncIterator[Call]:
     """Ours: key, records, limits, post, parse, and every outcome durable before the clock stops."""
     endpoint = Endpoint(name="mock", base_url=url)
-    ask = Ask(role=Role.RESPONDER, history=())
+    ask = Ask(task=Task.RESPONDER, history=())
     sampling = Sampling(temperature=0.7, top_p=0.95, max_tokens=256)
     with Records(folder / f"{time.monotonic_ns()}.sqlite") as records:
         async with open_model(endpoint, records=records, limits=Limits(concurrency=CONCURRENCY)) as model:

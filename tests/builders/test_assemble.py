@@ -3,81 +3,33 @@
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.assembled import assembled
 from support.dialogues import dialogue, dialogues, placed, seeker, supporter, words
+from support.mining import ASKED
 from support.releases import scripted_plan, shared_release
 
 from ipm_prefdial.builders.assemble import Assembly, Seen, assemble, completion_row, dialogue_row
-from ipm_prefdial.builders.mining.steps import find_steps
+from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import PlacedDialogue, supporter_turns
-from ipm_prefdial.builders.release.layout import splits_of
 from ipm_prefdial.builders.release.write import ReleaseWriter
-from ipm_prefdial.schemas.base import canonical_json
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.errors import LostRowsError
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Outcome, Request, Role
-from ipm_prefdial.schemas.manifest import ConfigCounts
-from ipm_prefdial.schemas.rows import CANDIDATE_CONFIGS, ROWS
-from ipm_prefdial.schemas.spec import BuildSpec
+from ipm_prefdial.schemas.rows import CANDIDATE_CONFIGS, rows_of
 from ipm_prefdial.schemas.strategy import Strategy
 
 Row = dict[str, Any]
 
 _PLAN = scripted_plan()
-
-
-class Lists:
-    """Takes the tables of a release into lists, in place of a writer's files."""
-
-    def __init__(self) -> None:
-        self.tables: dict[tuple[Config, Split], list[Row]] = {
-            (config, split): [] for config in Config for split in splits_of(config)
-        }
-
-    def add(self, config: Config, split: Split, row: Row) -> None:
-        """Takes in the next row of a table, as it would stand in a file."""
-        self.tables[config, split].append(json.loads(canonical_json(row)))
-
-    def count(self, config: Config, split: Split) -> int:
-        """Rows that a table has so far."""
-        return len(self.tables[config, split])
-
-
-@dataclass
-class Made:
-    """What an assembly wrote and was asked."""
-
-    assembly: Assembly
-    counts: dict[Config, ConfigCounts]
-    tables: dict[tuple[Config, Split], list[Row]]
-    rows: dict[Config, list[Row]]
-    asked: list[Request]
-
-
-def _made(
-    dialogues: Sequence[PlacedDialogue], answer: Callable[[Request], Outcome], spec: BuildSpec | None = None
-) -> Made:
-    """The dialogues assembled into lists."""
-    asked: list[Request] = []
-
-    def find(request: Request) -> Outcome:
-        asked.append(request)
-        return answer(request)
-
-    plan, lists = scripted_plan(spec) if spec else _PLAN, Lists()
-    assembly = Assembly(plan, *find_steps(plan.spec.steps), find, lists)  # type: ignore[arg-type]
-    assert assemble(dialogues, assembly) is assembly
-    rows = {config: [row for split in splits_of(config) for row in lists.tables[config, split]] for config in Config}
-    return Made(assembly, assembly.counts(), lists.tables, rows, asked)
 
 
 _REPLIES = (
@@ -132,7 +84,7 @@ _seeds = st.integers(0, 2**40)
 
 @given(_corpora, _seeds)
 def test_every_candidate_is_a_row_or_a_drop(corpus: list[PlacedDialogue], seed: int) -> None:
-    made = _made(corpus, _answers(seed))
+    made = assembled(corpus, _answers(seed))
     turns = sum(1 for one in corpus for _ in supporter_turns(one))
     for config in CANDIDATE_CONFIGS:
         counts = made.counts[config]
@@ -146,11 +98,11 @@ def test_every_candidate_is_a_row_or_a_drop(corpus: list[PlacedDialogue], seed: 
 
 @given(_corpora, _seeds)
 def test_every_row_fits_its_schema_and_its_dialogue(corpus: list[PlacedDialogue], seed: int) -> None:
-    made = _made(corpus, _answers(seed))
+    made = assembled(corpus, _answers(seed))
     at = {one.dialogue.dialogue_id: one for one in corpus}
     for config, rows in made.rows.items():
         for row in rows:
-            ROWS[config].model_validate(row)
+            rows_of(1)[config].model_validate(row)
             if config is not Config.DIALOGUES:
                 assert row["turn"] in {turn.index for turn in supporter_turns(at[row["dialogue_id"]])}
     assert [row["dialogue_id"] for row in sorted(made.rows[Config.DIALOGUES], key=lambda row: row["position"])] == list(
@@ -160,7 +112,7 @@ def test_every_row_fits_its_schema_and_its_dialogue(corpus: list[PlacedDialogue]
 
 @given(_corpora, _seeds)
 def test_row_ids_occur_once(corpus: list[PlacedDialogue], seed: int) -> None:
-    made = _made(corpus, _answers(seed))
+    made = assembled(corpus, _answers(seed))
     ids = Counter(row["row_id"] for rows in made.rows.values() for row in rows)
     assert set(ids.values()) == {1}
 
@@ -171,7 +123,7 @@ def test_two_assemblies_write_the_same_bytes(corpus: list[PlacedDialogue], seed:
     with tempfile.TemporaryDirectory() as folder:
         written = []
         for root in (Path(folder, "first"), Path(folder, "second")):
-            assembly = Assembly(_PLAN, *find_steps(_PLAN.spec.steps), _answers(seed), ReleaseWriter(root))
+            assembly = Assembly(_PLAN, steps_of(_PLAN.spec), _answers(seed), ReleaseWriter(root, 1))
             records = assemble(corpus, assembly).writer.finish()
             written.append((records, assembly.counts(), {name: (root / name).read_bytes() for name in records}))
     assert written[0] == written[1]
@@ -179,7 +131,7 @@ def test_two_assemblies_write_the_same_bytes(corpus: list[PlacedDialogue], seed:
 
 @given(_corpora, _seeds)
 def test_completions_stand_in_order_of_first_use(corpus: list[PlacedDialogue], seed: int) -> None:
-    made = _made(corpus, _answers(seed))
+    made = assembled(corpus, _answers(seed))
     assert [row["request_key"] for row in made.rows[Config.COMPLETIONS]] == list(
         dict.fromkeys(request.key for request in made.asked)
     )
@@ -187,9 +139,10 @@ def test_completions_stand_in_order_of_first_use(corpus: list[PlacedDialogue], s
 
 @given(_corpora, _seeds)
 def test_usage_is_the_sum_of_the_completions(corpus: list[PlacedDialogue], seed: int) -> None:
-    made = _made(corpus, _answers(seed))
+    made = assembled(corpus, _answers(seed))
     usages = made.assembly.usages()
-    for role in Role:
+    assert list(usages) == list(ASKED)
+    for role in ASKED:
         rows = [row for row in made.rows[Config.COMPLETIONS] if row["role"] == role]
         assert usages[role].calls == len(rows)
         assert usages[role].failed == sum(row["failure"] is not None for row in rows)
@@ -199,7 +152,7 @@ def test_usage_is_the_sum_of_the_completions(corpus: list[PlacedDialogue], seed:
 
 @given(_corpora, _seeds)
 def test_calls_that_rows_name_are_recorded_with_what_they_say(corpus: list[PlacedDialogue], seed: int) -> None:
-    made = _made(corpus, _answers(seed))
+    made = assembled(corpus, _answers(seed))
     recorded = {row["request_key"]: row for row in made.rows[Config.COMPLETIONS]}
     for config in (*PAIR_CONFIGS, Config.DROPPED):
         for row in made.rows[config]:
@@ -236,7 +189,7 @@ _LONG = PlacedDialogue(
 
 
 def test_pair_that_stands_earlier_is_dropped_once() -> None:
-    made = _made([_SHORT, _LONG], _good)
+    made = assembled([_SHORT, _LONG], _good)
     for config in PAIR_CONFIGS:
         assert [(row["dialogue_id"], row["turn"]) for row in made.rows[config]] == [
             (_SHORT.dialogue.dialogue_id, 1),
@@ -251,12 +204,12 @@ def test_pair_that_stands_earlier_is_dropped_once() -> None:
 
 
 def test_call_is_recorded_at_its_first_asker_alone() -> None:
-    made = _made([_SHORT, _LONG], _good)
+    made = assembled([_SHORT, _LONG], _good)
     rows = made.rows[Config.COMPLETIONS]
     assert len(rows) == len({row["request_key"] for row in rows}) < len(made.asked)
     places = {(row["dialogue_id"], row["turn"]) for row in rows}
     assert places == {(_SHORT.dialogue.dialogue_id, 1), (_LONG.dialogue.dialogue_id, 3)}
-    turned = _made([_LONG, _SHORT], _good).rows[Config.COMPLETIONS]
+    turned = assembled([_LONG, _SHORT], _good).rows[Config.COMPLETIONS]
     assert {(row["dialogue_id"], row["turn"]) for row in turned} == {
         (_LONG.dialogue.dialogue_id, turn) for turn in (1, 3)
     }
@@ -264,19 +217,19 @@ def test_call_is_recorded_at_its_first_asker_alone() -> None:
 
 
 def test_usage_counts_a_shared_call_once() -> None:
-    usages = _made([_SHORT, _LONG], _good).assembly.usages()
+    usages = assembled([_SHORT, _LONG], _good).assembly.usages()
     assert usages[Role.PLANNER].calls == usages[Role.RESPONDER].calls == usages[Role.JOINT].calls == 2
     assert usages[Role.PLANNER].prompt_tokens == 4
 
 
 def test_without_the_last_step_nothing_is_a_duplicate() -> None:
     spec = _PLAN.spec.model_copy(update={"steps": _PLAN.spec.steps[:-1]})
-    made = _made([_SHORT, _LONG], _good, spec)
+    made = assembled([_SHORT, _LONG], _good, spec)
     assert [len(made.rows[config]) for config in PAIR_CONFIGS] == [3, 3, 3]
 
 
 def test_supporter_who_speaks_first_is_dropped_unasked() -> None:
-    made = _made([placed(supporter("Hello, I am here."), seeker("Hi."))], _good)
+    made = assembled([placed(supporter("Hello, I am here."), seeker("Hi."))], _good)
     assert made.asked == []
     assert {config: counts.dropped for config, counts in made.counts.items()} == {
         config: {DropReason.NO_SEEKER_TURN: 1} for config in CANDIDATE_CONFIGS
@@ -285,13 +238,13 @@ def test_supporter_who_speaks_first_is_dropped_unasked() -> None:
 
 
 def test_nothing_in_gives_nothing_out() -> None:
-    made = _made([], _good)
+    made = assembled([], _good)
     assert all(rows == [] for rows in made.rows.values())
     assert all(counts.candidates == 0 and counts.conserved for counts in made.counts.values())
 
 
 def test_lost_candidate_is_an_error() -> None:
-    made = _made([_SHORT], _good)
+    made = assembled([_SHORT], _good)
     made.assembly.candidates[Config.JOINT] += 1
     with pytest.raises(LostRowsError, match=r"joint: .*candidates are not rows"):
         made.assembly.counts()
@@ -299,16 +252,16 @@ def test_lost_candidate_is_an_error() -> None:
 
 def test_rows_go_to_the_split_of_their_dialogue() -> None:
     for split in Split:
-        made = _made([PlacedDialogue(_SHORT.dialogue, 0, split)], _good)
+        made = assembled([PlacedDialogue(_SHORT.dialogue, 0, split)], _good)
         filled = {table for table, rows in made.tables.items() if rows and table[0] is not Config.COMPLETIONS}
-        assert filled == {(config, split) for config in Config if config not in (Config.COMPLETIONS, Config.DROPPED)}
+        assert filled == {(config, split) for config in (*CANDIDATE_CONFIGS, Config.DIALOGUES)}
         assert made.counts[Config.RESPONSE].rows[split] == 1
 
 
 @pytest.mark.parametrize("license_id", ["academic-only", "cc-by-nc-4.0"])
 def test_dialogue_that_must_not_be_passed_on_leaves_its_id_alone(license_id: str) -> None:
     whole = Dialogue(source="s", license=license_id, problem="work", emotion="fear", situation="long", turns=_OPENING)
-    row = dialogue_row(PlacedDialogue(whole, 3, Split.TEST))
+    row = dialogue_row(PlacedDialogue(whole, 3, Split.TEST), 1)
     withheld = license_id == "academic-only"
     assert row["withheld"] is withheld
     assert (row["turns"] == []) is withheld
@@ -319,13 +272,14 @@ def test_dialogue_that_must_not_be_passed_on_leaves_its_id_alone(license_id: str
 @pytest.mark.parametrize("column", ["text", "finish_reason", "prompt_tokens", "completion_tokens", "structured"])
 def test_id_of_a_completion_covers_its_answer(column: str) -> None:
     (turn,) = supporter_turns(_SHORT)
-    request = next(_PLAN.requests(_made([_SHORT], _good).asked[0].ask))
+    request = next(_PLAN.requests(assembled([_SHORT], _good).asked[0].ask))
     outcome = _good(request)
     assert isinstance(outcome, Completion)
     other = outcome.model_copy(
         update={column: {"text": "x", "finish_reason": "length", "structured": True}.get(column, 77)}
     )
-    assert completion_row(request, outcome, turn)["row_id"] != completion_row(request, other, turn)["row_id"]
+    ids = {completion_row(request, one, turn.dialogue, turn.index, 1)["row_id"] for one in (outcome, other)}
+    assert len(ids) == 2
 
 
 def test_digests_are_new_once() -> None:
@@ -338,7 +292,7 @@ def test_reply_that_is_no_unicode_text_is_kept_or_dropped() -> None:
     def answer(request: Request) -> Outcome:
         return Completion(key=request.key, text="Cut \ud83d", finish_reason="stop")
 
-    assert all(counts.conserved for counts in _made([_SHORT], answer).counts.values())
+    assert all(counts.conserved for counts in assembled([_SHORT], answer).counts.values())
 
 
 def test_a_demonstration_asks_what_its_twin_asks() -> None:

@@ -4,10 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
+from support.dialogues import dialogue, seeker, supporter
 from support.sources import TALK, dialogues_in, opened, taken_in, written
 
+from ipm_prefdial.builders.intake import Intake, OnBadDialogue
+from ipm_prefdial.builders.safety.pii import mask_pii
+from ipm_prefdial.builders.sources.source import Source
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import SourceError
+from ipm_prefdial.schemas.safety import PiiKind
+from ipm_prefdial.schemas.spec import SafetyRule
 
 _BAD = [
     (
@@ -141,3 +147,83 @@ def test_half_a_surrogate_pair_about_the_seeker_is_named(tmp_path: Path) -> None
     path = written(tmp_path / "half.json", [{**TALK, "situation": "\ud83d"}])
     with pytest.raises(SourceError, match=r"half\.json"):
         taken_in(opened(path), spool=tmp_path / "spool")
+
+
+# What tells of a person, and signs of a crisis.
+
+
+_PERSONAL = ("Write to jo.doe@example.org, please.", "My name is Sarah Miller.")
+
+
+def _talks(path: Path, *openings: str) -> Source:
+    talks = [
+        dialogue(seeker(opening), supporter(f"When was that, number {number}?"))
+        for number, opening in enumerate(openings)
+    ]
+    path.write_text("".join(one.model_dump_json(exclude={"dialogue_id"}) + "\n" for one in talks))
+    return opened(path)
+
+
+def _first_words(intake: Intake) -> list[str]:
+    return [placed.dialogue.turns[0].text for placed in intake]
+
+
+def test_personal_data_is_masked_before_anything_else_and_counted(tmp_path: Path) -> None:
+    source = _talks(tmp_path / "talks.jsonl", _PERSONAL[0], "It hails.", " ".join(_PERSONAL))
+    intake = taken_in(source, spool=tmp_path / "spool", safety=SafetyRule(personal_data="mask"))
+    assert _first_words(intake) == [mask_pii(_PERSONAL[0]), "It hails.", mask_pii(" ".join(_PERSONAL))]
+    (record,) = intake.sources
+    assert record.masked == {PiiKind.EMAIL: 2, PiiKind.NAME: 1}
+    assert (record.dialogues, record.skipped) == (3, {})
+    assert "example.org" not in (tmp_path / "spool").read_text()
+    assert list(intake.splits.ids) == [placed.dialogue.dialogue_id for placed in intake]
+
+
+@pytest.mark.parametrize("on_bad", ["stop", "skip"])
+def test_dialogues_with_personal_data_are_left_out_and_counted(tmp_path: Path, on_bad: OnBadDialogue) -> None:
+    source = _talks(tmp_path / "talks.jsonl", _PERSONAL[0], "It hails.", _PERSONAL[1])
+    intake = taken_in(source, spool=tmp_path / "spool", on_bad=on_bad, safety=SafetyRule(personal_data="drop"))
+    assert _first_words(intake) == ["It hails."]
+    (record,) = intake.sources
+    assert (record.dialogues, record.turns, record.skipped, record.masked) == (1, 2, {"personal_data": 2}, {})
+
+
+def test_a_release_that_keeps_personal_data_changes_nothing(tmp_path: Path) -> None:
+    source = _talks(tmp_path / "talks.jsonl", *_PERSONAL)
+    intake = taken_in(source, spool=tmp_path / "spool")
+    assert _first_words(intake) == list(_PERSONAL)
+    assert intake.sources[0].model_dump().keys().isdisjoint({"masked"})
+
+
+def test_dialogues_that_are_one_once_they_are_masked_are_duplicates(tmp_path: Path) -> None:
+    openings = ("Write to jo@example.org now.", "Write to max@example.org now.")
+    talks = [dialogue(seeker(opening), supporter("When was that?")) for opening in openings]
+    path = tmp_path / "talks.jsonl"
+    path.write_text("".join(one.model_dump_json(exclude={"dialogue_id"}) + "\n" for one in talks))
+    mask = SafetyRule(personal_data="mask")
+    intake = taken_in(opened(path), spool=tmp_path / "spool", on_bad="skip", safety=mask)
+    (record,) = intake.sources
+    assert (record.dialogues, record.skipped) == (1, {"duplicate_dialogue": 1})
+    assert record.masked == {PiiKind.EMAIL: 1}
+
+
+def test_dialogues_in_a_crisis_are_known_at_intake_and_nobody_learns_from_them(tmp_path: Path) -> None:
+    source = _talks(tmp_path / "talks.jsonl", "I want to kill myself.", "It hails.")
+    intake = taken_in(source, spool=tmp_path / "spool", safety=SafetyRule(crisis="hold_out"))
+    grave, calm = intake
+    assert [found.turn for found in grave.by_rule or ()] == [0]
+    assert not calm.by_rule
+    learnt = [one.turns[0].text for split in Split for one in intake.of_split(split)]
+    assert learnt == ["It hails."]
+    kept = taken_in(source, spool=tmp_path / "spool")
+    assert sum(1 for split in Split for _ in kept.of_split(split)) == 2
+
+
+def test_a_dialogue_that_repeats_an_earlier_one_says_which(tmp_path: Path) -> None:
+    words = "The kiln on the hill went cold in the hail and nobody came to look at it all day long".split()
+    openings = [" ".join(words), "It hails.", " ".join([*words, "again"])]
+    talks = [dialogue(seeker(opening), supporter("When was that?")) for opening in openings]
+    path = tmp_path / "talks.jsonl"
+    path.write_text("".join(one.model_dump_json(exclude={"dialogue_id"}) + "\n" for one in talks))
+    intake = taken_in(opened(path), spool=tmp_path / "spool")
+    assert [placed.repeats for placed in intake] == [None, None, talks[0].dialogue_id]

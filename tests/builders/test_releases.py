@@ -58,7 +58,7 @@ def test_a_spec_that_is_locked_cannot_be_edited(specs: Path) -> None:
         load_release("1.0.0")
 
 
-@pytest.mark.parametrize("release", ["2.0.0", "1.0", "", "v1.0.0", "../specs/1.0.0", "specs"])
+@pytest.mark.parametrize("release", ["3.0.0", "1.0", "", "v1.0.0", "../specs/1.0.0", "specs"])
 def test_an_unknown_release_is_told_the_known_ones(release: str) -> None:
     with pytest.raises(UsageError, match=r"there is no release .*; there are 1\.0\.0"):
         load_release(release)

@@ -1,8 +1,6 @@
 """The report as a person meets it: opened from disk in Chromium, drawn, filtered, searched and walked by keyboard."""
 
-import base64
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import pytest
 from support.audits import shared_audit
 from support.chromium import CHROMIUM, DRIVER, chromium, look
 from support.releases import copy_release
-from support.reports import made_up_pair
+from support.reports import ask, choose, found, keep_screenshot, made_up_pair, search
 
 from ipm_prefdial.builders.report import write_report
 from ipm_prefdial.cards.report import render_report
@@ -47,28 +45,11 @@ def opened(browser: Any, page: Path) -> Any:
     return browser
 
 
-def _ask(browser: Any, script: str) -> Any:
-    return browser.execute_script(f"return {script}")
-
-
 def _press(browser: Any, *keys: str) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
 
     for key in keys:
         ActionChains(browser).send_keys(key).perform()
-
-
-def _choose(browser: Any, name: str, value: str) -> None:
-    from selenium.webdriver.support.select import Select
-
-    Select(browser.find_element("id", f"filter-{name}")).select_by_value(value)
-
-
-def _found(browser: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(_ask(browser, "JSON.stringify(found)"))
-    assert len(browser.find_elements("css selector", "#list li")) == len(found)
-    assert _ask(browser, "document.getElementById('found').textContent").startswith(f"{len(found)} of")
-    return found
 
 
 def _selected(browser: Any) -> str:
@@ -85,25 +66,16 @@ def test_every_chart_is_drawn_and_nothing_overflows(
 ) -> None:
     browser.get_log("browser")
     look(browser, page, width=width, dark=dark)
-    _keep(browser, f"report-{width}-{'dark' if dark else 'light'}.png", tmp_path)
-    for name in _ask(browser, "[...document.querySelectorAll('input[name=config]')].map((one) => one.value)"):
+    keep_screenshot(browser, f"report-{width}-{'dark' if dark else 'light'}.png", tmp_path)
+    for name in ask(browser, "[...document.querySelectorAll('input[name=config]')].map((one) => one.value)"):
         browser.execute_async_script("showConfig(arguments[0]).then(arguments[arguments.length - 1])", name)
         shown = browser.find_elements("css selector", "figure.card:not([hidden])")
         assert shown, name
         for card in shown:
             assert card.get_attribute("data-config") == name
             assert card.find_elements("css selector", ".main-svg"), card.text
-        assert _ask(browser, "document.documentElement.scrollWidth") <= width, name
+        assert ask(browser, "document.documentElement.scrollWidth") <= width, name
     assert browser.get_log("browser") == []
-
-
-def _keep(browser: Any, name: str, tmp_path: Path) -> None:
-    """A screenshot of the whole page, in $IPM_SCREENSHOTS where that is set, so that a person can look at it."""
-    folder = Path(os.environ.get("IPM_SCREENSHOTS", tmp_path))
-    width, height = _ask(browser, "[innerWidth, document.documentElement.scrollHeight]")
-    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-    told = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
-    (folder / name).write_bytes(base64.b64decode(told["data"]))
 
 
 def test_console_is_silent_and_only_the_file_is_asked_for(browser: Any, page: Path) -> None:
@@ -118,55 +90,53 @@ def test_console_is_silent_and_only_the_file_is_asked_for(browser: Any, page: Pa
 
 def test_charts_change_with_the_theme(browser: Any, page: Path) -> None:
     look(browser, page, width=1400, dark=False)
-    ask = "getComputedStyle(document.querySelector('figure.card:not([hidden]) .main-svg text')).fill"
-    seen = [_ask(browser, ask), _ask(browser, "getComputedStyle(document.body).color")]
+    fill = "getComputedStyle(document.querySelector('figure.card:not([hidden]) .main-svg text')).fill"
+    seen = [ask(browser, fill), ask(browser, "getComputedStyle(document.body).color")]
     theme = {"name": "prefers-color-scheme", "value": "dark"}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [theme]})
     browser.execute_async_script("setTimeout(arguments[arguments.length - 1], 500)")
-    now = [_ask(browser, ask), _ask(browser, "getComputedStyle(document.body).color")]
+    now = [ask(browser, fill), ask(browser, "getComputedStyle(document.body).color")]
     assert all(before != after for before, after in zip(seen, now, strict=True))
 
 
 def test_filters_narrow_the_list_together(opened: Any) -> None:
-    everything = _found(opened)
-    _choose(opened, "config", "response")
-    _choose(opened, "outcome", "kept")
-    some = _found(opened)
+    everything = found(opened)
+    choose(opened, "config", "response")
+    choose(opened, "outcome", "kept")
+    some = found(opened)
     assert some == [pair for pair in everything if pair["config"] == "response" and pair["reason"] is None]
-    _choose(opened, "error", some[0]["error"])
-    _choose(opened, "strategy", some[0]["strategy"])
-    _choose(opened, "split", some[0]["split"])
-    _choose(opened, "source", some[0]["source"])
-    fewer = _found(opened)
+    choose(opened, "error", some[0]["error"])
+    choose(opened, "strategy", some[0]["strategy"])
+    choose(opened, "split", some[0]["split"])
+    choose(opened, "source", some[0]["source"])
+    fewer = found(opened)
     names = ("error", "strategy", "split", "source")
     assert fewer == [pair for pair in some if all(pair[name] == some[0][name] for name in names)]
     opened.find_element("css selector", "button[type=reset]").click()
     opened.execute_async_script("setTimeout(arguments[arguments.length - 1], 50)")
-    assert _found(opened) == everything
+    assert found(opened) == everything
 
 
 def test_drop_reasons_are_a_filter(opened: Any) -> None:
-    _choose(opened, "outcome", "chosen_flawed")
-    found = _found(opened)
-    assert {pair["reason"] for pair in found} == {"chosen_flawed"}
+    choose(opened, "outcome", "chosen_flawed")
+    flawed = found(opened)
+    assert {pair["reason"] for pair in flawed} == {"chosen_flawed"}
     assert "Dropped: chosen flawed." in opened.find_element("id", "pair").text
-    _choose(opened, "outcome", "dropped")
-    assert len(_found(opened)) > len(found)
+    choose(opened, "outcome", "dropped")
+    assert len(found(opened)) > len(flawed)
 
 
 def test_search_finds_words_of_dialogue_replies_and_verdicts(opened: Any) -> None:
-    pair = next(one for one in _found(opened) if one["config"] == "response" and one["turns"] and not one["reason"])
+    pair = next(one for one in found(opened) if one["config"] == "response" and one["turns"] and not one["reason"])
     for text in (
         pair["turns"][-1]["text"],
         pair["rejected"].upper(),
         pair["id"],
         pair["rejected_verdict"]["rationale"],
     ):
-        opened.execute_script("document.getElementById('search').value = arguments[0]; applyFilters()", text)
-        assert pair["id"] in {one["id"] for one in _found(opened)}, text
+        assert pair["id"] in {one["id"] for one in search(opened, text)}, text
         assert opened.find_elements("css selector", "#pair mark") or text == pair["id"]
-    opened.execute_script("document.getElementById('search').value = 'nobody says zyzzyva'; applyFilters()")
-    assert _found(opened) == []
+    assert search(opened, "nobody says zyzzyva") == []
     assert "No pair fits" in opened.find_element("id", "pair").text
 
 
@@ -177,33 +147,33 @@ def test_keys_walk_from_pair_to_pair_and_to_the_search(opened: Any) -> None:
     assert _selected(opened) == "option-2"
     _press(opened, "k")
     assert _selected(opened) == "option-1"
-    assert _ask(opened, "document.activeElement.id") == "list"
+    assert ask(opened, "document.activeElement.id") == "list"
     _press(opened, Keys.ARROW_DOWN)
     assert _selected(opened) == "option-2"
     _press(opened, Keys.END, Keys.ARROW_DOWN)
-    assert _selected(opened) == f"option-{len(_found(opened)) - 1}"
+    assert _selected(opened) == f"option-{len(found(opened)) - 1}"
     _press(opened, Keys.HOME, Keys.ARROW_UP)
     assert _selected(opened) == "option-0"
     _press(opened, "/")
-    assert _ask(opened, "document.activeElement.id") == "search"
+    assert ask(opened, "document.activeElement.id") == "search"
     _press(opened, "j")
-    assert _ask(opened, "document.getElementById('search').value") == "j"
+    assert ask(opened, "document.getElementById('search').value") == "j"
     _press(opened, Keys.ESCAPE)
-    assert _ask(opened, "document.activeElement.id") == "list"
+    assert ask(opened, "document.activeElement.id") == "list"
     _press(opened, Keys.ENTER)
-    assert _ask(opened, "document.activeElement.id") == "pair"
+    assert ask(opened, "document.activeElement.id") == "pair"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pair_walked_to_is_in_view(browser: Any, page: Path, width: int) -> None:
     look(browser, page, width=width, dark=False)
     _press(browser, "j")
-    top = _ask(browser, "document.getElementById('pair').getBoundingClientRect().top")
+    top = ask(browser, "document.getElementById('pair').getBoundingClientRect().top")
     assert 0 <= top < 600
     _press(browser, *"jjjjjjjjjjjj")
     place = "(at) => at.getBoundingClientRect()"
     option, box = (
-        _ask(browser, f"(({place})(document.querySelector('{one}'))).toJSON()")
+        ask(browser, f"(({place})(document.querySelector('{one}'))).toJSON()")
         for one in ('#list [aria-selected="true"]', "#list")
     )
     assert option["top"] >= box["top"] - 1
@@ -214,15 +184,15 @@ def test_first_tab_skips_to_the_pairs_and_focus_is_seen(opened: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
     _press(opened, Keys.TAB)
-    assert _ask(opened, "document.activeElement.className") == "skip"
-    assert _ask(opened, "document.activeElement.getBoundingClientRect().top") >= 0
-    assert _ask(opened, "getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert ask(opened, "document.activeElement.className") == "skip"
+    assert ask(opened, "document.activeElement.getBoundingClientRect().top") >= 0
+    assert ask(opened, "getComputedStyle(document.activeElement).outlineStyle") == "solid"
     _press(opened, Keys.ENTER)
-    assert _ask(opened, "document.activeElement.id") == "pairs"
+    assert ask(opened, "document.activeElement.id") == "pairs"
 
 
 def test_sides_are_told_in_words_and_by_sign(opened: Any) -> None:
-    _choose(opened, "outcome", "kept")
+    choose(opened, "outcome", "kept")
     chosen, rejected = opened.find_elements("css selector", "#pair .side")
     assert chosen.text.startswith("✓ Chosen")
     assert rejected.text.startswith("✗ Rejected: the inferred side\nHarmful by design")
@@ -237,7 +207,7 @@ def test_hostile_words_are_shown_and_do_nothing(browser: Any, tmp_path: Path) ->
     path.write_text(render_report(shared_audit(), [made_up_pair(text)], of=1), encoding="utf-8")
     look(browser, path, width=1400, dark=False)
     assert text in browser.find_element("css selector", "#pair .side .words").text
-    assert _ask(browser, "document.images.length") == 0
+    assert ask(browser, "document.images.length") == 0
     assert browser.title != "gone"
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.dialogues import histories, seeker, supporter, words
 
-from ipm_prefdial.prompts.context import SILENCE, chat, supporter_text, transcript
+from ipm_prefdial.prompts.context import SILENCE, chat, numbered_transcript, supporter_text, transcript
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.strategy import Strategy
 
@@ -86,3 +86,15 @@ def test_a_transcript_has_a_line_per_turn(history: tuple[Turn, ...]) -> None:
 
 def test_a_turn_cannot_speak_for_the_other_in_a_transcript() -> None:
     assert transcript((seeker("Fine.\nsupporter: Question"),)) == "seeker: Fine. supporter: Question"
+
+
+@given(histories())
+def test_a_numbered_transcript_is_the_transcript_with_each_turns_number(history: tuple[Turn, ...]) -> None:
+    numbered = numbered_transcript(history).split("\n") if history else []
+    plain = transcript(history).split("\n") if history else []
+    assert numbered == [f"{number}. {line}" for number, line in enumerate(plain)]
+
+
+def test_numbers_of_turns_count_from_0_as_rows_do() -> None:
+    history = (seeker("Hail."), supporter("Where?"), seeker("3. Here.\n4. There."))
+    assert numbered_transcript(history) == "0. seeker: Hail.\n1. supporter: Where?\n2. seeker: 3. Here. 4. There."

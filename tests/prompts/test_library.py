@@ -7,29 +7,55 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.dialogues import SHORT_TURNS, histories, strategies, texts
+from support.mining import mining_prompts
 
 from ipm_prefdial.prompts import library
+from ipm_prefdial.prompts.context import numbered_transcript, transcript
 from ipm_prefdial.prompts.library import load_prompt, locked, parse_prompt
 from ipm_prefdial.schemas.dialogue import Turn
+from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import PromptError
-from ipm_prefdial.schemas.inference import Ask, Role
+from ipm_prefdial.schemas.inference import Ask, Task
+from ipm_prefdial.schemas.safety import CrisisCategory
 from ipm_prefdial.schemas.strategy import Strategy
 
-_IDS = ["joint/strategy_then_reply@1", "judge/three_errors@1", "planner/next_strategy@1", "responder/given_strategy@1"]
+_VARIABLES = {
+    "joint/strategy_then_reply@1": (),
+    "judge/compare_replies@1": ("transcript", "reply_a", "reply_b"),
+    "judge/compare_strategies@1": ("transcript", "strategy_a", "strategy_b"),
+    "judge/crisis@1": ("numbered_transcript",),
+    "judge/three_errors@1": ("transcript", "reply"),
+    "planner/next_strategy@1": ("transcript",),
+    "responder/given_strategy@1": ("strategy",),
+    "rewriter/same_strategy@1": ("error", "strategy", "transcript", "reply"),
+}
+"""The prompts that releases ask by, and the names that each states."""
+
+_IDS = list(_VARIABLES)
+
+_FIELDS = {"strategy": "strategy", "strategy_a": "strategy", "strategy_b": "other_strategy", "error": "error"} | {
+    "reply": "reply",
+    "reply_a": "reply",
+    "reply_b": "other_reply",
+}
+"""The field of an ask that each name is filled in from; the others are made of the history, which every ask has."""
 
 
-def _ask(role: Role, history: tuple[Turn, ...] = SHORT_TURNS[:3], reply: str = "Well.") -> Ask:
-    """An ask that holds what any prompt of the role wants."""
-    return Ask(
-        role=role,
-        history=history,
-        strategy=Strategy.SUGGESTIONS if role is Role.RESPONDER else None,
-        reply=reply if role is Role.JUDGE else None,
-    )
+def _ask(prompt_id: str, history: tuple[Turn, ...] = SHORT_TURNS[:3], reply: str = "Well.", other: str = "Hm.") -> Ask:
+    """An ask that holds what the prompt wants, and nothing else."""
+    whole: dict[str, object] = {
+        "strategy": Strategy.SUGGESTIONS,
+        "other_strategy": Strategy.INFORMATION,
+        "reply": reply,
+        "other_reply": other,
+        "error": ErrorType.EMOTION_MISREAD,
+    }
+    wanted = {_FIELDS[name] for name in _VARIABLES[prompt_id] if name in _FIELDS}
+    task = _TASKS.get(prompt_id) or Task(prompt_id.split("/")[0])
+    return Ask.model_validate({"task": task, "history": history, **{name: whole[name] for name in wanted}})
 
 
-def _prompt_of(role: Role) -> library.Prompt:
-    return load_prompt(next(one for one in _IDS if one.startswith(f"{role}/")))
+_TASKS = {"judge/compare_strategies@1": Task.STRATEGY_JUDGE, "judge/crisis@1": Task.CRISIS_JUDGE}
 
 
 @pytest.fixture
@@ -56,17 +82,13 @@ def test_a_released_prompt_says_what_it_is(prompt_id: str) -> None:
     assert prompt.sections[0].role == "system"
 
 
-@pytest.mark.parametrize(
-    ("prompt_id", "variables"),
-    [
-        ("planner/next_strategy@1", ("transcript",)),
-        ("responder/given_strategy@1", ("strategy",)),
-        ("joint/strategy_then_reply@1", ()),
-        ("judge/three_errors@1", ("transcript", "reply")),
-    ],
-)
-def test_a_prompt_states_its_variables(prompt_id: str, variables: tuple[str, ...]) -> None:
-    assert load_prompt(prompt_id).variables == variables
+def test_these_are_the_prompts_that_releases_ask_by() -> None:
+    assert sorted(mining_prompts()) == _IDS
+
+
+@pytest.mark.parametrize("prompt_id", _IDS)
+def test_a_prompt_states_its_variables(prompt_id: str) -> None:
+    assert load_prompt(prompt_id).variables == _VARIABLES[prompt_id]
 
 
 @pytest.mark.parametrize(
@@ -103,64 +125,87 @@ def test_a_new_file_is_a_draft_until_it_is_locked(copied: Path) -> None:
     assert load_prompt("planner/other@1").variables == ()
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("prompt_id", _IDS)
 @given(
     history=histories(
         st.sampled_from(["{braces}", '{"error": "none"}', "$transcript", "$reply ${strategy}", "$$5", "%s {0}", "\\1"])
     ),
     reply=texts,
+    other=texts,
 )
-def test_braces_and_dollars_in_values_are_left_alone(role: Role, history: tuple[Turn, ...], reply: str) -> None:
-    messages = _prompt_of(role).messages(_ask(role, history, reply))
+def test_braces_and_dollars_in_values_are_left_alone(
+    prompt_id: str, history: tuple[Turn, ...], reply: str, other: str
+) -> None:
+    ask = _ask(prompt_id, history, reply, other)
+    messages = load_prompt(prompt_id).messages(ask)
     said = "\n".join(message["content"] for message in messages)
     assert all(turn.text in said for turn in history)
-    assert role is not Role.JUDGE or messages[-1]["content"].endswith(reply)
+    replies = [words for words in (ask.reply, ask.other_reply) if words is not None]
+    assert all(words in messages[-1]["content"] for words in replies)
+    assert not replies or messages[-1]["content"].endswith(replies[-1])
+
+
+@pytest.mark.parametrize("prompt_id", _IDS)
+def test_a_prompt_renders_exactly_its_names(prompt_id: str) -> None:
+    """What an ask holds stands in the messages where the file has its names, and the rest is the file's own words."""
+    prompt, ask = load_prompt(prompt_id), _ask(prompt_id)
+    values = {
+        "transcript": transcript(ask.history),
+        "numbered_transcript": numbered_transcript(ask.history),
+        **{name: str(getattr(ask, field)) for name, field in _FIELDS.items()},
+    }
+    due = []
+    for section in prompt.sections:
+        text = section.template.template
+        for name in sorted(prompt.variables, key=len, reverse=True):
+            text = text.replace(f"${name}", values[name])
+        due.append({"role": section.role, "content": text.replace("$$", "$")})
+    assert list(prompt.messages(ask))[: len(due)] == due
+    assert not any("$" in message["content"] for message in due)
+
+
+@pytest.mark.parametrize(
+    ("prompt_id", "missing"),
+    [(prompt_id, name) for prompt_id, names in _VARIABLES.items() for name in names if name in _FIELDS],
+)
+def test_a_name_that_the_ask_does_not_have_is_an_error(prompt_id: str, missing: str) -> None:
+    with pytest.raises(PromptError, match=rf"wants \${missing}, which this request does not have"):
+        load_prompt(prompt_id).messages(_ask(prompt_id).model_copy(update={_FIELDS[missing]: None}))
 
 
 def test_json_braces_in_a_prompt_are_just_text() -> None:
-    text = load_prompt("judge/three_errors@1").messages(_ask(Role.JUDGE))[0]["content"]
+    text = load_prompt("judge/three_errors@1").messages(_ask("judge/three_errors@1"))[0]["content"]
     assert text.endswith('Answer with JSON alone, in this form: {"error": "none", "rationale": "one sentence"}')
 
 
 @given(strategies)
 def test_the_responder_is_told_the_strategy(strategy: Strategy) -> None:
-    ask = Ask(role=Role.RESPONDER, history=SHORT_TURNS[:1], strategy=strategy)
+    ask = Ask(task=Task.RESPONDER, history=SHORT_TURNS[:1], strategy=strategy)
     messages = load_prompt("responder/given_strategy@1").messages(ask)
     assert f"this strategy: {strategy.value}." in messages[0]["content"]
     assert [name.value for name in Strategy if name.value in messages[0]["content"]] == [strategy.value]
 
 
-def test_planner_joint_and_judge_are_not_told_the_strategies_of_the_history() -> None:
-    for role in (Role.PLANNER, Role.JUDGE, Role.RESPONDER):
-        messages = _prompt_of(role).messages(_ask(role, SHORT_TURNS[:3]))
-        assert "[Question]" not in "".join(message["content"] for message in messages)
-    joint = _prompt_of(Role.JOINT).messages(_ask(Role.JOINT, SHORT_TURNS[:3]))
+def test_only_the_joint_model_is_told_the_strategies_of_the_history() -> None:
+    for prompt_id in _IDS:
+        messages = load_prompt(prompt_id).messages(_ask(prompt_id))
+        told = "[Question]" in "".join(message["content"] for message in messages)
+        assert told is (prompt_id == "joint/strategy_then_reply@1")
+    joint = load_prompt("joint/strategy_then_reply@1").messages(_ask("joint/strategy_then_reply@1"))
     assert joint[2] == {"role": "assistant", "content": "[Question] Where did the hail catch you?"}
 
 
-@pytest.mark.parametrize("role", Role)
-def test_messages_are_system_then_a_user_who_has_the_last_word(role: Role) -> None:
-    messages = _prompt_of(role).messages(_ask(role))
+@pytest.mark.parametrize("prompt_id", _IDS)
+def test_messages_are_system_then_a_user_who_has_the_last_word(prompt_id: str) -> None:
+    messages = load_prompt(prompt_id).messages(_ask(prompt_id))
     assert [messages[0]["role"], messages[-1]["role"]] == ["system", "user"]
-
-
-@pytest.mark.parametrize(
-    ("prompt_id", "ask"),
-    [
-        ("responder/given_strategy@1", Ask(role=Role.RESPONDER, history=())),
-        ("judge/three_errors@1", Ask(role=Role.JUDGE, history=())),
-    ],
-)
-def test_a_variable_that_the_ask_does_not_have_is_an_error(prompt_id: str, ask: Ask) -> None:
-    with pytest.raises(PromptError, match=r"wants \$(strategy|reply)"):
-        load_prompt(prompt_id).messages(ask)
 
 
 def test_an_unknown_variable_is_an_error() -> None:
     prompt = parse_prompt("planner/mood@1", "about: A.\nhistory: chat\n---\n<|system|>\nBe $mood.\n")
     assert prompt.variables == ("mood",)
     with pytest.raises(PromptError, match=r"wants \$mood"):
-        prompt.messages(_ask(Role.PLANNER))
+        prompt.messages(_ask("planner/next_strategy@1"))
 
 
 @pytest.mark.parametrize(
@@ -190,7 +235,7 @@ def test_a_schema_that_is_no_json_is_refused() -> None:
 def test_a_dollar_that_begins_no_name_is_refused() -> None:
     with pytest.raises(PromptError):
         parse_prompt("judge/x@1", "about: A.\nhistory: chat\n---\n<|system|>\nIt costs $5.\n").messages(
-            _ask(Role.JUDGE)
+            _ask("judge/three_errors@1")
         )
 
 
@@ -199,3 +244,34 @@ def test_the_judges_schema_offers_what_the_parser_reads() -> None:
     assert schema is not None
     assert schema.name == "three_errors_v1"
     assert schema.body["required"] == ["error", "rationale"]
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_a_comparison_offers_each_side_what_the_parser_reads(side: str) -> None:
+    offered = {"judge/compare_replies@1": set(ErrorType), "judge/compare_strategies@1": {ErrorType.STRATEGY_MISMATCH}}
+    for prompt_id, errors in offered.items():
+        schema = load_prompt(prompt_id).reply_schema
+        assert schema is not None
+        assert schema.body["required"] == ["a", "b", "better", "rationale"]
+        assert set(schema.body["properties"][side]["enum"]) == {"none", *(error.value for error in errors)}
+        assert schema.body["properties"]["better"]["enum"] == ["a", "b", "tie"]
+
+
+def test_the_crisis_judge_is_offered_every_category_and_none() -> None:
+    schema = load_prompt("judge/crisis@1").reply_schema
+    assert schema is not None
+    assert set(schema.body["properties"]["crisis"]["enum"]) == {"none", *CrisisCategory}
+    assert schema.body["properties"]["turn"] == {"type": ["integer", "null"]}
+
+
+def test_every_error_and_category_that_is_offered_is_explained() -> None:
+    explained = {
+        "judge/compare_replies@1": ErrorType,
+        "rewriter/same_strategy@1": ErrorType,
+        "judge/crisis@1": CrisisCategory,
+    }
+    for prompt_id, labels in explained.items():
+        text = load_prompt(prompt_id).instructions
+        assert [label.value for label in labels if f"\n- {label.value}: " not in text] == []
+    told = load_prompt("judge/compare_strategies@1").instructions
+    assert [strategy.value for strategy in Strategy if f"\n- {strategy.value}: " not in told] == []

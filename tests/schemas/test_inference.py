@@ -17,8 +17,8 @@ from ipm_prefdial.schemas.inference import (
     ModelRef,
     ReplySchema,
     Request,
-    Role,
     Sampling,
+    Task,
     derive_seed,
 )
 from ipm_prefdial.schemas.strategy import Strategy
@@ -51,7 +51,7 @@ _fields = st.fixed_dictionaries(
         "draw": st.integers(0, 9),
         "seed": st.integers(0, 2**31 - 1),
         "reply_schema": _schemas,
-        "ask": st.just(Ask(role=Role.PLANNER, history=SHORT_TURNS[:1])),
+        "ask": st.just(Ask(task=Task.PLANNER, history=SHORT_TURNS[:1])),
     }
 )
 
@@ -62,7 +62,7 @@ _PINNED: dict[str, Any] = {
     "draw": 0,
     "seed": 7,
     "reply_schema": ReplySchema(name="verdict", body={"type": "object", "required": ["error"]}),
-    "ask": Ask(role=Role.PLANNER, history=SHORT_TURNS[:1]),
+    "ask": Ask(task=Task.PLANNER, history=SHORT_TURNS[:1]),
 }
 
 
@@ -131,9 +131,9 @@ def test_equal_keys_mean_equal_answer_fields(one: dict[str, Any], other: dict[st
 @pytest.mark.parametrize(
     "ask",
     [
-        Ask(role=Role.JUDGE, history=(), reply="hm"),
-        Ask(role=Role.RESPONDER, history=SHORT_TURNS, strategy=Strategy.OTHERS),
-        Ask(role=Role.PLANNER, history=(seeker("Something else."),)),
+        Ask(task=Task.JUDGE, history=(), reply="hm"),
+        Ask(task=Task.RESPONDER, history=SHORT_TURNS, strategy=Strategy.OTHERS),
+        Ask(task=Task.PLANNER, history=(seeker("Something else."),)),
     ],
 )
 def test_another_ask_with_equal_messages_has_the_same_key(ask: Ask) -> None:

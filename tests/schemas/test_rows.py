@@ -1,10 +1,11 @@
 """Row ids, and the columns that labs rely on."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ipm_prefdial.schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, SFT_CONFIGS, Config
-from ipm_prefdial.schemas.rows import CANDIDATE_CONFIGS, ROWS, row_id
+from ipm_prefdial.schemas.rows import CANDIDATE_CONFIGS, LAYOUTS, row_id, rows_of
 
 _COMMON = ["row_id", "dialogue_id", "turn", "source", "license"]
 _WHAT = st.lists(st.none() | st.text(max_size=9) | st.integers(0, 99), max_size=3).map(tuple)
@@ -35,24 +36,28 @@ def test_null_and_no_answer_and_an_empty_one_are_told_apart() -> None:
 
 
 def test_every_config_has_its_rows_and_they_begin_alike() -> None:
-    assert list(ROWS) == list(Config)
-    assert all(list(row.model_fields)[:5] == _COMMON for row in ROWS.values())
+    assert list(rows_of(1)) == [config for config in Config if config is not Config.CRISIS_HOLDOUT]
+    assert list(rows_of(2)) == list(Config)
+    assert all(list(row.model_fields)[:5] == _COMMON for rows in LAYOUTS.values() for row in rows.values())
 
 
-def test_pairs_have_the_columns_that_trl_reads() -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_pairs_have_the_columns_that_trl_reads(layout: int) -> None:
     for config in PAIR_CONFIGS:
-        assert {"prompt", "chosen", "rejected"} <= ROWS[config].model_fields.keys()
+        assert {"prompt", "chosen", "rejected"} <= rows_of(layout)[config].model_fields.keys()
     for config in SFT_CONFIGS:
-        assert list(ROWS[config].model_fields)[5:] == ["prompt", "completion", "strategy"]
+        assert list(rows_of(layout)[config].model_fields)[5:] == ["prompt", "completion", "strategy"]
 
 
-def test_each_pair_names_who_inferred_it() -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_pair_names_who_inferred_it(layout: int) -> None:
     assert {
-        config: role in ROWS[config].model_fields
+        config: role in rows_of(layout)[config].model_fields
         for config, role in zip(PAIR_CONFIGS, ("planner", "responder", "joint"), strict=True)
     } == dict.fromkeys(PAIR_CONFIGS, True)
 
 
 def test_candidates_are_those_of_pairs_and_demonstrations() -> None:
-    assert set(CANDIDATE_CONFIGS) == set(Config) - {Config.DROPPED, Config.COMPLETIONS, Config.DIALOGUES}
+    others = {Config.DROPPED, Config.COMPLETIONS, Config.DIALOGUES, Config.CRISIS_HOLDOUT}
+    assert set(CANDIDATE_CONFIGS) == set(Config) - others
     assert DEFAULT_CONFIG is Config.RESPONSE

@@ -12,14 +12,14 @@ from ipm_prefdial.builders.inference.endpoint import Endpoint
 from ipm_prefdial.builders.inference.limit import Limits
 from ipm_prefdial.builders.inference.record import Records
 from ipm_prefdial.builders.inference.stack import open_model
-from ipm_prefdial.schemas.inference import Ask, ModelRef, ReplySchema, Request, Role, Sampling
+from ipm_prefdial.schemas.inference import Ask, ModelRef, ReplySchema, Request, Sampling, Task
 
 
 def make_request(
     text: str = "I lost my job.",
     *,
     model: str = "mock",
-    role: Role = Role.RESPONDER,
+    task: Task = Task.RESPONDER,
     draw: int = 0,
     max_tokens: int = 64,
     schema: dict[str, Any] | None = None,
@@ -32,7 +32,7 @@ def make_request(
         draw=draw,
         seed=7,
         reply_schema=ReplySchema(name="verdict", body=schema) if schema is not None else None,
-        ask=Ask(role=role, history=()),
+        ask=Ask(task=task, history=()),
     )
 
 

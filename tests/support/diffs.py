@@ -33,7 +33,7 @@ def write_small(
     for split, tables in shards.items():
         for number, rows in enumerate(tables):
             name = shard_path(config, split, number, len(tables))
-            write_rows(root / name, rows, schema or arrow_schema(config))
+            write_rows(root / name, rows, schema or arrow_schema(config, 1))
             record = file_record(root / name, rows=len(rows), rows_sha256=digest_of_rows(rows))
             manifest["files"][name] = record.model_dump(mode="json")
     (root / MANIFEST).write_text(json.dumps(manifest))

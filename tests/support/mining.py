@@ -6,30 +6,45 @@ from dataclasses import dataclass, field
 from ipm_prefdial.builders.mining.candidate import Candidate, Drop, Result
 from ipm_prefdial.builders.mining.mine import Mining, mine_pairs
 from ipm_prefdial.builders.mining.plan import MiningPlan
-from ipm_prefdial.builders.mining.steps import find_steps
+from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import SupporterTurn
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.releases import load_release, versions
 from ipm_prefdial.schemas.config import Config
-from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, ModelRef, Outcome, Request, Role
+from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, ModelRef, Outcome, Request, Role, Task
 from ipm_prefdial.schemas.spec import BuildSpec
 
 Answer = Callable[[Request], Outcome]
 
+ASKED = tuple(role for role in Role if role is not Role.REWRITER)
+"""The roles that every release has models for."""
+
 SPEC = load_release("1.0.0").spec
+PANELS = load_release("2.0.0").spec
+"""The release in which a panel compares both sides."""
+
 SOUND = '{"error": "none", "rationale": "It answers the feeling."}'
 FLAWED = '{"error": "lack_of_empathy", "rationale": "It changes the topic."}'
+
+
+def mining_prompts() -> set[str]:
+    """Ids of the prompts that any release asks by."""
+    specs = [load_release(version).spec for version in versions()]
+    return {asked.prompt for spec in specs for task in Task if (asked := spec.inference(task)) is not None}
 
 
 def plan_of(
     spec: BuildSpec = SPEC, *, draws: int = 1, models: Mapping[Role, tuple[ModelRef, ...]] | None = None
 ) -> MiningPlan:
-    """The released plan with one invented model a role, or with these; planner, responder and joint draw `draws`."""
+    """A release's plan with one invented model a role, or with these; planner, responder and joint draw `draws`.
+
+    Nobody plays the rewriter unless `models` says who.
+    """
     drawn = {
-        role.value: spec.inference(role).model_copy(update={"draws": draws}) for role in Role if role is not Role.JUDGE
+        task: getattr(spec, task).model_copy(update={"draws": draws}) for task in ("planner", "responder", "joint")
     }
     return MiningPlan.of(
         spec.model_copy(update=drawn),
-        {role: (ModelRef(name=f"the-{role.value}"),) for role in Role} | dict(models or {}),
+        {role: (ModelRef(name=f"the-{role.value}"),) for role in ASKED} | dict(models or {}),
     )
 
 
@@ -43,18 +58,29 @@ def failed(reason: FailureReason) -> Answer:
     return lambda request: Failed(key=request.key, reason=reason, detail="as the test wants it")
 
 
-def by_role(
+def by_task(
     planner: Answer | None = None,
     responder: Answer | None = None,
     joint: Answer | None = None,
     judge: Answer | None = None,
+    strategy_judge: Answer | None = None,
+    crisis_judge: Answer | None = None,
+    rewriter: Answer | None = None,
 ) -> Answer:
-    """Each role's own answer; a role that is not named must not be asked."""
-    roles = {Role.PLANNER: planner, Role.RESPONDER: responder, Role.JOINT: joint, Role.JUDGE: judge}
+    """Each task's own answer; a task that is not named must not be asked."""
+    answers = {
+        Task.PLANNER: planner,
+        Task.RESPONDER: responder,
+        Task.JOINT: joint,
+        Task.JUDGE: judge,
+        Task.STRATEGY_JUDGE: strategy_judge,
+        Task.CRISIS_JUDGE: crisis_judge,
+        Task.REWRITER: rewriter,
+    }
 
     def find(request: Request) -> Outcome:
-        answer = roles[request.ask.role]
-        assert answer is not None, f"the {request.ask.role} was not to be asked"
+        answer = answers[request.ask.task]
+        assert answer is not None, f"the {request.ask.task} was not to be asked"
         return answer(request)
 
     return find
@@ -108,5 +134,5 @@ def driven(mining: Mining, answer: Answer) -> Mined:
 def mined(turn: SupporterTurn, config: Config, answer: Answer, plan: MiningPlan | None = None) -> Mined:
     """What the released steps make of one turn."""
     plan = plan or plan_of()
-    steps, _ = find_steps(plan.spec.steps)
+    steps = steps_of(plan.spec).of_turns
     return driven(mine_pairs(turn, config, plan, steps), answer)

@@ -16,13 +16,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from support.script import scripted_answer, spelt_answer
 
 from ipm_prefdial.builders.assemble import Assembly, Find, assemble
 from ipm_prefdial.builders.environment import package_versions
 from ipm_prefdial.builders.finish import Provenance, finish_release
-from ipm_prefdial.builders.intake import splits_text, take_in
+from ipm_prefdial.builders.intake import take_in
 from ipm_prefdial.builders.mining.plan import MiningPlan
-from ipm_prefdial.builders.mining.steps import find_steps
+from ipm_prefdial.builders.mining.steps import steps_of
+from ipm_prefdial.builders.overlap import read_benchmarks
 from ipm_prefdial.builders.release.columns import arrow_schema
 from ipm_prefdial.builders.release.layout import MANIFEST, config_and_split
 from ipm_prefdial.builders.release.read import Release
@@ -30,90 +32,35 @@ from ipm_prefdial.builders.release.write import ROWS_PER_GROUP, ReleaseWriter
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.builders.sources.source import open_source
 from ipm_prefdial.schemas.base import canonical_json
-from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, ModelRef, Outcome, Request, Role
+from ipm_prefdial.schemas.inference import ModelRef, Role
 from ipm_prefdial.schemas.manifest import ModelRecord, RunRecord
 from ipm_prefdial.schemas.spec import BuildSpec, SourceRef
-from ipm_prefdial.schemas.strategy import Strategy
 
 Row = dict[str, Any]
 
 SCRIPTED = ModelRef(name="scripted", revision="r1")
 """The model that every role of a scripted release is played by."""
 
-SCRIPTED_REPLY = "Scripted reply"
-"""What every inferred reply begins with, so that the scripted judge knows it."""
-
-_FLAWS = ("lack_of_empathy", "Premature Emotional Transition", "template_response")
-
-
-def scripted_answer(request: Request) -> Outcome:
-    """The answer to a request, decided by its key alone.
-
-    One key in fifteen meets a failure, a refusal, a cut-off, empty or unreadable reply. The rest are good answers,
-    a third of the verdicts fenced in Markdown. The judge finds an error in seven of eight scripted replies and in one
-    of sixteen human ones.
-    """
-    number = int(request.key[:8], 16)
-    match number % 100:
-        case 0:
-            return Failed(key=request.key, reason=FailureReason.REFUSED, detail="the filter said no")
-        case 1:
-            return Failed(key=request.key, reason=FailureReason.TIMEOUT, detail="no answer in 60 s")
-        case 2:
-            return _completion(request, "This one goes on and", finish_reason="length")
-        case 3:
-            return _completion(request, "", finish_reason="content_filter")
-        case 4:
-            return _completion(request, " … ")
-        case 5 | 6:
-            return _completion(request, "Supporter: hard to say { what this is")
-    return _completion(request, _good_answer(request, number))
-
-
-def _good_answer(request: Request, number: int) -> str:
-    strategy = list(Strategy)[number % 8]
-    match request.ask.role:
-        case Role.PLANNER:
-            return strategy.value if number % 3 else f"**{strategy.value.upper()}**\n"
-        case Role.RESPONDER:
-            return f"{SCRIPTED_REPLY} {number}, for whoever asks."
-        case Role.JOINT:
-            return f"[{strategy}] {SCRIPTED_REPLY} {number}, for whoever asks."
-        case Role.JUDGE:
-            return _verdict(request, number)
-
-
-def _verdict(request: Request, number: int) -> str:
-    inferred = (request.ask.reply or "").startswith(SCRIPTED_REPLY)
-    flawed = bool(number % 8) if inferred else not number % 16
-    verdict = {"error": _FLAWS[number % 3] if flawed else "none", "rationale": f"Rule {number % 5}."}
-    return json.dumps(verdict) if number % 3 else f"Here it is:\n```json\n{json.dumps(verdict, indent=1)}\n```"
-
-
-def _completion(request: Request, text: str, *, finish_reason: str = "stop") -> Completion:
-    return Completion(
-        key=request.key,
-        text=text,
-        finish_reason=finish_reason,
-        prompt_tokens=sum(len(message["content"]) for message in request.messages) // 4,
-        completion_tokens=len(text) // 4,
-        structured=request.reply_schema is not None,
-    )
+SCRIPTED_JUDGES = (SCRIPTED, ModelRef(name="scripted-too"), ModelRef(name="scripted-three", revision="r3"))
+"""The judges of a scripted release whose layout has panels."""
 
 
 def scripted_plan(spec: BuildSpec | None = None) -> MiningPlan:
-    """The plan in which `SCRIPTED` plays every role of `spec` (1.0.0 where none is given)."""
-    return MiningPlan.of(spec or load_release("1.0.0").spec, dict.fromkeys(Role, (SCRIPTED,)))
+    """The plan in which `SCRIPTED` plays every role of `spec` (1.0.0 where none is given); in a panel, not alone."""
+    spec = spec or load_release("1.0.0").spec
+    models = {role: (SCRIPTED,) for role in Role if role is not Role.REWRITER or spec.rewriter is not None}
+    return MiningPlan.of(spec, models if spec.layout == 1 else models | {Role.JUDGE: SCRIPTED_JUDGES})
 
 
 def build_scripted(
     root: Path,
     sources: Sequence[str] = ("sample",),
     limit: int | None = None,
-    answer: Find = scripted_answer,
+    answer: Find | None = None,
     *,
     release: str = "1.0.0",
     spec: BuildSpec | None = None,
+    benchmarks: Sequence[str] = (),
     packages: dict[str, str] | None = None,
 ) -> Release:
     """A whole release in the new folder `root`, made as a build makes it but with `answer` in the models' place.
@@ -122,9 +69,10 @@ def build_scripted(
         root: a folder that does not exist yet.
         sources: what `--source` would name.
         limit: dialogues after which reading stops.
-        answer: the script.
+        answer: the script; one that suits the layout where it is None.
         release: the released spec that it is made by.
         spec: another spec than the released one.
+        benchmarks: what `--decontaminate` would name.
         packages: the versions that the manifest states; those installed where it is None.
     """
     released = load_release(release)
@@ -133,28 +81,39 @@ def build_scripted(
     root.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
         opened = [open_source(SourceRef(uri=uri)) for uri in sources]
-        intake = take_in(opened, spec.splits, Path(folder, "spool.jsonl"), on_bad="skip", limit=limit)
-        assembly = Assembly(scripted_plan(spec), *find_steps(spec.steps), answer, ReleaseWriter(root))
+        read = read_benchmarks(benchmarks, spec.overlap_words or 0)
+        spool = Path(folder, "spool.jsonl")
+        intake = take_in(opened, spec, spool, on_bad="skip", limit=limit, benchmarks=read)
+        plan = scripted_plan(spec)
+        script = answer or (scripted_answer if spec.layout == 1 else spelt_answer)
+        assembly = Assembly(plan, steps_of(spec), script, ReleaseWriter(root, spec.layout))
         assemble(intake, assembly)
         told = Provenance(
             spec=spec,
             spec_sha256=released.sha256,
             limit=limit,
             sources=intake.sources,
-            models={role: (ModelRecord(ref=SCRIPTED, kind="scripted"),) for role in Role},
+            benchmarks=intake.benchmarks,
+            models={
+                role: tuple(ModelRecord(ref=ref, kind="scripted") for ref in refs) for role, refs in plan.models.items()
+            },
             licenses=intake.licenses,
             run=RunRecord(started="", wall_s=0, cost_usd=None, python="", packages=versions, git=None),
         )
-        finish_release(root, assembly, splits_text(intake, spec.splits), told)
+        finish_release(root, assembly, intake.splits, told)
     return Release(root)
 
 
 @lru_cache
-def shared_release() -> Release:
-    """The scripted release of the whole sample, built once a process; only to be read (see `copy_release`)."""
+def shared_release(release: str = "1.0.0", limit: int | None = None) -> Release:
+    """The scripted release of the sample, built once a process; only to be read (see `copy_release`).
+
+    Where no limit is given and its layout has panels, and so many more calls, it is of the first thirty dialogues.
+    """
     folder = tempfile.mkdtemp(prefix="ipm-prefdial-tests-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return build_scripted(Path(folder, "release"))
+    limit = 30 if limit is None and load_release(release).spec.layout > 1 else limit
+    return build_scripted(Path(folder, "release"), limit=limit, release=release)
 
 
 def copy_release(root: Path, release: Release | None = None) -> Release:
@@ -186,7 +145,7 @@ def change_rows(release: Release, file: str, change: Callable[[list[Row]], Any],
     assert table is not None, f"{file} is no shard"
     rows = read_rows(release, file)
     change(rows)
-    write_rows(release.root / file, rows, arrow_schema(table[0]), **options)
+    write_rows(release.root / file, rows, arrow_schema(table[0], release.layout), **options)
 
 
 def change_cell(release: Release, file: str, row: int, column: str, value: Any) -> None:

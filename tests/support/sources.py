@@ -1,10 +1,13 @@
 """Reading sources in tests: files on the spot, and what was found in them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ipm_prefdial.builders.intake import Intake, OnBadDialogue, take_in
+from ipm_prefdial.builders.overlap import Benchmark
+from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.builders.sources.shapes import BadDialogue
 from ipm_prefdial.builders.sources.source import Source, open_source
 from ipm_prefdial.schemas.dialogue import Dialogue
@@ -45,6 +48,14 @@ def written(path: Path, value: Any) -> Path:
     return path
 
 
-def taken_in(*sources: Source, spool: Path, on_bad: OnBadDialogue = "stop", limit: int | None = None) -> Intake:
-    """The intake of these sources under a plain split rule."""
-    return take_in(sources, RULE, spool, on_bad=on_bad, limit=limit)
+def taken_in(
+    *sources: Source,
+    spool: Path,
+    on_bad: OnBadDialogue = "stop",
+    limit: int | None = None,
+    benchmarks: Sequence[Benchmark] = (),
+    **rules: Any,
+) -> Intake:
+    """The intake of these sources under a plain split rule; by 1.0.0 otherwise, but for what `rules` say."""
+    spec = load_release("1.0.0").spec.model_copy(update={"splits": RULE, **rules})
+    return take_in(sources, spec, spool, on_bad=on_bad, limit=limit, benchmarks=benchmarks)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....schemas.base import canonical_json
-from ....schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Role
+from ....schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Task
 from ....schemas.strategy import Strategy
+from ....schemas.verdict import Comparison
 from .models import CorpusModels
+from .pairwise import compare_replies, compare_strategies
 from .rubric import judge
 
 
@@ -34,16 +36,21 @@ def answer(models: CorpusModels, request: Request) -> str | None:
     """What the embedded model of the request's role says; None where the request lacks what that role needs."""
     ask = request.ask
     rng = np.random.default_rng([request.seed, request.draw])
-    match ask.role:
-        case Role.PLANNER:
+    match ask.task:
+        case Task.PLANNER:
             return models.planner.sample(ask.history, request.sampling, rng).value
-        case Role.RESPONDER:
+        case Task.RESPONDER:
             return None if ask.strategy is None else _retrieve(models, request, ask.strategy, rng)
-        case Role.JOINT:
+        case Task.JOINT:
             strategy = models.planner.sample(ask.history, request.sampling, rng)
             return f"[{strategy}] {_retrieve(models, request, strategy, rng)}".strip()
-        case Role.JUDGE:
-            return None if ask.reply is None else _judgement(models, ask, ask.reply)
+        case Task.JUDGE if ask.reply is not None and ask.other_reply is not None:
+            return _told(compare_replies(models.rarity, ask.history, ask.reply, ask.other_reply))
+        case Task.JUDGE if ask.reply is not None:
+            return _judgement(models, ask, ask.reply)
+        case Task.STRATEGY_JUDGE if ask.strategy is not None and ask.other_strategy is not None:
+            return _told(compare_strategies(models.planner, ask.history, ask.strategy, ask.other_strategy))
+    return None
 
 
 def _retrieve(models: CorpusModels, request: Request, strategy: Strategy, rng: np.random.Generator) -> str:
@@ -55,3 +62,8 @@ def _judgement(models: CorpusModels, ask: Ask, reply: str) -> str:
     verdict = judge(ask.history, reply, models.rarity)
     label = "none" if verdict.error is None else verdict.error.value
     return canonical_json({"error": label, "rationale": verdict.rationale}).decode()
+
+
+def _told(found: Comparison) -> str:
+    sides = {side: "none" if error is None else error.value for side, error in (("a", found.a), ("b", found.b))}
+    return canonical_json({**sides, "better": found.better, "rationale": found.rationale}).decode()

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -62,6 +63,13 @@ class Planner:
         odds = np.exp(scores - scores.max())
         mixed: Floats = (1 - _PRIOR_SHARE) * odds / odds.sum() + _PRIOR_SHARE * self.prior
         return mixed
+
+    @cached_property
+    def usual(self) -> Floats:
+        """About what `proba` comes to on average: the prior, as far as the balancing of classes leaves it."""
+        evened = self.prior ** (1 - _BALANCE)
+        shares: Floats = evened / evened.sum()
+        return shares
 
     def sample(self, history: Sequence[Turn], sampling: Sampling, rng: np.random.Generator) -> Strategy:
         """A strategy drawn at the sampling's temperature and top_p; the most probable one at temperature 0."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Done, ipm_prefdial
+from support.held_out import fill_sheet, held_out_release
 from support.releases import copy_release, shared_release
 from support.review import at_random, export
 
@@ -47,7 +48,8 @@ def test_export_tells_machines_too(tmp_path: Path) -> None:
         (["--sample", "0"], "whole number above 0"),
         (["--sample", "3"], "cannot hold one pair of each of 24 strata"),
         (["--stratify", "mood"], "choose of strategy, error, source, or none"),
-        (["--config", "dialogues"], "invalid choice"),
+        (["--config", "dialogues"], "'dialogues' holds no pairs; choose one of strategy, response, joint"),
+        (["--config", "crisis_holdout"], "its dialogues are read with `review crisis`"),
     ],
 )
 def test_wrong_use_of_export(words: list[str], told: str, tmp_path: Path) -> None:
@@ -80,3 +82,54 @@ def test_bad_cells_end_with_two_and_their_places(tmp_path: Path) -> None:
 def test_bad_cells_as_json(tmp_path: Path) -> None:
     done = _import_bad(tmp_path, "--json")
     assert (done.code, json.loads(done.out)["exit_code"]) == (2, 2)
+
+
+# What is held out for a crisis
+
+
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release that holds four dialogues out."""
+    return held_out_release(tmp_path_factory.mktemp("held-out") / "release").root
+
+
+def test_readers_sign_off_what_is_held_out(held_out: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.csv"
+    done = ipm_prefdial("review", "crisis", held_out, "--out", sheet)
+    assert done.code == 0, done.err
+    assert done.out.startswith(f"8 findings in 4 dialogues that are held out: {sheet}")
+    assert "not for publication" in done.out
+    assert "crisis, no_crisis, unsure" in done.out
+    anna = fill_sheet(sheet, tmp_path / "anna.csv", lambda line: {"decision": "crisis", "reader": "anna"})
+    ben = fill_sheet(
+        sheet, tmp_path / "ben.csv", lambda line: {"decision": "unsure", "reader": "ben"} if line["words"] else {}
+    )
+    done = ipm_prefdial("review", "crisis-import", held_out, anna, ben)
+    assert done.code == 0, done.err
+    assert "decisions: anna 8, ben 5; 3 lines without a decision" in done.out
+    assert "8 of 8 findings were read, and 4 of 4 dialogues whole: crisis 8, no_crisis 0, unsure 5" in done.out
+    assert "agreement among 2 readers (alpha): -" in done.out
+    assert "nothing is released from crisis_holdout by it" in done.out
+    told = json.loads(ipm_prefdial("review", "crisis-import", held_out, anna, "--json").out)
+    assert told["decisions"] == {"anna": 8}
+    assert told["review"]["readers"] == {"anna": 8, "ben": 5}
+    assert "read" not in told["review"], "single findings are for the file"
+    assert ipm_prefdial("validate", held_out).code == 0
+
+
+def test_sheet_is_told_to_machines(held_out: Path, tmp_path: Path) -> None:
+    done = ipm_prefdial("review", "crisis", held_out, "--out", tmp_path / "sheet.csv", "--json")
+    assert json.loads(done.out) == {"out": str(tmp_path / "sheet.csv"), "findings": 8, "dialogues": 4}
+
+
+def test_mistakes_with_what_is_held_out_are_told_in_a_line(held_out: Path, tmp_path: Path) -> None:
+    (tmp_path / "there.csv").write_text("finding,decision,reader\nfinding-1,maybe,\n")
+    for words, told in (
+        (["crisis", tmp_path / "nowhere", "--out", tmp_path / "new.csv"], "no such folder"),
+        (["crisis", held_out, "--out", held_out / "new.csv"], "inside the release"),
+        (["crisis", shared_release().root, "--out", tmp_path / "new.csv"], "release 1.0.0 holds no dialogues out"),
+        (["crisis-import", held_out, tmp_path / "there.csv"], "3 bad cells:"),
+    ):
+        done = ipm_prefdial("review", *words)
+        assert (done.code, told in done.err) == (2, True), done.err
+    assert not (tmp_path / "new.csv").exists()

@@ -4,7 +4,7 @@ import pytest
 from servers.asking import make_request
 
 from ipm_prefdial.builders.inference.mock import ScriptedCompleter
-from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Role
+from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Task
 
 
 async def test_function_is_called_with_the_request() -> None:
@@ -15,13 +15,13 @@ async def test_function_is_called_with_the_request() -> None:
 
 
 async def test_mapping_goes_by_key_then_words_then_role() -> None:
-    special = make_request("three", role=Role.JUDGE)
+    special = make_request("three", task=Task.JUDGE)
     model = ScriptedCompleter({special.key: "by key", "two": "by words", "judge": "by role"})
     for text, reply in (("one", "by role"), ("two", "by words"), ("three", "by key")):
-        outcome = await model.complete(make_request(text, role=Role.JUDGE))
+        outcome = await model.complete(make_request(text, task=Task.JUDGE))
         assert isinstance(outcome, Completion) and outcome.text == reply
     with pytest.raises(LookupError, match="planner"):
-        await model.complete(make_request("one", role=Role.PLANNER))
+        await model.complete(make_request("one", task=Task.PLANNER))
 
 
 async def test_sequence_goes_in_order_and_outcomes_get_their_key() -> None:

@@ -16,7 +16,7 @@ from ipm_prefdial.builders.inference import record, record_file
 from ipm_prefdial.builders.inference.record import Records
 from ipm_prefdial.builders.inference.record_file import Recorded, Spent
 from ipm_prefdial.schemas.errors import UsageError
-from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, ModelRef, Outcome, Role
+from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, ModelRef, Outcome, Role, Task
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 outcomes: st.SearchStrategy[Outcome] = st.one_of(
@@ -123,7 +123,7 @@ def test_totals_are_per_role_and_model_over_all_runs(path: Path) -> None:
             request = make_request(draw=draw)
             records.put(request, replied(request.key))
     with Records(path) as records:
-        judged = make_request(role=Role.JUDGE, model="j")
+        judged = make_request(task=Task.JUDGE, model="j")
         records.put(judged, failed(judged.key, FailureReason.REFUSED))
         assert records.spent() == (
             Spent(role=Role.JUDGE, model=ModelRef(name="j"), calls=1, failed=1, prompt_tokens=0, completion_tokens=0),

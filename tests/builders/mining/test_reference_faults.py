@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 from support.dialogues import placed, seeker, supporter, supporter_turn
-from support.mining import FLAWED, SOUND, by_role, failed, judged, mined, plan_of, said
+from support.mining import FLAWED, SOUND, by_task, failed, judged, mined, mining_prompts, plan_of, said
 from support.sources import dialogues_in, written
 
 from ipm_prefdial.builders.answers import answer
 from ipm_prefdial.builders.mining.candidate import Drop
 from ipm_prefdial.builders.mining.mine import mine_pairs
 from ipm_prefdial.builders.mining.rows import dropped_row, pair_row
-from ipm_prefdial.builders.mining.steps import find_steps
+from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import supporter_turns
 from ipm_prefdial.builders.sources.files import read_records
 from ipm_prefdial.builders.sources.shapes import SHAPES, to_dialogue
-from ipm_prefdial.prompts.library import load_prompt, locked
+from ipm_prefdial.prompts.library import load_prompt
 from ipm_prefdial.prompts.parsers.verdict import read_verdict
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Turn
 from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.error_type import ErrorType, parse_error_type, says_no_error
 from ipm_prefdial.schemas.errors import SourceError
-from ipm_prefdial.schemas.inference import Ask, Completion, FailureReason, ModelRef, Outcome, Request, Role
+from ipm_prefdial.schemas.inference import Ask, Completion, FailureReason, ModelRef, Outcome, Request, Role, Task
 from ipm_prefdial.schemas.strategy import Strategy
 from ipm_prefdial.schemas.verdict import Verdict
 
@@ -41,25 +41,29 @@ PAUSED = (
 )
 
 
-def _ask(role: Role, history: tuple[Turn, ...] = TURNS[:1]) -> Ask:
+def _ask(prompt_id: str, history: tuple[Turn, ...] = TURNS[:1]) -> Ask:
+    """An ask that holds whatever a released prompt may want."""
     return Ask(
-        role=role,
+        task=Task(prompt_id.split("/")[0]),
         history=history,
-        strategy=Strategy.OTHERS if role is Role.RESPONDER else None,
-        reply=OTHER if role is Role.JUDGE else None,
+        strategy=Strategy.OTHERS,
+        other_strategy=Strategy.QUESTION,
+        reply=OTHER,
+        other_reply=HUMAN,
+        error=ErrorType.TEMPLATE_RESPONSE,
     )
 
 
 def test_json_braces_in_a_prompt_or_a_turn_break_nothing() -> None:
     history = (seeker('It said {"error": {user_input}} and $strategy.'),)
-    for prompt_id in locked():
-        messages = load_prompt(prompt_id).messages(_ask(Role(prompt_id.split("/")[0]), history))
+    for prompt_id in mining_prompts():
+        messages = load_prompt(prompt_id).messages(_ask(prompt_id, history))
         assert history[0].text in messages[-1]["content"]
 
 
 def test_every_variable_of_a_released_prompt_has_a_value() -> None:
-    for prompt_id in locked():
-        said_to_model = load_prompt(prompt_id).messages(_ask(Role(prompt_id.split("/")[0])))
+    for prompt_id in mining_prompts():
+        said_to_model = load_prompt(prompt_id).messages(_ask(prompt_id))
         assert [message["content"] for message in said_to_model if "$" in message["content"]] == []
 
 
@@ -77,7 +81,7 @@ async def test_results_come_in_the_order_of_the_draws_not_of_the_answers() -> No
             return Completion(key=request.key, text=list(Strategy)[request.draw].value, finish_reason="stop")
 
     plan, turn = plan_of(draws=4), supporter_turn(seeker("Hm."), supporter("Bye.", Strategy.OTHERS))
-    steps, _ = find_steps(plan.spec.steps)
+    steps = steps_of(plan.spec).of_turns
     results = await answer(
         mine_pairs(turn, Config.STRATEGY, plan, steps), {(Role.PLANNER, ModelRef(name="the-planner")): Slow()}
     )
@@ -94,10 +98,10 @@ def test_input_records_are_not_changed(tiny: Path, file: str) -> None:
 
 
 def test_a_row_shares_nothing_that_a_later_row_could_change() -> None:
-    answers = by_role(planner=said("Information"))
-    first = pair_row(mined(supporter_turn(*TURNS), Config.STRATEGY, answers).kept)
+    answers = by_task(planner=said("Information"))
+    first = pair_row(mined(supporter_turn(*TURNS), Config.STRATEGY, answers).kept, 1)
     before = json.dumps(first, default=str)
-    for row in (pair_row(mined(supporter_turn(*TURNS), Config.STRATEGY, answers).kept) for _ in range(2)):
+    for row in (pair_row(mined(supporter_turn(*TURNS), Config.STRATEGY, answers).kept, 1) for _ in range(2)):
         row["prompt"][0]["content"] = row["chosen"][0]["content"] = "scribbled over"
     assert json.dumps(first, default=str) == before
 
@@ -106,8 +110,8 @@ def test_a_row_shares_nothing_that_a_later_row_could_change() -> None:
 @pytest.mark.parametrize("config", PAIR_CONFIGS)
 def test_a_failed_call_is_a_drop_and_never_missing(config: Config, reason: FailureReason) -> None:
     broken = failed(reason)
-    outcome = mined(supporter_turn(*TURNS), config, by_role(broken, broken, broken), plan_of(draws=3))
-    rows = [dropped_row(result) for result in outcome.results if isinstance(result, Drop)]
+    outcome = mined(supporter_turn(*TURNS), config, by_task(broken, broken, broken), plan_of(draws=3))
+    rows = [dropped_row(result, 1) for result in outcome.results if isinstance(result, Drop)]
     assert [(row["inferred_by"]["draw"], row["reply"]) for row in rows] == [(0, None), (1, None), (2, None)]
     assert all(reason.value in row["detail"] for row in rows)
 
@@ -116,9 +120,9 @@ def test_a_reply_that_cannot_be_read_is_a_drop_with_the_raw_text() -> None:
     turn = supporter_turn(*TURNS)
     for raw in ("Yes", '{"error": "Yes"}', "```json\n{oops}\n```", ""):
         drop = mined(
-            turn, Config.RESPONSE, by_role(responder=said(OTHER), judge=judged(said(SOUND), said(raw), turn))
+            turn, Config.RESPONSE, by_task(responder=said(OTHER), judge=judged(said(SOUND), said(raw), turn))
         ).drop
-        row = dropped_row(drop)
+        row = dropped_row(drop, 1)
         assert (row["reason"], row["rejected_verdict"]["raw"]) == (DropReason.UNPARSED_VERDICT, raw)
 
 
@@ -126,7 +130,7 @@ def test_a_reply_that_cannot_be_read_is_a_drop_with_the_raw_text() -> None:
 def test_a_verdict_in_a_fence_is_read(frame: str) -> None:
     turn = supporter_turn(*TURNS)
     judge = judged(said(frame.replace("{}", SOUND)), said(frame.replace("{}", FLAWED)), turn)
-    assert mined(turn, Config.RESPONSE, by_role(responder=said(OTHER), judge=judge)).kept.reply == OTHER
+    assert mined(turn, Config.RESPONSE, by_task(responder=said(OTHER), judge=judge)).kept.reply == OTHER
 
 
 @pytest.mark.parametrize("label", ["None", "none", " NONE ", "No", "no"])
@@ -138,7 +142,7 @@ def test_the_case_of_a_label_does_not_count(label: str) -> None:
 
 def test_the_judge_is_not_told_which_reply_is_preferred() -> None:
     judge_asked = mined(
-        supporter_turn(*TURNS), Config.RESPONSE, by_role(responder=said(OTHER), judge=said(FLAWED))
+        supporter_turn(*TURNS), Config.RESPONSE, by_task(responder=said(OTHER), judge=said(FLAWED))
     ).rounds[1]
     for request, own, others in zip(judge_asked, (HUMAN, OTHER), (OTHER, HUMAN), strict=True):
         text = "\n".join(message["content"] for message in request.messages)
@@ -150,14 +154,14 @@ def test_the_judge_is_not_told_which_reply_is_preferred() -> None:
 @pytest.mark.parametrize("reply", ["Encouragement", "Question or Information", "Let me see.", "1", "strategy"])
 def test_what_is_none_of_the_eight_becomes_no_rejected_strategy(reply: str) -> None:
     assert (
-        mined(supporter_turn(*TURNS), Config.STRATEGY, by_role(planner=said(reply))).drop.reason
+        mined(supporter_turn(*TURNS), Config.STRATEGY, by_task(planner=said(reply))).drop.reason
         is DropReason.NOT_A_STRATEGY
     )
 
 
 @pytest.mark.parametrize("reply", ["Question.", " question\n", "[Question]", "**Question**"])
 def test_a_rejected_strategy_has_its_one_spelling(reply: str) -> None:
-    row = pair_row(mined(supporter_turn(*TURNS), Config.STRATEGY, by_role(planner=said(reply))).kept)
+    row = pair_row(mined(supporter_turn(*TURNS), Config.STRATEGY, by_task(planner=said(reply))).kept, 1)
     assert row["rejected"] == [{"role": "assistant", "content": "Question"}]
     assert row["rejected_strategy"] == "Question"
 
@@ -173,7 +177,7 @@ def test_a_rejected_strategy_has_its_one_spelling(reply: str) -> None:
     ],
 )
 def test_chosen_is_never_the_rejected(config: Config, reply: str) -> None:
-    flawed_alike = by_role(said(reply), said(reply), said(reply), said(FLAWED))
+    flawed_alike = by_task(said(reply), said(reply), said(reply), said(FLAWED))
     assert mined(supporter_turn(*TURNS), config, flawed_alike).drop.reason in (
         DropReason.SAME_STRATEGY,
         DropReason.SAME_REPLY,
@@ -182,7 +186,7 @@ def test_chosen_is_never_the_rejected(config: Config, reply: str) -> None:
 
 @pytest.mark.parametrize("config", PAIR_CONFIGS)
 def test_consecutive_supporter_turns_empty_no_seekers_text(config: Config) -> None:
-    answers = by_role(said("Information"), said(OTHER), said(f"[Information] {OTHER}"), said(FLAWED))
+    answers = by_task(said("Information"), said(OTHER), said(f"[Information] {OTHER}"), said(FLAWED))
     for turn in supporter_turns(placed(*PAUSED)):
         for request in (one for asked in mined(turn, config, answers).rounds for one in asked):
             assert [message for message in request.messages if not message["content"].strip()] == []
@@ -207,16 +211,16 @@ def test_a_reply_belongs_to_the_prompt_before_it_and_no_other() -> None:
     )
     replies = {0: "Cheering Up", 1: "Others", 2: "Information"}
     for number, turn in enumerate(supporter_turns(placed(*turns))):
-        result = mined(turn, Config.STRATEGY, by_role(planner=said(replies[number]))).only
+        result = mined(turn, Config.STRATEGY, by_task(planner=said(replies[number]))).only
         if not isinstance(result, Drop):
-            row: dict[str, Any] = pair_row(result)
+            row: dict[str, Any] = pair_row(result, 1)
             assert row["prompt"][-1]["content"].endswith(turn.history[-1].text)
             assert row["rejected"][0]["content"] == replies[number]
 
 
 def test_beside_every_row_stand_its_source_licence_model_revision_and_request() -> None:
     plan = plan_of(models={Role.PLANNER: (ModelRef(name="small", revision="abc"),)})
-    row = pair_row(mined(supporter_turn(*TURNS), Config.STRATEGY, by_role(planner=said("Information")), plan).kept)
+    row = pair_row(mined(supporter_turn(*TURNS), Config.STRATEGY, by_task(planner=said("Information")), plan).kept, 1)
     assert (row["source"], row["license"]) == ("invented", "cc-by-4.0")
     assert (row["planner"]["model"], row["planner"]["revision"]) == ("small", "abc")
     assert len(row["planner"]["request_key"]) == 64
@@ -228,7 +232,7 @@ def test_a_thinking_block_is_no_part_of_a_rejected_reply(config: Config) -> None
     turn = supporter_turn(*TURNS)
     judge = judged(said(SOUND), said(FLAWED), turn)
     think = "<think>They mention a dog.</think>\n\n"
-    answers = by_role(responder=said(f"{think}{OTHER}"), joint=said(f"[Information] {think}{OTHER}"), judge=judge)
+    answers = by_task(responder=said(f"{think}{OTHER}"), joint=said(f"[Information] {think}{OTHER}"), judge=judge)
     result = mined(turn, config, answers).only
     assert isinstance(result, Drop) or "<think>" not in (result.reply or "")
 
@@ -236,7 +240,7 @@ def test_a_thinking_block_is_no_part_of_a_rejected_reply(config: Config) -> None
 def test_replies_that_differ_in_vowel_signs_are_not_the_same() -> None:
     turn = supporter_turn(seeker("हम्म"), supporter("की", Strategy.OTHERS))
     judge = judged(said(SOUND), said(FLAWED), turn)
-    assert mined(turn, Config.RESPONSE, by_role(responder=said("का"), judge=judge)).kept.reply == "का"
+    assert mined(turn, Config.RESPONSE, by_task(responder=said("का"), judge=judge)).kept.reply == "का"
 
 
 def test_every_label_of_a_published_judge_is_an_error_none_or_known_to_be_neither(real_data: Path) -> None:

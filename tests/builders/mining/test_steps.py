@@ -1,19 +1,31 @@
 """The registry of steps, and what makes two pairs the same pair."""
 
+import re
 from dataclasses import replace
 
 import pytest
 from support.dialogues import SHORT_TURNS, seeker, supporter, supporter_turn
-from support.mining import FLAWED, SPEC, by_role, judged, mined, plan_of, said
+from support.mining import ASKED, FLAWED, PANELS, SPEC, by_task, judged, mined, plan_of, said
 
 from ipm_prefdial.builders.mining.candidate import Candidate
 from ipm_prefdial.builders.mining.checks import words_of
 from ipm_prefdial.builders.mining.plan import MiningPlan
-from ipm_prefdial.builders.mining.steps import STEPS, Check, Judging, Unique, find_steps, pair_key
+from ipm_prefdial.builders.mining.steps import (
+    STEPS,
+    Check,
+    Judging,
+    Steps,
+    Unique,
+    Whole,
+    find_steps,
+    pair_key,
+    steps_of,
+)
 from ipm_prefdial.builders.releases import load_release, versions
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.errors import PromptError, UsageError
-from ipm_prefdial.schemas.inference import ModelRef, Role
+from ipm_prefdial.schemas.inference import ModelRef, Role, Task
+from ipm_prefdial.schemas.spec import BuildSpec, SafetyRule
 from ipm_prefdial.schemas.strategy import Strategy
 
 
@@ -27,6 +39,16 @@ def test_the_released_steps_are_all_there() -> None:
         "judge_each_side@1",
         "three_errors@1",
         "no_duplicate_pair@1",
+        "no_crowd_chatter@1",
+        "something_to_support@1",
+        "no_personal_data@1",
+        "compare_sides@1",
+        "rewrite_chosen@1",
+        "compare_rewritten@1",
+        "majority@1",
+        "hardest@1",
+        "no_near_duplicate_pair@1",
+        "balance_strategies@1",
     ]
 
 
@@ -36,14 +58,14 @@ def test_every_step_is_used_by_a_release_and_every_release_finds_its_steps() -> 
 
 
 def test_steps_come_in_the_order_of_the_spec() -> None:
-    alone, unique = find_steps(SPEC.steps)
-    assert alone == tuple(STEPS[one] for one in SPEC.steps[:-1])
-    assert unique is STEPS["no_duplicate_pair@1"]
-    assert [type(step) for step in alone] == [Check] * 5 + [Judging, Check]
+    steps = find_steps(SPEC.steps)
+    assert steps.of_turns == tuple(STEPS[one] for one in SPEC.steps[:-1])
+    assert (steps.unique, steps.whole) == (STEPS["no_duplicate_pair@1"], ())
+    assert [type(step) for step in steps.of_turns] == [Check] * 5 + [Judging, Check]
 
 
 def test_a_spec_may_go_without_looking_for_duplicates() -> None:
-    assert find_steps(("answered@1",)) == ((STEPS["answered@1"],), None)
+    assert find_steps(("answered@1",)) == Steps(of_turns=(STEPS["answered@1"],))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("steps", [("answered@2",), ("answered",), ("answered@1", "polish@1"), ("",)])
@@ -57,7 +79,7 @@ def test_an_unknown_step_is_told_the_known_ones(steps: tuple[str, ...]) -> None:
     "steps", [("no_duplicate_pair@1", "answered@1"), ("no_duplicate_pair@1", "no_duplicate_pair@1")]
 )
 def test_a_step_over_the_whole_stream_must_be_the_last(steps: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match="must be the last"):
+    with pytest.raises(UsageError, match="is the last over single turns"):
         find_steps(steps)
 
 
@@ -65,7 +87,7 @@ def _candidate(
     config: Config, reply: str, human: str = "Where did it hail?", before: str = "It hailed.", draws: int = 1
 ) -> Candidate:
     turn = supporter_turn(seeker(before), supporter(human, Strategy.OTHERS))
-    answers = by_role(
+    answers = by_task(
         planner=said(reply),
         responder=said(reply),
         joint=said(reply),
@@ -104,7 +126,7 @@ def test_the_humans_words_count_where_they_are_the_chosen_side() -> None:
 
 
 def test_keys_are_what_the_step_over_the_stream_goes_by() -> None:
-    _, unique = find_steps(SPEC.steps)
+    unique = find_steps(SPEC.steps).unique
     assert isinstance(unique, Unique)
     candidate = _candidate(Config.RESPONSE, "Buses are late.")
     assert unique.key(candidate) == pair_key(candidate)
@@ -124,9 +146,9 @@ def test_words_are_what_is_left_of_a_text(text: str, words: list[str]) -> None:
     assert words_of(text) == words
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", ASKED)
 def test_a_role_without_a_model_is_named(role: Role) -> None:
-    models = {one: (ModelRef(name="m"),) for one in Role if one is not role}
+    models = {one: (ModelRef(name="m"),) for one in ASKED if one is not role}
     for given in (models, {**models, role: ()}):
         with pytest.raises(UsageError, match=f"no model for the {role}"):
             MiningPlan.of(SPEC, given)
@@ -140,7 +162,7 @@ def test_a_spec_with_an_unknown_prompt_makes_no_plan() -> None:
 
 def test_requests_are_those_of_the_spec() -> None:
     turn = supporter_turn(*SHORT_TURNS)
-    (request,) = mined(turn, Config.STRATEGY, by_role(planner=said("Others"))).rounds[0]
+    (request,) = mined(turn, Config.STRATEGY, by_task(planner=said("Others"))).rounds[0]
     assert request.sampling == SPEC.planner.sampling
     assert (request.draw, request.reply_schema, request.model.name) == (0, None, "the-planner")
 
@@ -151,3 +173,94 @@ def test_a_candidate_knows_only_what_it_was_told() -> None:
     assert replace(candidate, outcome=None).inferred_by is None
     assert candidate.with_(strategy=Strategy.OTHERS).strategy is Strategy.OTHERS
     assert candidate.strategy is Strategy.QUESTION
+
+
+# What steps and fields of a spec need of each other.
+
+
+def _without(*steps: str) -> tuple[str, ...]:
+    return tuple(step for step in PANELS.steps if step not in steps)
+
+
+def _later(step: str, after: str) -> tuple[str, ...]:
+    steps = list(_without(step))
+    steps.insert(steps.index(after) + 1, step)
+    return tuple(steps)
+
+
+@pytest.mark.parametrize("spec", [SPEC, PANELS])
+def test_a_released_spec_has_what_its_steps_need(spec: BuildSpec) -> None:
+    steps = steps_of(spec)
+    assert [*steps.of_turns, *([steps.unique] if steps.unique else []), *steps.whole] == [
+        STEPS[one] for one in spec.steps
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "need"),
+    [
+        ({"layout": 1}, "compare_sides@1"),
+        ({"steps": _without("compare_sides@1")}, "compare_sides@1"),
+        ({"strategy_judge": None}, "strategy_judge"),
+        ({"near_duplicate_pairs": None}, "near_duplicate_pairs"),
+        ({"steps": _without("no_near_duplicate_pair@1")}, "no_near_duplicate_pair@1"),
+        ({"balance": None}, "balance"),
+        ({"steps": _without("balance_strategies@1")}, "balance_strategies@1"),
+        ({"rewriter": None}, "rewriter"),
+        ({"steps": _without("rewrite_chosen@1")}, "rewrite_chosen@1"),
+        ({"safety": SafetyRule(personal_data="mask")}, "crisis_judge"),
+        ({"steps": _without("majority@1")}, "majority@1"),
+        ({"steps": _without("compare_rewritten@1")}, "compare_rewritten@1"),
+        ({"steps": _later("compare_sides@1", "majority@1")}, "majority@1"),
+        ({"steps": _later("rewrite_chosen@1", "compare_rewritten@1")}, "compare_rewritten@1"),
+    ],
+)
+def test_a_spec_that_lacks_what_a_step_needs_is_refused_before_anything_is_asked(
+    changes: dict[str, object], need: str
+) -> None:
+    with pytest.raises(UsageError, match=r"spec 2\.0\.0: .*" + re.escape(need)) as caught:
+        steps_of(PANELS.model_copy(update=changes))
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"safety": SafetyRule(crisis="hold_out")},
+        {"drop_repeated_dialogues": True},
+        {"overlap_words": 13},
+    ],
+)
+def test_the_first_layout_has_no_columns_for_what_bars_a_dialogue(changes: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="only layout 2"):
+        steps_of(SPEC.model_copy(update=changes))
+
+
+def test_steps_over_all_pairs_follow_the_one_over_the_stream() -> None:
+    for steps in (
+        ("no_near_duplicate_pair@1", "no_duplicate_pair@1"),
+        ("balance_strategies@1", "answered@1"),
+        ("no_duplicate_pair@1", "balance_strategies@1", "majority@1"),
+    ):
+        with pytest.raises(UsageError, match="steps over all pairs follow it"):
+            find_steps(steps)
+    found = find_steps(("answered@1", "no_duplicate_pair@1", "balance_strategies@1", "no_near_duplicate_pair@1"))
+    assert found.whole == (Whole.BALANCE, Whole.NEAR_DUPLICATES)
+
+
+def test_the_first_layout_may_have_what_needs_no_columns() -> None:
+    steps = ("no_crowd_chatter@1", *SPEC.steps[:-1], "no_personal_data@1", "hardest@1", SPEC.steps[-1])
+    assert len(steps_of(SPEC.model_copy(update={"steps": steps})).of_turns) == 10
+
+
+def test_nobody_rewrites_for_a_release_without_a_rewriter() -> None:
+    models = {role: (ModelRef(name="m"),) for role in Role}
+    with pytest.raises(UsageError, match=r"release 1\.0\.0 rewrites no replies; leave --repair-chosen out"):
+        MiningPlan.of(SPEC, models)
+    assert MiningPlan.of(PANELS, models).prompts.keys() == set(Task)
+    without = MiningPlan.of(PANELS, {role: models[role] for role in ASKED})
+    assert without.prompts.keys() == set(Task) - {Task.REWRITER}
+
+
+def test_a_plan_has_the_prompts_of_the_tasks_that_its_release_has() -> None:
+    assert plan_of().prompts.keys() == {Task.PLANNER, Task.RESPONDER, Task.JOINT, Task.JUDGE}

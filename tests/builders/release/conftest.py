@@ -18,3 +18,9 @@ def release(tmp_path: Path) -> Release:
 def unaltered() -> Release:
     """The scripted release itself: only to be read."""
     return shared_release()
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Release:
+    """A copy of the scripted release of the layout with panels."""
+    return copy_release(tmp_path / "judged", shared_release("2.0.0"))

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
+from support.releases import shared_release
 
 from ipm_prefdial.builders.release.columns import (
     allowed_values,
@@ -14,38 +15,41 @@ from ipm_prefdial.builders.release.columns import (
     may_be_null,
     without_none,
 )
-from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Speaker
 from ipm_prefdial.schemas.inference import Message
-from ipm_prefdial.schemas.rows import ROWS, InferredBy, Messages, Row
+from ipm_prefdial.schemas.rows import LAYOUTS, InferredBy, Messages, Row, rows_of
+
+_TABLES = [(layout, config) for layout, rows in LAYOUTS.items() for config in rows]
+_RELEASES = {1: "1.0.0", 2: "2.0.0"}
+"""A release of each layout."""
 
 
-@pytest.mark.parametrize("config", Config)
-def test_columns_are_the_fields_of_the_row(config: Config) -> None:
-    assert arrow_schema(config).names == list(ROWS[config].model_fields)
-    assert arrow_schema(config).names[:5] == list(Row.model_fields)
+@pytest.mark.parametrize(("layout", "config"), _TABLES)
+def test_columns_are_the_fields_of_the_row(layout: int, config: Config) -> None:
+    assert arrow_schema(config, layout).names == list(rows_of(layout)[config].model_fields)
+    assert arrow_schema(config, layout).names[:5] == list(Row.model_fields)
 
 
-@pytest.mark.parametrize("config", Config)
-def test_every_row_of_a_release_fits_the_model_and_the_columns(config: Config, unaltered: Release) -> None:
-    rows = list(unaltered.rows(config))
+@pytest.mark.parametrize(("layout", "config"), _TABLES)
+def test_every_row_of_a_release_fits_the_model_and_the_columns(layout: int, config: Config) -> None:
+    rows = list(shared_release(_RELEASES[layout]).rows(config))
     assert rows
     for row in rows:
-        again = ROWS[config].model_validate(row).model_dump(mode="json")
+        again = rows_of(layout)[config].model_validate(row).model_dump(mode="json")
         assert again == row
-        assert list(row) == arrow_schema(config).names
-    table = pa.Table.from_pylist(rows, schema=arrow_schema(config))
+        assert list(row) == arrow_schema(config, layout).names
+    table = pa.Table.from_pylist(rows, schema=arrow_schema(config, layout))
     assert table.to_pylist() == rows
 
 
-@pytest.mark.parametrize("config", Config)
-def test_a_row_with_one_column_more_or_less_fits_neither(config: Config, unaltered: Release) -> None:
-    row = next(unaltered.rows(config))
+@pytest.mark.parametrize(("layout", "config"), _TABLES)
+def test_a_row_with_one_column_more_or_less_fits_neither(layout: int, config: Config) -> None:
+    row = next(shared_release(_RELEASES[layout]).rows(config))
     with pytest.raises(ValidationError):
-        ROWS[config].model_validate(row | {"margin": 1})
+        rows_of(layout)[config].model_validate(row | {"surplus": 1})
     with pytest.raises(ValidationError):
-        ROWS[config].model_validate({name: value for name, value in row.items() if name != "source"})
+        rows_of(layout)[config].model_validate({name: value for name, value in row.items() if name != "source"})
 
 
 _STRING_AND_NUMBER = pa.struct(

@@ -9,6 +9,7 @@ import pytest
 from support.releases import digest_of_rows, read_rows
 
 from ipm_prefdial.builders.release.columns import arrow_schema
+from ipm_prefdial.builders.release.layout import config_and_split
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.write import ReleaseWriter, TableWriter, disk_errors, write_text
 from ipm_prefdial.schemas.config import Config
@@ -31,7 +32,7 @@ def _row(number: int) -> dict[str, Any]:
 
 
 def _write(root: Path, rows: list[dict[str, Any]]) -> TableWriter:
-    writer = TableWriter(root, Config.RESPONSE_SFT, Split.TRAIN)
+    writer = TableWriter(root, Config.RESPONSE_SFT, Split.TRAIN, arrow_schema(Config.RESPONSE_SFT, 1))
     for row in rows:
         writer.add(row)
     return writer
@@ -103,7 +104,7 @@ def test_row_groups_have_the_stated_size(tmp_path: Path, small_shards: None) -> 
 def test_table_without_rows_has_its_columns(tmp_path: Path) -> None:
     (name,) = _write(tmp_path, []).finish()
     assert pq.read_table(tmp_path / name).num_rows == 0
-    assert pq.read_schema(tmp_path / name).equals(arrow_schema(Config.RESPONSE_SFT))
+    assert pq.read_schema(tmp_path / name).equals(arrow_schema(Config.RESPONSE_SFT, 1))
 
 
 def test_digests_in_the_manifest_are_those_of_the_rows_in_the_files(unaltered: Release) -> None:
@@ -120,19 +121,23 @@ def test_nothing_unfinished_is_left(unaltered: Release) -> None:
     assert [path for path in unaltered.root.rglob("*") if path.is_file() and path.suffix == ".part"] == []
 
 
-def test_every_config_and_split_has_a_table_even_without_rows(tmp_path: Path) -> None:
-    records = ReleaseWriter(tmp_path).finish()
-    assert len(records) == 8 * 3 + 1
+@pytest.mark.parametrize(("layout", "tables"), [(1, 8 * 3 + 1), (2, 8 * 3 + 2)])
+def test_every_config_and_split_has_a_table_even_without_rows(tmp_path: Path, layout: int, tables: int) -> None:
+    records = ReleaseWriter(tmp_path, layout).finish()
+    assert len(records) == tables
     assert {record.rows for record in records.values()} == {0}
 
 
 def test_rows_are_counted_by_table(tmp_path: Path) -> None:
-    writer = ReleaseWriter(tmp_path, (Config.RESPONSE_SFT,))
+    writer = ReleaseWriter(tmp_path, 1)
     for split in (Split.TRAIN, Split.TEST, Split.TEST):
         writer.add(Config.RESPONSE_SFT, split, _row(writer.count(Config.RESPONSE_SFT, split)))
     counts = {split: writer.count(Config.RESPONSE_SFT, split) for split in Split}
     assert counts == {Split.TRAIN: 1, Split.VALIDATION: 0, Split.TEST: 2}
-    assert {Path(name).name.split("-")[0]: record.rows for name, record in writer.finish().items()} == counts
+    records = {name: record.rows for name, record in writer.finish().items() if record.rows}
+    assert {config_and_split(name): rows for name, rows in records.items()} == {
+        (Config.RESPONSE_SFT, split): rows for split, rows in counts.items() if rows
+    }
 
 
 def test_text_is_written_with_plain_line_ends(tmp_path: Path) -> None:

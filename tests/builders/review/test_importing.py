@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.releases import copy_release, shared_release
 from support.review import (
     Export,
     Filled,
@@ -17,7 +18,7 @@ from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.builders.review.importing import Imported, import_review
 from ipm_prefdial.builders.review.key import KeyItem
 from ipm_prefdial.builders.review.store import read_review
-from ipm_prefdial.schemas.config import Config
+from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import DataError
 from ipm_prefdial.schemas.review import Better, ConfigReview
@@ -116,6 +117,38 @@ def test_samples_under_other_keys_and_of_other_configs_add_up(release: Release, 
     assert stored(release).annotators["anna"].pairs == len(ids)
     assert len(stored(release, Config.JOINT).pairs) == 30
     assert card_of(release).count("1 annotator labelled") == 2
+
+
+# Releases with panels
+
+
+@pytest.mark.parametrize("config", PAIR_CONFIGS)
+def test_a_panels_conclusion_is_the_judges_word(config: Config, tmp_path: Path) -> None:
+    release = copy_release(tmp_path / "release", shared_release("2.0.0"))
+    out = export(release, tmp_path / "out", config=config, size=40)
+    found = import_review(release.root, out.key_path, [out.filled(tmp_path / "anna.csv", out.agreeing)]).review
+    rows = {row["row_id"]: row for row in release.rows(config)}
+    assert len(found.pairs) == min(40, len(rows))
+    for pair in found.pairs:
+        assert (pair.judge_chosen, pair.judge_rejected) == ("none", rows[pair.row_id]["rejected_error"])
+    assert found.judge.flagged.value == found.judge.error.value == 1
+    assert found.judge.chosen.same.n == found.judge.rejected.same.n == len(found.pairs)
+    assert "### Agreement with humans" in card_of(release)
+    assert list(validate_release(Release(release.root))) == []
+
+
+def test_annotators_see_the_rewritten_words(tmp_path: Path) -> None:
+    release = shared_release("2.0.0")
+    out = export(release, tmp_path / "out", size=10_000)
+    rewritten = {row["row_id"]: row for row in release.rows(Config.RESPONSE) if row["rewrite"]}
+    assert rewritten
+    sides = {out.key.items[item["item"]].row_id: item[f"reply_{_chosen(out, item)}"] for item in out.items()}
+    for row_id, row in rewritten.items():
+        assert sides[row_id] == row["chosen"][0]["content"] != row["rewrite"]["original"]
+
+
+def _chosen(out: Export, item: Filled) -> str:
+    return "a" if out.key.items[item["item"]].a == "chosen" else "b"
 
 
 # The release stays what it promises to be

@@ -1,4 +1,4 @@
-"""The completer: every role answers, the same request always alike."""
+"""The completer: every task answers, the same request always alike."""
 
 import json
 import subprocess
@@ -9,22 +9,22 @@ import pytest
 from ipm_prefdial.builders.inference.corpus.completer import CorpusCompleter
 from ipm_prefdial.builders.inference.corpus.models import CORPUS_MODEL, CorpusModels, fit_corpus
 from ipm_prefdial.schemas.dialogue import Dialogue, Speaker, Turn
-from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Request, Role, Sampling
+from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Request, Sampling, Task
 from ipm_prefdial.schemas.strategy import Strategy, parse_strategy
 
 _HISTORY = (Turn(speaker=Speaker.SEEKER, text="I am so worried about the rent."),)
 
 
 def _request(
-    models: CorpusModels, role: Role, *, draw: int = 0, seed: int = 7, temperature: float = 1.0, **ask: str
+    models: CorpusModels, task: Task, *, draw: int = 0, seed: int = 7, temperature: float = 1.0, **ask: str
 ) -> Request:
     return Request(
         model=models.ref,
-        messages=({"role": "user", "content": f"{role}: {_HISTORY[0].text}"},),
+        messages=({"role": "user", "content": f"{task}: {_HISTORY[0].text}"},),
         sampling=Sampling(temperature=temperature, top_p=0.95, max_tokens=64),
         draw=draw,
         seed=seed,
-        ask=Ask.model_validate({"role": role, "history": _HISTORY, **ask}),
+        ask=Ask.model_validate({"task": task, "history": _HISTORY, **ask}),
     )
 
 
@@ -37,23 +37,25 @@ async def _text(models: CorpusModels, request: Request) -> str:
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7])
-async def test_every_role_answers_and_always_alike(
+async def test_every_task_answers_and_always_alike(
     models: CorpusModels, dialogues: list[Dialogue], temperature: float
 ) -> None:
     again = fit_corpus(reversed(dialogues))
-    for role, ask in (
-        (Role.PLANNER, {}),
-        (Role.RESPONDER, {"strategy": Strategy.QUESTION}),
-        (Role.JOINT, {}),
-        (Role.JUDGE, {"reply": "You should move."}),
+    for task, ask in (
+        (Task.PLANNER, {}),
+        (Task.RESPONDER, {"strategy": Strategy.QUESTION}),
+        (Task.JOINT, {}),
+        (Task.JUDGE, {"reply": "You should move."}),
+        (Task.JUDGE, {"reply": "You should move.", "other_reply": "The rent must be a worry."}),
+        (Task.STRATEGY_JUDGE, {"strategy": Strategy.QUESTION, "other_strategy": Strategy.OTHERS}),
     ):
-        request = _request(models, role, temperature=temperature, **ask)
+        request = _request(models, task, temperature=temperature, **ask)
         assert await _text(models, request) == await _text(again, request) != ""
 
 
 async def test_the_planner_answers_with_a_canonical_name(models: CorpusModels) -> None:
     for seed in range(30):
-        Strategy(await _text(models, _request(models, Role.PLANNER, seed=seed)))
+        Strategy(await _text(models, _request(models, Task.PLANNER, seed=seed)))
 
 
 async def test_the_joint_reply_is_a_strategy_in_brackets_and_a_reply_of_it(
@@ -61,26 +63,41 @@ async def test_the_joint_reply_is_a_strategy_in_brackets_and_a_reply_of_it(
 ) -> None:
     real = {(turn.strategy, turn.text) for dialogue in dialogues for turn in dialogue.turns}
     for seed in range(10):
-        name, _, reply = (await _text(models, _request(models, Role.JOINT, seed=seed))).partition("] ")
+        name, _, reply = (await _text(models, _request(models, Task.JOINT, seed=seed))).partition("] ")
         assert (parse_strategy(name), reply) in real
 
 
 async def test_draws_of_one_seed_differ(models: CorpusModels) -> None:
-    asked = [_request(models, Role.RESPONDER, draw=draw, strategy=Strategy.QUESTION) for draw in range(5)]
+    asked = [_request(models, Task.RESPONDER, draw=draw, strategy=Strategy.QUESTION) for draw in range(5)]
     assert len({await _text(models, request) for request in asked}) == 5
 
 
 async def test_the_judge_answers_in_the_form_that_prompts_ask_for(models: CorpusModels) -> None:
-    said = json.loads(await _text(models, _request(models, Role.JUDGE, reply="Be happy!")))
+    said = json.loads(await _text(models, _request(models, Task.JUDGE, reply="Be happy!")))
     assert said.keys() == {"error", "rationale"}
     assert said["error"] == "early_emotion_shift"
-    said = json.loads(await _text(models, _request(models, Role.JUDGE, reply="The rent must be a worry.")))
+    said = json.loads(await _text(models, _request(models, Task.JUDGE, reply="The rent must be a worry.")))
     assert said["error"] == "none"
 
 
-@pytest.mark.parametrize("role", [Role.RESPONDER, Role.JUDGE])
-async def test_a_request_without_what_its_role_needs_fails(models: CorpusModels, role: Role) -> None:
-    outcome = await CorpusCompleter(models).complete(_request(models, role))
+@pytest.mark.parametrize(
+    ("task", "ask"),
+    [
+        (Task.RESPONDER, {}),
+        (Task.JUDGE, {}),
+        (Task.JUDGE, {"other_reply": "You should move."}),
+        (Task.STRATEGY_JUDGE, {}),
+        (Task.STRATEGY_JUDGE, {"strategy": Strategy.OTHERS}),
+        (Task.STRATEGY_JUDGE, {"other_strategy": Strategy.OTHERS}),
+        (Task.STRATEGY_JUDGE, {"reply": "You should move.", "other_reply": "Hm."}),
+        (Task.CRISIS_JUDGE, {}),
+        (Task.REWRITER, {"strategy": Strategy.OTHERS, "reply": "You should move.", "error": "lack_of_empathy"}),
+    ],
+)
+async def test_a_request_that_no_embedded_model_can_answer_fails(
+    models: CorpusModels, task: Task, ask: dict[str, str]
+) -> None:
+    outcome = await CorpusCompleter(models).complete(_request(models, task, **ask))
     assert isinstance(outcome, Failed)
     assert outcome.reason is FailureReason.BAD_REQUEST
 

@@ -12,7 +12,7 @@ from itertools import permutations
 import numpy as np
 
 from ...schemas.measures import Interval
-from ..statistics.bootstrap import interval
+from .bootstrap import interval
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 """From tables (replicates × labels × labels, or replicates × labels) to a number each; not a number is undefined."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from ipm_prefdial.builders.review.agreement import (
+from ipm_prefdial.builders.statistics.agreement import (
     Resampling,
     alpha,
     coincidences_of,

@@ -1,0 +1,168 @@
+"""Judging blind and swapped: a panel sees both sides as A and B, in both orders, and votes.
+
+No judge is told which side is human. A judge whose two answers do not fit together has no say. What counts as a vote,
+the margin and the confidence are our own design.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+from ...prompts.parsers.verdict import read_comparison
+from ...schemas.config import Config
+from ...schemas.drops import DropReason
+from ...schemas.error_type import ErrorType
+from ...schemas.inference import Ask, Failed, Outcome, Request, Task
+from ...schemas.rows.layout_2 import Judgement, Panel
+from ...schemas.verdict import Unparsed
+from .candidate import Candidate, Drop, Result, call_of
+from .plan import MiningPlan
+
+_ORDERS = ("chosen_first", "rejected_first")
+_OFFERED = (ErrorType.STRATEGY_MISMATCH,)
+"""What can be wrong with a strategy without words."""
+
+
+class Vote(StrEnum):
+    """What one judge's two answers come to."""
+
+    WORSE = "worse"
+    """The rejected side has an error, the chosen one has none and is better, whichever stood first."""
+    FAILED = "failed"
+    UNPARSED = "unparsed"
+    FLIP = "flip"
+    """The two orders disagree on which is better, or on whether a side has an error."""
+    CHOSEN_FLAWED = "chosen_flawed"
+    REJECTED_SOUND = "rejected_sound"
+    NOT_WORSE = "not_worse"
+
+
+_REASONS = {
+    Vote.FAILED: DropReason.JUDGE_FAILED,
+    Vote.UNPARSED: DropReason.UNPARSED_VERDICT,
+    Vote.FLIP: DropReason.ORDER_FLIP,
+    Vote.CHOSEN_FLAWED: DropReason.CHOSEN_FLAWED,
+    Vote.REJECTED_SOUND: DropReason.REJECTED_SOUND,
+    Vote.NOT_WORSE: DropReason.NOT_WORSE,
+}
+"""The drop of each vote against, in the order in which ties are settled."""
+
+
+def panel_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]:
+    """Every judge with the chosen side first, and then every judge with the rejected side first."""
+    return tuple(request for ask in _asks(candidate) for request in plan.requests(ask))
+
+
+def rewritten_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]:
+    """The same for a candidate whose chosen side was rewritten; nothing for any other."""
+    return () if candidate.rewrite is None else panel_requests(candidate, plan)
+
+
+def _asks(candidate: Candidate) -> Iterator[Ask]:
+    history = candidate.turn.history
+    if candidate.config is Config.STRATEGY:
+        one, other = candidate.turn.strategy, candidate.strategy
+        for a, b in ((one, other), (other, one)):
+            yield Ask(task=Task.STRATEGY_JUDGE, history=history, strategy=a, other_strategy=b)
+    else:
+        words, others = candidate.chosen, candidate.reply
+        for reply, beside in ((words, others), (others, words)):
+            yield Ask(task=Task.JUDGE, history=history, reply=reply, other_reply=beside)
+
+
+def settle_panel(
+    candidate: Candidate, plan: MiningPlan, requests: tuple[Request, ...], outcomes: tuple[Outcome, ...]
+) -> Result:
+    """The candidate with every judgement; what they come to is for `check_majority` to say."""
+    if not requests:
+        return candidate
+    half = len(requests) // 2
+    asked = zip(requests, outcomes, strict=True)
+    judgements = tuple(
+        _judgement(plan, number >= half, request, outcome) for number, (request, outcome) in enumerate(asked)
+    )
+    return candidate.with_(judgements=judgements)
+
+
+def _judgement(plan: MiningPlan, swapped: bool, request: Request, outcome: Outcome) -> Judgement:
+    answer: dict[str, object] = dict.fromkeys(("better", "chosen_error", "rejected_error", "rationale", "raw"))
+    if isinstance(outcome, Failed):
+        answer["problem"] = f"failed: {outcome.reason}: {outcome.detail}"
+    else:
+        offered = _OFFERED if request.ask.task is Task.STRATEGY_JUDGE else plan.spec.errors
+        found = read_comparison(outcome.text, offered)
+        answer["raw"] = outcome.text
+        if isinstance(found, Unparsed):
+            answer["problem"] = f"{found.reason} ({outcome.finish_reason})"
+        else:
+            chosen, rejected = (found.b, found.a) if swapped else (found.a, found.b)
+            sides = {"a": "rejected", "b": "chosen"} if swapped else {"a": "chosen", "b": "rejected"}
+            answer |= {"better": sides.get(found.better, "tie"), "rationale": found.rationale, "problem": None}
+            answer |= {"chosen_error": chosen, "rejected_error": rejected}
+    prompt = plan.prompts[request.ask.task].id
+    return Judgement.model_validate({"order": _ORDERS[swapped], **answer, **call_of(request), "prompt": prompt})
+
+
+def check_majority(candidate: Candidate, plan: MiningPlan) -> Result:
+    """More than half of the judges find the inferred side worse; else the commonest vote against is the reason."""
+    if not candidate.judgements:
+        return candidate
+    votes = votes_of(candidate.judgements)
+    error = commonest_error([one.rejected_error for one in candidate.judgements], plan.spec.errors)
+    candidate = candidate.with_(panel=_panel(candidate.judgements, votes, error), error=error)
+    if 2 * votes.count(Vote.WORSE) > len(votes):
+        return candidate
+    against = Counter(votes)
+    vote = max(_REASONS, key=lambda one: against[one])
+    detail = f"{against[vote]} of {len(votes)} judges"
+    flaw = commonest_error([one.chosen_error for one in candidate.judgements], plan.spec.errors)
+    if vote is Vote.CHOSEN_FLAWED and flaw is not None:
+        detail = f"{flaw}: {detail}"
+    return Drop(candidate, _REASONS[vote], detail)
+
+
+def votes_of(judgements: Sequence[Judgement]) -> list[Vote]:
+    """Every judge's vote; the second half of `judgements` are the first half's judges in the other order."""
+    half = len(judgements) // 2
+    return [_vote(first, second) for first, second in zip(judgements[:half], judgements[half:], strict=True)]
+
+
+def _vote(first: Judgement, second: Judgement) -> Vote:
+    if first.raw is None or second.raw is None:
+        return Vote.FAILED
+    if first.problem is not None or second.problem is not None:
+        return Vote.UNPARSED
+    if _said(first) != _said(second):
+        return Vote.FLIP
+    if first.chosen_error is not None:
+        return Vote.CHOSEN_FLAWED
+    if first.rejected_error is None:
+        return Vote.REJECTED_SOUND
+    return Vote.WORSE if first.better == "chosen" else Vote.NOT_WORSE
+
+
+def _said(judgement: Judgement) -> tuple[str | None, bool, bool]:
+    """What both orders have to agree on; two names for one fault are no disagreement about it."""
+    return judgement.better, judgement.chosen_error is None, judgement.rejected_error is None
+
+
+def commonest_error(errors: Sequence[ErrorType | None], order: Sequence[ErrorType]) -> ErrorType | None:
+    """The error that most answers name, of equally common ones the first in `order`; None where none names one."""
+    named = Counter(error for error in errors if error is not None)
+    places = list(dict.fromkeys((*order, *ErrorType)))
+    return min(named, key=lambda error: (-named[error], places.index(error)), default=None)
+
+
+def _panel(judgements: Sequence[Judgement], votes: Sequence[Vote], error: ErrorType | None) -> Panel:
+    worse = votes.count(Vote.WORSE)
+    agreeing = sum(
+        one.better == "chosen" and one.chosen_error is None and one.rejected_error is not None
+        and one.rejected_error == error
+        for one in judgements
+    )  # fmt: skip
+    return Panel(
+        judges=len(votes),
+        votes=worse,
+        margin=round((2 * worse - len(votes)) / len(votes), 4),
+        confidence=round((agreeing + 1) / (len(judgements) + 2), 4),
+    )

@@ -1,0 +1,78 @@
+"""Looks at a whole dialogue before any of its turns is mined: may anything be made of it?
+
+Signs of a crisis come first, since such a dialogue must not be read as anything else: the written rules look at every
+seeker turn and at the situation, and where a release has a crisis judge, every judge that is a model reads the whole.
+One that sees something is enough; one that cannot be read leaves the dialogue to human eyes too.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+from ...prompts.parsers.crisis import read_crisis
+from ...schemas.dialogue import Dialogue, Speaker, Split
+from ...schemas.drops import DropReason
+from ...schemas.inference import Ask, Completion, Outcome, Request, Task
+from ...schemas.rows.layout_2 import FoundCrisis
+from ...schemas.safety import CrisisFinding
+from ...schemas.verdict import CrisisVerdict
+from ..safety.crisis import find_crisis
+from .plan import MiningPlan
+from .turns import PlacedDialogue
+
+EMBEDDED = "corpus"
+"""The model that is never asked about a crisis: it would know no more than the rules do."""
+
+Screening = Generator[tuple[Request, ...], tuple[Outcome, ...], PlacedDialogue]
+
+
+def screen(placed: PlacedDialogue, plan: MiningPlan) -> Screening:
+    """The dialogue with what bars it; one in a crisis is in the test split, whatever it was in before."""
+    if plan.spec.safety.crisis == "hold_out":
+        findings = list(crisis_by_rule(placed.dialogue) if placed.by_rule is None else placed.by_rule)
+        if requests := _requests(placed.dialogue, plan):
+            outcomes = yield requests
+            answers = zip(requests, outcomes, strict=True)
+            findings += [found for asked in answers if (found := _read(placed.dialogue, *asked)) is not None]
+        if findings:
+            detail = findings[0].category or "a judge gave no answer that can be read"
+            return replace(placed, split=Split.TEST, findings=tuple(findings), barred=(DropReason.CRISIS, str(detail)))
+    if placed.contaminated_by is not None:
+        return replace(placed, barred=(DropReason.CONTAMINATED, placed.contaminated_by))
+    if placed.repeats is not None and plan.spec.drop_repeated_dialogues:
+        return replace(placed, barred=(DropReason.REPEATED_DIALOGUE, f"of dialogue {placed.repeats}"))
+    return placed
+
+
+def crisis_by_rule(dialogue: Dialogue) -> Iterator[FoundCrisis]:
+    """What the written rules find in the seeker's turns and in the situation, in order."""
+    said: list[str] = []
+    for index, turn in enumerate(dialogue.turns):
+        if turn.speaker is Speaker.SEEKER and (found := find_crisis(turn.text, said)) is not None:
+            yield _by_rule(index, found)
+        said.append(turn.text)
+    if dialogue.situation and (found := find_crisis(dialogue.situation)) is not None:
+        yield _by_rule(None, found)
+
+
+def _by_rule(turn: int | None, found: CrisisFinding) -> FoundCrisis:
+    return FoundCrisis(turn=turn, **found.model_dump(), judge=None, rationale=None, raw=None, request_key=None)
+
+
+def _requests(dialogue: Dialogue, plan: MiningPlan) -> tuple[Request, ...]:
+    if plan.spec.crisis_judge is None:
+        return ()
+    ask = Ask(task=Task.CRISIS_JUDGE, history=dialogue.turns)
+    return tuple(request for request in plan.requests(ask) if request.model.name != EMBEDDED)
+
+
+def _read(dialogue: Dialogue, request: Request, outcome: Outcome) -> FoundCrisis | None:
+    """What a judge sees; of an answer that cannot be read, that."""
+    raw = outcome.text if isinstance(outcome, Completion) else None
+    verdict = None if raw is None else read_crisis(raw, len(dialogue.turns))
+    seen: dict[str, object] = dict.fromkeys(("turn", "category", "rationale"))
+    if isinstance(verdict, CrisisVerdict):
+        if verdict.category is None:
+            return None
+        seen = verdict.model_dump()
+    told = {"form": None, "rule": None, "said_to_be_past": False, "raw": raw, "request_key": request.key}
+    return FoundCrisis.model_validate({**seen, **told, "judge": str(request.model)})

@@ -1,0 +1,82 @@
+"""The columns of every config: the contract that labs train on.
+
+`prompt`, `chosen`, `rejected` and `completion` are TRL's explicit-prompt conversational form, lists of
+`{"role", "content"}`; the sides of a pair hold the reply alone. Every other column is a scalar, a struct of scalars or,
+where several judges answer, a list of such structs. A spec says which layout its release has; a released layout never
+changes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..base import digest_of
+from ..config import PAIR_CONFIGS, SFT_CONFIGS, Config
+from . import layout_1, layout_2
+from .common import DialogueRow, InferredBy, Messages, Row, SftRow, TurnStruct
+
+__all__ = [
+    "CANDIDATE_CONFIGS",
+    "LAYOUTS",
+    "InferredBy",
+    "Messages",
+    "Row",
+    "Rows",
+    "SftRow",
+    "TurnStruct",
+    "content_id_of",
+    "row_id",
+    "rows_of",
+]
+
+Rows = Mapping[Config, type[Row]]
+"""The row schema of every config that a layout has, in the order in which cards and tables name them."""
+
+_SFT: Rows = dict.fromkeys(SFT_CONFIGS, SftRow)
+
+LAYOUTS: Mapping[int, Rows] = {
+    1: {
+        Config.STRATEGY: layout_1.StrategyRow,
+        Config.RESPONSE: layout_1.ResponseRow,
+        Config.JOINT: layout_1.JointRow,
+        **_SFT,
+        Config.DROPPED: layout_1.DroppedRow,
+        Config.COMPLETIONS: layout_1.CompletionRow,
+        Config.DIALOGUES: DialogueRow,
+    },
+    2: {
+        Config.STRATEGY: layout_2.StrategyRow,
+        Config.RESPONSE: layout_2.ResponseRow,
+        Config.JOINT: layout_2.JointRow,
+        **_SFT,
+        Config.DROPPED: layout_2.DroppedRow,
+        Config.COMPLETIONS: layout_2.CompletionRow,
+        Config.DIALOGUES: layout_2.DialogueRow,
+        Config.CRISIS_HOLDOUT: layout_2.CrisisRow,
+    },
+}
+"""Every layout by its number."""
+
+CANDIDATE_CONFIGS = (*PAIR_CONFIGS, *SFT_CONFIGS)
+"""The configs whose candidates are conserved: each becomes a row there or a row of `dropped`."""
+
+
+def rows_of(layout: int) -> Rows:
+    """The row schemas of a layout; `BuildSpec.layout` is one of those that there are."""
+    return LAYOUTS[layout]
+
+
+def row_id(config: Config, dialogue_id: str, turn: int | None, *what: object) -> str:
+    """The id of a row: 128 bits of a digest over its config, its place and `what` tells it from its neighbours.
+
+    A pair is told by the request and its answer, a dropped candidate likewise; an SFT row by its place alone. So a
+    candidate that one version drops and the next keeps has one id, and a reply that was drawn anew has a new one.
+    """
+    return digest_of([config, dialogue_id, turn, *what])[:32]
+
+
+def content_id_of(config: Config, row: Mapping[str, Any]) -> str:
+    """The id of a row that is told by its whole content: of `completions` and `dialogues`, which a rebuild starts from.
+
+    So no cell of these changes without its row being told. `row` has every column of the config but `row_id`, in order.
+    """
+    return row_id(config, row["dialogue_id"], row["turn"], *row.values())
