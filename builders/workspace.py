@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..schemas.errors import OutputExistsError, UsageError
+from .published import read_places
 from .release.layout import MANIFEST
 
 
@@ -70,6 +71,20 @@ class Workspace:
                 f"{self.out}: it is built already; raise the version, choose another --out, or replace an unpublished "
                 "release with --force"
             )
+        self._refuse_published()
+
+    def _refuse_published(self) -> None:
+        """What readers have under its number is not made anew: `--force` is for releases that nobody has yet."""
+        try:
+            version = json.loads((self.out / MANIFEST).read_bytes())["version"]
+        except (ValueError, KeyError, TypeError):
+            version = None
+        for place in read_places(self.out):
+            if version in (None, place.version):
+                raise OutputExistsError(
+                    f"{self.out}: it is published as {place.tag} of {place.repo}; raise the version, and choose "
+                    "another --out"
+                )
 
     def publish(self) -> None:
         """Puts the finished release in its place in one step, and clears the workspace away."""

@@ -12,7 +12,7 @@ from ...schemas.manifest import FILE_NAME as MANIFEST
 from ...schemas.report import FILE_NAME as REPORT
 from ..release.read import Release
 from ..release.write import disk_errors
-from .places import add_place, local_folder
+from .places import add_place, dataset_folder, local_folder
 from .show import say, say_table
 
 _SAMPLE = 10_000
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     from ..audit.subjects import ReleaseSource
     from ..report import write_report
 
-    folder = local_folder(options.place)
+    folder = dataset_folder(options.place) if options.columns else local_folder(options.place)
     name, version = _name_of(options.place, folder)
     if options.columns:
         audit = audit_source(_foreign(folder, options.columns, name, version), options.sample)

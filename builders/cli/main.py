@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from types import FrameType
 
 from ...schemas.errors import PrefDialError
-from . import audit, build, card, diff, new_release, releases, review, schema, validate, verify
+from . import audit, build, card, diff, new_release, publish, releases, review, schema, validate, verify
 from .show import say_error
 
-VERBS = (build, verify, validate, audit, diff, card, review, releases, new_release, schema)
+VERBS = (build, verify, validate, audit, diff, publish, card, review, releases, new_release, schema)
 INTERRUPTED = 130
 
 

@@ -1,9 +1,12 @@
 """Where a release is: a folder, or a repo of the Hub at a revision."""
 
 import argparse
+import os
+import sys
 from pathlib import Path
 
 from ...schemas.errors import UsageError
+from ..release.fetch import local_release
 from ..sources.hub import HUB_ID, download
 
 
@@ -20,11 +23,30 @@ def local_folder(place: str | None) -> Path:
     """The folder of a release; one on the Hub is downloaded to the Hub client's cache.
 
     Raises:
-        UsageError: nothing is named, or it is neither a folder nor a Hub id.
+        UsageError: nothing is named, or it is neither a folder nor a release on the Hub that one may read.
         EndpointError: the Hub cannot be reached.
     """
     if not place:
         raise UsageError("name a release: a folder, or ORG/NAME@TAG on the Hub")
+    quieten_hub()
+    return local_release(place)
+
+
+def dataset_folder(place: str) -> Path:
+    """The same for any dataset, release or not: all of it is downloaded.
+
+    Raises:
+        SourceError: there is no such dataset that one may read.
+        EndpointError: the Hub cannot be reached.
+    """
     if Path(place).exists() or not HUB_ID.match(place):
         return Path(place)
+    quieten_hub()
     return download(place).folder
+
+
+def quieten_hub(*, always: bool = False) -> None:
+    """The Hub's client draws its bars on a terminal only, and there not either where `always` is said."""
+    # Set before the client is imported, which is slow and needed for names on the Hub alone.
+    if always or not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

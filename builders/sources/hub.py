@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,21 @@ def download(hub_id: str) -> DatasetCopy:
         EndpointError: the Hub cannot be reached or failed.
     """
     from huggingface_hub import snapshot_download
+
+    name, _, revision = hub_id.partition("@")
+    with hub_errors(hub_id):
+        folder = snapshot_download(name, repo_type="dataset", revision=revision or None)
+    return DatasetCopy(Path(folder), Path(folder).name)
+
+
+@contextmanager
+def hub_errors(hub_id: str) -> Iterator[None]:
+    """What the Hub's client raises while it downloads `org/name[@revision]` becomes one line.
+
+    Raises:
+        SourceError: there is no such dataset or revision, or it is gated or private.
+        EndpointError: the Hub cannot be reached, failed, or does not accept the token.
+    """
     from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is its HTTP library's, whichever
         GatedRepoError,
         HfHubHTTPError,
@@ -89,7 +105,7 @@ def download(hub_id: str) -> DatasetCopy:
 
     name, _, revision = hub_id.partition("@")
     try:
-        folder = snapshot_download(name, repo_type="dataset", revision=revision or None)
+        yield
     except GatedRepoError as error:
         raise SourceError(f"{name} is gated: ask for access on its page, then set HF_TOKEN") from error
     except RepositoryNotFoundError as error:
@@ -101,6 +117,10 @@ def download(hub_id: str) -> DatasetCopy:
     except RevisionNotFoundError as error:
         raise SourceError(f"{name} has no revision {revision!r}") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, HTTPError, OSError) as error:
+        if getattr(getattr(error, "response", None), "status_code", None) == 401:
+            raise EndpointError(
+                "the Hub does not accept the token (HF_TOKEN, or that of `hf auth login`); it may have expired: set a "
+                "valid one, or none for what is public"
+            ) from error
         reason = str(error).strip().splitlines()[0]
         raise EndpointError(f"the Hub did not give {hub_id}: {reason}; repeat the command when it answers") from error
-    return DatasetCopy(Path(folder), Path(folder).name)

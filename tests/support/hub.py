@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ _SERVER = Path(__file__).parents[1] / "localhub" / "localhub.py"
 
 def free_port() -> int:
     """A port that is free, as is the next one."""
-    for port in range(20_000 + os.getpid() % 20_000, 60_000, 2):
+    # Processes that start together have numbers in a row: each begins to look at a place of its own.
+    for port in range(20_000 + os.getpid() * 64 % 39_000, 60_000, 2):
         with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as two:
             one.bind(("127.0.0.1", port))
             two.bind(("127.0.0.1", port + 1))
@@ -27,14 +28,22 @@ def free_port() -> int:
     raise RuntimeError("no free port")
 
 
+PEOPLE = (f"alice:write:{TOKEN}:acme",)
+"""Whom the Hub knows, as `user:role:token:organisations`."""
+
+
 @contextlib.contextmanager
-def running_hub(folder: Path, faults: list[dict[str, Any]] | None = None) -> Iterator[str]:
+def running_hub(
+    folder: Path, faults: list[dict[str, Any]] | None = None, *, people: Sequence[str] = PEOPLE, xet: bool = False
+) -> Iterator[str]:
     """The URL of a Hub that runs as long as the block."""
     port, rules = free_port(), folder / "faults.json"
     folder.mkdir(exist_ok=True)
     rules.write_text(json.dumps(faults or []))
     command = [sys.executable, str(_SERVER), "--port", str(port), "--data", str(folder / "data")]
-    command += ["--token", f"alice:write:{TOKEN}:acme", "--faults", str(rules)]
+    command += ["--faults", str(rules), *(["--xet"] if xet else [])]
+    for person in people:
+        command += ["--token", person]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait_for(port + 1, server)

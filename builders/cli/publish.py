@@ -1,0 +1,114 @@
+"""`ipm-prefdial publish DIR --repo ORG/NAME`: puts a release on the Hub, whole or not at all."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ...schemas.errors import UsageError
+from ..publish.options import PublishOptions
+from ..publish.run import Published, publish
+from .places import quieten_hub
+from .show import say, say_json, say_table
+
+
+def add_to(verbs: Any) -> None:
+    """Adds the verb to the command."""
+    parser = verbs.add_parser(
+        "publish", help="put a release on the Hub: one commit, one tag, read back; repeating it is always safe"
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a release folder, validated and audited")
+    parser.add_argument("--repo", metavar="ORG/NAME", required=True, help="the dataset repo; made where there is none")
+    parser.add_argument("--pr", action="store_true", help="propose it as a pull request, where you may not write")
+    parser.add_argument("--private", action="store_true", help="make the repo a private one")
+    parser.add_argument(
+        "--gated",
+        nargs="?",
+        const="auto",
+        choices=("auto", "manual"),
+        help="let readers ask for access, granted automatically (the default) or by hand",
+    )
+    parser.add_argument(
+        "--accept",
+        metavar="GATE",
+        action="append",
+        default=[],
+        help="publish although this gate of the audit is closed; the card says so, with --why; repeat both for several",
+    )
+    parser.add_argument("--why", metavar="REASON", action="append", default=[], help="why the accepted gate may pass")
+    parser.add_argument("--dry-run", action="store_true", help="check all that can be, and send nothing")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Publishes."""
+    quieten_hub(always=options.json)
+    done = publish(
+        PublishOptions(
+            folder=options.folder,
+            repo=options.repo,
+            pull_request=options.pr,
+            private=options.private,
+            gated=options.gated,
+            dry_run=options.dry_run,
+            accept=_reasons(options.accept, options.why),
+        )
+    )
+    if options.json:
+        say_json(_as_json(done))
+    else:
+        _tell(done)
+    return 0
+
+
+def _reasons(gates: list[str], reasons: list[str]) -> dict[str, str]:
+    if len(gates) != len(reasons) or not all(reason.strip() for reason in reasons):
+        raise UsageError('every --accept GATE needs its --why "REASON", in the same order')
+    return dict(zip(gates, (reason.strip() for reason in reasons), strict=True))
+
+
+def _as_json(done: Published) -> dict[str, Any]:
+    plan = done.plan
+    return {
+        "state": done.state,
+        "repo": done.repo,
+        "version": done.payload.version,
+        "tag": done.payload.tag,
+        "commit": done.commit,
+        "pull_request": done.pull_request,
+        "manifest_sha256": done.payload.manifest_sha256,
+        "files": {name: file.size for name, file in done.payload.files.items()},
+        "plan": None if plan is None else {"parent": plan.parent, "add": plan.add, "remove": plan.remove},
+    }
+
+
+def _tell(done: Published) -> None:
+    if done.state == "not sent":
+        _tell_plan(done)
+    elif done.state == "proposed":
+        say(f"proposed: pull request {done.pull_request} of {done.repo} holds {done.payload.version}")
+        say(f"Once it is merged: ipm-prefdial publish DIR --repo {done.repo} (sets the tag {done.payload.tag})")
+    elif done.state == "on main":
+        say(f"main of {done.repo} holds {done.payload.version} already; publish it without --pr to set its tag")
+    else:
+        say(f"{done.state}: {done.repo} {done.payload.tag}")
+        say(f"  commit   {done.commit}")
+        say(f"  load it  {_load_line(done)}")
+
+
+def _tell_plan(done: Published) -> None:
+    plan, files = done.plan, done.payload.files
+    what = {name: "add" if plan and name in plan.add else "is there" for name in files}
+    lines: list[tuple[object, ...]] = [(name, file.size, what[name]) for name, file in files.items()]
+    lines += [(name, "–", "remove") for name in (plan.remove if plan else ())]
+    say_table(f"{done.repo} {done.payload.tag}", ("file", "bytes", "what"), lines)
+    sent = [file.size for name, file in files.items() if what[name] == "add"]
+    where = (
+        f"in commit {done.commit}" if plan is None else f"on top of {plan.parent}" if plan.parent else "in a new repo"
+    )
+    say(f"{len(sent)} files, {sum(sent)} bytes, {where}; then the tag {done.payload.tag}. Nothing was sent.")
+
+
+def _load_line(done: Published) -> str:
+    config = done.payload.front_matter.default_config
+    return f'load_dataset("{done.repo}", "{config}", revision="{done.payload.tag}")'

@@ -1,0 +1,1 @@
+"""Publishes a release to the Hub in steps that are each safe to repeat."""

@@ -1,0 +1,97 @@
+"""What a release must be before it is shown to anybody: licensed, audited, and true to its own promises."""
+
+import json
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ...schemas.audit import FILE_NAME as AUDIT
+from ...schemas.audit import Audit
+from ...schemas.errors import DataError
+from ...schemas.licence import LICENCES, UNKNOWN
+from ...schemas.publishing import AcceptedGate
+from ..audit.gates import check_gates
+from ..audit.subjects import ReleaseSource
+from ..release.read import Release
+from ..release.validate import validate_release
+
+_SHOWN = 3
+
+
+def check_licence(release: Release) -> None:
+    """The release's licence lets it be passed on.
+
+    Raises:
+        DataError: it does not, or is not known.
+    """
+    named = release.manifest.license
+    licence = LICENCES.get(named, LICENCES[UNKNOWN])
+    sources = ", ".join(one.name for one in release.manifest.sources if one.license == named) or "a source"
+    if licence.id == UNKNOWN:
+        raise DataError(
+            f"{release.root}: the licence is unknown ({sources} states none): find out what it is and build with "
+            "--license ID, or leave that source out"
+        )
+    if not licence.may_pass_on:
+        raise DataError(
+            f"{release.root}: the licence {licence.id} ({sources}) does not let the data be passed on: build without "
+            "that source"
+        )
+
+
+def check_promises(release: Release) -> None:
+    """The release validates.
+
+    Raises:
+        DataError: it breaks a promise; the first ones are told.
+    """
+    findings = list(islice(validate_release(release), _SHOWN + 1))
+    if findings:
+        more = " …" if len(findings) > _SHOWN else ""
+        told = "; ".join(str(one) for one in findings[:_SHOWN])
+        raise DataError(f"{release.root}: it does not validate (`ipm-prefdial validate` tells all): {told}{more}")
+
+
+def read_audit(release: Release) -> Audit:
+    """The audit that lies in the release and is of its tables, with its gates checked again.
+
+    Raises:
+        DataError: there is none, it is malformed, or it is of other tables.
+    """
+    advice = f"run `ipm-prefdial audit {release.root}`"
+    path = release.root / AUDIT
+    if AUDIT not in release.manifest.files:
+        raise DataError(f"{release.root}: it was not audited: {advice}")
+    audit = _parsed(path)
+    source = ReleaseSource(release, release.root.name)
+    if audit.subject.sha256 != source.subject().sha256:
+        raise DataError(f"{path}: it is the audit of other tables: {advice}")
+    return audit.model_copy(update={"gates": check_gates(audit, source.gates)})
+
+
+def _parsed(path: Path) -> Audit:
+    try:
+        return Audit.model_validate(json.loads(path.read_bytes()))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+
+
+def check_closed_gates(audit: Audit, accepted: Sequence[AcceptedGate]) -> None:
+    """Every gate is open, or was accepted by name.
+
+    Raises:
+        DataError: a gate is closed, or has come to be worse than what was accepted.
+    """
+    covered = {(one.name, one.measure): one.value for one in accepted}
+    for gate in audit.closed:
+        value = gate.value or 0.0
+        if value > covered.get((gate.name, gate.measure), float("-inf")):
+            raise DataError(
+                f"gate {gate.name}: {gate.measure} is {value:.4g}, limit {gate.limit:.4g}: {gate.why}; "
+                f'make better data, or publish it all the same with --accept {gate.name} --why "…"'
+            )

@@ -1,0 +1,217 @@
+"""One dataset repo of the Hub, by the few things that publishing asks of it.
+
+Reads are tried again where the Hub fails. A write is sent once: whoever sends it looks up afterwards what became of it.
+"""
+
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from ..release.fetch import fetch_release
+from .failure import patiently, telling
+from .tree import Entry, Tree
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+T = TypeVar("T")
+MAIN = "main"
+Gating = Literal["auto", "manual"]
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who the token belongs to."""
+
+    name: str
+    may_write: bool
+    """Whether the token may write at all; what exactly, is known by the Hub alone."""
+    namespaces: frozenset[str] | None
+    """Where it may have a repo: under its own name and its organisations; None for a token with rights of its own."""
+
+
+@dataclass(frozen=True)
+class RepoInfo:
+    """A repo that is there."""
+
+    private: bool
+    gated: bool
+    head: str
+    """The commit that `main` points at."""
+
+    @property
+    def public(self) -> bool:
+        """Whether anybody can read it without a token."""
+        return not self.private and not self.gated
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit as the history tells it."""
+
+    oid: str
+    author: str
+    title: str
+    message: str
+    """What stands below the title."""
+
+
+class HubRepo:
+    """The dataset `ORG/NAME`.
+
+    Every method raises `HubError` where the Hub refuses, fails or cannot be reached.
+    """
+
+    def __init__(self, name: str, api: "HfApi", *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.name, self.api, self.sleep = name, api, sleep
+
+    @property
+    def namespace(self) -> str:
+        """The organisation or person that it belongs to."""
+        return self.name.partition("/")[0]
+
+    # ---- reads
+
+    def account(self) -> Account:
+        """Who is asking."""
+        told = self._read("say whose token this is", self.api.whoami)
+        role = told.get("auth", {}).get("accessToken", {}).get("role")
+        orgs = (org["name"] for org in told.get("orgs", ()) if org.get("roleInOrg") != "read")
+        namespaces = frozenset((told["name"], *orgs)) if role == "write" else None
+        return Account(told["name"], role != "read", namespaces)
+
+    def info(self) -> RepoInfo | None:
+        """What the repo is; None where there is none, or none that this token may see."""
+        from huggingface_hub.errors import RepositoryNotFoundError
+
+        def ask() -> RepoInfo | None:
+            try:
+                found = self.api.dataset_info(self.name, revision=MAIN)
+            except RepositoryNotFoundError:
+                return None
+            return RepoInfo(bool(found.private), bool(found.gated), str(found.sha))
+
+        return self._read(f"tell of {self.name}", ask)
+
+    def tags(self) -> dict[str, str]:
+        """The commit that each tag points at."""
+        refs = self._read("list the tags", lambda: self.api.list_repo_refs(self.name, repo_type="dataset"))
+        return {tag.name: tag.target_commit for tag in refs.tags}
+
+    def head(self) -> str:
+        """The commit that `main` points at now."""
+        refs = self._read("tell where main is", lambda: self.api.list_repo_refs(self.name, repo_type="dataset"))
+        return next(branch.target_commit for branch in refs.branches if branch.name == MAIN)
+
+    def commits(self, revision: str = MAIN) -> list[Commit]:
+        """The history of a revision, the newest first."""
+        found = self._read(
+            "list the commits",
+            lambda: self.api.list_repo_commits(self.name, repo_type="dataset", revision=revision),
+        )
+        return [Commit(one.commit_id, ", ".join(one.authors), one.title, one.message) for one in found]
+
+    def tree(self, revision: str) -> Tree:
+        """Every file of a revision."""
+        from huggingface_hub import RepoFile
+
+        found = self._read(
+            "list the files",
+            lambda: list(
+                self.api.list_repo_tree(self.name, repo_type="dataset", revision=revision, recursive=True, expand=False)
+            ),
+        )
+        return {
+            one.path: Entry(one.blob_id, one.size, one.lfs.sha256 if one.lfs else None)
+            for one in found
+            if isinstance(one, RepoFile)
+        }
+
+    def read(self, path: str, revision: str) -> bytes:
+        """The bytes of a file, not from a cache."""
+        with tempfile.TemporaryDirectory() as folder:
+            found = self._read(
+                f"give {path}",
+                lambda: self.api.hf_hub_download(
+                    self.name, path, repo_type="dataset", revision=revision, cache_dir=folder
+                ),
+            )
+            return Path(found).read_bytes()
+
+    def fetch(self, revision: str) -> Path:
+        """The folder of a release at a revision, in the client's cache."""
+        return self._read(f"give {revision}", lambda: fetch_release(self.api, self.name, revision))
+
+    def pull_requests(self) -> dict[int, str]:
+        """The commit that each pull request has come to, by its number."""
+        refs = self._read(
+            "list the pull requests",
+            lambda: self.api.list_repo_refs(self.name, repo_type="dataset", include_pull_requests=True),
+        )
+        numbered = ((re.fullmatch(r"refs/pr/(\d+)", one.ref), one.target_commit) for one in refs.pull_requests or ())
+        return {int(found[1]): oid for found, oid in numbered if found}
+
+    def is_open(self, pull_request: int) -> bool:
+        """Whether a pull request still waits for an answer."""
+        found = self._read(
+            f"tell of pull request {pull_request}",
+            lambda: self.api.get_discussion_details(self.name, pull_request, repo_type="dataset"),
+        )
+        return found.status in ("open", "draft")
+
+    # ---- writes
+
+    def create(self, *, private: bool) -> None:
+        """Makes the repo."""
+        with telling(f"create {self.name}"):
+            self.api.create_repo(self.name, repo_type="dataset", private=private)
+
+    def gate(self, how: Gating) -> None:
+        """Lets only those read it who asked for access; asking again changes nothing, so it is tried like a read."""
+        self._read(
+            f"gate {self.name}", lambda: self.api.update_repo_settings(self.name, repo_type="dataset", gated=how)
+        )
+
+    def commit(
+        self,
+        add: Mapping[str, Path],
+        remove: Sequence[str],
+        *,
+        parent: str,
+        title: str,
+        description: str,
+        pull_request: bool = False,
+    ) -> str:
+        """Makes one commit on top of `parent`, on `main` or as a pull request, and gives its id."""
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        with telling(f"take the commit {title!r}"):
+            done = self.api.create_commit(
+                self.name,
+                [
+                    *(CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in add.items()),
+                    *(CommitOperationDelete(path_in_repo=name, is_folder=False) for name in remove),
+                ],
+                commit_message=title,
+                commit_description=description,
+                repo_type="dataset",
+                parent_commit=parent,
+                create_pr=pull_request,
+            )
+        return str(done.oid)
+
+    def tag(self, name: str, oid: str) -> None:
+        """Makes a tag that points at a commit."""
+        with telling(f"create the tag {name}"):
+            self.api.create_tag(self.name, repo_type="dataset", tag=name, revision=oid, exist_ok=False)
+
+    def _read(self, doing: str, ask: Callable[[], T]) -> T:
+        def once() -> T:
+            with telling(doing):
+                return ask()
+
+        return patiently(self.sleep)(once)
