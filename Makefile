@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow check bench clean
+.PHONY: demo test test-slow check bench release-check clean
 
 demo: $(VENV)/.built  ## build the sample corpus with the embedded models
 	$(BIN)/ipm-prefdial build --out demo-release --force --show 3
@@ -20,14 +20,25 @@ check: $(VENV)/.tested  ## style and types
 	$(BIN)/ruff format --check .
 	@# A type checker wants to see the one package that the folders install as.
 	@mkdir -p build/types/ipm_prefdial
-	@for room in schemas prompts builders cards; do ln -sfn ../../../$$room build/types/ipm_prefdial/$$room; done
+	@for room in schemas prompts builders cards recipes; do ln -sfn ../../../$$room build/types/ipm_prefdial/$$room; done
 	$(BIN)/mypy
 
 bench: $(VENV)/.tested  ## the benchmarks, side by side; nothing is asserted
 	$(BIN)/python tests/benchmarks/run_all.py
 
+# The newest spec against the one before it, over the sample: what a reviewer of a new release wants to see.
+release-check: $(VENV)/.built  ## build, validate, verify, audit and compare the newest release
+	rm -rf release-check && mkdir release-check
+	@set -e; versions=$$($(BIN)/ipm-prefdial releases --json | $(BIN)/python -c \
+	  "import json, sys; print(*list(json.load(sys.stdin))[-2:])"); \
+	for version in $$versions; do $(BIN)/ipm-prefdial build --release $$version --out release-check/$$version; done; \
+	newest=release-check/$${versions##* }; \
+	$(BIN)/ipm-prefdial validate $$newest; $(BIN)/ipm-prefdial verify $$newest; \
+	$(BIN)/ipm-prefdial audit $$newest || [ $$? = 1 ]; \
+	$(BIN)/ipm-prefdial diff release-check/$${versions%% *} $$newest > release-check/diff.txt; cat release-check/diff.txt
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-release demo-release.partial
+	rm -rf $(VENV) build dist *.egg-info demo-release demo-release.partial release-check
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,5 +50,5 @@ $(VENV)/.built: $(VENV)/bin/python pyproject.toml constraints.txt
 # torch by its exact version first: a range would pull the CUDA build.
 $(VENV)/.tested: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) torch==2.13.0
-	$(PIP) -e ".[dev,train]"
+	$(PIP) -e ".[dev,train,evaluate]"
 	touch $@ $(VENV)/.built

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+from ...recipes.cli import evaluate, recipe
 from ...schemas.errors import PrefDialError
 from . import audit, build, card, diff, new_release, publish, releases, review, schema, validate, verify
 from .show import say_error
 
-VERBS = (build, verify, validate, audit, diff, publish, card, review, releases, new_release, schema)
+VERBS = (build, verify, validate, audit, diff, publish, card, review, releases, new_release, recipe, evaluate, schema)
 INTERRUPTED = 130
 
 

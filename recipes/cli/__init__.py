@@ -1,0 +1,1 @@
+"""The commands of the recipes; `builders.cli.main` mounts them."""

@@ -1,0 +1,169 @@
+"""Rows of a release as a trainer takes them: every row within the length, cut from the left where it was longer.
+
+TRL cuts from the right, where the answer stands, and leaves out without a word what has no answer left. Here only the
+dialogue is cut, and what becomes of every row is counted.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from ...schemas.base import Frozen
+from ...schemas.config import Config
+from ...schemas.dialogue import Split
+from ...schemas.errors import DataError, UsageError
+from ...schemas.inference import Message
+from .crop import count_steps, count_turns, drop_oldest
+from .release import PinnedRelease
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+LENGTH = "length"
+"""The column with a row's tokens: of its longest answer with the prompt."""
+_TURNS_CUT = "turns_cut"
+
+Measure = Callable[[Sequence[list[Message]]], list[int]]
+"""The tokens of each of several conversations."""
+
+
+class RowCounts(Frozen):
+    """What became of the rows of a split; `read` is `used` and `dropped` together."""
+
+    available: int = Field(ge=0)
+    """Rows in the release."""
+    read: int = Field(ge=0)
+    """Rows that were looked at: all, or those that were drawn where a recipe wants no more."""
+    used: int = Field(ge=0)
+    """Rows that are trained or evaluated on."""
+    cut: int = Field(ge=0)
+    """Used rows that lost turns at the beginning of their dialogue."""
+    turns_cut: int = Field(ge=0)
+    """Turns that they lost."""
+    dropped: int = Field(ge=0)
+    """Rows that are too long even with nothing but the last turn of the dialogue."""
+
+
+def load_rows(release: PinnedRelease, config: Config, split: Split, answers: Sequence[str]) -> "Dataset":
+    """The prompts and answers of a config's split.
+
+    Raises:
+        DataError: it has no rows.
+    """
+    from datasets import Dataset, concatenate_datasets
+
+    tables = release.tables(config, split)
+    if not sum(release.manifest.files[path.relative_to(release.root).as_posix()].rows or 0 for path in tables):
+        hint = "" if split is Split.TRAIN else "; eval_strategy=no trains without it"
+        raise DataError(f"{release.name}: config {config} has no rows in split {split}{hint}")
+    shards = [Dataset.from_parquet(str(path), columns=["prompt", *answers]) for path in tables]
+    return concatenate_datasets([shard for shard in shards if len(shard)])
+
+
+def draw_rows(rows: "Dataset", most: int | None, seed: int) -> "Dataset":
+    """At most so many rows, drawn by the seed; all of them, in order, where there are no more or `most` is None."""
+    if most is None or len(rows) <= most:
+        return rows
+    return rows.shuffle(seed=seed).select(range(most))
+
+
+def fit_rows(
+    rows: "Dataset", answers: Sequence[str], measure: Measure, max_length: int | None, processes: int | None = None
+) -> tuple["Dataset", RowCounts]:
+    """The rows that fit, cut where they had to be, with the column `length`; and what became of each.
+
+    Args:
+        rows: with `prompt` and `answers`, each a list of messages.
+        answers: the columns with answers; all of them must fit after the same prompt.
+        measure: counts tokens.
+        max_length: tokens of a prompt with an answer; None leaves every row as it is.
+        processes: that share the work; this one alone where it is None.
+    """
+
+    def fit(batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        return _fit_batch(batch, answers, measure, max_length)
+
+    # What is cached by the code of a closure is looked up wrongly after that code's helpers change.
+    fitted = rows.map(
+        fit, batched=True, batch_size=256, num_proc=processes, load_from_cache_file=False, desc="Fitting rows"
+    )
+    # Where no row fits, no column was made.
+    cut = [turns for turns in fitted[_TURNS_CUT] if turns] if len(fitted) else []
+    counts = RowCounts(
+        available=len(rows),
+        read=len(rows),
+        used=len(fitted),
+        cut=len(cut),
+        turns_cut=sum(cut),
+        dropped=len(rows) - len(fitted),
+    )
+    return fitted.remove_columns(_TURNS_CUT) if len(fitted) else fitted, counts
+
+
+def _fit_batch(
+    batch: Mapping[str, list[Any]], answers: Sequence[str], measure: Measure, max_length: int | None
+) -> dict[str, list[Any]]:
+    columns = [batch["prompt"], *(batch[name] for name in answers)]
+    kept: dict[str, list[Any]] = {name: [] for name in ("prompt", *answers, LENGTH, _TURNS_CUT)}
+    lengths = _lengths(list(zip(*columns, strict=True)), measure)
+    for length, (prompt, *sides) in zip(lengths, zip(*columns, strict=True), strict=True):
+        found = (prompt, length) if max_length is None else _fit_prompt(prompt, sides, length, measure, max_length)
+        if found is None:
+            continue
+        cells = (found[0], *sides, found[1], count_turns(prompt) - count_turns(found[0]))
+        for name, cell in zip(kept, cells, strict=True):
+            kept[name].append(cell)
+    return kept
+
+
+def _fit_prompt(
+    prompt: list[Message], sides: Sequence[list[Message]], length: int, measure: Measure, max_length: int
+) -> tuple[list[Message], int] | None:
+    """The least shortened prompt that fits with every side, and its length; None where none does."""
+    if length <= max_length:
+        return prompt, length
+
+    def length_after(steps: int) -> int:
+        return _lengths([(drop_oldest(prompt, steps), *sides)], measure)[0]
+
+    steps = range(count_steps(prompt) + 1)
+    least = bisect_left(steps, True, lo=1, key=lambda step: length_after(step) <= max_length)
+    return (drop_oldest(prompt, least), length_after(least)) if least in steps else None
+
+
+def _lengths(rows: Sequence[tuple[list[Message], ...]], measure: Measure) -> list[int]:
+    """The tokens of each row: of its longest side with the prompt."""
+    if not rows:
+        return []
+    sides = len(rows[0]) - 1
+    tokens = measure([[*prompt, *side] for prompt, *answers in rows for side in answers])
+    return [max(tokens[at : at + sides]) for at in range(0, len(tokens), sides)]
+
+
+def measure_with(tokenizer: "PreTrainedTokenizerBase") -> Measure:
+    """Counts tokens as the trainer will: of a conversation under the tokenizer's own chat template.
+
+    Raises:
+        UsageError: (when it counts) the chat template refuses the rows' messages.
+    """
+    return lambda conversations: [len(ids) for ids in token_ids(tokenizer, conversations)]
+
+
+def token_ids(tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[list[Message]]) -> list[list[int]]:
+    """The tokens of several conversations under the tokenizer's chat template.
+
+    Raises:
+        UsageError: the template refuses their messages.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        found = tokenizer.apply_chat_template(list(conversations), tokenize=True, return_dict=True)
+    except TemplateError as error:
+        where = Path(tokenizer.name_or_path).name
+        raise UsageError(f"{where}: its chat template refuses the rows' messages: {error}") from error
+    return list(found["input_ids"])

@@ -1,0 +1,181 @@
+"""Asks models at held-out turns: the planner, then the responder under the planner's strategy; or the joint model.
+
+The history is always the human's. A planner's answer that is no strategy gets no reply, since there is nothing to write
+under; a joint answer without a strategy keeps its words, since a person would read them. Every answer is recorded
+before it counts, so the same command goes on where it was stopped.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ...builders.inference.client import Completer
+from ...prompts.library import Prompt, load_prompt
+from ...prompts.parsers.strategy import JointReply, read_joint, read_strategy
+from ...prompts.parsers.thinking import without_thinking
+from ...schemas.inference import Ask, Completion, Failed, ModelRef, Outcome, Request, Role, Sampling, Task, derive_seed
+from ...schemas.spec import BuildSpec
+from ...schemas.strategy import Strategy
+from .held_out import HumanTurn
+from .players import Completers, PlayerOptions, Players
+from .pool import answer_all
+from .predictions import Prediction, System
+
+DECOUPLED = "decoupled"
+PLANNER_ALONE = "planner"
+JOINT = "joint"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a release's spec has one model asked in one role."""
+
+    role: Role
+    model: ModelRef
+    completer: Completer
+    prompt: Prompt
+    sampling: Sampling
+    seed: int
+
+    @classmethod
+    def of(
+        cls, role: Role, model: ModelRef, completers: Completers, spec: BuildSpec, temperature: float | None
+    ) -> "Asking":
+        """With the spec's prompt and sampling, at another temperature where one is given; 0 is greedy."""
+        how = spec.inference(Task(role.value))
+        assert how is not None, "every release asks planner, responder and joint"
+        sampling = how.sampling
+        if temperature is not None:
+            sampling = sampling.model_copy(update={"temperature": temperature})
+        return cls(role, model, completers[role, model], load_prompt(how.prompt), sampling, spec.seed)
+
+    async def ask(self, turn: HumanTurn, strategy: Strategy | None = None) -> Outcome:
+        """What the model answers at a turn."""
+        ask = Ask(task=Task(self.role.value), history=turn.history, strategy=strategy)
+        messages = self.prompt.messages(ask)
+        return await self.completer.complete(
+            Request(
+                model=self.model,
+                messages=messages,
+                sampling=self.sampling,
+                draw=0,
+                seed=derive_seed(self.seed, messages, 0),
+                reply_schema=self.prompt.reply_schema,
+                ask=ask,
+            )
+        )
+
+
+Predict = Callable[[HumanTurn], Awaitable[Prediction]]
+"""One system's answer at a turn."""
+
+
+def decoupled(planner: Asking, responder: Asking | None) -> Predict:
+    """The planner, then the responder under its strategy; the planner alone where there is no responder."""
+
+    async def predict(turn: HumanTurn) -> Prediction:
+        raw, problem = _said(await planner.ask(turn))
+        named = read_strategy(raw) if raw is not None else None
+        strategy = named if isinstance(named, Strategy) else None
+        reply = None
+        if strategy is None:
+            problem = problem or "not_a_strategy"
+        elif responder is not None:
+            reply, problem = _said(await responder.ask(turn, strategy))
+        return _prediction(DECOUPLED if responder else PLANNER_ALONE, turn, raw, strategy, reply, problem)
+
+    return predict
+
+
+def joint(model: Asking) -> Predict:
+    """Strategy and reply in one answer."""
+
+    async def predict(turn: HumanTurn) -> Prediction:
+        raw, problem = _said(await model.ask(turn))
+        read = read_joint(raw) if raw is not None else None
+        if isinstance(read, JointReply):
+            return _prediction(JOINT, turn, raw, read.strategy, read.reply, "")
+        return _prediction(JOINT, turn, raw, None, raw, problem or (read.reason if read is not None else ""))
+
+    return predict
+
+
+def _said(outcome: Outcome) -> tuple[str | None, str]:
+    """What was answered, without the model's thoughts; or None, and why there is nothing."""
+    if isinstance(outcome, Failed):
+        return None, f"{outcome.reason}: {outcome.detail}"
+    assert isinstance(outcome, Completion), "an outcome is the one or the other"
+    words = without_thinking(outcome.text).strip()
+    if outcome.finish_reason == "content_filter" or not words:
+        return None, "content_filter" if outcome.finish_reason == "content_filter" else "empty_reply"
+    return words, ""
+
+
+def _prediction(
+    system: str, turn: HumanTurn, raw: str | None, strategy: Strategy | None, reply: str | None, problem: str
+) -> Prediction:
+    return Prediction(
+        system=system,
+        dialogue_id=turn.dialogue_id,
+        turn=turn.index,
+        gold_strategy=turn.strategy,
+        gold_reply=turn.text,
+        strategy_raw=raw,
+        strategy=strategy,
+        reply=reply,
+        problem=problem,
+    )
+
+
+def asked_names(options: PlayerOptions) -> list[str]:
+    """The names of the systems that the models will make up."""
+    planned = [] if not options.planner else [DECOUPLED if options.responder else PLANNER_ALONE]
+    return planned + ([JOINT] if options.joint else [])
+
+
+def asked_systems(
+    players: Players, completers: Completers, spec: BuildSpec, temperature: float | None
+) -> Iterator[tuple[str, str, Predict]]:
+    """Name, description and way of asking of every system that the players make up."""
+
+    def asking(role: Role) -> Asking | None:
+        model = players.one(role)
+        return None if model is None else Asking.of(role, model, completers, spec, temperature)
+
+    planner, responder, whole = (asking(role) for role in (Role.PLANNER, Role.RESPONDER, Role.JOINT))
+    if planner is not None:
+        name = DECOUPLED if responder is not None else PLANNER_ALONE
+        yield name, _about(*[one for one in (planner, responder) if one is not None]), decoupled(planner, responder)
+    if whole is not None:
+        yield JOINT, _about(whole), joint(whole)
+
+
+def _about(*askings: Asking) -> str:
+    return ", ".join(
+        f"{one.role} {one.model} (prompt {one.prompt.id}, temperature {one.sampling.temperature:g}, "
+        f"top_p {one.sampling.top_p:g})"
+        for one in askings
+    )
+
+
+async def generate(
+    players: Players,
+    completers: Completers,
+    spec: BuildSpec,
+    turns: Sequence[HumanTurn],
+    *,
+    temperature: float | None = None,
+    on_system: Callable[[str], None] = lambda name: None,
+    on_turn: Callable[[], None] = lambda: None,
+) -> tuple[System, ...]:
+    """Every system's answers at every turn, in order.
+
+    Raises:
+        EndpointError: an endpoint is of no use; what was answered is recorded.
+        BudgetError: the budget is spent; what was answered is recorded.
+    """
+    systems = []
+    for name, about, predict in asked_systems(players, completers, spec, temperature):
+        on_system(name)
+        said = await answer_all(predict, turns, at_once=players.options.concurrency, on_done=on_turn)
+        systems.append(System(name, "system", about, tuple(said)))
+    return tuple(systems)

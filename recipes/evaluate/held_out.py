@@ -1,0 +1,94 @@
+"""The turns that systems are asked at, with what the human did there, and the dialogues that baselines learn from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...schemas.config import Config
+from ...schemas.dialogue import Dialogue, Speaker, Split, Turn
+from ...schemas.errors import DataError
+from ...schemas.strategy import Strategy
+from ..data.release import PinnedRelease, open_release
+
+_COLUMNS = ("dialogue_id", "withheld", "turns")
+_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True)
+class HumanTurn:
+    """One supporter turn of a human, with what was said before it."""
+
+    dialogue_id: str
+    index: int
+    """Its place among the dialogue's turns, from 0."""
+    history: tuple[Turn, ...]
+    strategy: Strategy
+    text: str
+
+
+def evaluated_release(place: str, revision: str | None = None) -> PinnedRelease:
+    """The release to evaluate on: a folder, or `ORG/NAME[@REVISION]` on the Hub at a tag or commit.
+
+    Raises:
+        UsageError: there is no such release, or the revision is none that stays.
+        DataError: it is damaged, or has no dialogues.
+        EndpointError: the Hub cannot be reached.
+    """
+    name, at, stated = place.partition("@")
+    if at and not Path(place).exists():
+        place, revision = name, stated
+    return open_release(place, revision, Config.DIALOGUES)
+
+
+def held_out_turns(release: PinnedRelease, split: Split, limit: int | None = None) -> tuple[HumanTurn, ...]:
+    """Every supporter turn of a split that answers a seeker, in order; of the first `limit` dialogues where given.
+
+    Raises:
+        DataError: the split has no such turn, its dialogues are withheld, or a file is damaged.
+    """
+    found: list[HumanTurn] = []
+    for number, (dialogue_id, turns) in enumerate(_dialogues(release, split)):
+        if limit is not None and number >= limit:
+            break
+        found += _supporter_turns(dialogue_id, turns)
+    if not found:
+        raise DataError(f"{release.name}: split {split} of `dialogues` has no supporter turn to evaluate on")
+    return tuple(found)
+
+
+def training_dialogues(release: PinnedRelease) -> Iterator[Dialogue]:
+    """The dialogues of the training split, in order."""
+    for _, turns in _dialogues(release, Split.TRAIN):
+        yield Dialogue(source="release", license="unknown", turns=turns)
+
+
+def _dialogues(release: PinnedRelease, split: Split) -> Iterator[tuple[str, tuple[Turn, ...]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in release.tables(Config.DIALOGUES, split):
+        try:
+            for batch in pq.ParquetFile(path).iter_batches(_AT_ONCE, columns=list(_COLUMNS)):
+                yield from (_dialogue(release, *row) for row in zip(*batch.to_pydict().values(), strict=True))
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(f"{release.name}: {path.name} of `dialogues` cannot be read: {error}") from error
+
+
+def _dialogue(
+    release: PinnedRelease, dialogue_id: str, withheld: bool, turns: list[dict[str, Any]]
+) -> tuple[str, tuple[Turn, ...]]:
+    if withheld:
+        raise DataError(
+            f"{release.name}: dialogue {dialogue_id} is withheld by its licence: build the release from its sources, "
+            "and evaluate on that"
+        )
+    return dialogue_id, tuple(Turn.model_validate(turn) for turn in turns)
+
+
+def _supporter_turns(dialogue_id: str, turns: tuple[Turn, ...]) -> Iterator[HumanTurn]:
+    spoken = False
+    for index, turn in enumerate(turns):
+        spoken = spoken or turn.speaker is Speaker.SEEKER
+        if spoken and turn.strategy is not None:
+            yield HumanTurn(dialogue_id, index, turns[:index], turn.strategy, turn.text)

@@ -1,0 +1,193 @@
+"""Asks judges about replies: four grades and five psychological errors, each with and without the human's reply shown.
+
+A judge sees one reply at a time and is not told who wrote it; the human's own replies are judged likewise, for a
+yardstick, where they need not be shown beside themselves. The embedded judge knows three of the errors and no grades,
+so it is asked for errors alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ...builders.inference.client import Completer
+from ...prompts.context import transcript
+from ...prompts.library import Prompt, load_prompt
+from ...prompts.parsers.grades import read_grades
+from ...prompts.parsers.verdict import read_verdict
+from ...schemas.error_type import ErrorType
+from ...schemas.errors import PromptError
+from ...schemas.inference import Ask, Completion, Message, ModelRef, Outcome, Request, Role, Sampling, Task, derive_seed
+from ...schemas.verdict import Unparsed, Verdict
+from .align import HUMAN, Aligned
+from .held_out import HumanTurn
+from .players import CORPUS, Completers, Players
+from .pool import answer_all
+
+GRADES = ("fluency", "professionalism", "empathy", "helpfulness")
+"""What replies are graded in."""
+SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=320)
+"""How judges are asked."""
+
+
+class Protocol(StrEnum):
+    """What a judge is shown."""
+
+    ALONE = "alone"
+    """The conversation and the reply."""
+    BESIDE_HUMAN = "beside_human"
+    """The human's reply, too."""
+
+
+class Question(StrEnum):
+    """What a judge is asked."""
+
+    GRADES = "four_grades"
+    ERRORS = "five_errors"
+
+
+PROMPTS: Mapping[tuple[Question, Protocol], str] = {
+    (Question.GRADES, Protocol.ALONE): "judge/four_grades@1",
+    (Question.GRADES, Protocol.BESIDE_HUMAN): "judge/four_grades_beside_human@1",
+    (Question.ERRORS, Protocol.ALONE): "judge/five_errors@1",
+    (Question.ERRORS, Protocol.BESIDE_HUMAN): "judge/five_errors_beside_human@1",
+}
+"""The released prompt of each question under each protocol."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply to be judged."""
+
+    system: str
+    turn: HumanTurn
+    text: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a judge said of one reply to one question."""
+
+    system: str
+    place: tuple[str, int]
+    """Dialogue and turn."""
+    question: Question
+    protocol: Protocol
+    grades: Mapping[str, float]
+    """Those that could be read."""
+    verdict: Verdict | None
+    """None where it could not be read, or grades were asked for."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One question about one reply."""
+
+    judge: ModelRef
+    reply: Reply
+    question: Question
+    protocol: Protocol
+
+
+def questions_to(judge: ModelRef, system: str) -> Iterator[tuple[Question, Protocol]]:
+    """What a judge is asked about a system's replies."""
+    for question, protocol in PROMPTS:
+        if judge.name == CORPUS and (question, protocol) != (Question.ERRORS, Protocol.ALONE):
+            continue
+        if system == HUMAN and protocol is Protocol.BESIDE_HUMAN:
+            continue
+        yield question, protocol
+
+
+def count_questions(players: Players, replies: Sequence[Reply]) -> int:
+    """How many calls judging takes, at most."""
+    judges = players.refs.get(Role.JUDGE, ())
+    return sum(1 for judge in judges for reply in replies for _ in questions_to(judge, reply.system))
+
+
+def replies_of(aligned: Sequence[Aligned], turns: Sequence[HumanTurn]) -> tuple[Reply, ...]:
+    """Every reply of every system at these turns, then the human's own where a system has one to be compared with.
+
+    A prediction at a turn that is none of these has no history that could be shown, and is not judged.
+    """
+    by_place = {(turn.dialogue_id, turn.index): turn for turn in turns}
+    found = [
+        Reply(one.system.name, by_place[said.place], said.reply.strip())
+        for one in aligned
+        for said in one.predictions
+        if said.reply and said.reply.strip() and said.place in by_place
+    ]
+    judged = dict.fromkeys((reply.turn.dialogue_id, reply.turn.index) for reply in found)
+    return (*found, *(Reply(HUMAN, by_place[place], by_place[place].text) for place in judged))
+
+
+async def judge_replies(
+    players: Players,
+    completers: Completers,
+    replies: Sequence[Reply],
+    *,
+    seed: int,
+    on_answer: Callable[[], None] = lambda: None,
+) -> Mapping[ModelRef, tuple[Judgement, ...]]:
+    """Everything that every judge said, in the order of the replies.
+
+    Raises:
+        EndpointError: an endpoint is of no use; what was answered is recorded.
+        BudgetError: the budget is spent; what was answered is recorded.
+    """
+
+    async def ask(job: _Job) -> Judgement:
+        return _read(job, await _ask(job, completers[Role.JUDGE, job.judge], seed))
+
+    said = {}
+    for judge in players.refs.get(Role.JUDGE, ()):
+        jobs = [_Job(judge, reply, *asked) for reply in replies for asked in questions_to(judge, reply.system)]
+        said[judge] = tuple(await answer_all(ask, jobs, at_once=players.options.concurrency, on_done=on_answer))
+    return said
+
+
+async def _ask(job: _Job, completer: Completer, seed: int) -> Outcome:
+    prompt = load_prompt(PROMPTS[job.question, job.protocol])
+    ask = Ask(task=Task.JUDGE, history=job.reply.turn.history, reply=job.reply.text)
+    messages = judge_messages(prompt, job.reply)
+    return await completer.complete(
+        Request(
+            model=job.judge,
+            messages=messages,
+            sampling=SAMPLING,
+            draw=0,
+            seed=derive_seed(seed, messages, 0),
+            reply_schema=prompt.reply_schema,
+            ask=ask,
+        )
+    )
+
+
+def judge_messages(prompt: Prompt, reply: Reply) -> tuple[Message, ...]:
+    """The messages that put a question about a reply into words.
+
+    Raises:
+        PromptError: the prompt wants something else than the transcript, the reply and the human's reply.
+    """
+    values = {
+        "transcript": transcript(reply.turn.history),
+        "reply": reply.text,
+        "human": reply.turn.text,
+    }
+    if unknown := [name for name in prompt.variables if name not in values]:
+        raise PromptError(f"{prompt.id} wants ${unknown[0]}, which a judge of replies is not given")
+    said = ({"role": part.role, "content": part.render(values)} for part in prompt.sections)
+    return tuple(Message(role=one["role"], content=one["content"]) for one in said)  # type: ignore[typeddict-item]
+
+
+def _read(job: _Job, outcome: Outcome) -> Judgement:
+    grades: Mapping[str, float] = {}
+    verdict: Verdict | None = None
+    if isinstance(outcome, Completion):
+        if job.question is Question.GRADES:
+            read = read_grades(outcome.text, GRADES)
+            grades = {} if isinstance(read, Unparsed) else read
+        else:
+            found = read_verdict(outcome.text, tuple(ErrorType))
+            verdict = found if isinstance(found, Verdict) else None
+    place = (job.reply.turn.dialogue_id, job.reply.turn.index)
+    return Judgement(job.reply.system, place, job.question, job.protocol, grades, verdict)

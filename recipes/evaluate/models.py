@@ -1,0 +1,100 @@
+"""The models of an evaluation over a release: what systems say at its turns, and judges of what they said."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+from ...builders.inference.record import Records
+from ...schemas.dialogue import Dialogue
+from ...schemas.evaluation import Evaluation
+from ...schemas.inference import ModelRef
+from ..data.release import PinnedRelease
+from ..metrics.sample import Sample
+from .align import align
+from .generate import generate
+from .held_out import HumanTurn
+from .judged import panels_of
+from .judging import Judgement, count_questions, judge_replies, replies_of
+from .options import EvaluateOptions, Progress
+from .players import Completers, Players, choose_players
+from .predictions import System
+from .store import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What systems are evaluated on, where that is a release."""
+
+    release: PinnedRelease
+    turns: tuple[HumanTurn, ...]
+    training: tuple[Dialogue, ...]
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of an evaluation over a release, with the folder that keeps what they say."""
+
+    options: EvaluateOptions
+    ground: Ground
+    store: Store
+    progress: Progress
+
+    @cached_property
+    def players(self) -> Players:
+        """Who they are; nothing is sent yet."""
+        return choose_players(self.options.players, lambda: self.ground.training)
+
+    def systems(self) -> tuple[System, ...]:
+        """What the systems say at every turn."""
+        turns, told = self.ground.turns, self.players.told
+
+        async def ask(completers: Completers) -> tuple[System, ...]:
+            return await generate(
+                self.players,
+                completers,
+                self.ground.release.manifest.spec,
+                turns,
+                temperature=self.options.temperature,
+                on_system=lambda name: self.progress.stage(f"asking {name}", len(turns)),
+                on_turn=lambda: self.progress.advance(told()),
+            )
+
+        return self._with_models(ask) if self.options.players.speaks else ()
+
+    def judged(self, evaluation: Evaluation, systems: Sequence[System]) -> Evaluation:
+        """The evaluation with what judges say of the replies in it; as it is where there is no judge."""
+        if not self.options.players.judges:
+            return evaluation
+        aligned = align(systems)
+        replies = replies_of(aligned, self.ground.turns)
+        self.progress.stage("judging", count_questions(self.players, replies))
+
+        async def ask(completers: Completers) -> Mapping[ModelRef, tuple[Judgement, ...]]:
+            return await judge_replies(
+                self.players,
+                completers,
+                replies,
+                seed=self.ground.release.manifest.spec.seed,
+                on_answer=lambda: self.progress.advance(self.players.told()),
+            )
+
+        sample = Sample.of([one.answer for one in aligned[0].predictions], self.options.replicates)
+        panels = panels_of(self._with_models(ask), sample)
+        wins = (*evaluation.wins, *(win for panel in panels for win in panel.wins()))
+        return evaluation.model_copy(update={"judged": tuple(panel.judged() for panel in panels), "wins": wins})
+
+    def _with_models(self, ask: Callable[[Completers], Coroutine[Any, Any, T]]) -> T:
+        """What `ask` gives with everybody reachable; what was answered is on disk when this returns."""
+
+        async def opened(records: Records) -> T:
+            async with self.players.open(records) as completers:
+                return await ask(completers)
+
+        with Records(self.store.records) as records:
+            answered = asyncio.run(opened(records))
+            records.flush()
+        return answered

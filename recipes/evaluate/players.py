@@ -1,0 +1,166 @@
+"""Which model plays which role in an evaluation, and how the players are reached: by the engine that builds use."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...builders.inference.budget import Budget, spent_usd
+from ...builders.inference.client import Completer
+from ...builders.inference.endpoint import Endpoint, parse_model, resolve
+from ...builders.inference.limit import Limits
+from ...builders.inference.meter import Meter
+from ...builders.inference.prices import Prices, load_prices
+from ...builders.inference.record import Records
+from ...builders.inference.recording import Recording
+from ...schemas.dialogue import Dialogue
+from ...schemas.errors import UsageError
+from ...schemas.inference import ModelRef, Role
+
+if TYPE_CHECKING:
+    from ...builders.inference.corpus.models import CorpusModels
+
+CORPUS = "corpus"
+"""What the embedded models are called."""
+
+Completers = Mapping[tuple[Role, ModelRef], Completer]
+"""Who answers for each model in each role."""
+
+
+@dataclass(frozen=True)
+class PlayerOptions:
+    """Which models an evaluation asks, and how fast."""
+
+    planner: str | None = None
+    """`corpus`, or `NAME[#REVISION][@BASE_URL]`; the same for the other roles."""
+    responder: str | None = None
+    joint: str | None = None
+    judges: tuple[str, ...] = ()
+    concurrency: int = 32
+    """Calls in flight at once, per model."""
+    rpm: int | None = None
+    """Requests a minute, per model."""
+    tpm: int | None = None
+    """Tokens a minute, per model."""
+    timeout_s: float = 120.0
+    """Seconds that one call may take."""
+    budget_usd: float | None = None
+    """What all calls together may cost, earlier runs of the same evaluation included."""
+    prices: Path | None = None
+    """A price table over the built-in one."""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether a system is to be asked, and not judges alone."""
+        return bool(self.planner or self.responder or self.joint)
+
+    def named(self) -> list[tuple[Role, str]]:
+        """The models by role, as they were named.
+
+        Raises:
+            UsageError: there is a responder and no planner to name its strategies.
+        """
+        if self.responder and not self.planner:
+            raise UsageError("a responder writes under the planner's strategy: name a --planner, too")
+        single = ((Role.PLANNER, self.planner), (Role.RESPONDER, self.responder), (Role.JOINT, self.joint))
+        return [(role, text) for role, text in single if text] + [(Role.JUDGE, text) for text in self.judges]
+
+
+@dataclass(frozen=True)
+class Players:
+    """The models of one evaluation; nothing is sent before `open`."""
+
+    options: PlayerOptions
+    prices: Prices
+    endpoints: Mapping[tuple[Role, ModelRef], Endpoint]
+    """The models that are reached over HTTP."""
+    corpus: "CorpusModels | None"
+    """The embedded models, where any role has them."""
+    refs: Mapping[Role, tuple[ModelRef, ...]]
+    """Every role that is played."""
+    meters: dict[str, Meter] = field(default_factory=dict)
+    """Counters by model."""
+
+    def one(self, role: Role) -> ModelRef | None:
+        """The model of a role; None where nobody plays it."""
+        return next(iter(self.refs.get(role, ())), None)
+
+    @asynccontextmanager
+    async def open(self, records: Records) -> AsyncIterator[Completers]:
+        """Everybody who answers, recorded, limited and within the budget; an endpoint's roles share its limits."""
+        from ...builders.inference.stack import open_model  # brings aiohttp, and files are scored without it
+
+        spent = records.spent()
+        kept = sum(total.calls for total in spent)
+        budget = Budget(self.options.budget_usd, self.prices, spent_usd(spent, self.prices), kept=kept)
+        limits = Limits(concurrency=self.options.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
+        completers: dict[tuple[Role, ModelRef], Completer] = {}
+        async with AsyncExitStack() as stack:
+            opened: list[tuple[Endpoint, Completer]] = []
+            for key, endpoint in self.endpoints.items():
+                shared = next((completer for other, completer in opened if other.same_as(endpoint)), None)
+                if shared is None:
+                    model = open_model(
+                        endpoint,
+                        records=records,
+                        limits=limits,
+                        budget=budget,
+                        meter=self._meter(endpoint.ref),
+                        timeout_s=self.options.timeout_s,
+                    )
+                    shared = await stack.enter_async_context(model)
+                    opened.append((endpoint, shared))
+                completers[key] = shared
+            yield completers | self._embedded(records)
+
+    def told(self) -> str:
+        """What the models did so far, in a few words."""
+        meters = self.meters.values()
+        asked, kept = sum(meter.answered for meter in meters), sum(meter.from_records for meter in meters)
+        costs = [meter.price.of(meter) for meter in meters if meter.price is not None]
+        parts = [f"{asked} calls", f"{kept} from records"] + ([f"${sum(costs):.2f}"] if costs else [])
+        return ", ".join(parts)
+
+    def _embedded(self, records: Records) -> dict[tuple[Role, ModelRef], Completer]:
+        if self.corpus is None:
+            return {}
+        from ...builders.inference.corpus.completer import CorpusCompleter
+
+        ref = self.corpus.ref
+        completer = Recording(CorpusCompleter(self.corpus), records, self._meter(ref))
+        return {(role, ref): completer for role, refs in self.refs.items() if ref in refs}
+
+    def _meter(self, ref: ModelRef) -> Meter:
+        return self.meters.setdefault(str(ref), Meter(self.prices.find(ref.name)))
+
+
+def choose_players(options: PlayerOptions, training: Callable[[], Iterable[Dialogue]]) -> Players:
+    """The players that `options` name; the embedded models are fitted on the training dialogues.
+
+    Raises:
+        UsageError: a model is misspelt, named twice, has no key, or has no price while there is a budget.
+    """
+    prices = load_prices(options.prices)
+    endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
+    refs: dict[Role, tuple[ModelRef, ...]] = {}
+    corpus: CorpusModels | None = None
+    for role, text in options.named():
+        if text == CORPUS:
+            corpus = corpus or _fit(training())
+            ref = corpus.ref
+        else:
+            endpoint = resolve(parse_model(text), role)
+            Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
+            endpoints[role, endpoint.ref] = endpoint
+            ref = endpoint.ref
+        if ref in refs.get(role, ()):
+            raise UsageError(f"{ref} is named twice as {role}")
+        refs[role] = (*refs.get(role, ()), ref)
+    return Players(options, prices, endpoints, corpus, refs)
+
+
+def _fit(training: Iterable[Dialogue]) -> "CorpusModels":
+    from ...builders.inference.corpus.models import fit_corpus  # brings scikit-learn, slow to import
+
+    return fit_corpus(training)

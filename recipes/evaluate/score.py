@@ -1,0 +1,213 @@
+"""Scores systems side by side and tests their differences; what comes out is the whole of `evaluation.json`."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from ...builders.statistics.bootstrap import SEED, interval, ratio
+from ...builders.statistics.strengths import pair_strengths
+from ...schemas.errors import UsageError
+from ...schemas.evaluation import (
+    Comparison,
+    Evaluated,
+    Evaluation,
+    MetricInfo,
+    Score,
+    Strengths,
+    SystemScores,
+    WinRate,
+)
+from ..metrics.bias import preference_counts, published_strengths
+from ..metrics.catalogue import HUMAN_METRICS, METRICS, measure
+from ..metrics.diversity import measure_diversity
+from ..metrics.measured import Measured
+from ..metrics.overlap import unigram_f1
+from ..metrics.paired import P_VALUE, difference_of, p_value
+from ..metrics.sample import REPLICATES, STRATEGIES, Sample
+from ..metrics.strategies import confusion
+from .align import Aligned, align, human_of
+from .predictions import System
+
+_MOST_LABELS = 20
+"""Invalid labels that are told, the most frequent."""
+_LONGEST_LABEL = 80
+NEARER = "nearer to the human's words (unigram F1)"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A system with everything that was measured of it."""
+
+    aligned: Aligned
+    sample: Sample
+    measured: Mapping[str, Measured]
+
+    @property
+    def name(self) -> str:
+        """The system's name."""
+        return self.aligned.system.name
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to score."""
+
+    similarity_model: Path | None = None
+    """A folder with a language model, for `likeness`."""
+    replicates: int = REPLICATES
+    on_system: Callable[[str], None] = lambda name: None
+    """Told of each system before it is scored."""
+
+
+def score_systems(systems: Sequence[System], on: Evaluated, options: Options | None = None) -> Evaluation:
+    """The scores of every system and the human's, with paired tests between systems.
+
+    Args:
+        systems: in the order of tables, baselines last.
+        on: what they are about; its numbers of turns and dialogues are set here.
+        options: how to score.
+
+    Raises:
+        UsageError: the systems cannot be put side by side, or there is no such model.
+    """
+    options = options or Options()
+    if not systems:
+        raise UsageError("there is no system to score")
+    aligned = align(systems)
+    scored = [_score(one, options) for one in aligned]
+    human = human_of(aligned)
+    told = [_told(one) for one in scored] + ([_told_human(human, options)] if human is not None else [])
+    first = scored[0].sample
+    counted = on.model_copy(
+        update={"turns": first.size, "dialogues": len({answer.dialogue for answer in first.answers})}
+    )
+    return Evaluation(
+        on=counted,
+        seed=SEED,
+        replicates=options.replicates,
+        p_value=P_VALUE,
+        metrics={name: MetricInfo(name=one.name, about=one.about, better=one.better) for name, one in METRICS.items()},
+        systems=tuple(told),
+        comparisons=tuple(_comparisons(scored)),
+        wins=tuple(_wins(scored)),
+        judged=(),
+        notes=tuple(dict.fromkeys(note for system in systems for note in system.notes)),
+    )
+
+
+def _score(aligned: Aligned, options: Options) -> Scored:
+    options.on_system(aligned.system.name)
+    sample = Sample.of([one.answer for one in aligned.predictions], options.replicates)
+    return Scored(aligned, sample, measure(sample, options.similarity_model))
+
+
+def _told(scored: Scored) -> SystemScores:
+    tables = confusion(scored.sample)[0]
+    published = published_strengths(preference_counts(tables))
+    smoothed = pair_strengths(preference_counts(tables))
+    system = scored.aligned.system
+    return SystemScores(
+        name=system.name,
+        kind=system.kind,
+        about=system.about,
+        turns=scored.sample.size,
+        left_out=scored.aligned.left_out,
+        scores=_scores(scored.measured),
+        invalid=_invalid_labels(scored.aligned),
+        confusion=tuple(tuple(round(cell) for cell in row) for row in tables.tolist()),
+        strengths=Strengths(
+            published=_by_strategy(published) if np.isfinite(published).all() else None,
+            smoothed=_by_strategy(smoothed),
+        ),
+    )
+
+
+def _told_human(human: System, options: Options) -> SystemScores:
+    sample = Sample.of([one.answer for one in human.predictions], options.replicates)
+    measured = measure_diversity(sample)
+    return SystemScores(
+        name=human.name,
+        kind="human",
+        about=human.about,
+        turns=sample.size,
+        left_out=0,
+        scores=_scores({name: measured[name] for name in HUMAN_METRICS}),
+        invalid={},
+        confusion=(),
+        strengths=None,
+    )
+
+
+def _scores(measured: Mapping[str, Measured]) -> tuple[Score, ...]:
+    return tuple(Score(metric=name, value=one.interval, why=one.why) for name, one in measured.items())
+
+
+def _invalid_labels(aligned: Aligned) -> dict[str, int]:
+    raw = ((one.strategy_raw or "").strip()[:_LONGEST_LABEL] for one in aligned.predictions if one.strategy is None)
+    counts = Counter(raw)
+    ordered = sorted(counts, key=lambda label: (-counts[label], label))
+    return {label: counts[label] for label in ordered[:_MOST_LABELS]}
+
+
+def _by_strategy(strengths: np.ndarray) -> dict[str, float]:
+    return {name.value: round(float(one), 6) for name, one in zip(STRATEGIES, strengths, strict=True)}
+
+
+def _pairs(scored: Sequence[Scored]) -> Iterator[tuple[Scored, Scored]]:
+    """Every two of them but two baselines."""
+    for one, other in combinations(scored, 2):
+        if {one.aligned.system.kind, other.aligned.system.kind} != {"baseline"}:
+            yield one, other
+
+
+def _comparisons(scored: Sequence[Scored]) -> Iterator[Comparison]:
+    """Every metric that both of two systems have."""
+    for one, other in _pairs(scored):
+        for name in METRICS:
+            if name in one.measured and name in other.measured:
+                difference = difference_of(one.measured[name], other.measured[name])
+                if difference.value is not None:
+                    p = p_value(one.measured[name], other.measured[name])
+                    yield Comparison(metric=name, one=one.name, other=other.name, difference=difference, p=p)
+
+
+def _wins(scored: Sequence[Scored]) -> Iterator[WinRate]:
+    """Whose reply shares more words with the human's, turn by turn; of systems that reply."""
+    for one, other in _pairs([system for system in scored if system.sample.replied.any()]):
+        yield win_rate(NEARER, (one.name, _nearness(one)), (other.name, _nearness(other)), one.sample.weights)
+
+
+def _nearness(scored: Scored) -> np.ndarray:
+    return np.array(
+        [
+            np.nan if one.reference is None else unigram_f1(one.reply or "", one.reference)
+            for one in scored.sample.answers
+        ]
+    )
+
+
+def win_rate(by: str, one: tuple[str, np.ndarray], other: tuple[str, np.ndarray], weights: np.ndarray) -> WinRate:
+    """How often the first of two named systems has more, turn by turn.
+
+    Args:
+        by: what decides.
+        one: a name and a value a turn; not a number where it cannot be told.
+        other: the same.
+        weights: turns × (1 + replicates).
+    """
+    difference = one[1] - other[1]
+    told = np.isfinite(difference)
+    drawn = weights[told].astype(np.float64)
+    won = (difference[told] > 0).astype(np.float64)
+    return WinRate(
+        by=by,
+        one=one[0],
+        other=other[0],
+        wins=interval(ratio(drawn.T @ won, drawn.sum(axis=0)), int(told.sum())),
+        ties=int((difference[told] == 0).sum()),
+        losses=int((difference[told] < 0).sum()),
+    )

@@ -1,0 +1,160 @@
+"""An evaluation as tables of text; `formats` writes them. Every number is the evaluation's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...schemas.error_type import ErrorType
+from ...schemas.evaluation import Evaluation, Grade, Judged, MetricInfo, SystemScores
+from ...schemas.measures import Interval
+from ...schemas.strategy import Strategy
+from ..metrics import bias, diversity, likeness, overlap, strategies
+
+_UNDEFINED = "–"
+_ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
+
+FAMILIES = (
+    ("Strategies", (*strategies.METRICS, *bias.METRICS)),
+    ("Replies beside the human's", (*overlap.METRICS, *likeness.METRICS)),
+    ("Variety and length", tuple(diversity.METRICS)),
+)
+"""The tables of scores, with the metrics of each."""
+HEADLINES = ("accuracy", "macro_f1", "bias", "bias_smoothed", "bleu_2", "rouge_l", "distinct_2", "self_bleu", "words")
+"""The metrics whose differences stand on the page; the file of comparisons has all of them."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables_of(evaluation: Evaluation) -> tuple[Table, ...]:
+    """Every table that the evaluation has the numbers of."""
+    found = [_scores(evaluation, title, metrics) for title, metrics in FAMILIES]
+    found.append(_strengths(evaluation))
+    found += [
+        table for judged in evaluation.judged for table in (_grades(judged), _errors(judged), _judged_apart(judged))
+    ]
+    found += [_comparisons(evaluation), _wins(evaluation), _invalid(evaluation)]
+    return tuple(table for table in found if table.rows)
+
+
+def _scores(evaluation: Evaluation, title: str, metrics: Sequence[str]) -> Table:
+    """A row a system, baselines below, without the metrics that none of them has."""
+    by_system = {system.name: {score.metric: score.value for score in system.scores} for system in evaluation.systems}
+    held = [
+        name
+        for name in metrics
+        if any((score := scores.get(name)) is not None and score.value is not None for scores in by_system.values())
+    ]
+    columns = ("system", *(_column(evaluation.metrics[name]) for name in held))
+    rows = [
+        (_named(system), *(told(by_system[system.name].get(name)) for name in held))
+        for system in evaluation.systems
+        if any(_is_told(by_system[system.name].get(name)) for name in held if name != "replied")
+    ]
+    return Table(title, columns, tuple(rows) if held else ())
+
+
+def _column(metric: MetricInfo) -> str:
+    return metric.name + _ARROWS[metric.better]
+
+
+def _is_told(value: Interval | None) -> bool:
+    return value is not None and value.value is not None
+
+
+def _named(system: SystemScores) -> str:
+    return f"{system.name} (baseline)" if system.kind == "baseline" else system.name
+
+
+def _strengths(evaluation: Evaluation) -> Table:
+    """Smoothed strengths: they are there for every system."""
+    rows = [
+        (_named(system), *(f"{system.strengths.smoothed[name]:.2f}" for name in Strategy))
+        for system in evaluation.systems
+        if system.strengths is not None
+    ]
+    return Table("Preference for each strategy (smoothed; 1 is none)", ("system", *Strategy), tuple(rows))
+
+
+def _grades(judged: Judged) -> Table:
+    rows = [(one.system, _spoken(one.protocol), one.grade, told(one.mean, 2), _coverage(one)) for one in judged.grades]
+    return Table(f"Grades 0 to 5 by {judged.judge}", ("system", "judge saw", "grade", "mean ↑", "graded"), tuple(rows))
+
+
+def _coverage(grade: Grade) -> str:
+    return f"{grade.mean.n} of {grade.asked} replies, {grade.turns} turns"
+
+
+def _errors(judged: Judged) -> Table:
+    rows = [
+        (
+            one.system,
+            _spoken(one.protocol),
+            told(one.flagged),
+            *(str(one.errors.get(error, 0)) for error in ErrorType),
+            f"{one.flagged.n} of {one.asked} replies, {one.turns} turns",
+        )
+        for one in judged.errors
+    ]
+    columns = ("system", "judge saw", "any error ↓", *(error.value.replace("_", " ") for error in ErrorType), "read")
+    return Table(f"Psychological errors by {judged.judge}", columns, tuple(rows))
+
+
+def _judged_apart(judged: Judged) -> Table:
+    rows = [
+        (f"{one.one} − {one.other}", f"{what}, judge saw {_spoken(protocol)}", told(one.difference, 2), p_told(one.p))
+        for one in judged.comparisons
+        for what, protocol in [one.metric.split(", ")]
+    ]
+    columns = ("systems", "what", "difference", "p")
+    return Table(f"Differences by {judged.judge}, on turns where both were judged", columns, tuple(rows))
+
+
+def _spoken(protocol: str) -> str:
+    return {"alone": "the reply alone", "beside_human": "the human's reply, too"}.get(protocol, protocol)
+
+
+def _comparisons(evaluation: Evaluation) -> Table:
+    rows = [
+        (f"{one.one} − {one.other}", evaluation.metrics[one.metric].name, told(one.difference), p_told(one.p))
+        for one in evaluation.comparisons
+        if one.metric in HEADLINES
+    ]
+    return Table("Differences", ("systems", "metric", "difference", "p"), tuple(rows))
+
+
+def _wins(evaluation: Evaluation) -> Table:
+    rows = [
+        (f"{one.one} over {one.other}", one.by, told(one.wins), str(one.ties), str(one.losses), str(one.wins.n))
+        for one in evaluation.wins
+    ]
+    return Table("Wins", ("systems", "by", "wins (share)", "ties", "losses", "turns"), tuple(rows))
+
+
+def _invalid(evaluation: Evaluation) -> Table:
+    rows = [
+        (system.name, label or "(no answer)", str(count))
+        for system in evaluation.systems
+        for label, count in system.invalid.items()
+    ]
+    return Table("Answers that are none of the eight strategies", ("system", "answer", "turns"), tuple(rows))
+
+
+def told(value: Interval | None, digits: int | None = None) -> str:
+    """A value with its interval; a dash where there is none."""
+    if value is None or value.value is None:
+        return _UNDEFINED
+    digits = digits if digits is not None else (1 if abs(value.value) >= 10 else 3)
+    if value.low is None or value.high is None:
+        return f"{value.value:.{digits}f}"
+    return f"{value.value:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
+
+
+def p_told(p: float | None) -> str:
+    """A p-value for people."""
+    return _UNDEFINED if p is None else f"{p:.3f}"

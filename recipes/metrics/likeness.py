@@ -1,0 +1,104 @@
+"""Likeness of meaning between a reply and the human's, by a language model in a folder: after BERTScore.
+
+As in Zhang et al. 2020 (arXiv 1904.09675), every token of one text is matched with the nearest token of the other by
+the cosine of their contextual vectors, and precision and recall become F1. Without its weights by rarity and its
+rescaling, and over the last hidden layer of whatever model is given: so a number of our own, to compare systems under
+one model.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...schemas.errors import UsageError
+from .measured import Measured, Metric, mean_of, undefined
+from .sample import Sample
+
+METRICS = {
+    "likeness": Metric(
+        "likeness",
+        "mean F1 of greedily matched token vectors, at most 1 (after BERTScore, not rescaled; by the model that "
+        "--similarity-model names)",
+        "higher",
+    ),
+}
+_AT_ONCE = 32
+_MOST_TOKENS = 256
+
+
+def measure_likeness(sample: Sample, folder: Path) -> dict[str, Measured]:
+    """The metric of `METRICS`, by the model in `folder`.
+
+    Raises:
+        UsageError: there is no such model, or it has no tokeniser.
+    """
+    rows = np.flatnonzero(sample.compared)
+    if not len(rows) or not sample.replied.any():
+        return {"likeness": undefined("there are no replies to compare", sample.weights.shape[1] - 1)}
+    replies = [(sample.answers[row].reply or "").strip() for row in rows]
+    references = [sample.answers[row].reference or "" for row in rows]
+    return {"likeness": mean_of(likeness(replies, references, folder), sample.weights[rows])}
+
+
+def likeness(replies: Sequence[str], references: Sequence[str], folder: Path) -> np.ndarray:
+    """F1 of each reply against its reference; 0 where either is empty."""
+    vectors = Vectors(folder)
+    scores = [
+        _matched(ours, theirs)
+        for start in range(0, len(replies), _AT_ONCE)
+        for ours, theirs in zip(
+            vectors.of(replies[start : start + _AT_ONCE]),
+            vectors.of(references[start : start + _AT_ONCE]),
+            strict=True,
+        )
+    ]
+    return np.array(scores)
+
+
+class Vectors:
+    """The contextual vectors of texts' tokens, of length 1; special tokens are left out."""
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoModel, AutoTokenizer
+
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._model: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{folder}: no model with its tokeniser: {str(error).splitlines()[0]}") from error
+        if self._tokenizer.pad_token is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
+        self._length = min(_MOST_TOKENS, getattr(self._model.config, "max_position_embeddings", _MOST_TOKENS))
+
+    def of(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Tokens × dimensions for each text."""
+        import torch
+
+        encoded = self._tokenizer(
+            [text or " " for text in texts],
+            padding=True,
+            truncation=True,
+            max_length=self._length,
+            return_tensors="pt",
+            return_special_tokens_mask=True,
+        )
+        special = encoded.pop("special_tokens_mask").bool()
+        encoded.pop("token_type_ids", None)
+        with torch.no_grad():
+            hidden = self._model(**encoded).last_hidden_state.float()
+        hidden = torch.nn.functional.normalize(hidden, dim=-1)
+        kept = encoded["attention_mask"].bool() & ~special
+        return [
+            hidden[at][kept[at]].numpy() if text.strip() else np.zeros((0, hidden.shape[-1]))
+            for at, text in enumerate(texts)
+        ]
+
+
+def _matched(ours: np.ndarray, theirs: np.ndarray) -> float:
+    if not len(ours) or not len(theirs):
+        return 0.0
+    cosines = ours @ theirs.T
+    precision, recall = float(cosines.max(axis=1).mean()), float(cosines.max(axis=0).mean())
+    return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0

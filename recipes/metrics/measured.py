@@ -1,0 +1,85 @@
+"""A measured value: on the data, and on every bootstrap sample of its dialogues."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ...builders.statistics.bootstrap import interval, ratio
+from ...schemas.measures import Interval
+
+Better = Literal["higher", "lower", "neither"]
+"""Which way is better; `neither` for what is only to be watched."""
+
+NO_REPLIES = "it gives no replies"
+"""Why a planner alone has no value of what is measured of replies."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a metric is."""
+
+    name: str
+    """As tables call it."""
+    about: str
+    """One sentence: what is counted, its range, where it comes from."""
+    better: Better
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric of one system."""
+
+    values: np.ndarray
+    """On the data, then on every bootstrap sample; not a number where it is undefined."""
+    n: int
+    """Turns that it is made of."""
+    why: str = ""
+    """Why there is no value, or what to know of its interval."""
+
+    @property
+    def interval(self) -> Interval:
+        """The value with its 95 % interval over dialogues."""
+        return interval(self.values, self.n)
+
+
+def mean_of(values: np.ndarray, weights: np.ndarray, n: int | None = None, why: str = "") -> Measured:
+    """The mean of values (one a row) under each column of weights (rows × columns)."""
+    weights = weights.astype(np.float64)
+    mean = ratio(weights.T @ values.astype(np.float64), weights.sum(axis=0))
+    return Measured(mean, len(values) if n is None else n, why)
+
+
+def undefined(why: str, replicates: int) -> Measured:
+    """No value, and why; `replicates` as of the weights."""
+    return Measured(np.full(replicates + 1, np.nan), 0, why)
+
+
+def around(value: float, left_out: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """A value and its bootstrap samples, where a sample with repeated dialogues cannot be measured as it is.
+
+    What counts different things falls when a dialogue is drawn twice, though nothing was lost. So a sample is taken to
+    be the value plus the influence of every dialogue, as often as it was drawn more or less than once; the influences
+    are the jackknife's, which gives the samples the jackknife's variance (our own combination of the two).
+
+    Args:
+        value: on all dialogues.
+        left_out: the value without each dialogue in turn; where one is undefined, so are the samples.
+        drawn: how often each dialogue counts, dialogues × (1 + replicates); column 0 is all ones.
+    """
+    if len(left_out) < 2 or not np.isfinite(left_out).all():
+        return np.array([value, *np.full(drawn.shape[1] - 1, np.nan)])
+    influence = (left_out.mean() - left_out) * np.sqrt((len(left_out) - 1) / len(left_out))
+    return np.asarray(value + (drawn.astype(np.float64) - 1).T @ influence)
+
+
+def recentred(values: np.ndarray) -> np.ndarray:
+    """A value that is never below 0 with its bootstrap samples moved so that their mean is the value.
+
+    For measures of spread: noise alone raises them, and a bootstrap sample is noisier than the data, so that the value
+    of a system with little bias would lie below its own interval (our own way out).
+    """
+    rest = values[1:]
+    if not np.isfinite(values[0]) or not np.isfinite(rest).any():
+        return values
+    return np.concatenate([values[:1], np.maximum(rest - np.nanmean(rest) + values[0], 0.0)])

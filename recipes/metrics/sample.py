@@ -1,0 +1,81 @@
+"""What every metric looks at: one system's answers, and how often each counts in every bootstrap sample."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...builders.statistics.bootstrap import weights_of
+from ...schemas.base import digest_of
+from ...schemas.strategy import Strategy
+
+STRATEGIES = tuple(Strategy)
+"""The order of every table here."""
+INVALID = len(STRATEGIES)
+"""The number of an answer that is none of the eight."""
+REPLICATES = 1_000
+"""Bootstrap samples of every interval and test."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the human did at a turn, and what a system did there."""
+
+    dialogue: str
+    """Id of the dialogue; turns of one dialogue are drawn together."""
+    turn: int
+    """Its place in the dialogue: with `dialogue` it names the turn, in every system alike."""
+    gold: Strategy
+    """The human's strategy."""
+    reference: str | None
+    """The human's words; None where only strategies are compared."""
+    strategy: Strategy | None
+    """The system's; None where it named none of the eight."""
+    reply: str | None
+    """The system's words; None where it gave none."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One system's answers with their bootstrap weights."""
+
+    answers: tuple[Answer, ...]
+    weights: np.ndarray
+    """Answers × (1 + replicates), see `bootstrap.weights_of`; column 0 is the data itself."""
+
+    @classmethod
+    def of(cls, answers: Sequence[Answer], replicates: int = REPLICATES) -> "Sample":
+        """The sample over these answers, in which a dialogue has the same weights in every system."""
+        return cls(tuple(answers), weights_of(codes_of(one.dialogue for one in answers), replicates))
+
+    @property
+    def size(self) -> int:
+        """The number of turns."""
+        return len(self.answers)
+
+    @cached_property
+    def gold(self) -> np.ndarray:
+        """The human's strategies by number."""
+        return np.array([STRATEGIES.index(one.gold) for one in self.answers], dtype=np.int64)
+
+    @cached_property
+    def named(self) -> np.ndarray:
+        """The system's strategies by number; `INVALID` for an answer that is none of the eight."""
+        numbers = (INVALID if one.strategy is None else STRATEGIES.index(one.strategy) for one in self.answers)
+        return np.fromiter(numbers, dtype=np.int64, count=self.size)
+
+    @cached_property
+    def replied(self) -> np.ndarray:
+        """Which answers have words."""
+        return np.array([bool(one.reply and one.reply.strip()) for one in self.answers], dtype=bool)
+
+    @cached_property
+    def compared(self) -> np.ndarray:
+        """Which turns have a human reply to compare with."""
+        return np.array([one.reference is not None for one in self.answers], dtype=bool)
+
+
+def codes_of(names: Iterable[str]) -> np.ndarray:
+    """A 64-bit digest of each name, the same in every process."""
+    return np.array([int(digest_of(name)[:16], 16) for name in names], dtype=np.uint64)

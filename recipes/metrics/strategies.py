@@ -1,0 +1,66 @@
+"""How well the strategies agree with the human's. An answer that is none of the eight is wrong, never left out."""
+
+import numpy as np
+
+from ...builders.statistics.bootstrap import ratio, sums_by_group
+from .measured import Measured, Metric, mean_of
+from .sample import INVALID, STRATEGIES, Sample
+
+METRICS = {
+    "accuracy": Metric(
+        "accuracy", "share of turns with the human's strategy, 0 to 1; an invalid answer is wrong", "higher"
+    ),
+    "macro_f1": Metric(
+        "macro F1",
+        "mean F1 over all eight strategies, 0 to 1; an invalid answer is wrong, a strategy that neither names counts 0",
+        "higher",
+    ),
+    "weighted_f1": Metric(
+        "weighted F1",
+        "mean F1 weighted by how often the human takes a strategy, 0 to 1; an invalid answer is wrong",
+        "higher",
+    ),
+    "invalid": Metric("invalid", "share of answers that are none of the eight strategies, 0 to 1", "lower"),
+}
+
+
+def confusion(sample: Sample) -> np.ndarray:
+    """Tables of counts, (1 + replicates) × 8 × 9: gold by named strategies; the last column is of invalid answers."""
+    width = len(STRATEGIES) + 1
+    counts = sums_by_group(sample.weights, sample.gold * width + sample.named, len(STRATEGIES) * width)
+    return np.asarray(counts.reshape(-1, len(STRATEGIES), width))
+
+
+def f1_by_strategy(tables: np.ndarray) -> np.ndarray:
+    """F1 of each strategy under each table (… × 8 × 9); 0 where neither the human nor the system names it."""
+    hits = np.diagonal(tables, axis1=-2, axis2=-1)
+    claims = tables.sum(axis=-1) + tables[..., :INVALID].sum(axis=-2)
+    return np.asarray(np.nan_to_num(ratio(2 * hits, claims)))
+
+
+def measure_strategies(sample: Sample) -> dict[str, Measured]:
+    """Every metric of `METRICS`."""
+    tables = confusion(sample)
+    f1, support = f1_by_strategy(tables), tables.sum(axis=-1)
+    found = {
+        "macro_f1": f1.mean(axis=-1),
+        "weighted_f1": ratio((f1 * support).sum(axis=-1), support.sum(axis=-1)),
+    }
+    # The samples go by the formula, all at once; the value itself is scikit-learn's.
+    for name, value in _by_scikit_learn(sample).items():
+        found[name][0] = value
+    return {
+        "accuracy": mean_of(sample.named == sample.gold, sample.weights),
+        **{name: Measured(values, sample.size) for name, values in found.items()},
+        "invalid": mean_of(sample.named == INVALID, sample.weights),
+    }
+
+
+def _by_scikit_learn(sample: Sample) -> dict[str, float]:
+    from sklearn.metrics import f1_score
+
+    labels = list(range(len(STRATEGIES)))
+    return {
+        f"{average}_f1": float(f1_score(sample.gold, sample.named, labels=labels, average=average, zero_division=0))
+        for average in ("macro", "weighted")
+    }

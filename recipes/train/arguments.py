@@ -1,0 +1,155 @@
+"""What the training script is given: a recipe's file, and whatever the command line says otherwise.
+
+Every argument of TRL's `SFTConfig` or `DPOConfig` and of its `ModelConfig` is taken by its own name, and those of
+`RecipeArguments` besides.
+"""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ...schemas.errors import UsageError
+from ..catalogue import Recipe, find_recipe
+from ..tasks import Stage
+from .device import check_device
+
+if TYPE_CHECKING:
+    from trl import DPOConfig, ModelConfig, SFTConfig
+
+_PLACES = frozenset({"data", "revision", "sft_checkpoint", "output_dir", "task", "stage", "needs"})
+"""Settings that say where something is or what a recipe is, which a run records in fields of their own."""
+
+
+@dataclass
+class RecipeArguments:
+    """What a recipe says besides the arguments of TRL."""
+
+    task: str = field(default="", metadata={"help": "planner, responder or joint"})
+    stage: str = field(default="", metadata={"help": "sft or dpo"})
+    needs: str = field(default="", metadata={"help": "the machine that the recipe is made for, in words"})
+    data: str | None = field(default=None, metadata={"help": "a release: a folder, or ORG/NAME on the Hub"})
+    revision: str | None = field(default=None, metadata={"help": "the tag that pins a release on the Hub"})
+    sft_checkpoint: str | None = field(
+        default=None, metadata={"help": "where dpo starts: a finished run of the same task; ../sft if it is left out"}
+    )
+    max_rows: int | None = field(
+        default=None, metadata={"help": "rows of a split that are used at most, drawn by the seed"}
+    )
+    padding_token: str | None = field(
+        default=None, metadata={"help": "a token of the vocabulary to pad with, where the tokenizer names none"}
+    )
+    random_width: int | None = field(
+        default=None, metadata={"help": "train a model of this width from random weights, made on the spot"}
+    )
+    random_layers: int = field(default=2, metadata={"help": "layers of the model from random weights"})
+    random_vocabulary: int = field(default=2000, metadata={"help": "tokens of the model from random weights"})
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Everything that decides a run."""
+
+    recipe: Recipe
+    """The file that it comes from."""
+    own: RecipeArguments
+    """What is ours of it."""
+    training: "SFTConfig | DPOConfig"
+    """TRL's, of the stage."""
+    model: "ModelConfig"
+    """TRL's, of the model."""
+    settings: dict[str, Any]
+    """The values that the file or the command line gave, without places."""
+
+    @property
+    def out(self) -> Path:
+        """Where the run writes."""
+        return Path(str(self.training.output_dir))
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """The arguments in `--config RECIPE [--NAME VALUE …]`; RECIPE is a recipe's name or a YAML file.
+
+    Raises:
+        UsageError: there is no such recipe or argument, a value is wrong, or this machine is not what it needs.
+    """
+    from trl import DPOConfig, ModelConfig, SFTConfig, TrlParser
+
+    recipe, rest = _split_config(argv)
+    trainer_config = {Stage.SFT: SFTConfig, Stage.DPO: DPOConfig}[recipe.stage]
+    parser = TrlParser((RecipeArguments, trainer_config, ModelConfig), prog="recipe", allow_abbrev=False)
+    parser.error = _refuse
+    known = {action.dest for action in parser._actions}
+    _check_names(recipe, known)
+    parser.set_defaults_with_config(**recipe.settings)
+    filed, _ = parser.parse_known_args([])
+    given, unknown = parser.parse_known_args(list(rest))
+    if unknown:
+        raise UsageError(f"{recipe.name}: there is no setting {unknown[0].lstrip('-')!r}{_near(unknown[0], known)}")
+    _check_values(recipe, given)
+    try:
+        own, training, model = parser.parse_args_into_dataclasses(args=list(rest))
+    except (ValueError, TypeError, ImportError) as error:
+        raise UsageError(f"{recipe.name}: {' '.join(str(error).split())}") from error
+    changed = {name for name, value in vars(given).items() if value != getattr(filed, name)}
+    settings = {name: _plain(vars(given)[name]) for name in sorted((changed | set(recipe.settings)) - _PLACES)}
+    return Arguments(recipe, own, training, model, settings)
+
+
+def words_of(settings: Sequence[tuple[str, Any]]) -> list[str]:
+    """Settings as words of a command line.
+
+    Raises:
+        UsageError: a value is null or a mapping inside a mapping, which cannot be written there.
+    """
+    words = []
+    for name, value in settings:
+        if value is None:
+            raise UsageError(f"{name}: null cannot be set; copy the recipe's file and leave the line out")
+        values = value if isinstance(value, list) else [value]
+        words += [f"--{name}", *(str(one).lower() if isinstance(one, bool) else str(one) for one in values)]
+    return words
+
+
+def _split_config(argv: Sequence[str]) -> tuple[Recipe, list[str]]:
+    words = list(argv)
+    if "--config" not in words[:-1]:
+        raise UsageError("name the recipe: --config RECIPE, a name or a YAML file")
+    place = words.index("--config")
+    return find_recipe(words[place + 1]), words[:place] + words[place + 2 :]
+
+
+def _check_names(recipe: Recipe, known: set[str]) -> None:
+    for name in recipe.settings:
+        if name not in known:
+            raise UsageError(f"{recipe.name}: there is no setting {name!r}{_near(name, known)}")
+
+
+def _near(name: str, known: set[str]) -> str:
+    near = get_close_matches(name.lstrip("-"), known, n=2)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _check_values(recipe: Recipe, given: Namespace) -> None:
+    """What is wrong without TRL looking at it, or would be told by it in many lines."""
+    if (given.task, given.stage) != (recipe.task, recipe.stage):
+        raise UsageError(f"{recipe.name}: task and stage are what the recipe is; choose another recipe instead")
+    if not given.data:
+        raise UsageError(f"{recipe.name}: name a release to train on with --data: a folder, or ORG/NAME on the Hub")
+    if recipe.stage is Stage.SFT and not given.model_name_or_path and given.random_width is None:
+        raise UsageError(f"{recipe.name}: name a model with model_name_or_path")
+    check_device(recipe.name, use_cpu=given.use_cpu, bf16=given.bf16, fp16=given.fp16)
+
+
+def _refuse(message: str) -> NoReturn:
+    """What argparse says of a wrong value, without its page of usage."""
+    raise UsageError(message)
+
+
+def _plain(value: Any) -> Any:
+    """A value without folders: what a run records may be published."""
+    if isinstance(value, str) and "/" in value and Path(value).exists():
+        return Path(value).name
+    return [_plain(one) for one in value] if isinstance(value, list) else value

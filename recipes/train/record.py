@@ -1,0 +1,162 @@
+"""`run.json`: what a training run was, beside the checkpoint that it made."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue, ValidationError
+
+from ...schemas.base import Frozen
+from ...schemas.config import Config
+from ...schemas.dialogue import Split
+from ...schemas.errors import OutputExistsError, UsageError
+from ..data.fit import RowCounts
+from ..data.release import PinnedRelease
+from ..tasks import Stage, Task
+from .environment import Environment
+
+FILE_NAME = "run.json"
+
+
+class DataRecord(Frozen):
+    """The release that was trained on."""
+
+    name: str
+    """The Hub repo, or a folder's name."""
+    repo: str | None
+    """The Hub repo; null where the release was a folder."""
+    revision: str | None
+    """The tag or commit of the repo."""
+    version: str
+    """The version that the release states."""
+    manifest_sha256: str
+    """Digest of its manifest, which holds the digests of all its files."""
+    license: str
+    """Its licence."""
+    config: Config
+    """The config that was trained on."""
+
+
+class StartRecord(Frozen):
+    """The checkpoint that a DPO run began at, which is also its reference."""
+
+    name: str
+    """Its recipe."""
+    run_sha256: str
+    """Digest of its `run.json`."""
+    data: DataRecord
+    """What it was trained on."""
+
+
+class RunRecord(Frozen):
+    """A training run; what decides it, and what came of it."""
+
+    format: Literal[1] = 1
+    state: Literal["running", "done"]
+    """`running` until the checkpoint is whole; the same command then goes on from the last step that was saved."""
+    recipe: str
+    """The recipe's name."""
+    task: Task
+    """What was trained."""
+    stage: Stage
+    """How."""
+    base_model: str
+    """The model that training began with, before SFT; `random weights` where it was made on the spot."""
+    adapter: bool
+    """Whether the checkpoint is an adapter over the base model."""
+    base_revision: str | None
+    """Its revision, where it is on the Hub."""
+    settings: dict[str, JsonValue]
+    """What the recipe's file and the command line set; all else is the default of the versions in `environment`."""
+    seed: int
+    """The seed of everything random."""
+    data: DataRecord
+    """What it was trained on."""
+    start: StartRecord | None
+    """Where DPO began; null of SFT."""
+    rows: dict[Split, RowCounts]
+    """What became of the rows."""
+    environment: Environment
+    """What it ran on."""
+    resumed_from: int | None = Field(default=None, ge=0)
+    """The step that the last part of an interrupted run began at; null where it went through."""
+    steps: int | None = Field(default=None, ge=0)
+    """Optimizer steps of the whole run."""
+    wall_s: float | None = Field(default=None, ge=0)
+    """Seconds from the first step of its last part to the last."""
+    results: dict[str, float] = Field(default_factory=dict)
+    """The last value of everything that was logged, by the name that the trainer gives it."""
+
+    def differences(self, other: "RunRecord") -> list[str]:
+        """The names of what makes two records tell of different runs."""
+        whole = ("recipe", "base_model", "base_revision", "data", "start")
+        changed = [name for name in whole if getattr(self, name) != getattr(other, name)]
+        names = sorted(self.settings.keys() | other.settings.keys())
+        return changed + [name for name in names if self.settings.get(name) != other.settings.get(name)]
+
+
+def data_record(release: PinnedRelease, config: Config) -> DataRecord:
+    """What a record says of a release."""
+    return DataRecord(
+        name=release.name,
+        repo=release.repo,
+        revision=release.revision,
+        version=release.manifest.version,
+        manifest_sha256=release.sha256,
+        license=release.manifest.license,
+        config=config,
+    )
+
+
+def read_run(folder: Path) -> RunRecord | None:
+    """The record of the run in a folder; None where there is no file of that name.
+
+    Raises:
+        UsageError: the file is no record.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        return RunRecord.model_validate(json.loads(path.read_bytes()))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path}: no record of a training run: {field}: {first['msg']}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: no record of a training run: not JSON: {error}") from error
+
+
+def write_run(folder: Path, record: RunRecord) -> None:
+    """Writes the record into a folder, whole or not at all."""
+    write_whole(folder / FILE_NAME, json_text(record.model_dump(mode="json")))
+
+
+def check_same_run(folder: Path, earlier: RunRecord | None, record: RunRecord) -> None:
+    """Sees to it that a folder holds nothing, or an earlier part of the same run.
+
+    Raises:
+        OutputExistsError: it holds another run, or something else.
+    """
+    if earlier is None:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OutputExistsError(f"{folder}: exists already and is no training run; choose another --out")
+        return
+    if changed := earlier.differences(record):
+        raise OutputExistsError(
+            f"{folder}: holds another run: {', '.join(changed[:4])} differ{'s' if len(changed) == 1 else ''}; choose "
+            "another --out, or remove it"
+        )
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """`value` as JSON for people and machines, with a line break at its end."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees the old text or the new one, never half of it."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

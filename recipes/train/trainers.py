@@ -1,0 +1,146 @@
+"""TRL's trainers, given what a recipe says. Nothing of theirs is made again here."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...schemas.dialogue import Split
+from ...schemas.errors import LostRowsError, UsageError
+from ..data.fit import LENGTH
+from ..tasks import Stage
+from .arguments import Arguments
+from .start import Start, model_errors
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase, Trainer
+
+REFERENCE_ADAPTER = "ref"
+"""What TRL calls the frozen copy of an adapter that DPO continues."""
+
+
+def make_trainer(
+    arguments: Arguments,
+    model: str,
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: Mapping[Split, "Dataset"],
+    start: Start | None,
+) -> "Trainer":
+    """The trainer of a recipe's stage, ready to train.
+
+    Args:
+        arguments: of the run.
+        model: a name on the Hub, or a folder; of a DPO run the folder of its start.
+        tokenizer: the model's.
+        rows: that fit; of `validation` only where the recipe evaluates.
+        start: where DPO begins; it is also the reference, without a second copy of the model: an adapter is copied
+            and the base model shared, and of a whole model the log-probabilities are taken before the first step.
+
+    Raises:
+        UsageError: the model cannot be loaded.
+        LostRowsError: the trainer left out rows that it was given.
+    """
+    from trl import DPOTrainer, SFTTrainer, get_peft_config
+
+    training = arguments.training
+    kinds = {Stage.SFT: SFTTrainer, Stage.DPO: DPOTrainer}
+    _choose_lengths(arguments)
+    given: dict[str, Any] = {
+        "args": training,
+        "processing_class": tokenizer,
+        "train_dataset": rows[Split.TRAIN],
+        "eval_dataset": rows.get(Split.VALIDATION),
+    }
+    with model_errors(model):
+        if start is not None and start.is_adapter:
+            given["model"] = _load_adapter(arguments, start.folder)
+        else:
+            on_hub = not Path(model).is_dir()
+            training.model_init_kwargs = _loading(arguments, arguments.model.model_revision if on_hub else None)
+            config = _pinned(get_peft_config(arguments.model), arguments, on_hub=on_hub)
+            given |= {"model": model, "peft_config": config}
+        trainer = kinds[arguments.recipe.stage](**given)
+    if not getattr(training, "packing", False):
+        _check_rows(trainer, rows)
+    return trainer
+
+
+def _choose_lengths(arguments: Arguments) -> None:
+    """DPO's rows have no `input_ids`, which lengths are usually taken of: the column with them must not be removed."""
+    if arguments.recipe.stage is Stage.DPO:
+        arguments.training.remove_unused_columns = False
+        arguments.training.length_column_name = LENGTH
+
+
+def _loading(arguments: Arguments, revision: str | None) -> dict[str, Any]:
+    """What `from_pretrained` is given besides the name."""
+    from trl import get_quantization_config
+
+    model, extra = arguments.model, arguments.training.model_init_kwargs
+    given = {
+        "dtype": model.dtype,
+        "attn_implementation": model.attn_implementation,
+        "quantization_config": get_quantization_config(model),
+        "revision": revision,
+    }
+    return {name: value for name, value in given.items() if value is not None} | (
+        extra if isinstance(extra, dict) else {}
+    )
+
+
+def _pinned(config: Any, arguments: Arguments, *, on_hub: bool) -> Any:
+    """An adapter's configuration that knows the revision of its base model, which PEFT then loads again."""
+    if config is not None and on_hub:
+        config.revision = arguments.model.model_revision
+    return config
+
+
+def _load_adapter(arguments: Arguments, folder: Path) -> Any:
+    """The adapter of a checkpoint over its base model, to be trained on."""
+    import torch
+    from peft import AutoPeftModelForCausalLM
+
+    loading = _loading(arguments, None)
+    if loading.get("dtype") in ("bfloat16", "float16", "float32"):
+        loading["dtype"] = getattr(torch, loading["dtype"])
+    return AutoPeftModelForCausalLM.from_pretrained(str(folder), is_trainable=True, **loading)
+
+
+def _check_rows(trainer: Any, rows: Mapping[Split, "Dataset"]) -> None:
+    """A trainer leaves out rows without a word; ours fit, so it must not."""
+    for split, prepared in ((Split.TRAIN, trainer.train_dataset), (Split.VALIDATION, trainer.eval_dataset)):
+        if prepared is not None and len(prepared) != len(rows[split]):
+            raise LostRowsError(f"{len(rows[split])} rows of {split} went into the trainer, {len(prepared)} are left")
+
+
+@contextmanager
+def settings_errors(recipe: str) -> Iterator[None]:
+    """What TRL says of settings that do not go together, some of it only at the first step, becomes one line.
+
+    Raises:
+        UsageError: TRL refused them.
+    """
+    try:
+        yield
+    except (ValueError, NotImplementedError, ImportError) as error:
+        raise UsageError(f"{recipe}: TRL refuses these settings: {' '.join(str(error).split())[:400]}") from error
+
+
+def save_checkpoint(trainer: Any, folder: Path) -> None:
+    """Writes the trained model and its tokenizer, as `from_pretrained` loads them.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    from peft import PeftModel
+
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    # Training switches the cache off, and a saved `use_cache: false` makes every later generation slow.
+    model.config.use_cache = True
+    if isinstance(model, PeftModel) and REFERENCE_ADAPTER in model.peft_config:
+        model.delete_adapter(REFERENCE_ADAPTER)
+    try:
+        trainer.save_model(str(folder))
+    except OSError as error:
+        raise UsageError(f"{folder}: the checkpoint cannot be written: {error}") from error

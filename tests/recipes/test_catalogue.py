@@ -1,0 +1,99 @@
+"""Recipes are found by name, and every one of them is what its place says."""
+
+from pathlib import Path
+
+import pytest
+
+from ipm_prefdial.recipes.catalogue import find_recipe, recipe_names
+from ipm_prefdial.recipes.tasks import Stage, Task, config_of
+from ipm_prefdial.schemas.config import PAIR_CONFIGS, SFT_CONFIGS
+from ipm_prefdial.schemas.errors import UsageError
+
+MODELS = (
+    "llama-3.1-8b-instruct-full",
+    "llama-3.1-8b-instruct-lora",
+    "qwen2.5-0.5b-instruct",
+    "qwen2.5-7b-instruct-full",
+    "qwen2.5-7b-instruct-lora",
+    "tiny",
+)
+
+
+def test_every_model_has_every_task_in_both_stages() -> None:
+    assert recipe_names() == sorted(f"{model}/{task}/{stage}" for model in MODELS for task in Task for stage in Stage)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipe_is_what_its_place_says(name: str) -> None:
+    recipe = find_recipe(name)
+    _, task, stage = name.split("/")
+    assert (recipe.name, recipe.task, recipe.stage) == (name, task, stage)
+    assert recipe.settings["needs"]
+    assert f"config {config_of(recipe.task, recipe.stage)}" in recipe.text
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("stage", Stage)
+def test_tasks_of_a_model_are_trained_alike(model: str, stage: Stage) -> None:
+    """Otherwise a difference between the decoupled and the joint system could be one of their settings."""
+    planner, *others = (find_recipe(f"{model}/{task}/{stage}").settings for task in Task)
+    for other in others:
+        assert {**other, "task": ""} == {**planner, "task": ""}
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_what_is_not_the_papers_is_marked_ours(name: str) -> None:
+    """All but what a recipe is, the paper's model, and what the paper states: the loss is on the answer."""
+    stated = ("task", "stage", "needs", "model_name_or_path", "completion_only_loss", "padding_token")
+    lines = [line for line in find_recipe(name).text.splitlines() if line and not line.startswith("#")]
+    unmarked = [line for line in lines if "# ours" not in line and line.split(":")[0] not in stated]
+    assert unmarked == []
+
+
+def test_pretrained_models_are_pinned() -> None:
+    for name in recipe_names():
+        settings = find_recipe(name).settings
+        if "model_name_or_path" in settings:
+            assert len(settings["model_revision"]) == 40, name
+
+
+def test_stages_train_on_the_configs_that_belong_to_them() -> None:
+    assert tuple(config_of(task, Stage.DPO) for task in Task) == PAIR_CONFIGS
+    assert tuple(config_of(task, Stage.SFT) for task in Task) == SFT_CONFIGS
+
+
+def test_unknown_recipe_is_told_with_what_is_near() -> None:
+    with pytest.raises(UsageError, match="did you mean tiny/planner/sft"):
+        find_recipe("tiny/planer/sft")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "not a mapping"),
+        ("- a\n", "not a mapping"),
+        ("stage: sft\n", "task: None is none of planner, responder, joint"),
+        ("task: planner\nstage: rl\n", "stage: 'rl' is none of sft, dpo"),
+        ("task: [planner]\nstage: sft\n", "task"),
+        ("task: {\n", "no recipe"),
+    ],
+)
+def test_own_file_that_is_no_recipe(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=told) as error:
+        find_recipe(str(path))
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_own_file_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match=r"nowhere\.yaml: no recipe"):
+        find_recipe("nowhere.yaml")
+
+
+def test_own_file_is_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("task: joint\nstage: dpo\nbeta: 0.3\n")
+    recipe = find_recipe(str(path))
+    assert (recipe.name, recipe.task, recipe.settings["beta"]) == ("mine", Task.JOINT, 0.3)

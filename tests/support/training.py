@@ -1,0 +1,51 @@
+"""Trains recipes on a small release: the smallest model there can be, two steps, in this process."""
+
+import atexit
+import shutil
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from support.releases import build_scripted
+
+from ipm_prefdial.builders.release.read import Release
+from ipm_prefdial.recipes.train.arguments import words_of
+from ipm_prefdial.recipes.train.record import RunRecord
+from ipm_prefdial.recipes.train.run import train
+
+SMALLEST = {"random_width": 16, "random_layers": 1, "random_vocabulary": 400}
+"""A model with some thousand weights."""
+
+QUICK: dict[str, Any] = {
+    "max_length": 700,
+    "max_steps": 2,
+    "per_device_train_batch_size": 2,
+    "logging_steps": 1,
+    "eval_strategy": "no",
+    "save_strategy": "no",
+}
+"""Two steps, and nothing besides."""
+
+
+@lru_cache
+def small_release() -> Release:
+    """The scripted release of thirteen dialogues, built once a process; only to be read."""
+    folder = tempfile.mkdtemp(prefix="ipm-prefdial-tests-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return build_scripted(Path(folder, "release"), limit=13)
+
+
+def words(name: str, data: Path, out: Path, **settings: Any) -> list[str]:
+    """The words of the training script for a quick run; `settings` go before what is quick."""
+    given = {"data": str(data), "output_dir": str(out), **QUICK}
+    if name.endswith("/sft"):
+        given |= SMALLEST
+    elif name.endswith("/dpo"):
+        given |= {"precompute_ref_batch_size": 16}
+    return ["--config", name, *words_of(list((given | settings).items()))]
+
+
+def run_quick(name: str, data: Path, out: Path, **settings: Any) -> RunRecord:
+    """The record of such a run."""
+    return train(words(name, data, out, **settings), lambda line: None)
