@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from servers.chat_server import ChatServer, Faults
+from servers.chat_server import ChatServer, Faults, RawAnswer
 from support.command import ipm_prefdial
 from support.dialogues import dialogue, seeker, supporter
 from support.persona import play_role_of_panels
@@ -20,7 +20,7 @@ from ipm_prefdial.builders.safety.pii import PLACEHOLDERS
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Dialogue
 from ipm_prefdial.schemas.drops import DropReason
-from ipm_prefdial.schemas.errors import UsageError
+from ipm_prefdial.schemas.errors import EndpointError, UsageError
 from ipm_prefdial.schemas.inference import Role, Task
 from ipm_prefdial.schemas.rows import CANDIDATE_CONFIGS, rows_of
 from ipm_prefdial.schemas.safety import PiiKind
@@ -51,7 +51,7 @@ def _talks() -> list[Dialogue]:
             seeker("My oven broke, and I want to kill myself."),
             supporter("I am so glad that you told me. Are you safe now?", Strategy.QUESTION),
         ),
-        dialogue(seeker(f"You know, {RUN}."), supporter("Who should have come?", Strategy.QUESTION)),
+        dialogue(seeker(f"It is this: {RUN}."), supporter("Who should have come?", Strategy.QUESTION)),
         dialogue(seeker(long), supporter("How long did you wait there?", Strategy.QUESTION)),
         dialogue(seeker(f"Well. {long}"), supporter("How long did you wait there?", Strategy.QUESTION)),
         dialogue(
@@ -214,6 +214,22 @@ def test_the_rewriter_is_the_first_responder(built: Built) -> None:
     assert built.release.manifest.usage[Role.REWRITER].calls > 0
 
 
+def test_a_build_that_broke_off_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
+    broken = RawAnswer(503, {"error": {"message": "overloaded"}}, {"Retry-After": "0"})
+    with ChatServer(play_role_of_panels, models=MODELS) as server:
+        options = replace(_options(tmp_path, "release", server.url), limit=5)
+        for enough in (12, 150):  # while dialogues are screened, and while turns are mined
+            server.raw = lambda body, most=enough: broken if len(server.answered) >= most else None  # type: ignore[misc]
+            with pytest.raises(EndpointError):
+                build(options)
+        server.raw = None
+        build(options)
+    assert all(times == 1 for times in server.answered.values())
+    release = Release(options.out)
+    assert sum(1 for _ in release.rows(Config.COMPLETIONS)) == len(server.answered) > 150
+    assert list(validate_release(release)) == []
+
+
 # What the command refuses.
 
 
@@ -228,8 +244,6 @@ def test_the_rewriter_is_the_first_responder(built: Built) -> None:
 def test_what_a_release_cannot_do_is_refused_before_anything_is_sent(
     tmp_path: Path, changes: dict[str, object], told: str
 ) -> None:
-    from dataclasses import replace
-
     with ChatServer(play_role_of_panels, models=MODELS) as server:
         options = replace(_options(tmp_path, "release", server.url), **changes)  # type: ignore[arg-type]
         with pytest.raises(UsageError, match=told):

@@ -2,11 +2,16 @@
 
 import hashlib
 import json
+from typing import ClassVar
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from ipm_prefdial.schemas.base import canonical_json, digest_of
+from ipm_prefdial.schemas.base import Frozen, Grown, canonical_json, digest_of
+from ipm_prefdial.schemas.manifest import Manifest, SourceRecord
+from ipm_prefdial.schemas.spec import BuildSpec
 
 _json = st.recursive(
     st.none()
@@ -45,3 +50,44 @@ def test_other_values_have_other_digests(one: object, other: object) -> None:
 def test_the_digest_is_plain_sha256_of_the_form() -> None:
     assert digest_of(["a", 1]) == hashlib.sha256(b'["a",1]').hexdigest()
     assert digest_of(("a", 1)) == digest_of(["a", 1])
+
+
+class _First(Frozen):
+    """As it was released."""
+
+    name: str
+
+
+class _Later(Grown):
+    """The same, after it gained fields."""
+
+    gained: ClassVar[tuple[str, ...]] = ("many", "deep")
+
+    name: str
+    many: tuple[int, ...] = ()
+    deep: _First = _First(name="so")
+    always: int = 3
+
+
+@given(st.text())
+def test_what_gained_fields_keeps_its_bytes_where_they_are_not_used(name: str) -> None:
+    later = _Later(name=name)
+    assert later.model_dump(mode="json") == {"name": name, "always": 3}
+    assert json.loads(later.model_dump_json()) == {"name": name, "always": 3}
+    assert _Later.model_validate(later.model_dump()) == later
+    assert _Later.model_validate({"name": name}) == later
+
+
+def test_a_gained_field_is_written_where_it_is_used() -> None:
+    used = _Later(name="n", many=(1,), deep=_First(name="other"), always=3)
+    assert used.model_dump(mode="json") == {"name": "n", "many": [1], "deep": {"name": "other"}, "always": 3}
+    assert _Later.model_validate_json(used.model_dump_json()) == used
+    inside = TypeAdapter(list[_Later]).dump_python([_Later(name="n")], mode="json")
+    assert inside == [{"name": "n", "always": 3}]
+
+
+@pytest.mark.parametrize("grown", [BuildSpec, Manifest, SourceRecord])
+def test_every_gained_field_is_a_field_with_a_default(grown: type[Grown]) -> None:
+    assert grown.gained
+    for name in grown.gained:
+        assert not grown.model_fields[name].is_required()

@@ -17,6 +17,7 @@ from ipm_prefdial.schemas.inference import (
     ModelRef,
     ReplySchema,
     Request,
+    Role,
     Sampling,
     Task,
     derive_seed,
@@ -186,3 +187,17 @@ def test_only_a_refusal_and_a_bad_request_are_final(reason: FailureReason) -> No
 def test_a_model_shows_its_revision() -> None:
     assert str(ModelRef(name="small", revision="abc")) == "small#abc"
     assert str(ModelRef(name="small")) == "small"
+
+
+def test_every_task_has_a_role_and_every_role_a_task_of_its_name() -> None:
+    assert {task: task.role for task in Task} == {
+        Task.PLANNER: Role.PLANNER,
+        Task.RESPONDER: Role.RESPONDER,
+        Task.JOINT: Role.JOINT,
+        Task.JUDGE: Role.JUDGE,
+        Task.STRATEGY_JUDGE: Role.JUDGE,
+        Task.CRISIS_JUDGE: Role.JUDGE,
+        Task.REWRITER: Role.REWRITER,
+    }
+    for task in Task:
+        assert Ask(task=task, history=()).role is task.role

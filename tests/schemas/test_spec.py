@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ipm_prefdial.builders.releases import load_release
-from ipm_prefdial.schemas.inference import Role
+from ipm_prefdial.schemas.inference import Task
 from ipm_prefdial.schemas.spec import BuildSpec, SourceRef, SplitRule
 
 
@@ -66,10 +66,11 @@ def test_a_wrong_field_is_named(path: str, value: object) -> None:
     assert str(caught.value.errors()[0]["loc"][0]) == path.split(".")[0]
 
 
-@pytest.mark.parametrize("role", Role)
-def test_every_role_has_its_own_inference(role: Role) -> None:
-    spec = load_release("1.0.0").spec
-    assert spec.inference(role) is getattr(spec, role.value)
+@pytest.mark.parametrize("task", Task)
+def test_every_task_has_its_own_inference(task: Task) -> None:
+    for version in ("1.0.0", "2.0.0"):
+        spec = load_release(version).spec
+        assert spec.inference(task) is getattr(spec, task.value)
 
 
 def test_a_split_rule_leaves_something_to_train_on() -> None:
@@ -82,3 +83,53 @@ def test_a_split_rule_leaves_something_to_train_on() -> None:
 def test_a_digest_that_is_none_is_refused(sha256: str) -> None:
     with pytest.raises(ValidationError):
         SourceRef(uri="sample", sha256=sha256)
+
+
+def test_a_spec_that_uses_nothing_new_is_written_as_it_was() -> None:
+    """So that the manifest of a release that was made before stays byte for byte what it is."""
+    assert list(_dumped()) == [
+        *("version", "notes", "sources", "seed", "planner", "responder", "joint", "judge", "errors", "steps", "splits")
+    ]
+
+
+def test_a_spec_with_everything_comes_back_from_its_own_json() -> None:
+    spec = load_release("2.0.0").spec
+    assert set(BuildSpec.gained) - spec.model_dump().keys() <= {"gates"}
+    assert BuildSpec.model_validate(spec.model_dump(mode="json")) == spec
+    assert BuildSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("layout", 3),
+        ("layout", "2"),
+        ("safety", {"crisis": "drop"}),
+        ("safety", {"personal_data": "hide"}),
+        ("safety", {"crises": "keep"}),
+        ("near_duplicate_pairs", 0),
+        ("near_duplicate_pairs", 1.1),
+        ("overlap_words", 3),
+        ("balance", {"spread": 0.1}),
+        ("balance", {"spread": 0, "least": 0.1, "duel": 1.5}),
+        ("balance", {"spread": 0.1, "least": 1.5, "duel": 1.5}),
+        ("balance", {"spread": 0.1, "least": 0.1, "duel": 0.9}),
+        ("crisis_judge", {"prompt": "judge/crisis", "draws": 1}),
+        ("gates", {"leak": "low"}),
+    ],
+)
+def test_a_wrong_new_field_is_named(field: str, value: object) -> None:
+    spec = load_release("2.0.0").spec.model_dump(mode="json")
+    with pytest.raises(ValidationError) as caught:
+        BuildSpec.model_validate({**spec, field: value})
+    assert str(caught.value.errors()[0]["loc"][0]) == field
+
+
+def test_a_task_that_a_release_does_not_have_is_asked_in_no_way() -> None:
+    first, panels = (load_release(version).spec for version in ("1.0.0", "2.0.0"))
+    assert [task for task in Task if first.inference(task) is None] == [
+        Task.STRATEGY_JUDGE,
+        Task.CRISIS_JUDGE,
+        Task.REWRITER,
+    ]
+    assert [task for task in Task if panels.inference(task) is None] == []

@@ -235,3 +235,44 @@ def test_similarity_at_which_dialogues_stay_together_is_the_rules() -> None:
     strict = _RULE.model_copy(update={"near_duplicate": 1.0})
     assert len(set(_decide([original, copy]).groups)) == 1
     assert len(set(_decide([original, copy], strict).groups)) == 2
+
+
+# Dialogues that are held out, and dialogues that repeat an earlier one.
+
+
+@given(_seeds, st.integers(0, 12))
+def test_those_held_out_are_listed_apart_and_in_no_split(seeds: list[int], count: int) -> None:
+    dialogues = [_unlike(seed) for seed in seeds]
+    decided = _decide(dialogues)
+    held_out = {one.dialogue_id for one in dialogues[:count]}
+    listed, plain = decided.as_json(_RULE, held_out), decided.as_json(_RULE)
+    assert list(listed) == ["rule", "splits", "held_out", "near_duplicates"]
+    assert listed["held_out"] == sorted(held_out)
+    assert isinstance(listed["splits"], dict)
+    assert isinstance(plain["splits"], dict)
+    for split in Split:
+        assert listed["splits"][split] == [one for one in plain["splits"][split] if one not in held_out]
+
+
+def test_a_release_that_holds_none_out_lists_none_and_one_that_could_lists_an_empty_list() -> None:
+    decided = _decide([_unlike(1)])
+    assert "held_out" not in decided.as_json(_RULE)
+    assert decided.as_json(_RULE, set())["held_out"] == []
+
+
+def test_a_repetition_names_the_first_of_its_group() -> None:
+    words = " ".join(f"word{number}" for number in range(60))
+    first, second, third = (_dialogue(words, f"{words} {tail}") for tail in ("a", "b", "c"))
+    dialogues = [_unlike(1), first, _unlike(2), second, third]
+    assert _decide(dialogues).repeats() == [None, None, None, first.dialogue_id, first.dialogue_id]
+    assert _decide([third, *dialogues[:-1]]).repeats() == [
+        *(None, None),
+        third.dialogue_id,
+        *(None, third.dialogue_id),
+    ]
+    assert _decide([]).repeats() == []
+
+
+@given(_seeds)
+def test_dialogues_that_share_nothing_repeat_nothing(seeds: list[int]) -> None:
+    assert set(_decide([_unlike(seed) for seed in seeds]).repeats()) == {None}

@@ -1,0 +1,69 @@
+"""Checks of single candidates that are no part of the first release."""
+
+import pytest
+from support.dialogues import SHORT_TURNS, supporter_turn
+from support.mining import PANELS, by_task, mined, plan_of, said
+from support.panels import sees
+
+from ipm_prefdial.builders.mining.candidate import Candidate, Drop
+from ipm_prefdial.builders.mining.checks import check_no_personal_data, reachable_person
+from ipm_prefdial.schemas.config import Config
+from ipm_prefdial.schemas.drops import DropReason
+from ipm_prefdial.schemas.strategy import Strategy
+
+TURN = supporter_turn(*SHORT_TURNS)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kinds"),
+    [
+        ("Write to jo.doe@example.org, please.", "email"),
+        ("Call me at 555-123-4567 tonight.", "phone"),
+        ("It is all on https://example.org/help, have a look.", "url"),
+        ("Follow @jo_doe99 for more.", "handle"),
+        ("My account number is 12345678.", "id"),
+        ("Call 555-123-4567 or write to jo.doe@example.org.", "email, phone"),
+    ],
+)
+@pytest.mark.parametrize("config", [Config.RESPONSE, Config.JOINT])
+def test_a_reply_by_which_somebody_could_be_reached_is_dropped_unjudged(config: Config, reply: str, kinds: str) -> None:
+    answers = by_task(responder=said(reply), joint=said(f"[Information] {reply}"))
+    outcome = mined(TURN, config, answers, plan_of(PANELS))
+    assert len(outcome.rounds) == 1
+    assert (outcome.drop.reason, outcome.drop.detail) == (DropReason.PERSONAL_DATA, kinds)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Sarah Miller told you so, and you believed her.",
+        "You moved to Little Rock, far from everybody.",
+        "You can call the lifeline at 988 or 1-800-273-8255.",
+        "Since 2019 you slept 5 hours a night, 1,000 nights long.",
+        "That must have been hard @ work.",
+    ],
+)
+def test_names_places_helplines_and_numbers_are_no_such_thing(reply: str) -> None:
+    assert reachable_person(reply) == []
+    answers = by_task(responder=said(reply), judge=sees(reply))
+    assert mined(TURN, Config.RESPONSE, answers, plan_of(PANELS)).kept.reply == reply
+
+
+def test_a_strategy_has_no_words_to_look_at() -> None:
+    candidate = Candidate(Config.STRATEGY, TURN, None, strategy=Strategy.QUESTION)
+    assert check_no_personal_data(candidate, plan_of(PANELS)) is candidate
+
+
+def test_the_first_release_keeps_such_replies() -> None:
+    reply = "Write to jo.doe@example.org, please."
+    judge = said('{"error": "none"}')
+    assert mined(TURN, Config.RESPONSE, by_task(responder=said(reply), judge=judge)).drop.reason is (
+        DropReason.REJECTED_SOUND
+    )
+
+
+def test_the_first_of_several_reasons_is_told() -> None:
+    reply = "[Question] Write to jo.doe@example.org, please."
+    result = mined(TURN, Config.RESPONSE, by_task(responder=said(reply)), plan_of(PANELS)).only
+    assert isinstance(result, Drop)
+    assert result.reason is DropReason.BRACKETED_STRATEGY
