@@ -65,17 +65,22 @@ def train(argv: Sequence[str], tell: Tell) -> RunRecord:
     record = _first_record(arguments, release, start)
     earlier = read_run(arguments.out)
     tell = tell if arguments.training.process_index == 0 else _tell_nobody
-    if earlier is not None and earlier.state == "running" and last_checkpoint(arguments.out) is None:
-        # Nothing was trained yet: it may begin again with other settings, but not over a model made by the old ones.
-        if arguments.training.process_index == 0:
-            shutil.rmtree(arguments.out / BASE, ignore_errors=True)
-    else:
-        check_same_run(arguments.out, earlier, record)
+    if arguments.training.process_index == 0:  # the others may find what the first has begun to write meanwhile
+        _claim(arguments.out, earlier, record)
     if earlier is not None and earlier.state == "done":
         tell(f"{arguments.out} is finished already, with the same data and settings")
         return earlier
     with memory_errors(arguments.recipe.name):
         return _Run(arguments, release, start, record, tell).go()
+
+
+def _claim(out: Path, earlier: RunRecord | None, record: RunRecord) -> None:
+    """Sees to it that the run may write there."""
+    if earlier is not None and earlier.state == "running" and last_checkpoint(out) is None:
+        # Nothing was trained yet: it may begin again with other settings, but not over a model made by the old ones.
+        shutil.rmtree(out / BASE, ignore_errors=True)
+    else:
+        check_same_run(out, earlier, record)
 
 
 class _Run:
@@ -136,7 +141,7 @@ class _Run:
     def _make_tiny(self, folder: Path) -> None:
         own, stage = self.arguments.own, self.arguments.recipe.stage
         rows = load_rows(self.release, self.record.data.config, Split.TRAIN, ANSWERS[stage])
-        self.out.mkdir(parents=True, exist_ok=True)
+        self._write()  # first, so that a folder with half a model in it is known to be this run's
         make_tiny(
             folder,
             (message["content"] for row in rows for name in row for message in row[name]),

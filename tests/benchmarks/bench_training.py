@@ -12,6 +12,7 @@ import argparse
 import ast
 import json
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,7 @@ class Measured:
     """One run of one script."""
 
     whole_s: float
+    cpu_s: float
     train_s: float
     tokens: float
     peak_gb: float
@@ -128,9 +130,10 @@ def _compare(root: Path, stage: Stage, name: str, settings: dict[str, Any]) -> N
     print(f"{stage}, {name}")
     for who, one in (("ours", first), ("trl", second)):
         speed = f"{one.tokens / one.train_s:.0f} tokens/s"
-        print(f"  {who:5} train {one.train_s:.2f} s, {speed}, whole {one.whole_s:.1f} s, peak {one.peak_gb:.2f} GB")
-    train, whole = first.train_s / second.train_s, first.whole_s / second.whole_s
-    print(f"  ours/trl: train {train:.2f}, whole {whole:.2f}", flush=True)
+        whole = f"whole {one.whole_s:.1f} s (CPU {one.cpu_s:.1f} s)"
+        print(f"  {who:5} train {one.train_s:.2f} s, {speed}, {whole}, peak {one.peak_gb:.2f} GB")
+    ratios = [getattr(first, name) / getattr(second, name) for name in ("train_s", "whole_s", "cpu_s")]
+    print("  ours/trl: train {:.2f}, whole {:.2f}, CPU {:.2f}".format(*ratios), flush=True)
 
 
 def _config(stage: Stage) -> str:
@@ -144,7 +147,7 @@ def _recipe(root: Path, stage: Stage) -> Path:
 
 
 def _measure(module: str, words: list[str]) -> Measured:
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _cpu_s()
     command = [sys.executable, "-W", "ignore", "-c", _RUNNER, module, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     whole = time.perf_counter() - began
@@ -152,7 +155,13 @@ def _measure(module: str, words: list[str]) -> Measured:
         raise SystemExit(f"{module} failed:\n{done.stderr[-3000:]}")
     logs = _logs(words, done.stdout)
     peak = float(re.findall(r"peak_bytes (\d+)", done.stdout)[-1])
-    return Measured(whole, logs["train_runtime"], logs["num_tokens"], peak / 1e9)
+    return Measured(whole, _cpu_s() - used, logs["train_runtime"], logs["num_tokens"], peak / 1e9)
+
+
+def _cpu_s() -> float:
+    """Seconds of CPU that this process's children have used."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def _logs(words: list[str], printed: str) -> dict[str, float]:

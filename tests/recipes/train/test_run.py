@@ -320,6 +320,23 @@ def _weights(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
 
+def test_run_that_was_stopped_while_its_model_was_made_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ipm_prefdial.recipes.train import run
+
+    def half(folder: Path, *_: Any, **__: Any) -> None:
+        folder.mkdir(parents=True)
+        (folder / "tokenizer_config.json").write_text("{")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "make_tiny", half)
+        with pytest.raises(KeyboardInterrupt):
+            run_quick("tiny/planner/sft", DATA, tmp_path / "out")
+    assert run_quick("tiny/planner/sft", DATA, tmp_path / "out", seed=8).state == "done"
+
+
 def test_no_more_rows_than_are_wanted(tmp_path: Path) -> None:
     counts = run_quick("tiny/planner/sft", DATA, tmp_path / "out", max_rows=12).rows[Split.TRAIN]
     assert (counts.available, counts.read) == (69, 12)
