@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -72,13 +73,13 @@ def _add_up(prepared: Prepared, records: Records | None) -> Estimate:
     sums: dict[tuple[Role, str], Counter[str]] = {}
     seen, turns, steps = Seen(), 0, steps_of(prepared.plan.spec)
     for placed in prepared.intake:
-        asked: list[Request] = []
-        placed = replay(screen(placed, prepared.plan), partial(_guess, asked, None))
+        guesses = _Guesses(prepared.plan.spec.errors)
+        placed = replay(screen(placed, prepared.plan), guesses.answer)
         for turn in supporter_turns(placed):
             turns += turn.answers_somebody
             for config in PAIR_CONFIGS:
-                replay(mine_pairs(turn, config, prepared.plan, steps.of_turns), partial(_guess, asked, turn))
-        for request in asked:
+                replay(mine_pairs(turn, config, prepared.plan, steps.of_turns), partial(guesses.answer, turn=turn))
+        for request in guesses.asked:
             if seen.add(request.key):
                 _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, records)
     seen.close()
@@ -86,24 +87,41 @@ def _add_up(prepared: Prepared, records: Records | None) -> Estimate:
     return Estimate(dialogues=dialogues, turns=turns, roles=_roles(prepared, sums))
 
 
-def _guess(asked: list[Request], turn: SupporterTurn | None, request: Request) -> Outcome:
+class _Guesses:
     """Notes what is asked, and answers so that as much as possible is asked next.
 
-    Inferred replies are not known yet, so each is taken to be as long as the human's, and another than all others.
+    Inferred replies are not known yet, so each is taken to be as long as the human's, and another than all others; each
+    is judged to have an error of its own, so that the human's reply would be rewritten for each.
     """
-    asked.append(request)
-    text, flaw = '{"crisis": "none"}', ErrorType.LACK_OF_EMPATHY.value
-    if turn is not None:
+
+    def __init__(self, errors: Sequence[ErrorType]) -> None:
+        self.asked: list[Request] = []
+        self._errors = errors
+        self._pairs: dict[frozenset[str | None], int] = {}
+
+    def answer(self, request: Request, turn: SupporterTurn | None = None) -> Outcome:
+        """The guess; of a whole dialogue where there is no turn."""
+        self.asked.append(request)
+        text = '{"crisis": "none"}' if turn is None else self._of_turn(request, turn)
+        return Completion(key=request.key, text=text, finish_reason="stop")
+
+    def _of_turn(self, request: Request, turn: SupporterTurn) -> str:
+        ask = request.ask
         others = [strategy for strategy in Strategy if strategy is not turn.strategy]
-        strategy = others[request.draw % len(others)]
-        words = f"{turn.text} {request.ask.task} {request.model} {request.draw}"
-        text = {
+        strategy = others[len(self.asked) % len(others)]
+        words = f"{turn.text} {ask.task} {request.model} {request.draw} {len(self.asked)}"
+        written = {
             Task.PLANNER: strategy.value,
             Task.RESPONDER: words,
             Task.JOINT: f"[{strategy}] {words}",
             Task.REWRITER: words,
-        }.get(request.ask.task, f'{{"error": "{flaw}", "a": "{flaw}", "b": "{flaw}", "better": "tie"}}')
-    return Completion(key=request.key, text=text, finish_reason="stop")
+        }
+        return written.get(ask.task) or self._verdict(request)
+
+    def _verdict(self, request: Request) -> str:
+        pair = frozenset((request.ask.reply, request.ask.other_reply))
+        flaw = self._errors[self._pairs.setdefault(pair, len(self._pairs)) % len(self._errors)]
+        return f'{{"error": "{flaw}", "a": "{flaw}", "b": "{flaw}", "better": "tie"}}'
 
 
 def _count(sums: Counter[str], request: Request, records: Records | None) -> None:

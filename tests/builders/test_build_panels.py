@@ -214,6 +214,7 @@ def test_the_rewriter_is_the_first_responder(built: Built) -> None:
     assert built.release.manifest.usage[Role.REWRITER].calls > 0
 
 
+@pytest.mark.slow
 def test_a_build_that_broke_off_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
     broken = RawAnswer(503, {"error": {"message": "overloaded"}}, {"Retry-After": "0"})
     with ChatServer(play_role_of_panels, models=MODELS) as server:

@@ -127,9 +127,11 @@ def test_where_nearly_all_is_asked_that_can_be_the_estimate_is_nearly_exact(tmp_
     """But for the planner's candidates that name the human's own strategy."""
     options = _options(tmp_path / "release", judge=3)
     estimated, asked = _estimated(options), _asked(tmp_path, options, _as_costly_as_can_be(_one_flaw))
-    for role in (Role.PLANNER, Role.RESPONDER, Role.JOINT, Role.REWRITER):
+    for role in (Role.PLANNER, Role.RESPONDER, Role.JOINT):
         assert asked[role] == estimated[role] > 0
-    assert 0.95 < asked[Role.JUDGE] / estimated[Role.JUDGE] <= 1
+    # Here all candidates of a turn have one flaw, so the human's reply is rewritten once; each might have its own.
+    assert 0 < asked[Role.REWRITER] < estimated[Role.REWRITER]
+    assert 0.5 < asked[Role.JUDGE] / estimated[Role.JUDGE] <= 1
 
 
 def test_without_a_rewriter_none_is_estimated_and_no_second_judging(tmp_path: Path) -> None:
@@ -150,6 +152,7 @@ def test_the_first_release_is_estimated_as_it_was(tmp_path: Path) -> None:
     assert all(asked[role] <= estimated[role] for role in estimated)
 
 
+@pytest.mark.slow
 def test_what_is_answered_is_not_estimated_again(tmp_path: Path) -> None:
     """A build that broke off: what it has on record costs nothing more."""
     broken = RawAnswer(503, {"error": {"message": "overloaded"}}, {"Retry-After": "0"})
