@@ -84,7 +84,7 @@ def _no_dissent(row: Row) -> bool:
 
 
 _ORDERS = "not every judge answered to both orders"
-_NUMBERS = "margin or confidence is not what the judgements come to"
+_NUMBERS = "votes, margin or confidence are not what the judgements come to"
 
 FAULTS = (
     *(Fault("verdict", config, _ORDERS, _judge(0, order="rejected_first")) for config in PAIR_CONFIGS),
