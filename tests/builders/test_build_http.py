@@ -208,6 +208,7 @@ def test_nobody_there(tmp_path: Path) -> None:
     assert not (tmp_path / "release").exists()
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_only_fails_stops_the_build_and_keeps_what_there_is(tmp_path: Path) -> None:
     broken = RawAnswer(503, {"error": {"message": "overloaded"}}, {"Retry-After": "0"})
     with ChatServer(play_role, raw=lambda body: broken if len(server.bodies) > 30 else None) as server:

@@ -116,6 +116,7 @@ def test_the_release_is_valid_and_a_rebuild_gives_its_bytes(built: Built) -> Non
     assert verify_release(built.options.out).differences == ()
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_bytes(built: Built, tmp_path: Path) -> None:
     with ChatServer(play_role_of_panels, faults=ROUGH, models=MODELS) as server:
         again = _options(tmp_path, "again", server.url)

@@ -37,6 +37,7 @@ def test_the_figures_are_what_is_measured(measure: dict[str, Any]) -> None:
         assert figures.model_dump() == getattr(known, part).model_dump(), part
 
 
+@pytest.mark.slow
 def test_the_figures_of_real_turns_are_what_is_measured(measure: dict[str, Any], real_data: Path) -> None:
     known = known_recall().real
     assert known is not None

@@ -28,11 +28,13 @@ def test_the_agreement_is_of_this_algorithm() -> None:
 
 
 @_needs_corpora
+@pytest.mark.slow
 def test_the_agreement_is_what_is_measured(measure: dict[str, Any]) -> None:
     assert measure["measure_agreement"]().model_dump() == known_agreement().model_dump()
 
 
 @_needs_corpora
+@pytest.mark.slow
 def test_the_planner_names_strategies_well_above_chance(measure: dict[str, Any]) -> None:
     scores = measure["held_out_scores"](near=True)
     assert scores.n > 1700
