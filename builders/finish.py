@@ -2,24 +2,26 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..cards.croissant import croissant_json
+from ..cards.licences import license_text, notice_text
+from ..cards.pictures import PICTURES, draw_pictures
 from ..cards.render import render_card
 from ..schemas.config import Config
 from ..schemas.inference import Role
-from ..schemas.licence import LICENCES, strictest
+from ..schemas.licence import release_licence
 from ..schemas.manifest import BenchmarkRecord, Manifest, ModelRecord, RunRecord, SourceRecord
 from ..schemas.rows import rows_of
 from ..schemas.spec import BuildSpec
 from .assemble import Assembly
+from .beside import audit_of_tables, beside_of, changelog_text
 from .release.columns import arrow_schema
-from .release.layout import CARD, CHANGELOG, LICENSE, MANIFEST, SPLITS
+from .release.layout import CARD, CHANGELOG, CROISSANT, LICENSE, MANIFEST, NOTICE, SPLITS
 from .release.splits import Splits
-from .release.write import write_text
-from .review.store import read_review
-from .safety.recall import recall_told
+from .release.write import file_record, sync_file, write_text
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Provenance:
     models: Mapping[Role, tuple[ModelRecord, ...]]
     licenses: frozenset[str]
     run: RunRecord
+    repo: str | None = None
 
 
 def finish_release(root: Path, assembly: Assembly, splits: Splits, told: Provenance) -> Manifest:
@@ -59,32 +62,56 @@ def finish_release(root: Path, assembly: Assembly, splits: Splits, told: Provena
         sources=told.sources,
         benchmarks=told.benchmarks,
         models=dict(told.models),
-        license=strictest(set(told.licenses)),
+        license=release_licence(told.licenses),
+        repo=told.repo,
         counts=counts,
         usage=assembly.usages(),
         files=files,
         run=told.run,
     )
-    return write_views(root, manifest)
+    return write_views(root, manifest, draw=False)
 
 
-def write_views(root: Path, manifest: Manifest) -> Manifest:
-    """Writes what is a view of the tables (card, changelog, licence), and the manifest that knows them all."""
-    licence = LICENCES[manifest.license]
+def write_views(root: Path, manifest: Manifest, *, draw: bool = True) -> Manifest:
+    """Writes what is a view of the other files (card, pictures, licence …), and the manifest that knows them all.
+
+    Args:
+        root: the release's folder, with all its other files.
+        manifest: of these.
+        draw: whether the pictures are drawn anew; where not, those that are there stay.
+
+    Raises:
+        DataError: a file that is shown is malformed or damaged; nothing was written.
+    """
+    audit, features = audit_of_tables(root, manifest), card_features(manifest.spec.layout)
+    pictures = draw_pictures(audit) if draw and audit else {}
+    beside = beside_of(root, manifest)
+    if draw:
+        write_pictures(root, pictures)
+        beside = replace(beside, pictures=tuple(pictures))
     texts = {
-        CARD: render_card(
-            manifest,
-            card_features(manifest.spec.layout),
-            review=read_review(root),
-            crisis_recall=recall_told(),
-        ),
-        CHANGELOG: f"# Changelog\n\n## {manifest.version}\n\n{manifest.spec.notes}\n",
-        LICENSE: f"The data of this release is under: {licence.name}\n{licence.url or 'See README.md.'}\n",
+        CARD: render_card(manifest, features, beside),
+        CHANGELOG: changelog_text(root, manifest),
+        CROISSANT: croissant_json(manifest, features, beside),
+        LICENSE: license_text(manifest, beside.origins),
+        NOTICE: notice_text(manifest, beside.origins),
     }
     views = {file: write_text(root / file, text) for file, text in texts.items()}
-    manifest = manifest.model_copy(update={"files": dict(sorted({**manifest.files, **views}.items()))})
+    views |= {path: file_record(root / path) for path in beside.pictures}
+    others = {name: record for name, record in manifest.files.items() if name not in PICTURES}
+    manifest = manifest.model_copy(update={"files": dict(sorted({**others, **views}.items()))})
     write_text(root / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
     return manifest
+
+
+def write_pictures(root: Path, pictures: Mapping[str, bytes]) -> None:
+    """Writes the card's pictures; those of before that are not among them go, and nothing else that lies there."""
+    for path in PICTURES:
+        (root / path).unlink(missing_ok=True)
+    for path, data in pictures.items():
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_bytes(data)
+        sync_file(root / path)
 
 
 def card_features(layout: int) -> dict[Config, Any]:

@@ -9,18 +9,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..cards.pictures import PICTURES
 from ..prompts.library import locked
+from ..schemas.audit import FILE_NAME as AUDIT
 from ..schemas.config import Config
 from ..schemas.errors import DataError, PrefDialError, UsageError
 from ..schemas.inference import Completion, Failed, FailureReason, Outcome, Request
 from ..schemas.manifest import Manifest
+from ..schemas.publishing import FILE_NAME as PUBLISHING
 from ..schemas.review import FILE_NAME as REVIEW
 from .assemble import Assembly, assemble
 from .finish import Provenance, finish_release
 from .mining.plan import MiningPlan
 from .mining.steps import steps_of
 from .mining.turns import PlacedDialogue
-from .release.layout import MANIFEST
+from .release.layout import CHANGELOG, MANIFEST
 from .release.read import Release, placed_dialogues
 from .release.splits import SplitPlan, Splits
 from .release.verify import (
@@ -155,16 +158,23 @@ def rebuild(release: Release, root: Path) -> Release:
             models=manifest.models,
             licenses=splits.licenses,
             run=manifest.run,
+            repo=manifest.repo,
         )
-        _carry_review(release.root, root)
+        _carry_over(release.root, root)
         finish_release(root, assembly, splits.decided, told)
     return Release(root)
 
 
-def _carry_review(here: Path, root: Path) -> None:
-    """What people said of a release cannot be made again, and the card shows it: so a rebuild takes it over."""
-    if (here / REVIEW).is_file():
-        shutil.copyfile(here / REVIEW, root / REVIEW)
+_CARRIED = (REVIEW, AUDIT, PUBLISHING, CHANGELOG, *PICTURES)
+"""What a rebuild cannot make, or need not make again to say whether the rows are right, and the card shows."""
+
+
+def _carry_over(here: Path, root: Path) -> None:
+    """Takes what the card shows beside the tables over into a rebuild, so that its card can be the same."""
+    for name in _CARRIED:
+        if (here / name).is_file():
+            (root / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(here / name, root / name)
 
 
 @dataclass(frozen=True)

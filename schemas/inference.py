@@ -54,7 +54,9 @@ class Message(TypedDict):
     """One chat message, exactly as it is sent and as rows hold it."""
 
     role: Literal["system", "user", "assistant"]
+    """Who speaks."""
     content: str
+    """The words."""
 
 
 class Sampling(Frozen):

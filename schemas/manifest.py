@@ -123,7 +123,7 @@ class RunRecord(Frozen):
 class Manifest(Grown):
     """The manifest of one release."""
 
-    gained: ClassVar[tuple[str, ...]] = ("benchmarks",)
+    gained: ClassVar[tuple[str, ...]] = ("benchmarks", "repo")
 
     format: Literal[1] = 1
     version: str
@@ -140,7 +140,9 @@ class Manifest(Grown):
     """What the maintainer named with `--decontaminate`."""
     models: dict[Role, tuple[ModelRecord, ...]]
     license: str
-    """The strictest licence among the sources."""
+    """Id of the licence that the release is under, or of ours that says why it must not be passed on."""
+    repo: str | None = None
+    """`ORG/NAME` on the Hub, for the lines on the card that load it; null until somebody says where it is to be."""
     counts: dict[Config, ConfigCounts]
     usage: dict[Role, Usage]
     files: dict[str, FileRecord]

@@ -6,7 +6,7 @@ from typing import Any
 from ...schemas.audit import FILE_NAME, Audit
 from ...schemas.errors import UsageError
 from ..release.read import Release
-from ..release.write import write_into
+from ..renewing import renew
 from .artefacts import SAMPLE, Artefacts
 from .batch import Pairs
 from .bias import Bias
@@ -84,5 +84,9 @@ def audit_json(audit: Audit) -> str:
 
 
 def write_audit(release: Release, audit: Audit) -> None:
-    """Writes `audit.json` into the release, and the manifest's record of it; nothing else of the manifest changes."""
-    write_into(release.root, FILE_NAME, audit_json(audit))
+    """Writes `audit.json` into the release, the card that shows it and the manifest that knows both.
+
+    Raises:
+        DataError: a file that the card shows is malformed.
+    """
+    renew(release.root, {FILE_NAME: audit_json(audit)})

@@ -8,11 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...schemas.audit import Subject
-from ...schemas.base import digest_of
 from ...schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
-from ..release.layout import config_and_split, splits_of
+from ..release.layout import splits_of, tables_sha256
 from ..release.read import Release
 from ..release.rules import contents
 from ..statistics.bootstrap import REPLICATES, SEED
@@ -52,13 +51,11 @@ class ReleaseSource:
 
     def subject(self) -> Subject:
         """See `Source`."""
-        files = self._release.manifest.files
-        tables = {name: record.sha256 for name, record in files.items() if config_and_split(name)}
         return Subject(
             kind="release",
             name=self._name,
             version=self._release.manifest.version,
-            sha256=digest_of(tables),
+            sha256=tables_sha256(self._release.manifest.files),
             columns={},
             seed=SEED,
             replicates=REPLICATES,

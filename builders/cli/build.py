@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...cards.licences import refusals_of
 from ...schemas.config import PAIR_CONFIGS, Config
 from ...schemas.inference import Role
 from ...schemas.manifest import Manifest
@@ -14,6 +15,7 @@ from ..cast import CORPUS, CastOptions
 from ..estimate import Estimate, estimate
 from ..pipeline import BuildOptions, build
 from ..release.layout import splits_of
+from ..release.origins import origins_of
 from ..release.read import Release
 from .pairs import show_pairs
 from .show import Bars, say, say_json, say_table
@@ -153,9 +155,13 @@ def _tell_next(out: Path, manifest: Manifest) -> None:
     say(f'  load it        python -c "{load}"')
     say(f"  trust it       ipm-prefdial verify {out}")
     say("  real models    ipm-prefdial build --out DIR --planner MODEL@http://HOST:PORT/v1 --responder … --judge …")
-    say(f"  publish it     read {out}/README.md, then upload the folder as it is: it is the Hub repo")
-    if manifest.license == "unknown":
-        say("  A source states no licence: do not pass this release on; state it with --license when you build.")
+    reasons = refusals_of(origins_of(out, manifest.files))
+    if not reasons:
+        say(f"  publish it     ipm-prefdial audit {out} && ipm-prefdial publish {out} --repo ORG/NAME --dry-run")
+        return
+    say("Do NOT pass this release on; `publish` refuses it. It is for your own use:")
+    for reason in reasons:
+        say(f"  {reason}")
 
 
 def _tell_estimate(found: Estimate, *, as_json: bool) -> None:

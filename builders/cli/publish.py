@@ -107,6 +107,7 @@ def _tell_plan(done: Published) -> None:
         f"in commit {done.commit}" if plan is None else f"on top of {plan.parent}" if plan.parent else "in a new repo"
     )
     say(f"{len(sent)} files, {sum(sent)} bytes, {where}; then the tag {done.payload.tag}. Nothing was sent.")
+    say("Before it is sent, the card is made to name the repo, and the changelog what differs from the version before.")
 
 
 def _load_line(done: Published) -> str:

@@ -3,14 +3,11 @@
 import json
 from collections.abc import Mapping
 
-from pydantic import ValidationError
-
 from ...schemas.audit import Audit
-from ...schemas.errors import DataError, UsageError
+from ...schemas.errors import UsageError
 from ...schemas.publishing import FILE_NAME, AcceptedGate, Publishing
-from ..finish import write_views
+from ..release.parts import read_part
 from ..release.read import Release
-from ..release.write import write_into
 
 
 def read_accepted(release: Release) -> tuple[AcceptedGate, ...]:
@@ -19,16 +16,8 @@ def read_accepted(release: Release) -> tuple[AcceptedGate, ...]:
     Raises:
         DataError: `publishing.json` is malformed; the message names the field.
     """
-    path = release.root / FILE_NAME
-    if not path.is_file():
-        return ()
-    try:
-        return Publishing.model_validate(json.loads(path.read_bytes())).accepted
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON: {error}") from error
+    publishing = read_part(release.root / FILE_NAME, Publishing)
+    return publishing.accepted if publishing else ()
 
 
 def accept(audit: Audit, earlier: tuple[AcceptedGate, ...], reasons: Mapping[str, str]) -> tuple[AcceptedGate, ...]:
@@ -58,11 +47,6 @@ def accept(audit: Audit, earlier: tuple[AcceptedGate, ...], reasons: Mapping[str
     return tuple(sorted((*kept, *new), key=lambda one: (one.name, one.measure)))
 
 
-def write_accepted(release: Release, accepted: tuple[AcceptedGate, ...]) -> Release:
-    """The release with `publishing.json` in it and the card written again; untouched where it says so already."""
-    if accepted == read_accepted(release):
-        return release
-    text = json.dumps(Publishing(accepted=accepted).model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
-    write_into(release.root, FILE_NAME, text)
-    write_views(release.root, Release(release.root).manifest)
-    return Release(release.root)
+def publishing_json(accepted: tuple[AcceptedGate, ...]) -> str:
+    """The contents of `publishing.json`."""
+    return json.dumps(Publishing(accepted=accepted).model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"

@@ -38,7 +38,7 @@ def make_commit(repo: HubRepo, payload: Payload, plan: CommitPlan) -> str:
             plan.remove,
             parent=plan.parent,
             title=payload.title,
-            description=payload.mark,
+            description=payload.description,
         )
 
     return landing(repo, send, lambda: _landed(repo, payload, plan))

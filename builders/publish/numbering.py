@@ -21,26 +21,29 @@ def released_versions(tags: Iterable[str]) -> list[str]:
     return sorted(found, key=Version.of, reverse=True)
 
 
-def check_number(repo: HubRepo, release: Release, tags: dict[str, str]) -> Diff | None:
-    """What differs from the newest published release; None where there is none yet.
+def newest_release(repo: HubRepo, tags: dict[str, str]) -> Release | None:
+    """The newest published release; None where there is none yet."""
+    newest = next((one for one in released_versions(tags) if MANIFEST in repo.tree(tags[tag_of(one)])), None)
+    return Release(repo.fetch(tags[tag_of(newest)])) if newest is not None else None
+
+
+def check_number(release: Release, newest: Release) -> Diff:
+    """What differs from the newest published release.
 
     Raises:
         DataError: the release's number does not follow from the difference.
     """
-    newest = next((one for one in released_versions(tags) if MANIFEST in repo.tree(tags[tag_of(one)])), None)
-    if newest is None:
-        return None
-    stated = release.manifest.version
-    if Version.of(stated) < Version.of(newest):
+    stated, published = release.manifest.version, newest.manifest.version
+    if Version.of(stated) < Version.of(published):
         raise DataError(
-            f"{repo.name}: {newest} is published already, so {stated} would come too late: a release goes on top of "
-            "the newest one"
+            f"{release.root}: {published} is published already, so {stated} would come too late: a release goes on "
+            "top of the newest one"
         )
-    diff = diff_releases(Release(repo.fetch(tags[tag_of(newest)])), release)
+    diff = diff_releases(newest, release)
     if not diff.fits:
         reason = str(diff.reasons[0]) if diff.reasons else "nothing is different"
         raise DataError(
-            f"{release.root}: {stated} does not fit what differs from {newest} ({reason}); the next number is "
+            f"{release.root}: {stated} does not fit what differs from {published} ({reason}); the next number is "
             f"{diff.smallest} or larger: raise the spec's version and build again"
         )
     return diff

@@ -19,6 +19,8 @@ class Payload:
     """By path in the repo; the manifest is one of them."""
     front_matter: FrontMatter
     """What the card says of them."""
+    notes: str = ""
+    """What is new in it, as Markdown; the commit says so."""
 
     @property
     def tag(self) -> str:
@@ -40,14 +42,19 @@ class Payload:
         """The line of the commit's description that no other release's commit has."""
         return f"manifest.json sha256: {self.manifest_sha256}"
 
+    @property
+    def description(self) -> str:
+        """What the commit says below its title: what is new, and the mark."""
+        return "\n\n".join(part for part in (self.notes.strip(), self.mark) if part)
+
 
 def tag_of(version: str) -> str:
     """The tag of a version."""
     return f"v{version}"
 
 
-def payload_of(release: Release) -> Payload:
-    """What a release sends.
+def payload_of(release: Release, notes: str = "") -> Payload:
+    """What a release sends, with notes on what is new in it.
 
     Raises:
         DataError: a file is gone or is not what the manifest says, or the card is not of these files.
@@ -61,4 +68,4 @@ def payload_of(release: Release) -> Payload:
         files[name] = local_file(path)
         if name != MANIFEST and files[name].sha256 != listed[name].sha256:
             raise DataError(f"{release.root}: {name}: its bytes are not those in the manifest")
-    return Payload(release.manifest.version, files, read_front_matter(release))
+    return Payload(release.manifest.version, files, read_front_matter(release), notes)

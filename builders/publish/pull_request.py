@@ -24,7 +24,7 @@ def propose(repo: HubRepo, payload: Payload, plan: CommitPlan) -> int:
             plan.remove,
             parent=plan.parent,
             title=payload.title,
-            description=payload.mark,
+            description=payload.description,
             pull_request=True,
         )
         made = _find(repo, payload)

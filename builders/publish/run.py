@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ...schemas.errors import UsageError
+from ...schemas.publishing import FILE_NAME as PUBLISHING
 from ...schemas.publishing import PublishedTo
 from ..published import note_place, read_places
+from ..release.changelog import release_notes
 from ..release.layout import MANIFEST
 from ..release.read import Release
+from ..renewing import renew, shows
 from ..sources.hub import HUB_ID
-from .accepting import accept, read_accepted, write_accepted
+from .accepting import accept, publishing_json, read_accepted
 from .commit import check_commit, find_commit, make_commit
 from .conditions import check_closed_gates, check_licence, check_promises, read_audit
-from .numbering import check_number
+from .numbering import check_number, newest_release
 from .options import PublishOptions
 from .payload import Payload, payload_of
 from .plan import CommitPlan, plan_commit, plan_first
@@ -28,6 +31,7 @@ from .pull_request import propose
 from .reader import ReadAs, Reader, read_back
 from .repo import HubRepo, RepoInfo
 from .tag import is_published, make_tag
+from .telling import tell_publish
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -85,9 +89,12 @@ def publish(
         if not options.dry_run:
             _read_and_note(repo, options, payload, commit, ensure_repo(repo, seen.info, options), reader)
         return Published("already published", repo.name, payload, commit)
-    check_number(repo, release, seen.tags)
+    newest = newest_release(repo, seen.tags)
+    diff = check_number(release, newest) if newest is not None else None
     if options.dry_run:
         return _dry_run(repo, payload, seen)
+    release = tell_publish(release, repo.name, newest, diff)
+    payload = payload_of(release, release_notes(release.manifest, diff, repo.name))
     if options.pull_request and seen.info is not None:
         return _propose(repo, payload, seen.info)
     info = ensure_repo(repo, seen.info, options)
@@ -111,8 +118,9 @@ def check_release(options: PublishOptions) -> Release:
     audit = read_audit(release)
     accepted = accept(audit, read_accepted(release), options.accept)
     check_closed_gates(audit, accepted)
-    if not options.dry_run:
-        release = write_accepted(release, accepted)
+    texts = {PUBLISHING: publishing_json(accepted)} if accepted or PUBLISHING in release.manifest.files else {}
+    if not options.dry_run and not shows(release, texts):
+        release = renew(release.root, texts)
     check_promises(release)
     return release
 

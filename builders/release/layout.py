@@ -1,18 +1,35 @@
 """Where things stand in a release folder."""
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from ...schemas.base import digest_of
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
 from ...schemas.manifest import FILE_NAME as MANIFEST
+from ...schemas.manifest import FileRecord
 
 CARD = "README.md"
 SPLITS = "splits.json"
 CHANGELOG = "CHANGELOG.md"
 LICENSE = "LICENSE"
+NOTICE = "NOTICE"
+CROISSANT = "croissant.json"
 
-__all__ = ["CARD", "CHANGELOG", "LICENSE", "MANIFEST", "SPLITS", "config_and_split", "shard_path", "splits_of"]
+__all__ = [
+    "CARD",
+    "CHANGELOG",
+    "CROISSANT",
+    "LICENSE",
+    "MANIFEST",
+    "NOTICE",
+    "SPLITS",
+    "config_and_split",
+    "shard_path",
+    "splits_of",
+    "tables_sha256",
+]
 
 _SHARD = re.compile(r"^data/(?P<config>[a-z_]+)/(?P<split>train|validation|test)-\d{5}-of-\d{5}\.parquet$")
 
@@ -37,3 +54,8 @@ def config_and_split(path: str) -> tuple[Config, Split] | None:
     if found is None or found["config"] not in tuple(Config):
         return None
     return Config(found["config"]), Split(found["split"])
+
+
+def tables_sha256(files: Mapping[str, FileRecord]) -> str:
+    """A digest over the names and bytes of a release's tables, by the manifest's records of its files."""
+    return digest_of({name: record.sha256 for name, record in files.items() if config_and_split(name)})

@@ -1,4 +1,4 @@
-"""The promises of a release as a whole: splits, conservation, licence."""
+"""The promises of a release as a whole: splits and conservation; `licensed` has those on its licence."""
 
 import json
 from collections import Counter
@@ -9,21 +9,12 @@ from typing import Any
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
-from ...schemas.licence import strictest
 from ...schemas.rows import CANDIDATE_CONFIGS
 from .finding import Finding
 from .layout import MANIFEST, SPLITS
 from .read import Release
 from .seen import Seen
 from .splits import HELD_OUT
-
-
-def check_license(release: Release, seen: Seen) -> Iterator[Finding]:
-    """The manifest's licence against those of the dialogues."""
-    due = strictest({license_id for _, _, license_id in seen.dialogues.values()})
-    if release.manifest.license != due:
-        detail = f"it says {release.manifest.license}, its dialogues make it {due}"
-        yield Finding(rule="license", file=MANIFEST, detail=detail)
 
 
 def check_splits(release: Release, seen: Seen) -> Iterator[Finding]:

@@ -18,7 +18,8 @@ from ...schemas.errors import DataError
 from .columns import schema_difference
 from .finding import Finding
 from .layout import MANIFEST, splits_of
-from .promises import check_conservation, check_held_out_calls, check_license, check_splits
+from .licensed import check_license
+from .promises import check_conservation, check_held_out_calls, check_splits
 from .read import Release
 from .rules import broken_rows, contents
 from .seen import Digests, Seen
@@ -40,7 +41,7 @@ RULES: dict[str, str] = {
     "dialogue": "every row belongs to a dialogue of the release, with its source and licence",
     "splits": "no dialogue is in two splits, and splits.json says the same",
     "conservation": "candidates are rows plus drops in every config, and the manifest counts what the files hold",
-    "license": "the release carries the strictest licence of its dialogues",
+    "license": "manifest, card, LICENSE and NOTICE name the licence that the dialogues' licences allow",
 }
 """Every rule by its id."""
 

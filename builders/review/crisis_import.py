@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...schemas.base import Frozen
-from ...schemas.review import CrisisDecision, CrisisReview, ReadFinding, Review
+from ...schemas.review import FILE_NAME, CrisisDecision, CrisisReview, ReadFinding, Review
 from ..release.read import Release
+from ..renewing import renew
 from ..statistics.bootstrap import REPLICATES
 from .bad_cells import BadCells
 from .crisis_export import DECISION_COLUMN, READER_COLUMN
 from .crisis_figures import crisis_review_of
 from .crisis_items import CrisisItem, crisis_items
 from .readers import RawRow, read_sheet
-from .renewing import renew_review
-from .store import read_review
+from .store import read_review, review_json
 
 Decided = dict[tuple[str, str], CrisisDecision]
 """By id of the sign and reader."""
@@ -53,7 +53,8 @@ def import_crisis(root: Path, files: Sequence[Path]) -> ImportedCrisis:
     review = read_review(root) or Review(replicates=REPLICATES, configs={})
     earlier = _decided(review.crisis)
     found = crisis_review_of(list(items.values()), _joined(items, {**earlier, **decided}))
-    renew_review(release, review.model_copy(update={"replicates": REPLICATES, "crisis": found}))
+    review = review.model_copy(update={"replicates": REPLICATES, "crisis": found})
+    renew(release.root, {FILE_NAME: review_json(review)})
     return ImportedCrisis(
         decisions=dict(sorted(Counter(reader for _, reader in decided).items())),
         replaced=sum(earlier.get(key, decision) != decision for key, decision in decided.items()),

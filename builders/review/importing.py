@@ -8,15 +8,15 @@ from ...schemas.base import Frozen
 from ...schemas.config import Config
 from ...schemas.error_type import ErrorType
 from ...schemas.errors import UsageError
-from ...schemas.review import NO_ERROR, ConfigReview, Label, Review, ReviewedPair
+from ...schemas.review import FILE_NAME, NO_ERROR, ConfigReview, Label, Review, ReviewedPair
 from ..release.read import Release
+from ..renewing import renew
 from ..statistics.bootstrap import REPLICATES
 from .figures import review_of
 from .key import Key, read_key
-from .renewing import renew_review
 from .sample import rows_by_id
 from .sheets import BLANK, Sheet, read_sheets
-from .store import read_review
+from .store import read_review, review_json
 
 
 class ImportedSheet(Frozen):
@@ -69,7 +69,8 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
     earlier = review.configs.get(key.config)
     found = review_of(_joined(earlier, key, rows, sheets).values())
     configs = dict(sorted({**review.configs, key.config: found}.items()))
-    renew_review(release, review.model_copy(update={"replicates": REPLICATES, "configs": configs}))
+    review = review.model_copy(update={"replicates": REPLICATES, "configs": configs})
+    renew(release.root, {FILE_NAME: review_json(review)})
     told = tuple(_told(sheet, key, earlier) for sheet in sheets)
     return Imported(config=key.config, sheets=told, review=found)
 

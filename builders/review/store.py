@@ -3,12 +3,8 @@
 import json
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from ...schemas.errors import DataError
-from ...schemas.manifest import FileRecord
 from ...schemas.review import FILE_NAME, Review
-from ..release.write import write_text
+from ..release.parts import read_part
 
 
 def read_review(root: Path) -> Review | None:
@@ -17,18 +13,9 @@ def read_review(root: Path) -> Review | None:
     Raises:
         DataError: the file is no review; the message names the field.
     """
-    path = root / FILE_NAME
-    if not path.is_file():
-        return None
-    try:
-        return Review.model_validate(json.loads(path.read_bytes()))
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON: {error}") from error
+    return read_part(root / FILE_NAME, Review)
 
 
-def write_review(root: Path, review: Review) -> FileRecord:
-    """Writes it, and tells what the manifest should say of it."""
-    return write_text(root / FILE_NAME, json.dumps(review.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+def review_json(review: Review) -> str:
+    """The contents of `review.json`."""
+    return json.dumps(review.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"

@@ -14,6 +14,7 @@ from ipm_prefdial.builders.audit.subjects import ReleaseSource
 from ipm_prefdial.builders.rebuild import verify_release
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
+from ipm_prefdial.cards.pictures import PICTURES
 from ipm_prefdial.schemas.audit import Audit
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.errors import DataError, UsageError
@@ -180,8 +181,11 @@ def test_audit_in_a_release_keeps_it_valid_and_verified(release: Release) -> Non
     before = json.loads((release.root / "manifest.json").read_bytes())
     write_audit(release, audit)
     after = json.loads((release.root / "manifest.json").read_bytes())
-    assert after["files"].pop("audit.json")["bytes"] == (release.root / "audit.json").stat().st_size
-    assert after == before
+    assert after["files"]["audit.json"]["bytes"] == (release.root / "audit.json").stat().st_size
+    changed = {name for name, record in after["files"].items() if before["files"].get(name) != record}
+    assert changed == {"audit.json", "README.md", "croissant.json", *PICTURES}
+    assert {**after, "files": None} == {**before, "files": None}
+    assert "### The audit's gates" in (release.root / "README.md").read_text(encoding="utf-8")
     assert Audit.model_validate_json((release.root / "audit.json").read_bytes()) == audit
     assert list(validate_release(Release(release.root))) == []
     assert verify_release(release.root).clean

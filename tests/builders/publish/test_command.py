@@ -89,6 +89,11 @@ def test_a_release_after_the_other(server: HubServer, tmp_path: Path) -> None:
     assert loaded(server, tmp_path / "home", *by_tag) == {tag: rows_of(release) for tag, release in by_tag.items()}
     assert found.holds(third, "main")
     assert "already published" in run(server, third).out
+    changelog = found.bytes_of("CHANGELOG.md", "v2.0.0").decode()
+    assert [line for line in changelog.splitlines() if line.startswith("## ")] == ["## 2.0.0", "## 1.1.0", "## 1.0.0"]
+    assert "Against 1.0.0: every old row is what it was:" in changelog
+    assert "Against 1.0.0" in found.git("log", "-1", "--format=%b", "v1.1.0")
+    assert f'load_dataset("{REPO}", "response", revision="v1.1.0")' in found.bytes_of("README.md", "v1.1.0").decode()
 
     done = ipm_prefdial("build", "--out", first.root, "--limit", "2", "--force")
     assert done.code == 2

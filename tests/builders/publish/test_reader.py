@@ -32,7 +32,7 @@ def test_everything_that_differs_is_told(hub: HubServer, repo: str, send: Publis
 
     def change(manifest: dict[str, Any]) -> None:
         manifest["files"]["LICENSE"]["sha256"] = "0" * 64
-        manifest["files"]["NOTICE"] = manifest["files"]["LICENSE"]
+        manifest["files"]["CITATION.cff"] = manifest["files"]["LICENSE"]
         manifest["files"][ROWS]["rows_sha256"] = "0" * 64
 
     change_manifest(first.root, change)
@@ -41,7 +41,7 @@ def test_everything_that_differs_is_told(hub: HubServer, repo: str, send: Publis
     told = str(found.value)
     assert f"{repo} v1.0.0 is published, but" in told
     assert "LICENSE has other bytes" in told
-    assert "NOTICE is not there" in told
+    assert "CITATION.cff is not there" in told
     assert "manifest.json has other bytes" in told
 
 

@@ -1,0 +1,28 @@
+"""What a release holds besides its manifest that its card and `croissant.json` show."""
+
+from dataclasses import dataclass
+
+from ..schemas.audit import Audit
+from ..schemas.publishing import AcceptedGate
+from ..schemas.review import Review
+from .licences import Origin
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What else there is to tell, as far as the release has it."""
+
+    origins: tuple[Origin, ...] = ()
+    """The sources and licences that its dialogues name."""
+    crisis_recall: str = "an unknown share of them."
+    """How much the rules that look for a crisis find, in words."""
+    changelog: str = ""
+    """What CHANGELOG.md says of this version, without its heading."""
+    audit: Audit | None = None
+    """The audit of these very tables; None where there is none."""
+    accepted: tuple[AcceptedGate, ...] = ()
+    """Closed gates that the maintainer let pass."""
+    review: Review | None = None
+    """What people said of the release's pairs and of dialogues that are held out."""
+    pictures: tuple[str, ...] = ()
+    """Paths of the pictures that lie in the release."""

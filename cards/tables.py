@@ -1,0 +1,131 @@
+"""What the card tells in tables: configs, models, drops and sources, every number from the manifest."""
+
+from collections.abc import Iterator, Mapping
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+from ..schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, Config
+from ..schemas.dialogue import Split
+from ..schemas.drops import DropReason
+from ..schemas.inference import Task
+from ..schemas.manifest import Manifest, SourceRecord
+from ..schemas.rows import rows_of
+from .columns import column_lines, columns_of
+from .docs import member_docs
+from .words import UNDEFINED, said
+
+
+def tables_of(manifest: Manifest, config: Config) -> dict[str, list[str]]:
+    """The shards of a config by split, in the order of splits."""
+    paths = sorted(path for path in manifest.files if path.startswith(f"data/{config}/"))
+    by_split = {split.value: [path for path in paths if Path(path).name.startswith(f"{split}-")] for split in Split}
+    return {split: shards for split, shards in by_split.items() if shards}
+
+
+def filled(manifest: Manifest, config: Config) -> dict[str, list[str]]:
+    """The same without splits that have no rows: `datasets` refuses a whole config for the sake of one such."""
+    tables = tables_of(manifest, config)
+    found = {split: paths for split, paths in tables.items() if any(manifest.files[path].rows for path in paths)}
+    return found or dict([next(iter(tables.items()))])
+
+
+def rows_by_split(manifest: Manifest, config: Config) -> dict[str, int]:
+    """Rows of a config in each split that it has."""
+    tables = tables_of(manifest, config)
+    return {split: sum(manifest.files[path].rows or 0 for path in paths) for split, paths in tables.items()}
+
+
+def config_lines(manifest: Manifest, features: Mapping[Config, Any]) -> list[dict[str, Any]]:
+    """Per config what it is, how many rows it has, and its columns."""
+    return [_config_line(manifest, config, features[config]) for config in rows_of(manifest.spec.layout)]
+
+
+def _config_line(manifest: Manifest, config: Config, features: Any) -> dict[str, Any]:
+    rows, counts = rows_by_split(manifest, config), manifest.counts.get(config)
+    row = rows_of(manifest.spec.layout)[config]
+    return {
+        "name": config.value,
+        "default": config is DEFAULT_CONFIG,
+        "candidates": counts.candidates if counts else UNDEFINED,
+        "dropped": sum(counts.dropped.values()) if counts else UNDEFINED,
+        "rows": {split.value: rows.get(split.value, UNDEFINED) for split in Split},
+        "first_split": next(iter(filled(manifest, config))),
+        "about": cleandoc(row.__doc__ or "").splitlines()[0],
+        "columns": list(column_lines(columns_of(row, features))),
+    }
+
+
+def task_lines(manifest: Manifest) -> list[dict[str, Any]]:
+    """How every task that the release has is asked, and of whom."""
+    return [line for task in Task for line in _task_lines(manifest, task)]
+
+
+def _task_lines(manifest: Manifest, task: Task) -> Iterator[dict[str, Any]]:
+    """The line of a task that the release has; calls are counted by role, at the first task of each."""
+    inference, usage = manifest.spec.inference(task), manifest.usage.get(task.role)
+    if inference is None or usage is None:
+        return
+    counted = task.value == task.role.value
+    yield {
+        "role": said(task.value),
+        "models": ", ".join(f"`{record.ref}`" for record in manifest.models[task.role]),
+        "prompt": inference.prompt,
+        "draws": inference.draws,
+        "temperature": inference.sampling.temperature,
+        "top_p": inference.sampling.top_p,
+        "calls": usage.calls if counted else UNDEFINED,
+        "failed": usage.failed if counted else UNDEFINED,
+    }
+
+
+def drop_lines(manifest: Manifest) -> list[dict[str, Any]]:
+    """Every reason for which something was dropped, with how often."""
+    docs = member_docs(DropReason)
+    by_reason = {
+        reason: {config.value: manifest.counts[config].dropped.get(reason, 0) for config in PAIR_CONFIGS}
+        for reason in DropReason
+    }
+    return [
+        {"reason": reason.value, "by_config": numbers, "about": docs[reason.name]}
+        for reason, numbers in by_reason.items()
+        if any(numbers.values())
+    ]
+
+
+def source_lines(manifest: Manifest) -> list[dict[str, Any]]:
+    """What was read, as it was found."""
+    return [
+        {
+            "name": source.name + (f" at `{source.revision[:12]}`" if source.revision else ""),
+            "dialogues": source.dialogues,
+            "turns": source.turns,
+            "skipped": _skipped(source),
+            "license": source.license,
+            "sha256": source.sha256[:16],
+        }
+        for source in manifest.sources
+    ]
+
+
+def _skipped(source: SourceRecord) -> str:
+    return ", ".join(f"{number} {said(reason)}" for reason, number in source.skipped.items()) or "none"
+
+
+def facts(manifest: Manifest) -> list[str]:
+    """What the manifest holds on each model, a line each."""
+    return [
+        f"{role} `{record.ref}`, {name}: {_told(value)}"
+        for role, records in manifest.models.items()
+        for record in records
+        for name, value in record.facts.items()
+    ]
+
+
+def _told(value: Any) -> str:
+    """A measured value in words: fractions to three places, named parts one after the other."""
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, dict):
+        return "; ".join(f"{said(name)} {_told(part)}" for name, part in value.items())
+    return str(value)

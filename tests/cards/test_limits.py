@@ -1,0 +1,161 @@
+"""A limit is told only where the release shows it, and with the release's own numbers."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.cards import full_beside
+from support.releases import SCRIPTED, shared_release
+
+from ipm_prefdial.cards.beside import Beside
+from ipm_prefdial.cards.licences import Origin
+from ipm_prefdial.cards.limits import embedded_note, known_biases, known_limits
+from ipm_prefdial.schemas.audit import Audit
+from ipm_prefdial.schemas.config import Config
+from ipm_prefdial.schemas.drops import DropReason
+from ipm_prefdial.schemas.inference import ModelRef, Role
+from ipm_prefdial.schemas.manifest import BenchmarkRecord, Manifest, ModelRecord
+from ipm_prefdial.schemas.measures import FlagRate, Interval, OrderCheck
+from ipm_prefdial.schemas.review import Review
+
+TABLE = "data/response/{}-00000-of-00001.parquet"
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    """Of the shared scripted release."""
+    return shared_release().manifest
+
+
+def says(sentences: list[str], words: str) -> bool:
+    """Whether one of the sentences has these words."""
+    return any(words in sentence for sentence in sentences)
+
+
+def with_rows(manifest: Manifest, **rows: int) -> Manifest:
+    """The manifest with so many rows of `response` in a split."""
+    files = dict(manifest.files)
+    for split, number in rows.items():
+        files[TABLE.format(split)] = files[TABLE.format(split)].model_copy(update={"rows": number})
+    return manifest.model_copy(update={"files": files})
+
+
+def played_by(manifest: Manifest, kind: Any, *roles: Role, name: str = "other") -> Manifest:
+    """The manifest with another model in these roles."""
+    other = ModelRecord(ref=ModelRef(name=name), kind=kind)
+    return manifest.model_copy(update={"models": {**manifest.models, **dict.fromkeys(roles, (other,))}})
+
+
+def test_small_data_is_told_by_its_numbers(manifest: Manifest) -> None:
+    small = known_limits(with_rows(manifest, train=999, test=99), Beside())
+    assert says(small, "Small: 999 pairs") and says(small, "Only 99 pairs")
+    large = known_limits(with_rows(manifest, train=1_000, test=100), Beside())
+    assert not says(large, "Small:") and not says(large, "Only ")
+
+
+def test_embedded_models_are_a_limit_by_what_they_play(manifest: Manifest) -> None:
+    assert not says(known_limits(manifest, Beside()), "embedded")
+    assert says(known_limits(played_by(manifest, "corpus", Role.RESPONDER), Beside()), "to somebody else")
+    assert not says(known_limits(played_by(manifest, "corpus", Role.PLANNER), Beside()), "to somebody else")
+    assert says(known_limits(played_by(manifest, "corpus", Role.JUDGE), Beside()), "written rules that look at words")
+
+
+def test_the_note_on_embedded_models_says_what_they_played(manifest: Manifest) -> None:
+    assert embedded_note(manifest) == ""
+    judge = embedded_note(played_by(manifest, "corpus", Role.JUDGE))
+    assert judge.startswith(
+        "**Made in part without a language model.** The judge came from the embedded `corpus` models."
+    )
+    assert "Verdicts come from written rules." in judge and "human replies" not in judge
+    everything = embedded_note(played_by(manifest, "corpus", *manifest.models))
+    assert everything.startswith("**Made without a language model.** The planner, responder, joint and judge came from")
+    assert "Inferred replies are real human replies taken from other dialogues." in everything
+
+
+def test_lost_calls_skipped_dialogues_and_a_limit_are_told(manifest: Manifest) -> None:
+    whole = {config: one.model_copy(update={"dropped": {}}) for config, one in manifest.counts.items()}
+    plain = known_limits(manifest.model_copy(update={"counts": whole}), Beside())
+    assert not any(says(plain, words) for words in ("lost because", "left out", "first 7"))
+    counts = manifest.counts | {
+        Config.JOINT: manifest.counts[Config.JOINT].model_copy(
+            update={"dropped": {DropReason.CALL_FAILED: 3, DropReason.JUDGE_FAILED: 2, DropReason.REFUSED: 9}}
+        )
+    }
+    found = sum(
+        manifest.counts[config].dropped.get(reason, 0)
+        for config in (Config.STRATEGY, Config.RESPONSE)
+        for reason in (DropReason.CALL_FAILED, DropReason.JUDGE_FAILED)
+    )
+    (source,) = manifest.sources
+    sources = (source.model_copy(update={"skipped": {"wrong_shape": 4}}),)
+    limited = manifest.model_copy(update={"counts": counts, "sources": sources, "limit": 7})
+    told = known_limits(limited, Beside())
+    assert says(told, f"{found + 5} candidates were lost because")
+    assert says(told, "4 dialogues of the sources were left out")
+    assert says(told, "first 7 dialogues")
+
+
+def test_a_benchmark_made_of_the_same_corpus_is_named_unless_it_was_kept_apart(manifest: Manifest) -> None:
+    known = Beside(origins=(Origin("ESConv_part", "cc-by-nc-4.0", 3), Origin("ExTES", "mit", 3)))
+    assert says(known_limits(manifest, known), "ESC-Eval were made of ESConv and ExTES")
+    assert not says(known_limits(manifest, Beside(origins=(Origin("talks", "mit", 3),))), "ESC-Eval")
+    apart = manifest.model_copy(
+        update={"benchmarks": (BenchmarkRecord(name="ESC-Eval", sha256="0" * 64, texts=1, dialogues=0),)}
+    )
+    assert not says(known_limits(apart, known), "ESC-Eval")
+
+
+def test_what_nobody_has_looked_at_is_told(manifest: Manifest) -> None:
+    bare = known_limits(manifest, Beside(review=Review(replicates=1, configs={})))
+    assert says(bare, "Not audited yet") and says(bare, "No human has compared")
+    assert not says(known_limits(manifest, full_beside()), "Not audited yet")
+
+
+def test_a_single_judge_and_one_that_judges_itself_are_biases(manifest: Manifest) -> None:
+    alone = played_by(manifest, "openai", Role.JUDGE, name="critic")
+    assert says(known_biases(alone, Beside()), "One judge: its taste")
+    assert not says(known_biases(alone, Beside()), "itself")
+    itself = played_by(alone, "openai", Role.JUDGE, Role.RESPONDER, name="both")
+    assert says(known_biases(itself, Beside()), "`both` judges replies that it wrote itself")
+    rules = played_by(manifest, "corpus", Role.JUDGE, Role.RESPONDER)
+    assert not says(known_biases(rules, Beside()), "One judge") and not says(known_biases(rules, Beside()), "itself")
+    panel = manifest.models | {Role.JUDGE: (ModelRecord(ref=SCRIPTED, kind="openai"),) * 2}
+    assert not says(known_biases(manifest.model_copy(update={"models": panel}), Beside()), "One judge")
+
+
+def _interval(value: float | None, n: int = 100) -> Interval:
+    return Interval(value=value, low=None, high=None, n=n)
+
+
+def _flag(strategy: str, value: float, n: int = 40) -> FlagRate:
+    return FlagRate(
+        config="response", side="inferred", strategy=strategy, flagged=1, rate=_interval(value, n), errors={}
+    )
+
+
+def _audited(**changed: Any) -> Beside:
+    beside = full_beside()
+    assert isinstance(beside.audit, Audit)
+    return replace(beside, audit=beside.audit.model_copy(update=changed))
+
+
+def test_without_an_audit_the_confounding_is_told_without_numbers(manifest: Manifest) -> None:
+    assert says(known_biases(manifest, Beside()), "How far that is so here was not measured")
+    assert not says(known_biases(manifest, full_beside()), "was not measured")
+
+
+def test_flags_are_compared_where_enough_was_judged(manifest: Manifest) -> None:
+    flags = (_flag("Question", 0.25), _flag("Information", 0.9, 50), _flag("Others", 1.0, 19))
+    told = known_biases(manifest, _audited(flags=flags))
+    assert says(told, "in 90% of 50 inferred sides under Information, and in 25% of 40 under Question")
+    assert not says(known_biases(manifest, _audited(flags=flags[1:])), "judges found an error")
+
+
+def test_habits_of_judges_and_artefacts_are_told_with_their_numbers(manifest: Manifest) -> None:
+    order = OrderCheck(config="response", judge="critic", flips=_interval(0.125), first=_interval(0.75))
+    told = known_biases(manifest, _audited(orders=(order,)))
+    assert says(
+        told, "`critic` preferred the side that stood first in 75% of its preferences in `response`, and turned"
+    )
+    assert says(told, "tells chosen from rejected with AUC ")
+    assert not says(known_biases(manifest, _audited(artefacts=())), "AUC")
