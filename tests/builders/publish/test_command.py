@@ -198,6 +198,7 @@ def test_a_kill_at_any_moment_costs_nothing_but_a_repetition(tmp_path: Path, xet
             shutil.copytree(tmp_path / "before", hub.data)
             new = copy_release(tmp_path / f"new-{number}", publishable(*(("1.1.0", 6) if earlier else ("1.0.0", 4))))
             caught += killed(hub, new, step, later_s=moments.random() / 10)
+            mend_store(hub)
             done = run(hub, new)
             assert done.code == 0, done.err
             versions = [release.manifest.version for release in (*earlier, new)]
@@ -206,6 +207,16 @@ def test_a_kill_at_any_moment_costs_nothing_but_a_repetition(tmp_path: Path, xet
             assert hub.repo().is_sound()
             assert all(hub.repo().holds(release, f"v{release.manifest.version}") for release in (*earlier, new))
     assert caught >= 4
+
+
+def mend_store(hub: HubServer) -> None:
+    """Removes an index of the Xet store of which not even the header was written.
+
+    The small Hub has the client's own library write its store, so a kill may hit a file of the server, too.
+    """
+    for index in hub.data.rglob("*.redb"):
+        if not index.read_bytes().startswith(b"redb"):
+            index.unlink()
 
 
 def killed(hub: HubServer, release: Release, step: str, *, later_s: float) -> bool:

@@ -216,13 +216,13 @@ def test_a_change_made_on_the_hub_is_not_undone(
 def test_files_of_an_earlier_release_go_where_they_are_as_it_left_them(
     hub: HubServer, repo: str, send: Publish, first: Release, second: Release
 ) -> None:
-    write_into(first.root, "review.json", "{}\n")
+    write_into(first.root, "notes.json", "{}\n")
     first = Release(first.root)
     send(first)
-    commit(hub, repo, "review.json", b"better\n")
-    with pytest.raises(DataError, match=r"review\.json is not as a release of ours left it"):
+    commit(hub, repo, "notes.json", b"better\n")
+    with pytest.raises(DataError, match=r"notes\.json is not as a release of ours left it"):
         send(second)
-    commit(hub, repo, "review.json", b"{}\n")
+    commit(hub, repo, "notes.json", b"{}\n")
     send(second)
     assert hub.repo(repo).holds(second, "v1.1.0")
     assert hub.repo(repo).holds(first, "v1.0.0")
