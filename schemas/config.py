@@ -16,6 +16,9 @@ class Config(StrEnum):
     COMPLETIONS = "completions"
     DIALOGUES = "dialogues"
     CRISIS_HOLDOUT = "crisis_holdout"
+    REASONING = "reasoning"
+    REASONING_STEPS = "reasoning_steps"
+    REASONING_PAIRS = "reasoning_pairs"
 
 
 PAIR_CONFIGS = (Config.STRATEGY, Config.RESPONSE, Config.JOINT)
@@ -23,6 +26,9 @@ PAIR_CONFIGS = (Config.STRATEGY, Config.RESPONSE, Config.JOINT)
 
 SFT_CONFIGS = (Config.STRATEGY_SFT, Config.RESPONSE_SFT, Config.JOINT_SFT)
 """The SFT configs, in the order of their preference twins: a candidate of these is one supporter turn."""
+
+REASONING_CONFIGS = (Config.REASONING, Config.REASONING_STEPS, Config.REASONING_PAIRS)
+"""The configs of reasoning traces: demonstrations, labelled steps, preferences; since layout 3."""
 
 DEFAULT_CONFIG = Config.RESPONSE
 """What `load_dataset` gives where no config is named."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..base import digest_of
-from ..config import PAIR_CONFIGS, SFT_CONFIGS, Config
-from . import layout_1, layout_2
+from ..config import PAIR_CONFIGS, REASONING_CONFIGS, SFT_CONFIGS, Config
+from . import layout_1, layout_2, reasoning
 from .common import DialogueRow, InferredBy, Messages, Row, SftRow, TurnStruct
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Rows",
     "SftRow",
     "TurnStruct",
+    "candidate_configs",
     "content_id_of",
     "row_id",
     "rows_of",
@@ -32,6 +33,17 @@ Rows = Mapping[Config, type[Row]]
 """The row schema of every config that a layout has, in the order in which cards and tables name them."""
 
 _SFT: Rows = dict.fromkeys(SFT_CONFIGS, SftRow)
+
+_LAYOUT_2: Rows = {
+    Config.STRATEGY: layout_2.StrategyRow,
+    Config.RESPONSE: layout_2.ResponseRow,
+    Config.JOINT: layout_2.JointRow,
+    **_SFT,
+    Config.DROPPED: layout_2.DroppedRow,
+    Config.COMPLETIONS: layout_2.CompletionRow,
+    Config.DIALOGUES: layout_2.DialogueRow,
+    Config.CRISIS_HOLDOUT: layout_2.CrisisRow,
+}
 
 LAYOUTS: Mapping[int, Rows] = {
     1: {
@@ -43,21 +55,24 @@ LAYOUTS: Mapping[int, Rows] = {
         Config.COMPLETIONS: layout_1.CompletionRow,
         Config.DIALOGUES: DialogueRow,
     },
-    2: {
-        Config.STRATEGY: layout_2.StrategyRow,
-        Config.RESPONSE: layout_2.ResponseRow,
-        Config.JOINT: layout_2.JointRow,
-        **_SFT,
-        Config.DROPPED: layout_2.DroppedRow,
-        Config.COMPLETIONS: layout_2.CompletionRow,
-        Config.DIALOGUES: layout_2.DialogueRow,
-        Config.CRISIS_HOLDOUT: layout_2.CrisisRow,
+    2: _LAYOUT_2,
+    3: {
+        **_LAYOUT_2,
+        Config.DROPPED: reasoning.DroppedRow,
+        Config.REASONING: reasoning.ReasoningRow,
+        Config.REASONING_STEPS: reasoning.ReasoningStepsRow,
+        Config.REASONING_PAIRS: reasoning.ReasoningPairRow,
     },
 }
 """Every layout by its number."""
 
 CANDIDATE_CONFIGS = (*PAIR_CONFIGS, *SFT_CONFIGS)
-"""The configs whose candidates are conserved: each becomes a row there or a row of `dropped`."""
+"""The configs whose candidates are conserved in every layout: each becomes a row there or a row of `dropped`."""
+
+
+def candidate_configs(layout: int) -> tuple[Config, ...]:
+    """The configs of a layout whose candidates are conserved."""
+    return (*CANDIDATE_CONFIGS, *(config for config in REASONING_CONFIGS if config in LAYOUTS[layout]))
 
 
 def rows_of(layout: int) -> Rows:

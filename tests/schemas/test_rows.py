@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, SFT_CONFIGS, Config
-from ipm_prefdial.schemas.rows import CANDIDATE_CONFIGS, LAYOUTS, row_id, rows_of
+from ipm_prefdial.schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, REASONING_CONFIGS, SFT_CONFIGS, Config
+from ipm_prefdial.schemas.rows import CANDIDATE_CONFIGS, LAYOUTS, candidate_configs, row_id, rows_of
 
 _COMMON = ["row_id", "dialogue_id", "turn", "source", "license"]
 _WHAT = st.lists(st.none() | st.text(max_size=9) | st.integers(0, 99), max_size=3).map(tuple)
@@ -36,8 +36,9 @@ def test_null_and_no_answer_and_an_empty_one_are_told_apart() -> None:
 
 
 def test_every_config_has_its_rows_and_they_begin_alike() -> None:
-    assert list(rows_of(1)) == [config for config in Config if config is not Config.CRISIS_HOLDOUT]
-    assert list(rows_of(2)) == list(Config)
+    assert list(rows_of(2)) == [config for config in Config if config not in REASONING_CONFIGS]
+    assert list(rows_of(1)) == [config for config in rows_of(2) if config is not Config.CRISIS_HOLDOUT]
+    assert list(rows_of(3)) == list(Config)
     assert all(list(row.model_fields)[:5] == _COMMON for rows in LAYOUTS.values() for row in rows.values())
 
 
@@ -59,5 +60,20 @@ def test_each_pair_names_who_inferred_it(layout: int) -> None:
 
 def test_candidates_are_those_of_pairs_and_demonstrations() -> None:
     others = {Config.DROPPED, Config.COMPLETIONS, Config.DIALOGUES, Config.CRISIS_HOLDOUT}
-    assert set(CANDIDATE_CONFIGS) == set(Config) - others
+    assert set(CANDIDATE_CONFIGS) == set(Config) - others - set(REASONING_CONFIGS) == set(candidate_configs(2))
+    assert set(candidate_configs(3)) == set(Config) - others
     assert DEFAULT_CONFIG is Config.RESPONSE
+
+
+def test_rows_of_reasoning_have_the_columns_that_training_reads() -> None:
+    rows = rows_of(3)
+    assert {"prompt", "completion", "weight"} <= rows[Config.REASONING].model_fields.keys()
+    assert {"prompt", "completions", "labels", "weight"} <= rows[Config.REASONING_STEPS].model_fields.keys()
+    assert {"prompt", "chosen", "rejected", "weight"} <= rows[Config.REASONING_PAIRS].model_fields.keys()
+
+
+def test_layout_3_changes_no_column_of_layout_2() -> None:
+    for config, row in rows_of(2).items():
+        old = {name: field.annotation for name, field in row.model_fields.items() if name != "config"}
+        new = {name: field.annotation for name, field in rows_of(3)[config].model_fields.items() if name != "config"}
+        assert old == new

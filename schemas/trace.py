@@ -1,0 +1,109 @@
+"""A reasoning trace: how a supporter gets from what was said to a reply, in four typed steps.
+
+The order of the steps is PEER's (arXiv 2508.09521). Its fields and labels were not published: these are our own design.
+"""
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from .base import Frozen
+from .emotion import Emotion
+from .strategy import Strategy
+from .text import has_half_pair
+
+
+class Step(StrEnum):
+    """A step of a trace, in the order in which they are taken and written."""
+
+    HISTORY = "history"
+    """What was said and asked so far."""
+    EMOTION = "emotion"
+    """What the seeker feels, how strongly, why, and what shows it."""
+    STRATEGY = "strategy"
+    """Which of the eight strategies fits, and why."""
+    REPLY = "reply"
+    """What the supporter says."""
+
+
+class Modality(StrEnum):
+    """Where a sign of an emotion shows; the same three as of `schemas.dialogue.Cue`."""
+
+    TEXT = "text"
+    VOICE = "voice"
+    FACE = "face"
+
+
+_TAG = re.compile(rf"<\s*/?\s*(?:{'|'.join(Step)}|think|thinking)\s*>", re.IGNORECASE)
+"""What divides the steps where a trace is written, and what models put around their thoughts."""
+
+
+def _words(text: str) -> str:
+    """The text without outer white space; a tag of the written form inside it would make it two texts."""
+    if not (text := text.strip()):
+        raise ValueError("a step needs words")
+    if has_half_pair(text):
+        raise ValueError("half a surrogate pair is no text")
+    if _TAG.search(text):
+        raise ValueError("a tag of the written form stands inside")
+    return text
+
+
+def _line(text: str) -> str:
+    """The text as one line."""
+    return _words(" ".join(text.split()))
+
+
+def _cue_line(text: str) -> str:
+    """The text as one line without semicolons, which divide cues."""
+    return _line(text.replace(";", ","))
+
+
+Words = Annotated[str, AfterValidator(_words)]
+"""Words of one line or several."""
+Line = Annotated[str, AfterValidator(_line)]
+"""Words of one line; runs of white space become one space."""
+
+
+class NamedCue(Frozen):
+    """A sign that a trace names for its emotion."""
+
+    modality: Modality
+    """Where it shows."""
+    description: Annotated[str, AfterValidator(_cue_line)]
+    """What is said, seen or heard; one line, in which commas stand for semicolons."""
+
+
+class EmotionStep(Frozen):
+    """The seeker's state as a trace sees it."""
+
+    emotion: Emotion
+    """The main feeling."""
+    intensity: int = Field(ge=1, le=5)
+    """From 1, hardly there, to 5, overwhelming."""
+    cause: Line
+    """What it is about."""
+    cues: tuple[NamedCue, ...] = ()
+    """What shows it; may be empty, and is then a guess."""
+
+
+class StrategyStep(Frozen):
+    """The strategy that a trace settles on."""
+
+    strategy: Strategy
+    """One of the eight."""
+    why: Line
+    """Why it fits this moment."""
+
+
+class Trace(Frozen):
+    """All four steps; `prompts.parsers.trace` writes and reads the text form that models are trained on."""
+
+    history: Words
+    """What was said and asked so far."""
+    emotion: EmotionStep
+    strategy: StrategyStep
+    reply: Words
+    """What the supporter says."""
