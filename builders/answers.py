@@ -13,6 +13,7 @@ from .mining.plan import MiningPlan
 from .mining.screen import screen
 from .mining.steps import Steps
 from .mining.turns import PlacedDialogue, SupporterTurn, supporter_turns
+from .reasoning.reason import reason
 
 Completers = Mapping[tuple[Role, ModelRef], Completer]
 """Who answers for each model in each role."""
@@ -95,8 +96,8 @@ async def gather_answers(
 
     async def mine(turn: SupporterTurn) -> None:
         if turn.placed.position not in barred:
-            mining = [mine_pairs(turn, config, plan, steps.of_turns) for config in PAIR_CONFIGS]
-            await _all([answer(one, completers) for one in mining])
+            mining = [answer(mine_pairs(turn, config, plan, steps.of_turns), completers) for config in PAIR_CONFIGS]
+            await _all([*mining, answer(reason(turn, plan, steps.of_turns), completers)])
         on_turn()
 
     await _each(iter(dialogues), look_at, turns_at_once)

@@ -17,7 +17,7 @@ from ..schemas.errors import LostRowsError
 from ..schemas.inference import Completion, Message, Outcome, Request, Role
 from ..schemas.licence import LICENCES
 from ..schemas.manifest import ConfigCounts, Usage
-from ..schemas.rows import CANDIDATE_CONFIGS, content_id_of
+from ..schemas.rows import candidate_configs, content_id_of
 from .answers import replay
 from .holding import Holding
 from .mining.candidate import Candidate, Drop, Result
@@ -27,6 +27,9 @@ from .mining.rows import dropped_row, pair_row, sft_row
 from .mining.screen import screen
 from .mining.steps import Steps
 from .mining.turns import PlacedDialogue, SupporterTurn, supporter_turns
+from .reasoning.reading import TraceResult
+from .reasoning.reason import reason
+from .reasoning.weights import Weighing
 from .release.layout import splits_of
 from .release.write import ReleaseWriter
 
@@ -68,10 +71,13 @@ class Assembly:
     _asked: Seen = field(default_factory=Seen)
     _pairs: Seen = field(default_factory=Seen)
     _holding: Holding | None = None
+    _weighing: Weighing | None = None
 
     def __post_init__(self) -> None:
         if self.steps.whole:
             self._holding = Holding(self.plan.spec, self.steps.whole)
+        if self.plan.spec.reasoning is not None:
+            self._weighing = Weighing(self.plan, self.plan.spec.reasoning.near_repeat)
 
     def add(self, placed: PlacedDialogue) -> None:
         """Takes in the next dialogue: its row, its demonstrations, its pairs and its drops."""
@@ -87,6 +93,8 @@ class Assembly:
                 self._settle(demonstrate(turn, config, self.steps.of_turns), _prompt_of(results[0]))
             for result in chain.from_iterable(mined):
                 self._settle(result)
+            for trace in self._reason(turn):
+                self._settle_trace(trace)
 
     def counts(self) -> dict[Config, ConfigCounts]:
         """Where every candidate went; rows that are held back are written first.
@@ -98,10 +106,13 @@ class Assembly:
             for config, reason in self._holding.release(self.writer.add):
                 self.dropped[config][reason] += 1
             self._holding = None
+        if self._weighing is not None:
+            self._weighing.release(self.writer.add)
+            self._weighing = None
         self._asked.close()
         self._pairs.close()
         counts = {}
-        for config in CANDIDATE_CONFIGS:
+        for config in candidate_configs(self.plan.spec.layout):
             rows = {split: self.writer.count(config, split) for split in splits_of(config)}
             dropped = dict(sorted(self.dropped[config].items()))
             counts[config] = ConfigCounts(candidates=self.candidates[config], rows=rows, dropped=dropped)
@@ -117,6 +128,11 @@ class Assembly:
         """The candidates of a preference config at a turn, at least one, by the recorded answers."""
         mining = mine_pairs(turn, config, self.plan, self.steps.of_turns)
         return replay(mining, lambda request: self._answer(request, turn.dialogue, turn.index))
+
+    def _reason(self, turn: SupporterTurn) -> tuple[TraceResult, ...]:
+        """The candidates of the reasoning configs at a turn, by the recorded answers."""
+        reasoning = reason(turn, self.plan, self.steps.of_turns)
+        return replay(reasoning, lambda request: self._answer(request, turn.dialogue, turn.index))
 
     def _answer(self, request: Request, dialogue: Dialogue, turn: int | None) -> Outcome:
         """The recorded answer; the first time that a request is asked, its row of `completions` is written."""
@@ -154,6 +170,15 @@ class Assembly:
         else:
             row = pair_row(result, layout) if config in PAIR_CONFIGS else sft_row(result, prompt)
             self.writer.add(config, split, row)
+
+    def _settle_trace(self, result: TraceResult) -> None:
+        """Writes a drop where it belongs; what is kept is held back until its weight is known."""
+        if isinstance(result, Drop):
+            self._settle(result)
+            return
+        assert self._weighing is not None, "only a release with traces has such candidates"
+        self.candidates[result.config] += 1
+        self._weighing.add(result)
 
 
 def _prompt_of(result: Result) -> Sequence[Message]:

@@ -13,6 +13,7 @@ from ..schemas.dialogue import Split
 from ..schemas.errors import UsageError
 from ..schemas.inference import ModelRef, Role
 from ..schemas.manifest import ModelRecord
+from ..schemas.spec import BuildSpec
 from .answers import Completers
 from .inference.budget import Budget, spent_usd
 from .inference.client import Completer
@@ -45,6 +46,10 @@ class CastOptions:
     """The responder's models where none are named."""
     judge: tuple[str, ...] = (CORPUS,)
     """Several are a panel."""
+    reasoner: tuple[str, ...] = ()
+    """The embedded one where none are named and the release has reasoning traces."""
+    stylist: tuple[str, ...] = ()
+    """Nobody where none are named: replies are then not rewritten under personalities."""
     rewrite: bool = False
     """Whether the responder's first model rewrites flawed human replies."""
     concurrency: int = 32
@@ -60,14 +65,16 @@ class CastOptions:
     prices: Path | None = None
     """A price table over the built-in one."""
 
-    def of(self, role: Role) -> tuple[str, ...]:
-        """The models of a role, as they were named."""
+    def of(self, role: Role, spec: BuildSpec) -> tuple[str, ...]:
+        """The models of a role in a release, as they were named."""
         named = {
             Role.PLANNER: self.planner,
             Role.RESPONDER: self.responder,
             Role.JOINT: self.joint or self.responder,
             Role.JUDGE: self.judge,
             Role.REWRITER: self.responder[:1] if self.rewrite else (),
+            Role.REASONER: self.reasoner or ((CORPUS,) if spec.reasoner is not None else ()),
+            Role.STYLIST: self.stylist,
         }
         return named[role]
 
@@ -166,7 +173,7 @@ class Cast:
         return self.meters.setdefault(str(ref), Meter(self.prices.find(ref.name)))
 
 
-def choose_cast(options: CastOptions, intake: Intake, stage: Stage) -> Cast:
+def choose_cast(options: CastOptions, spec: BuildSpec, intake: Intake, stage: Stage) -> Cast:
     """The cast that `options` name; the embedded models are fitted on the training dialogues.
 
     Raises:
@@ -174,11 +181,13 @@ def choose_cast(options: CastOptions, intake: Intake, stage: Stage) -> Cast:
     """
     prices = load_prices(options.prices)
     endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
-    named = {role: models for role in Role if (models := options.of(role))}
+    named = {role: models for role in Role if (models := options.of(role, spec))}
     if CORPUS in named.get(Role.REWRITER, ()):
         raise UsageError(
             "--repair-chosen: the embedded responder cannot rewrite; name another as the first --responder"
         )
+    if CORPUS in named.get(Role.STYLIST, ()):
+        raise UsageError("--stylist: the embedded models cannot rewrite; name another, or leave it out")
     for role, texts in named.items():
         for text in texts:
             if text == CORPUS:

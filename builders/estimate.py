@@ -1,5 +1,6 @@
 """`--dry-run`: how many calls, tokens and dollars a build would take, without sending anything."""
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -8,9 +9,11 @@ from pathlib import Path
 
 from ..schemas.base import Frozen
 from ..schemas.config import PAIR_CONFIGS
+from ..schemas.dialogue import Speaker
 from ..schemas.error_type import ErrorType
 from ..schemas.inference import Completion, Outcome, Request, Role, Task
 from ..schemas.strategy import Strategy
+from ..schemas.trace import Step
 from .answers import replay
 from .assemble import Seen
 from .inference.budget import estimate_prompt_tokens
@@ -21,6 +24,7 @@ from .mining.screen import screen
 from .mining.steps import steps_of
 from .mining.turns import SupporterTurn, supporter_turns
 from .pipeline import BuildOptions, NoProgress, Prepared, open_sources, prepare
+from .reasoning.reason import reason
 from .workspace import Workspace
 
 
@@ -79,6 +83,7 @@ def _add_up(prepared: Prepared, records: Records | None) -> Estimate:
             turns += turn.answers_somebody
             for config in PAIR_CONFIGS:
                 replay(mine_pairs(turn, config, prepared.plan, steps.of_turns), partial(guesses.answer, turn=turn))
+            replay(reason(turn, prepared.plan, steps.of_turns), partial(guesses.answer, turn=turn))
         for request in guesses.asked:
             if seen.add(request.key):
                 _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, records)
@@ -115,6 +120,9 @@ class _Guesses:
             Task.RESPONDER: words,
             Task.JOINT: f"[{strategy}] {words}",
             Task.REWRITER: words,
+            Task.REASONER: _trace(turn, words),
+            Task.STEP_JUDGE: _ALL_RIGHT,
+            Task.STYLIST: f"{ask.reply} {words}",
         }
         return written.get(ask.task) or self._verdict(request)
 
@@ -122,6 +130,17 @@ class _Guesses:
         pair = frozenset((request.ask.reply, request.ask.other_reply))
         flaw = self._errors[self._pairs.setdefault(pair, len(self._pairs)) % len(self._errors)]
         return f'{{"error": "{flaw}", "a": "{flaw}", "b": "{flaw}", "better": "tie"}}'
+
+
+_ALL_RIGHT = json.dumps(dict.fromkeys(Step, True))
+
+
+def _trace(turn: SupporterTurn, reply: str) -> str:
+    """A trace that no rule contradicts, so that it is a demonstration, and would be rewritten."""
+    said = [one.text for one in turn.history if one.speaker is Speaker.SEEKER][-1]
+    cue = {"modality": "text", "description": said}
+    feeling = {"emotion": "neutral", "intensity": 1, "cause": said, "cues": [cue]}
+    return json.dumps({"history": said, **feeling, "strategy": turn.strategy, "why": said, "reply": reply})
 
 
 def _count(sums: Counter[str], request: Request, records: Records | None) -> None:

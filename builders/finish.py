@@ -57,7 +57,7 @@ def finish_release(root: Path, assembly: Assembly, splits: Splits, told: Provena
         version=told.spec.version,
         spec=told.spec,
         spec_sha256=told.spec_sha256,
-        prompts={prompt.id: prompt.sha256 for prompt in assembly.plan.prompts.values()},
+        prompts={prompt.id: prompt.sha256 for prompt in assembly.plan.all_prompts},
         limit=told.limit,
         sources=told.sources,
         benchmarks=told.benchmarks,

@@ -133,7 +133,7 @@ def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progr
     benchmarks = read_benchmarks(options.benchmarks, released.spec.overlap_words or 0)
     intake = take_in(sources, released.spec, spool, on_bad=options.on_bad, limit=options.limit, benchmarks=benchmarks)
     log.info("%d dialogues from %d sources", sum(one.dialogues for one in intake.sources), len(sources))
-    cast = choose_cast(options.cast, intake, progress.stage)
+    cast = choose_cast(options.cast, released.spec, intake, progress.stage)
     return Prepared(released, tuple(sources), intake, cast, MiningPlan.of(released.spec, cast.models))
 
 

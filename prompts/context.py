@@ -29,6 +29,16 @@ def numbered_transcript(history: Sequence[Turn]) -> str:
     return "\n".join(f"{number}. {_line(turn.speaker, turn.text)}" for number, turn in enumerate(history))
 
 
+def cued_transcript(history: Sequence[Turn]) -> str:
+    """A transcript in which a seeker's line ends with its cues: `seeker: … [voice: slow; face: looks down]`."""
+    return "\n".join(_line(turn.speaker, turn.text) + _cues(turn) for turn in history)
+
+
+def _cues(turn: Turn) -> str:
+    cues = "; ".join(f"{cue.modality}: {' '.join(cue.description.split())}" for cue in turn.cues)
+    return f" [{cues}]" if cues else ""
+
+
 @lru_cache(maxsize=1024)  # every turn stands in the transcripts of all turns after it
 def _line(speaker: Speaker, text: str) -> str:
     return f"{speaker.value}: {' '.join(text.split())}"

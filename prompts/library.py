@@ -14,7 +14,9 @@ from typing import Any
 
 from ..schemas.errors import PromptError
 from ..schemas.inference import Ask, Message, ReplySchema
-from .context import HISTORIES, chat, numbered_transcript, transcript
+from .context import HISTORIES, chat, cued_transcript, numbered_transcript, transcript
+from .parsers.trace import format_trace
+from .personality import wording_of
 
 _PACKAGE = files(__package__)
 LOCK_NAME = "prompts.lock"
@@ -70,6 +72,12 @@ def _value(name: str, ask: Ask) -> str:
             return transcript(ask.history)
         case "numbered_transcript":
             return numbered_transcript(ask.history)
+        case "cued_transcript":
+            return cued_transcript(ask.history)
+        case "trace" if ask.trace is not None:
+            return format_trace(ask.trace)
+        case "wording" if ask.profile is not None:
+            return wording_of(ask.profile)
     wanted = {
         "strategy": ask.strategy,
         "strategy_a": ask.strategy,

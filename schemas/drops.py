@@ -58,6 +58,20 @@ class DropReason(StrEnum):
     """A pair with nearly the same words is kept already."""
     STRATEGY_CAP = "strategy_cap"
     """So many pairs of this strategy are kept that more would shift the strategies of the whole."""
+    NOT_A_TRACE = "not_a_trace"
+    """The reply is no whole trace of the four steps."""
+    SAME_TRACE = "same_trace"
+    """Another draw at this turn says the same in every step."""
+    STEP_TIE = "step_tie"
+    """As many votes find a step right as find it wrong."""
+    STEP_WRONG = "step_wrong"
+    """A step of the trace is wrong, so it is not to be imitated."""
+    NO_OTHER_TRACE = "no_other_trace"
+    """No other trace of this turn was labelled, so there is nothing to hold it against."""
+    UNCLEAR_DIFFERENCE = "unclear_difference"
+    """The best trace of this turn is not clearly better, or is better in one part and worse in the other."""
+    NOT_KEPT = "not_kept"
+    """The rewriting changes the strategy or the facts, or adds advice."""
 
 
 NEVER_A_PAIR = frozenset(

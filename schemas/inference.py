@@ -11,8 +11,10 @@ from typing_extensions import TypedDict  # pydantic asks for this one before Pyt
 from .base import Frozen, canonical_json, digest_of
 from .dialogue import Turn
 from .error_type import ErrorType
+from .personality import Profile
 from .strategy import Strategy
 from .text import mend_half_pairs
+from .trace import Trace
 
 
 class Role(StrEnum):
@@ -24,6 +26,10 @@ class Role(StrEnum):
     JUDGE = "judge"
     REWRITER = "rewriter"
     """Optional: has models only where flawed human replies are to be rewritten."""
+    REASONER = "reasoner"
+    """Has models only where the release has reasoning traces."""
+    STYLIST = "stylist"
+    """Optional: has models only where replies are to be rewritten under a personality."""
 
 
 class Task(StrEnum):
@@ -43,11 +49,19 @@ class Task(StrEnum):
     """Say whether a seeker may be in a crisis."""
     REWRITER = "rewriter"
     """Rewrite a flawed human reply under its strategy."""
+    REASONER = "reasoner"
+    """Reason in four steps, the last of which is a reply."""
+    STEP_JUDGE = "step_judge"
+    """Say of each step of a trace whether it is right."""
+    STYLIST = "stylist"
+    """Rewrite a reply under a personality."""
+    STYLE_JUDGE = "style_judge"
+    """Say whether a rewriting keeps the strategy and the facts."""
 
     @property
     def role(self) -> Role:
         """Who is asked."""
-        return Role.JUDGE if self in (Task.STRATEGY_JUDGE, Task.CRISIS_JUDGE) else Role(self.value)
+        return Role.JUDGE if self.value.endswith("_judge") else Role(self.value)
 
 
 class Message(TypedDict):
@@ -107,6 +121,10 @@ class Ask(Frozen):
     """Of two replies that are compared, the one that stands as B."""
     error: ErrorType | None = None
     """What is wrong with the reply; the rewriter's."""
+    trace: InstanceOf[Trace] | None = None
+    """The steps to be judged."""
+    profile: InstanceOf[Profile] | None = None
+    """The personality that the reply is to show; the stylist's."""
 
     @property
     def role(self) -> Role:

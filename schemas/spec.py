@@ -72,6 +72,21 @@ class BalanceRule(Frozen):
     """Share kept of the pairs in which one strategy beats another, over that of the opposite pairs, at most."""
 
 
+class ReasoningRule(Frozen):
+    """How traces are labelled, paired and weighed (our own design; see `builders.reasoning`)."""
+
+    prompt: str = Field(pattern=r"^[a-z_]+/[a-z_]+@\d+$")
+    """Id of the prompt that stands in the rows: it asks for the text form, and the reasoner itself for JSON."""
+    rules: tuple[str, ...] = ()
+    """Released ids of the rules that contradict a step, `name@n`; a step that one contradicts is wrong."""
+    process_gap: float = Field(gt=0, le=1)
+    """How much higher the chosen trace's process score is, at least, where a pair is one by process."""
+    outcome_gap: float = Field(gt=0, le=1)
+    """The same of the outcome."""
+    near_repeat: float = Field(gt=0, le=1)
+    """Jaccard similarity of word triples from which rows repeat each other and share one weight."""
+
+
 class BuildSpec(Grown):
     """One release's recipe, complete in itself; two equal specs over the same answers give equal rows."""
 
@@ -86,6 +101,11 @@ class BuildSpec(Grown):
         "overlap_words",
         "balance",
         "gates",
+        "reasoner",
+        "step_judge",
+        "stylist",
+        "style_judge",
+        "reasoning",
     )
 
     version: str = Field(pattern=VERSION)
@@ -106,6 +126,14 @@ class BuildSpec(Grown):
     """Where a judge looks for signs of a crisis beside the rules; the embedded judge is never asked."""
     rewriter: Inference | None = None
     """Where flawed human replies may be rewritten, if the command asks for it."""
+    reasoner: Inference | None = None
+    """Where replies are reasoned out in steps."""
+    step_judge: Inference | None = None
+    """Where these steps are judged."""
+    stylist: Inference | None = None
+    """Where their replies may be rewritten under a personality, if the command names somebody who does."""
+    style_judge: Inference | None = None
+    """Where what was rewritten is judged."""
     errors: tuple[ErrorType, ...] = Field(min_length=1)
     """The errors that the judge looks for, the most serious first."""
     steps: tuple[str, ...] = Field(min_length=1)
@@ -124,6 +152,9 @@ class BuildSpec(Grown):
     """For the step that caps strategies."""
     gates: dict[str, float] = Field(default_factory=dict)
     """The most that each gate of `audit` allows, by its name; where none is given the audit's own defaults hold."""
+
+    reasoning: ReasoningRule | None = None
+    """What is made of the traces."""
 
     def inference(self, task: Task) -> Inference | None:
         """How a task is asked; None where this release does not have it."""

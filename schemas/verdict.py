@@ -40,6 +40,26 @@ class CrisisVerdict(Frozen):
     """The judge's reason, in its own words; may be empty."""
 
 
+class StepVerdict(Frozen):
+    """A judge's answer about the four steps of a trace that could be read."""
+
+    labels: tuple[bool, bool, bool, bool]
+    """Whether each step is right, in the order of the steps."""
+    rationales: tuple[str, str, str, str]
+    """The judge's reasons; each may be empty."""
+
+
+class StyleVerdict(Frozen):
+    """A judge's answer about a rewriting that could be read."""
+
+    same_strategy: bool
+    """Whether it follows the strategy that it was to keep."""
+    same_facts: bool
+    """Whether it says what the original says: no fact or advice is lost, changed or new."""
+    rationale: str
+    """The judge's reason, in its own words; may be empty."""
+
+
 class Unparsed(Frozen):
     """A reply that answers nothing that was offered; never guessed at."""
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ...cards.licences import refusals_of
-from ...schemas.config import PAIR_CONFIGS, Config
+from ...schemas.config import PAIR_CONFIGS, REASONING_CONFIGS, Config
 from ...schemas.inference import Role
 from ...schemas.manifest import Manifest
-from ...schemas.rows import CANDIDATE_CONFIGS
 from ...schemas.spec import SourceRef
-from ..cast import CORPUS, CastOptions
+from ..cast import CastOptions
 from ..estimate import Estimate, estimate
 from ..pipeline import BuildOptions, build
 from ..release.layout import splits_of
@@ -20,8 +19,13 @@ from ..release.read import Release
 from .pairs import show_pairs
 from .show import Bars, say, say_json, say_table
 
-_NAMED = tuple(role for role in Role if role is not Role.REWRITER)
+_NAMED = (Role.PLANNER, Role.RESPONDER, Role.JOINT, Role.JUDGE, Role.REASONER, Role.STYLIST)
 """The roles that a command names models for; the rewriter is the responder."""
+_DEFAULTS = {
+    Role.JOINT: "; the responder's where it is not given",
+    Role.REASONER: " (releases from 2.1.0)",
+    Role.STYLIST: "; rewrites replies under sampled personalities (releases from 2.1.0): nobody where it is not given",
+}
 
 
 def add_to(verbs: Any) -> None:
@@ -72,8 +76,8 @@ def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
 def _add_models(parser: argparse.ArgumentParser) -> None:
     form = "`corpus` (embedded, no network) or MODEL[#REVISION][@BASE_URL]; repeat it for several"
     for role in _NAMED:
-        default = "" if role is not Role.JOINT else "; the responder's where it is not given"
-        parser.add_argument(f"--{role}", metavar="MODEL", action="append", default=[], help=form + default)
+        told = form + _DEFAULTS.get(role, "")
+        parser.add_argument(f"--{role}", metavar="MODEL", action="append", default=[], help=told)
     parser.add_argument(
         "--repair-chosen",
         action="store_true",
@@ -108,11 +112,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _options(options: argparse.Namespace) -> BuildOptions:
-    models = {role.value: tuple(getattr(options, role.value)) for role in _NAMED}
-    if not models[Role.JOINT]:
-        models.pop(Role.JOINT)
     cast = CastOptions(
-        **{role: named or (CORPUS,) for role, named in models.items()},
+        **{role.value: named for role in _NAMED if (named := tuple(getattr(options, role.value)))},
         rewrite=options.repair_chosen,
         concurrency=options.concurrency,
         rpm=options.rpm,
@@ -136,17 +137,14 @@ def _options(options: argparse.Namespace) -> BuildOptions:
 def _tell_counts(manifest: Manifest) -> None:
     splits = splits_of(Config.RESPONSE)
     lines = []
-    for config in CANDIDATE_CONFIGS:
-        counts = manifest.counts[config]
+    for config, counts in manifest.counts.items():
         rows = [counts.rows[split] for split in splits]
         lines.append((config, counts.candidates, *rows, sum(counts.dropped.values())))
     say_table(f"IPM-PrefDial {manifest.version}", ("config", "candidates", *splits, "dropped"), lines)
-    reasons = dict.fromkeys(reason for config in CANDIDATE_CONFIGS for reason in manifest.counts[config].dropped)
-    drops = (
-        (reason, *(manifest.counts[config].dropped.get(reason, 0) for config in PAIR_CONFIGS))
-        for reason in sorted(reasons)
-    )
-    say_table("Dropped candidates by reason", ("reason", *PAIR_CONFIGS), drops)
+    inferred = [config for config in manifest.counts if config in (*PAIR_CONFIGS, *REASONING_CONFIGS)]
+    reasons = sorted({reason for counts in manifest.counts.values() for reason in counts.dropped})
+    drops = ((reason, *(manifest.counts[config].dropped.get(reason, 0) for config in inferred)) for reason in reasons)
+    say_table("Dropped candidates by reason", ("reason", *inferred), drops)
 
 
 def _tell_next(out: Path, manifest: Manifest) -> None:

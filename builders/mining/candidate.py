@@ -1,7 +1,7 @@
 """A candidate: one inferred alternative on its way to becoming a row or a drop."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from ...schemas.config import Config
 from ...schemas.drops import DropReason
@@ -41,7 +41,7 @@ class Candidate:
     rewritten: str | None = None
     """The words of the chosen side, where they are not the human's own."""
 
-    def with_(self, **changes: Any) -> "Candidate":
+    def with_(self, **changes: Any) -> Self:
         """The same candidate with more known of it."""
         return replace(self, **changes)
 

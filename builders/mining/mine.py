@@ -26,7 +26,7 @@ def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Seq
     strategy = turn.strategy if config is Config.RESPONSE else None
     ask = Ask(task=task_of(config), history=turn.history, strategy=strategy)
     requests = tuple(plan.requests(ask))
-    if (barred := _barred(turn, [step for step in steps if isinstance(step, HumanCheck)])) is not None:
+    if (barred := barred_turn(turn, [step for step in steps if isinstance(step, HumanCheck)])) is not None:
         return tuple(Drop(Candidate(config, turn, request), *barred) for request in requests)
     outcomes = yield requests
     results: list[Result] = [Candidate(config, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
@@ -40,7 +40,7 @@ def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Seq
     return tuple(results)
 
 
-def _barred(turn: SupporterTurn, checks: Sequence[HumanCheck]) -> tuple[DropReason, str] | None:
+def barred_turn(turn: SupporterTurn, checks: Sequence[HumanCheck]) -> tuple[DropReason, str] | None:
     """Why nothing is asked about this turn, or None; the first reason of those that hold."""
     if turn.placed.barred is not None:
         return turn.placed.barred
@@ -70,7 +70,7 @@ def demonstrate(turn: SupporterTurn, config: Config, steps: Sequence[TurnStep] =
     assert config in SFT_CONFIGS, "preference configs are mined"
     candidate = Candidate(config, turn, None, strategy=turn.strategy, reply=turn.text)
     checks = [step for step in steps if isinstance(step, HumanCheck) and step.of_demonstrations]
-    if (barred := _barred(turn, checks)) is not None:
+    if (barred := barred_turn(turn, checks)) is not None:
         return Drop(candidate, *barred)
     if (strategy := bracketed_strategy(turn.text)) is not None:
         return Drop(candidate, DropReason.BRACKETED_STRATEGY, f"[{strategy}] in the human reply")

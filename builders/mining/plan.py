@@ -9,7 +9,14 @@ from ...schemas.inference import Ask, ModelRef, Request, Role, Task, derive_seed
 from ...schemas.spec import BuildSpec
 
 Models = Mapping[Role, tuple[ModelRef, ...]]
-"""Which models play each role; at least one a role, but for the rewriter."""
+"""Which models play each role; at least one a role, but for those in `OPTIONAL`."""
+
+OPTIONAL: Mapping[Role, str] = {
+    Role.REWRITER: "rewrites no replies; leave --repair-chosen out",
+    Role.STYLIST: "rewrites nothing under a personality; leave --stylist out",
+    Role.REASONER: "has no reasoning traces; leave --reasoner out",
+}
+"""The roles that may be played by nobody, and what is said where somebody plays one that the release does not have."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,8 @@ class MiningPlan:
     models: Models
     prompts: Mapping[Task, Prompt]
     """Of every task that the spec has and somebody plays."""
+    written: Prompt | None = None
+    """What stands in the rows of traces; None where the release has none."""
 
     @classmethod
     def of(cls, spec: BuildSpec, models: Models) -> "MiningPlan":
@@ -29,13 +38,20 @@ class MiningPlan:
             PromptError: the spec names a prompt that does not exist or was edited.
             UsageError: a role has no model.
         """
-        if missing := [role for role in Role if role is not Role.REWRITER and not models.get(role)]:
+        needed = [role for role in Role if role not in OPTIONAL or (role is Role.REASONER and spec.reasoner)]
+        if missing := [role for role in needed if not models.get(role)]:
             raise UsageError(f"no model for the {missing[0]}")
-        if models.get(Role.REWRITER) and spec.rewriter is None:
-            raise UsageError(f"release {spec.version} rewrites no replies; leave --repair-chosen out")
+        for role, told in OPTIONAL.items():
+            if models.get(role) and spec.inference(Task(role.value)) is None:
+                raise UsageError(f"release {spec.version} {told}")
         asked = {task: spec.inference(task) for task in Task if models.get(task.role)}
         prompts = {task: load_prompt(inference.prompt) for task, inference in asked.items() if inference is not None}
-        return cls(spec, models, prompts)
+        return cls(spec, models, prompts, load_prompt(spec.reasoning.prompt) if spec.reasoning else None)
+
+    @property
+    def all_prompts(self) -> tuple[Prompt, ...]:
+        """Every prompt that decides a row."""
+        return (*self.prompts.values(), *((self.written,) if self.written else ()))
 
     def requests(self, ask: Ask) -> Iterator[Request]:
         """The requests that `ask` comes to: every draw of every model of its role, in that order."""

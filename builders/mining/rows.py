@@ -28,7 +28,7 @@ def pair_row(candidate: Candidate, layout: int) -> Row:
     turn, config = candidate.turn, candidate.config
     role = candidate.request.ask.role
     row = {
-        **_place(candidate.row_id, turn),
+        **place_columns(candidate.row_id, turn),
         "prompt": list(candidate.request.messages),
         "chosen": _answer(role, turn.strategy, candidate.chosen),
         "rejected": _answer(role, candidate.strategy, candidate.reply or ""),
@@ -70,7 +70,7 @@ def sft_row(candidate: Candidate, prompt: Sequence[Message]) -> Row:
     """The demonstration row of a supporter turn; `prompt` is what the twin preference config asks at this turn."""
     turn, role = candidate.turn, _TWINS[candidate.config]
     return {
-        **_place(candidate.row_id, turn),
+        **place_columns(candidate.row_id, turn),
         "prompt": list(prompt),
         "completion": _answer(role, turn.strategy, turn.text),
         "strategy": turn.strategy,
@@ -81,7 +81,7 @@ def dropped_row(drop: Drop, layout: int) -> Row:
     """The row of `dropped` that tells of a candidate that became no other."""
     candidate = drop.candidate
     return {
-        **_place(candidate.row_id, candidate.turn),
+        **place_columns(candidate.row_id, candidate.turn),
         "config": candidate.config,
         "reason": drop.reason,
         "detail": drop.detail,
@@ -94,7 +94,8 @@ def dropped_row(drop: Drop, layout: int) -> Row:
     }
 
 
-def _place(row_id: str, turn: SupporterTurn) -> Row:
+def place_columns(row_id: str, turn: SupporterTurn) -> Row:
+    """The columns that every row has."""
     dialogue = turn.dialogue
     return {
         "row_id": row_id,

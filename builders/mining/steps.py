@@ -26,6 +26,7 @@ from .judging import settle_sides, side_requests
 from .panel import check_majority, panel_requests, rewritten_requests, settle_panel
 from .plan import MiningPlan
 from .rewriting import rewriting_requests, settle_rewriting
+from .trace_rules import check_rules
 from .turns import SupporterTurn
 
 
@@ -137,9 +138,11 @@ def steps_of(spec: BuildSpec) -> Steps:
     """The steps of a spec.
 
     Raises:
-        UsageError: as `find_steps`, or the spec lacks what a step needs, or does not use what it states.
+        UsageError: as `find_steps` and `check_rules`, or the spec lacks what a step needs, or does not use what it
+            states.
     """
     steps = find_steps(spec.steps)
+    check_rules(spec.reasoning.rules if spec.reasoning else ())
     if broken := next((need for need, met in _needs(spec, steps) if not met), None):
         raise UsageError(f"spec {spec.version}: {broken}")
     return steps
@@ -150,7 +153,7 @@ def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
     compares = "compare_sides@1" in spec.steps
     near = Whole.NEAR_DUPLICATES in steps.whole
     holds_out = spec.safety.crisis == "hold_out"
-    yield "layout 2 and the step compare_sides@1 need each other", (spec.layout == 2) == compares
+    yield "layouts from 2 and the step compare_sides@1 need each other", (spec.layout > 1) == compares
     yield "compare_sides@1 needs strategy_judge", not compares or spec.strategy_judge is not None
     yield (
         "no_near_duplicate_pair@1 and near_duplicate_pairs need each other",
@@ -174,7 +177,16 @@ def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
         )
     yield "crisis_judge needs safety.crisis to be hold_out", holds_out or spec.crisis_judge is None
     barring = holds_out or spec.drop_repeated_dialogues or spec.overlap_words is not None
-    yield "only layout 2 can hold dialogues out or drop them", spec.layout == 2 or not barring
+    yield "only layouts from 2 can hold dialogues out or drop them", spec.layout > 1 or not barring
+    traces = (spec.reasoning, spec.reasoner, spec.step_judge)
+    yield (
+        "layout 3, reasoning, reasoner and step_judge need each other",
+        {spec.layout == 3} == {bool(one) for one in traces},
+    )
+    yield (
+        "stylist and style_judge need each other, and reasoning",
+        bool(spec.stylist) == bool(spec.style_judge) and (spec.stylist is None or spec.reasoning is not None),
+    )
 
 
 def _follow(ids: Sequence[str], *wanted: str) -> bool:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from ...schemas.config import PAIR_CONFIGS, Config
 from .broken import Mask, Rules
+from .reasoned import REASONING_RULES
 
 
 def _errors_disagree(batch: pa.RecordBatch) -> pa.Array:
@@ -95,16 +96,19 @@ def _of_pairs(*rules: tuple[str, Mask]) -> Mapping[Config, Rules]:
     return dict.fromkeys(PAIR_CONFIGS, tuple(("verdict", detail, mask) for detail, mask in rules))
 
 
+_COMPARED = _of_pairs(
+    ("not every judge answered to both orders", _lacks_orders),
+    ("no majority of the judges finds the rejected side worse", _lacks_majority),
+    ("rejected_error is one that no judge named", _error_of_none),
+    ("votes, margin or confidence are not what the judgements come to", _numbers_disagree),
+)
+
 LAYOUT_RULES: Mapping[int, Mapping[Config, Rules]] = {
     1: _of_pairs(
         ("rejected_error is not the judge's", _errors_disagree),
         ("the judge found an error in the chosen side", _chosen_has_error),
     ),
-    2: _of_pairs(
-        ("not every judge answered to both orders", _lacks_orders),
-        ("no majority of the judges finds the rejected side worse", _lacks_majority),
-        ("rejected_error is one that no judge named", _error_of_none),
-        ("votes, margin or confidence are not what the judgements come to", _numbers_disagree),
-    ),
+    2: _COMPARED,
+    3: {**_COMPARED, **REASONING_RULES},
 }
 """The rules of each layout by config."""

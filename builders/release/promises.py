@@ -9,7 +9,7 @@ from typing import Any
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
-from ...schemas.rows import CANDIDATE_CONFIGS
+from ...schemas.rows import candidate_configs
 from .finding import Finding
 from .layout import MANIFEST, SPLITS
 from .read import Release
@@ -52,7 +52,7 @@ def check_held_out_calls(release: Release, seen: Seen) -> Iterator[Finding]:
 
 def check_conservation(release: Release, seen: Seen) -> Iterator[Finding]:
     """The manifest's counts against the tables, and against themselves."""
-    for config in CANDIDATE_CONFIGS:
+    for config in candidate_configs(release.layout):
         counts = release.manifest.counts.get(config)
         if counts is None:
             yield Finding(rule="conservation", file=MANIFEST, detail=f"{config} is not counted")

@@ -167,7 +167,11 @@ _DIALOGUE: Rules = (
     ("license", "license is none that is known", _unknown_license),
     ("dialogue", "it has turns if and only if it is withheld", _turns_unlike_withheld),
 )
+_PROMPT: Rules = (("messages", "the prompt is empty or does not end with the user", _ends_wrongly),)
 _RULES: dict[Config, Rules] = {
+    Config.REASONING: _SFT,
+    Config.REASONING_STEPS: _PROMPT,
+    Config.REASONING_PAIRS: _PAIR,
     Config.DIALOGUES: _DIALOGUE,
     Config.CRISIS_HOLDOUT: (*_DIALOGUE, ("dialogue", "it is held out, and nothing was seen in it", _without_findings)),
     Config.COMPLETIONS: (

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...schemas.config import Config
+from ...schemas.config import REASONING_CONFIGS, Config
 from ...schemas.dialogue import Split
 from ...schemas.rows import CANDIDATE_CONFIGS
 from .broken import Broken
@@ -25,11 +25,15 @@ _CALLS = (
     "judgements",
     "rewrite",
     "findings",
+    "reasoner",
+    "chosen_reasoner",
+    "rejected_reasoner",
 )
 """The columns that name a call, or several."""
 
 
 HOLDOUT = Config.CRISIS_HOLDOUT
+_MADE_OF_TURNS = (*CANDIDATE_CONFIGS, *REASONING_CONFIGS)
 
 
 class Digests:
@@ -120,7 +124,7 @@ class Seen:
         at = pc.index_in(batch.column("dialogue_id"), value_set=ids)
         if at.null_count:
             yield Broken("dialogue", np.flatnonzero(np.asarray(at.is_null())), "its dialogue is not in the release")
-        if config in CANDIDATE_CONFIGS and self.barred:
+        if config in _MADE_OF_TURNS and self.barred:
             barred = np.asarray(pc.is_in(batch.column("dialogue_id"), value_set=pa.array(sorted(self.barred))))
             if barred.any():
                 yield Broken("dialogue", np.flatnonzero(barred), "its dialogue may give no rows")

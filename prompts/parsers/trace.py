@@ -35,10 +35,12 @@ from .thinking import without_thinking
 
 _BLOCK = re.compile(rf"<(?P<step>{'|'.join(Step)})>(?P<inside>.*?)</(?P=step)>", re.DOTALL | re.IGNORECASE | re.ASCII)
 _INTENSITY = re.compile(r"([1-5])(?:\s*(?:/|of|out of)\s*5)?")
-_NO_CUES = "none"
+NO_CUES = "none"
+"""What is written where a trace names no cue."""
 
-_EMOTION_FIELDS = ("emotion", "intensity", "cause", "cues")
-_STRATEGY_FIELDS = ("strategy", "why")
+EMOTION_FIELDS = ("emotion", "intensity", "cause", "cues")
+STRATEGY_FIELDS = ("strategy", "why")
+"""The fields of the two steps that have several, in the order in which they are written."""
 
 
 class _FaultError(Exception):
@@ -52,17 +54,26 @@ def format_trace(trace: Trace) -> str:
 
 def step_texts(trace: Trace) -> tuple[str, str, str, str]:
     """The text of each step in the order of `Step`; joined by line breaks they are `format_trace`."""
-    cues = "; ".join(f"{cue.modality}: {cue.description}" for cue in trace.emotion.cues) or _NO_CUES
-    emotion = (
-        f"emotion: {trace.emotion.emotion}\nintensity: {trace.emotion.intensity}\n"
-        f"cause: {trace.emotion.cause}\ncues: {cues}"
+    said = {
+        "history": trace.history,
+        **trace.emotion.model_dump(mode="json", exclude={"cues"}),
+        "cues": "; ".join(f"{cue.modality}: {cue.description}" for cue in trace.emotion.cues) or NO_CUES,
+        **trace.strategy.model_dump(mode="json"),
+        "reply": trace.reply,
+    }
+    return write_steps({name: str(value) for name, value in said.items()})
+
+
+def write_steps(said: Mapping[str, str]) -> tuple[str, str, str, str]:
+    """The text of each step from the words of all its fields, whatever they say."""
+    emotion, strategy = (
+        "\n".join(f"{name}: {said[name]}" for name in names) for names in (EMOTION_FIELDS, STRATEGY_FIELDS)
     )
-    strategy = f"strategy: {trace.strategy.strategy}\nwhy: {trace.strategy.why}"
     return (
-        _block(Step.HISTORY, trace.history),
+        _block(Step.HISTORY, said["history"]),
         _block(Step.EMOTION, emotion),
         _block(Step.STRATEGY, strategy),
-        _block(Step.REPLY, trace.reply),
+        _block(Step.REPLY, said["reply"]),
     )
 
 
@@ -125,7 +136,7 @@ def _said(blocks: Mapping[Step, str], step: Step) -> str:
 
 
 def _emotion(inside: str) -> EmotionStep:
-    fields = _fields(inside, _EMOTION_FIELDS)
+    fields = _fields(inside, EMOTION_FIELDS)
     emotion = parse_emotion(fields["emotion"])
     if emotion is None:
         raise _FaultError("unknown_emotion")
@@ -136,7 +147,7 @@ def _emotion(inside: str) -> EmotionStep:
 
 
 def _strategy(inside: str) -> StrategyStep:
-    fields = _fields(inside, _STRATEGY_FIELDS)
+    fields = _fields(inside, STRATEGY_FIELDS)
     strategy = parse_strategy(fields["strategy"])
     if strategy is None:
         raise _FaultError("unknown_strategy")
@@ -161,7 +172,7 @@ def _fields(inside: str, names: Sequence[str]) -> Mapping[str, str]:
 
 
 def _cues(text: str) -> tuple[NamedCue, ...]:
-    if text.strip(" .").casefold() == _NO_CUES:
+    if text.strip(" .").casefold() == NO_CUES:
         return ()
     cues: list[NamedCue] = []
     for part in text.split(";"):

@@ -10,27 +10,11 @@ from pydantic import Field
 
 from ..base import Frozen
 from ..emotion import Emotion
+from ..personality import Profile
 from ..strategy import Strategy
 from ..trace import Step
 from . import layout_2
 from .common import InferredBy, Messages, Row
-
-Level = Literal["low", "middle", "high"]
-
-
-class Profile(Frozen):
-    """A supporter's personality by the Big Five."""
-
-    openness: Level
-    """Plain and concrete, or full of pictures and new angles."""
-    conscientiousness: Level
-    """Loose and brief, or ordered and thorough."""
-    extraversion: Level
-    """Quiet and sparing, or lively and warm in many words."""
-    agreeableness: Level
-    """Matter-of-fact, or gentle and yielding."""
-    neuroticism: Level
-    """Steady, or openly moved and careful."""
 
 
 class PersonalityRewrite(InferredBy):

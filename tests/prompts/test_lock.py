@@ -20,12 +20,20 @@ _RELEASED = {
     "judge/five_errors_beside_human@1": "ee01169ad9f0c5cd5bab2b54145052f819c9419f5f80dc24ca3563fa07c8e336",
     "judge/four_grades@1": "606ad46750bfcc3936469bc3bcd533f4a6cf7322e3d6f1842478248a7afbb916",
     "judge/four_grades_beside_human@1": "7c2a32a3ce7b98f184cc1aaf664933e7583240a46578476cac080c324082eb74",
+    "judge/four_steps@1": "7de2f6db2cebb87fbcfb8c62a9bdfa54a474cb0de9fc103c4912b17734381d7a",
+    "judge/same_support@1": "1a478460121e36188718e7141e6c845ccc44180335a9efba3387e51b93f76ef7",
     "judge/three_errors@1": "11e13ac63dfd620fb3ee9489c2ed22f0bbe52b92f6c02a6d562a5aa8a6779cb0",
     "planner/next_strategy@1": "4ba8fbd3126d59b2c94ada9374b1d6a74c64402e22d048afe34d95e764687b8a",
+    "reasoner/infer_trace@1": "0eec9444efb5df37813747ab504bc9b102e3bc5f4524883764e793459b402cea",
+    "reasoner/write_trace@1": "55d9558d14f15a33ca345716526746cd70defc3d202b430b5b513241d62c94d4",
     "responder/given_strategy@1": "25197a7025526776d4c15d07fbe7df84b4108e797998dfa9be0e5d9f63e19ae8",
     "rewriter/same_strategy@1": "b94ab388bf198d3967bdb276f7aaddc28db739611342c65eb1980c51154a4a65",
+    "stylist/big_five@1": "90cfc8f9ee062ccc65d6b36042f5de61640a940f226ee1baf2ccec472cc0f5d6",
 }
 
+
+_PERSONALITY = "4dddf10c64414a6ced00cd15d3d57c8d75bbc2d746c36fa5012cf7aa13fd55ef"
+"""The wording of personalities, which `stylist/big_five@1` states."""
 
 _FOR_EVALUATION = {one for one in _RELEASED if one.startswith(("judge/five_errors", "judge/four_grades"))}
 """Prompts that no release is made by: models are graded with them."""
@@ -47,6 +55,10 @@ def test_no_released_prompt_was_edited() -> None:
     assert {one: sha256 for one, sha256 in _files().items() if locked().get(one) != sha256} == {}
 
 
+def test_the_wording_of_personalities_was_not_edited() -> None:
+    assert hashlib.sha256((_FOLDER / "personality.yaml").read_bytes()).hexdigest() == _PERSONALITY
+
+
 def test_no_line_of_the_lock_was_changed() -> None:
     assert locked() == _RELEASED
 
@@ -57,6 +69,7 @@ def test_every_locked_prompt_loads() -> None:
 
 def test_every_prompt_of_every_spec_is_released() -> None:
     asked = {inference.prompt for version in versions() for inference in _asked(version).values()}
+    asked |= {rule.prompt for version in versions() if (rule := load_release(version).spec.reasoning) is not None}
     assert asked == locked().keys() - _FOR_EVALUATION
 
 

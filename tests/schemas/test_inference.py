@@ -198,6 +198,10 @@ def test_every_task_has_a_role_and_every_role_a_task_of_its_name() -> None:
         Task.STRATEGY_JUDGE: Role.JUDGE,
         Task.CRISIS_JUDGE: Role.JUDGE,
         Task.REWRITER: Role.REWRITER,
+        Task.REASONER: Role.REASONER,
+        Task.STEP_JUDGE: Role.JUDGE,
+        Task.STYLIST: Role.STYLIST,
+        Task.STYLE_JUDGE: Role.JUDGE,
     }
     for task in Task:
         assert Ask(task=task, history=()).role is task.role

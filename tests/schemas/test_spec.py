@@ -68,7 +68,7 @@ def test_a_wrong_field_is_named(path: str, value: object) -> None:
 
 @pytest.mark.parametrize("task", Task)
 def test_every_task_has_its_own_inference(task: Task) -> None:
-    for version in ("1.0.0", "2.0.0"):
+    for version in ("1.0.0", "2.0.0", "2.1.0"):
         spec = load_release(version).spec
         assert spec.inference(task) is getattr(spec, task.value)
 
@@ -93,7 +93,7 @@ def test_a_spec_that_uses_nothing_new_is_written_as_it_was() -> None:
 
 
 def test_a_spec_with_everything_comes_back_from_its_own_json() -> None:
-    spec = load_release("2.0.0").spec
+    spec = load_release("2.1.0").spec
     assert set(BuildSpec.gained) - spec.model_dump().keys() <= {"gates"}
     assert BuildSpec.model_validate(spec.model_dump(mode="json")) == spec
     assert BuildSpec.model_validate_json(spec.model_dump_json()) == spec
@@ -125,11 +125,16 @@ def test_a_wrong_new_field_is_named(field: str, value: object) -> None:
     assert str(caught.value.errors()[0]["loc"][0]) == field
 
 
+_OF_TRACES = [Task.REASONER, Task.STEP_JUDGE, Task.STYLIST, Task.STYLE_JUDGE]
+
+
 def test_a_task_that_a_release_does_not_have_is_asked_in_no_way() -> None:
-    first, panels = (load_release(version).spec for version in ("1.0.0", "2.0.0"))
+    first, panels, traces = (load_release(version).spec for version in ("1.0.0", "2.0.0", "2.1.0"))
     assert [task for task in Task if first.inference(task) is None] == [
         Task.STRATEGY_JUDGE,
         Task.CRISIS_JUDGE,
         Task.REWRITER,
+        *_OF_TRACES,
     ]
-    assert [task for task in Task if panels.inference(task) is None] == []
+    assert [task for task in Task if panels.inference(task) is None] == _OF_TRACES
+    assert [task for task in Task if traces.inference(task) is None] == []

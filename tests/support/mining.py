@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ipm_prefdial.builders.mining.candidate import Candidate, Drop, Result
 from ipm_prefdial.builders.mining.mine import Mining, mine_pairs
-from ipm_prefdial.builders.mining.plan import MiningPlan
+from ipm_prefdial.builders.mining.plan import OPTIONAL, MiningPlan
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import SupporterTurn
 from ipm_prefdial.builders.releases import load_release, versions
@@ -15,7 +15,7 @@ from ipm_prefdial.schemas.spec import BuildSpec
 
 Answer = Callable[[Request], Outcome]
 
-ASKED = tuple(role for role in Role if role is not Role.REWRITER)
+ASKED = tuple(role for role in Role if role not in OPTIONAL)
 """The roles that every release has models for."""
 
 SPEC = load_release("1.0.0").spec

@@ -32,7 +32,7 @@ from ipm_prefdial.builders.release.write import ROWS_PER_GROUP, ReleaseWriter
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.builders.sources.source import open_source
 from ipm_prefdial.schemas.base import canonical_json
-from ipm_prefdial.schemas.inference import ModelRef, Role
+from ipm_prefdial.schemas.inference import ModelRef, Role, Task
 from ipm_prefdial.schemas.manifest import ModelRecord, RunRecord
 from ipm_prefdial.schemas.spec import BuildSpec, SourceRef
 
@@ -48,7 +48,7 @@ SCRIPTED_JUDGES = (SCRIPTED, ModelRef(name="scripted-too"), ModelRef(name="scrip
 def scripted_plan(spec: BuildSpec | None = None) -> MiningPlan:
     """The plan in which `SCRIPTED` plays every role of `spec` (1.0.0 where none is given); in a panel, not alone."""
     spec = spec or load_release("1.0.0").spec
-    models = {role: (SCRIPTED,) for role in Role if role is not Role.REWRITER or spec.rewriter is not None}
+    models = {role: (SCRIPTED,) for role in Role if spec.inference(Task(role.value)) is not None}
     return MiningPlan.of(spec, models if spec.layout == 1 else models | {Role.JUDGE: SCRIPTED_JUDGES})
 
 

@@ -4,9 +4,13 @@ import hashlib
 import json
 from collections.abc import Callable
 
+from ipm_prefdial.prompts.parsers.trace import step_texts, write_steps
+from ipm_prefdial.schemas.dialogue import Speaker
+from ipm_prefdial.schemas.emotion import Emotion
 from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Role, Task
 from ipm_prefdial.schemas.safety import CrisisCategory
 from ipm_prefdial.schemas.strategy import Strategy
+from ipm_prefdial.schemas.trace import Step
 
 SCRIPTED_REPLY = "Scripted reply"
 """What every inferred reply begins with, so that the scripted judge knows it."""
@@ -47,7 +51,7 @@ def scripted_answer(request: Request) -> Outcome:
 def spelt_answer(request: Request) -> Outcome:
     """The same with the numbers of replies spelt in letters, since a long number may be taken for a telephone's."""
     outcome = scripted_answer(request)
-    if isinstance(outcome, Failed) or request.ask.role is Role.JUDGE:
+    if isinstance(outcome, Failed) or request.ask.role in (Role.JUDGE, Role.REASONER):
         return outcome
     return outcome.model_copy(update={"text": outcome.text.translate(_SPELT)})
 
@@ -69,8 +73,47 @@ def _good_answer(request: Request, number: int) -> str:
             return _comparison(_flaw_of_reply, ask.reply or "", ask.other_reply or "", number)
         case Task.STRATEGY_JUDGE:
             return _comparison(_flaw_of_strategy(ask), str(ask.strategy), str(ask.other_strategy), number)
+        case Task.REASONER:
+            return _trace(ask, strategy, number)
+        case Task.STEP_JUDGE:
+            return _labels(ask, number)
+        case Task.STYLIST:
+            return f"{ask.reply} Said again, {number}." if number % 6 else f"{ask.reply} You should try {number}."
+        case Task.STYLE_JUDGE:
+            return json.dumps({"same_strategy": bool(number % 5), "same_facts": bool(number % 7), "rationale": "So."})
         case Task.CRISIS_JUDGE:
             return _sighting(_number_of(ask.history[0].text))
+
+
+def _trace(ask: Ask, strategy: Strategy, number: int) -> str:
+    """A trace in one of both forms; one in eight has a made-up cue, quotation or strategy."""
+    said = [turn.text for turn in ask.history if turn.speaker is Speaker.SEEKER][-1]
+    words = " ".join(said.replace('"', "").split()[:12])
+    fields = {
+        "history": f'They said: "{words}"' if number % 24 else 'They said: "nobody ever said that"',
+        "emotion": list(Emotion)[number % len(Emotion)].value,
+        "intensity": 1 + number % 5,
+        "cause": words,
+        "cues": [{"modality": "text" if number % 16 else "voice", "description": words}],
+        "strategy": strategy.value if number % 32 else "Cheering Up",
+        "why": f"rule {number % 5}",
+        "reply": f"{SCRIPTED_REPLY} {str(number).translate(_SPELT)}, about {words}",
+    }
+    if number % 3:
+        return json.dumps(fields)
+    cues = f"{fields['cues'][0]['modality']}: {words.replace(';', ',')}"  # type: ignore[index]
+    return "\n".join(write_steps({name: str(value) for name, value in fields.items()} | {"cues": cues}))
+
+
+def _labels(ask: Ask, number: int) -> str:
+    """Each step is right or wrong by its own words, and one answer in nine says it of one step too many."""
+    assert ask.trace is not None
+    numbers = [_number_of(text) for text in step_texts(ask.trace)]
+    right = [bool(one % 4) for one in numbers]
+    if number % 9 == 0:
+        right[number % 4] = not right[number % 4]
+    told = {step: {"correct": label, "why": f"Rule {number % 5}."} for step, label in zip(Step, right, strict=True)}
+    return json.dumps(told) if number % 3 else f"```json\n{json.dumps(told, indent=1)}\n```"
 
 
 def _verdict(reply: str, number: int) -> str:

@@ -7,10 +7,13 @@ import numpy as np
 from ....schemas.base import canonical_json
 from ....schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Task
 from ....schemas.strategy import Strategy
-from ....schemas.verdict import Comparison
+from ....schemas.trace import Step
+from ....schemas.verdict import Comparison, StepVerdict
 from .models import CorpusModels
 from .pairwise import compare_replies, compare_strategies
+from .reasoner import reason
 from .rubric import judge
+from .trace_judge import judge_style, judge_trace
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,18 @@ def answer(models: CorpusModels, request: Request) -> str | None:
             return _judgement(models, ask, ask.reply)
         case Task.STRATEGY_JUDGE if ask.strategy is not None and ask.other_strategy is not None:
             return _told(compare_strategies(models.planner, ask.history, ask.strategy, ask.other_strategy))
+        case Task.REASONER:
+            return reason(models, request, rng)
+        case Task.STEP_JUDGE if ask.trace is not None:
+            return _labels(judge_trace(models.planner, models.rarity, ask.history, ask.trace))
+        case Task.STYLE_JUDGE if ask.reply is not None and ask.other_reply is not None:
+            return canonical_json(judge_style(ask.reply, ask.other_reply).model_dump()).decode()
     return None
+
+
+def _labels(verdict: StepVerdict) -> str:
+    told = zip(Step, verdict.labels, verdict.rationales, strict=True)
+    return canonical_json({step.value: {"correct": label, "why": why} for step, label, why in told}).decode()
 
 
 def _retrieve(models: CorpusModels, request: Request, strategy: Strategy, rng: np.random.Generator) -> str:

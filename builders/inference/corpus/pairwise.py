@@ -52,6 +52,13 @@ def compare_strategies(planner: Planner, history: Sequence[Turn], strategy: Stra
     )
 
 
+def strategy_fit(planner: Planner, history: Sequence[Turn], strategy: Strategy) -> tuple[bool, str]:
+    """Whether a strategy by itself is no mismatch, and why."""
+    fit = round(float((planner.proba(history) / planner.usual)[STRATEGIES.index(strategy)]), 2)
+    told = f"At such moments of the training dialogues supporters follow it {fit:g} times as often as usual."
+    return _mismatch(fit) is None, told
+
+
 def _mismatch(fit: float) -> ErrorType | None:
     return ErrorType.STRATEGY_MISMATCH if fit < _RARE else None
 

@@ -1,0 +1,98 @@
+"""A lexicon of feelings: which emotions a seeker's words name, by rule.
+
+The words are our own list, over the names that emotions go by. It knows no irony and no feeling that is not named; a
+word after a negation does not count.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import takewhile
+
+from ....schemas.dialogue import Speaker, Turn
+from ....schemas.emotion import EMOTION_NAMES, Emotion
+from .words import plain
+
+_MORE: dict[Emotion, str] = {
+    Emotion.ANGER: r"mad|hate|furious\w*|betray\w*|unfair",
+    Emotion.ANNOYANCE: r"annoy\w*|frustrat\w*|bother\w*|sick of|fed up",
+    Emotion.ANXIETY: r"anxi\w*|worr(?:y|ies|ied|ying)|stress\w*|overwhelm\w*|uncertain|insecure|can't sleep",
+    Emotion.NERVOUSNESS: r"nervous\w*|on edge|restless",
+    Emotion.FEAR: r"scar(?:ed|y)|afraid|terrif\w*|panic\w*|frighten\w*",
+    Emotion.DEPRESSION: r"depress\w*|hopeless\w*|helpless|worthless|useless|empty|no energy|numb|exhaust\w*",
+    Emotion.SADNESS: r"sad(?:ly|ness)?|cry(?:ing)?|cried|tears|miss (?:him|her|them|my)|heart ?br\w+|griev\w*"
+    r"|unhappy|upset|miserabl\w*|feel(?:ing)? (?:\w+ )?(?:down|low|bad|terrible|awful)",
+    Emotion.DISAPPOINTMENT: r"disappoint\w*|let (?:me|him|her|them) down|failed",
+    Emotion.PAIN: r"hurt\w*|pain\w*|aching|suffer\w*",
+    Emotion.LONELINESS: r"lonel\w*|alone|isolat\w*|no (?:friends|one|body)|left out",
+    Emotion.GUILT: r"guilt\w*|my fault|regret\w*|blam(?:e|ing) myself",
+    Emotion.SHAME: r"asham\w*|shame\w*",
+    Emotion.EMBARRASSMENT: r"embarrass\w*|humiliat\w*",
+    Emotion.JEALOUSY: r"jealous\w*|env(?:y|ious)",
+    Emotion.DISGUST: r"disgust\w*|gross",
+    Emotion.SURPRISE: r"surpris\w*|shock\w*|out of nowhere",
+    Emotion.HOPE: r"hopeful|looking forward",
+    Emotion.GRATITUDE: r"grateful|thank(?:s| you)|appreciate\w*",
+    Emotion.JOY: r"happy|excited|glad|wonderful",
+    Emotion.CONTENTMENT: r"reliev\w*|relief|(?:feel|feeling) (?:\w+ )?better|calmer",
+}
+_AMBIGUOUS = frozenset({"content", "prepared", "alone", "hope"})
+"""Names that are common words, too; `_MORE` says in which forms they count."""
+_NEGATION = r"(?<!not )(?<!n't )(?<!never )(?<!no )(?<!not so )(?<!not very )"
+_WORDS = {
+    emotion: re.compile(
+        _NEGATION
+        + r"\b(?:"
+        + "|".join(
+            [*(re.escape(name) for name in names if name not in _AMBIGUOUS), *filter(None, [_MORE.get(emotion)])]
+        )
+        + r")\b"
+    )
+    for emotion, names in EMOTION_NAMES.items()
+}
+_EARLIER = 0.5
+"""What a feeling of an earlier turn counts, for each turn that the seeker has spoken since."""
+
+
+@dataclass(frozen=True)
+class Felt:
+    """A feeling that the seeker has named."""
+
+    emotion: Emotion
+    weight: float
+    """Above 0; 1 for every time that it was named just now, less for earlier turns."""
+    cue: str
+    """The words that name it, as they stand in the latest turn that does."""
+    intensity: int
+    """From 2 to 5, by how often it was named there."""
+
+
+def feelings(history: Sequence[Turn]) -> list[Felt]:
+    """Every feeling that the seeker has named, the weightiest first; of equals, in the order of `Emotion`."""
+    spoken = [_named(turn.text) for turn in reversed(history) if turn.speaker is Speaker.SEEKER]
+    found = [felt for emotion in Emotion if (felt := _felt(emotion, spoken)) is not None]
+    return sorted(found, key=lambda felt: -felt.weight)
+
+
+def latest_words(history: Sequence[Turn]) -> list[Turn]:
+    """The seeker's turns since the supporter last spoke; where the supporter spoke last, those before that."""
+    back = list(reversed(history))
+    while back and back[0].speaker is Speaker.SUPPORTER:
+        back.pop(0)
+    return list(reversed(list(takewhile(lambda turn: turn.speaker is Speaker.SEEKER, back))))
+
+
+@lru_cache(maxsize=8192)  # every turn is looked at for all turns after it
+def _named(text: str) -> Mapping[Emotion, Sequence[str]]:
+    """The words of a text that name each emotion; only of those that are named."""
+    said = plain(text)
+    found = ((emotion, tuple(match[0] for match in words.finditer(said))) for emotion, words in _WORDS.items())
+    return {emotion: named for emotion, named in found if named}
+
+
+def _felt(emotion: Emotion, spoken: Sequence[Mapping[Emotion, Sequence[str]]]) -> Felt | None:
+    """The feeling by what names it in each of the seeker's turns, the latest first; None where nothing does."""
+    weight = sum(len(named.get(emotion, ())) * _EARLIER**back for back, named in enumerate(spoken))
+    latest = next((named[emotion] for named in spoken if emotion in named), None)
+    return Felt(emotion, round(weight, 6), latest[0], min(5, 1 + len(latest))) if latest else None

@@ -1,0 +1,113 @@
+"""Written rules that contradict a step, whatever the judges say of it; our own design, meant to be seldom wrong.
+
+A strategy outside the eight needs no rule: such a reply is no trace. A released rule is never changed; a better one
+gets a new number.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ...schemas.dialogue import Speaker, Turn
+from ...schemas.errors import UsageError
+from ...schemas.text import words_of
+from ...schemas.trace import Modality, NamedCue, Step, Trace
+from ..inference.corpus.words import content_words
+
+_QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]")
+_QUOTED_WORDS = 2
+"""Words from which a quotation is held against what was said; a single one may be a word put in doubt."""
+_ABOUT = frozenset(content_words("seeker supporter conversation user asked told says said mentioned described shared"))
+"""What a summary says of any conversation."""
+_SAID = 1 / 3
+"""Share of a summary's content words, at least, that have to stand in the conversation."""
+
+History = Sequence[Turn]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule about one step."""
+
+    step: Step
+    find: Callable[[Trace, History], str | None]
+    """What contradicts the step, or None."""
+
+
+def history_was_said(trace: Trace, history: History) -> str | None:
+    """The summary quotes or numbers what nobody said, or is about something else."""
+    said = [word for turn in history for word in words_of(turn.text)]
+    for quote in _QUOTED.findall(trace.history):
+        words = words_of(quote)
+        if len(words) >= _QUOTED_WORDS and not _stands_in(words, said):
+            return "it quotes what nobody said"
+    numbers = {word for word in words_of(trace.history) if word.isdigit() and len(word) > 1}
+    if not numbers <= set(said):
+        return "it gives a number that nobody said"
+    stems = content_words(trace.history).keys() - _ABOUT
+    known = content_words(" ".join(turn.text for turn in history)).keys()
+    if stems and len(stems & known) < _SAID * len(stems):
+        return "most of its words are of another conversation"
+    return None
+
+
+def emotion_has_cues(trace: Trace, history: History) -> str | None:
+    """No cue is named, or one of them is not there: not in the seeker's words, or of a kind that the turns do not have.
+
+    A cue of the text may be told in other words, as long as it shares one with what the seeker said.
+    """
+    if not trace.emotion.cues:
+        return "no cue is named"
+    seeker = [turn for turn in history if turn.speaker is Speaker.SEEKER]
+    missing = next((cue for cue in trace.emotion.cues if not _is_there(cue, seeker)), None)
+    return f"no such cue of the {missing.modality} is there" if missing else None
+
+
+def reply_is_new(trace: Trace, history: History) -> str | None:
+    """The supporter said the very same before."""
+    before = (words_of(turn.text) for turn in history if turn.speaker is Speaker.SUPPORTER)
+    return "the supporter said the same before" if words_of(trace.reply) in before else None
+
+
+RULES: Mapping[str, Rule] = {
+    "history_was_said@1": Rule(Step.HISTORY, history_was_said),
+    "emotion_has_cues@1": Rule(Step.EMOTION, emotion_has_cues),
+    "reply_is_new@1": Rule(Step.REPLY, reply_is_new),
+}
+"""Every released rule by its id."""
+
+
+def check_rules(ids: Sequence[str]) -> None:
+    """Says whether all of `ids` are released rules.
+
+    Raises:
+        UsageError: one is not.
+    """
+    if unknown := [one for one in ids if one not in RULES]:
+        raise UsageError(f"there is no rule {unknown[0]}; the released ones are {', '.join(RULES)}")
+
+
+def contradictions(trace: Trace, history: History, ids: Sequence[str]) -> dict[Step, str]:
+    """The first rule of `ids` that contradicts each step, and what it found: `history_was_said@1: it quotes …`."""
+    found: dict[Step, str] = {}
+    for one in ids:
+        rule = RULES[one]
+        if rule.step not in found and (detail := rule.find(trace, history)) is not None:
+            found[rule.step] = f"{one}: {detail}"
+    return found
+
+
+def _is_there(cue: NamedCue, seeker: History) -> bool:
+    told = [one.description for turn in seeker for one in turn.cues if one.modality == cue.modality]
+    if cue.modality is Modality.TEXT:
+        told += [turn.text for turn in seeker]
+    wanted, there = words_of(cue.description), [words_of(text) for text in told]
+    if any(_stands_in(wanted, words) for words in there):
+        return True
+    stems = content_words(cue.description).keys()
+    return bool(stems & content_words(" ".join(told)).keys())
+
+
+def _stands_in(words: Sequence[str], said: Sequence[str]) -> bool:
+    """Whether `words` stand in `said` in a row."""
+    return f" {' '.join(words)} " in f" {' '.join(said)} "

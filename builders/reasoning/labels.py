@@ -1,0 +1,84 @@
+"""Labels of steps: judges that know neither the author nor each other vote, and written rules contradict.
+
+Each judge says of all four steps whether they are right. The human supporter's choice is evidence, too: where the
+strategy is the human's, that is one vote for it; where it is another, none against it, since several may fit a moment.
+"""
+
+from collections.abc import Sequence
+
+from ...prompts.parsers.step_labels import read_step_labels
+from ...schemas.drops import DropReason
+from ...schemas.inference import Ask, Failed, Outcome, Request, Task
+from ...schemas.rows.reasoning import StepJudgement, StepPanel
+from ...schemas.trace import Step
+from ...schemas.verdict import Unparsed
+from ..mining.candidate import Drop, call_of
+from ..mining.plan import MiningPlan
+from ..mining.trace_rules import contradictions
+from .candidate import TraceCandidate
+from .reading import TraceResult
+
+HUMANS_REASON = "The human supporter chose this strategy here."
+"""The reason of the human's vote, where no judge gives one."""
+
+
+def step_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request, ...]:
+    """Every judge's calls about a trace."""
+    return tuple(plan.requests(Ask(task=Task.STEP_JUDGE, history=candidate.turn.history, trace=candidate.said)))
+
+
+def settle_labels(
+    candidate: TraceCandidate, plan: MiningPlan, requests: Sequence[Request], outcomes: Sequence[Outcome]
+) -> TraceResult:
+    """The candidate with a label for every step; dropped where no judge can be read, or the votes are even."""
+    judgements = tuple(_judgement(plan, *asked) for asked in zip(requests, outcomes, strict=True))
+    candidate = candidate.with_(step_judgements=judgements)
+    read = [one for one in judgements if one.problem is None]
+    if not read:
+        failed = all(one.raw is None for one in judgements)
+        return Drop(candidate, DropReason.JUDGE_FAILED if failed else DropReason.UNPARSED_VERDICT)
+    assert plan.spec.reasoning is not None, "checked when the spec was read"
+    wrong = contradictions(candidate.said, candidate.turn.history, plan.spec.reasoning.rules)
+    same = candidate.strategy is candidate.turn.strategy
+    panels = [panel_of(step, read, wrong.get(step), human=same and step is Step.STRATEGY) for step in Step]
+    ties = [step for step, panel in zip(Step, panels, strict=True) if panel is None]
+    if ties:
+        return Drop(candidate, DropReason.STEP_TIE, ", ".join(ties))
+    return candidate.with_(panels=tuple(panel for panel in panels if panel is not None))
+
+
+def panel_of(step: Step, read: Sequence[StepJudgement], rule: str | None, *, human: bool) -> StepPanel | None:
+    """What the votes and the rules come to for one step; None where the votes are even and no rule decides."""
+    at = list(Step).index(step)
+    votes, votes_for = len(read) + human, sum(one.labels[at] for one in read) + human
+    if rule is None and 2 * votes_for == votes:
+        return None
+    label = rule is None and 2 * votes_for > votes
+    agreeing = votes_for if label else votes - votes_for
+    reasons = [one.rationales[at] for one in read if one.labels[at] is label and one.rationales[at]]
+    return StepPanel(
+        step=step,
+        label=label,
+        rule=rule,
+        votes=votes,
+        votes_for=votes_for,
+        confidence=1.0 if rule else round((agreeing + 1) / (votes + 2), 4),
+        rationale=rule or next(iter(reasons), HUMANS_REASON if human and label else ""),
+    )
+
+
+def _judgement(plan: MiningPlan, request: Request, outcome: Outcome) -> StepJudgement:
+    labels: tuple[bool, ...] = ()
+    rationales: tuple[str, ...] = ()
+    raw = problem = None
+    if isinstance(outcome, Failed):
+        problem = f"failed: {outcome.reason}: {outcome.detail}"
+    else:
+        raw, found = outcome.text, read_step_labels(outcome.text)
+        if isinstance(found, Unparsed):
+            problem = f"{found.reason} ({outcome.finish_reason})"
+        else:
+            labels, rationales = found.labels, found.rationales
+    told = {"labels": labels, "rationales": rationales, "problem": problem, "raw": raw}
+    prompt = plan.prompts[request.ask.task].id
+    return StepJudgement.model_validate({**told, **call_of(request), "prompt": prompt})

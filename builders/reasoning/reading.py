@@ -1,0 +1,60 @@
+"""The reasoner's replies become traces, or drops that say why not."""
+
+from collections.abc import Sequence
+
+from ...prompts.parsers.strategy import bracketed_strategy
+from ...prompts.parsers.trace import format_trace
+from ...prompts.parsers.trace_json import read_trace
+from ...schemas.drops import DropReason
+from ...schemas.inference import Completion, Task
+from ...schemas.text import words_of
+from ...schemas.verdict import Unparsed
+from ..mining.candidate import Drop
+from ..mining.checks import prompt_echo, reachable_person, unanswered
+from ..mining.plan import MiningPlan
+from .candidate import TraceCandidate
+
+TraceResult = TraceCandidate | Drop
+
+
+def read_traces(candidates: Sequence[TraceCandidate], plan: MiningPlan) -> list[TraceResult]:
+    """Every candidate with its trace, or dropped: unreadable, unfit to be a row, or saying what another draw says."""
+    seen: set[str] = set()
+    return [_once(_read(candidate, plan), seen) for candidate in candidates]
+
+
+def unfit_reply(text: str, instructions: str) -> tuple[DropReason, str] | None:
+    """Why a reply can be no part of a row, right or wrong; None where it can."""
+    if (strategy := bracketed_strategy(text)) is not None:
+        return DropReason.BRACKETED_STRATEGY, f"[{strategy}] in the reply"
+    if (echo := prompt_echo(text, instructions)) is not None:
+        return DropReason.PROMPT_ECHO, echo
+    kinds = reachable_person(text)
+    return (DropReason.PERSONAL_DATA, ", ".join(kinds)) if kinds else None
+
+
+def _read(candidate: TraceCandidate, plan: MiningPlan) -> TraceResult:
+    outcome = candidate.outcome
+    assert outcome is not None, "the reasoner was asked"
+    if (found := unanswered(outcome)) is not None:
+        return Drop(candidate, *found)
+    assert isinstance(outcome, Completion), "anything else is unanswered"
+    trace = read_trace(outcome.text)
+    if isinstance(trace, Unparsed):
+        outside = trace.reason == "unknown_strategy"
+        return Drop(candidate, DropReason.NOT_A_STRATEGY if outside else DropReason.NOT_A_TRACE, trace.reason)
+    candidate = candidate.with_(trace=trace, strategy=trace.strategy.strategy, reply=trace.reply)
+    unfit = unfit_reply(trace.reply, plan.prompts[Task.REASONER].instructions)
+    if unfit is None and (kinds := reachable_person(format_trace(trace))):
+        unfit = DropReason.PERSONAL_DATA, ", ".join(kinds)
+    return candidate if unfit is None else Drop(candidate, *unfit)
+
+
+def _once(result: TraceResult, seen: set[str]) -> TraceResult:
+    if isinstance(result, Drop):
+        return result
+    words = " ".join(words_of(format_trace(result.said)))
+    if words in seen:
+        return Drop(result, DropReason.SAME_TRACE)
+    seen.add(words)
+    return result

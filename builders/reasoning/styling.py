@@ -1,0 +1,110 @@
+"""Rewriting replies under sampled personalities, so that what is trained on does not all sound the same.
+
+What the rewriting keeps is checked twice: by rules that see the coarsest changes (numbers, names, advice, questions),
+and by the judges. A rewriting that fails is a drop; the row that it began with stays.
+"""
+
+import re
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from ...prompts.parsers.step_labels import read_kept
+from ...prompts.parsers.thinking import without_thinking
+from ...prompts.personality import draw_profile
+from ...schemas.drops import DropReason
+from ...schemas.inference import Ask, Completion, Outcome, Request, Role, Task
+from ...schemas.text import words_of
+from ...schemas.trace import Trace
+from ...schemas.verdict import StyleVerdict
+from ..mining.candidate import Drop
+from ..mining.checks import unanswered
+from ..mining.plan import MiningPlan
+from .candidate import TraceCandidate
+from .reading import TraceResult, unfit_reply
+
+_ADVICE = re.compile(
+    r"(?i)\b(you (should|could|need to|have to|must|ought to|(might|may) want to)|try (to|and)|try \w+ing"
+    r"|have you (tried|considered)|why don't you|how about|i('d| would)? ?(suggest|recommend)|if i were you)\b"
+)
+"""Advice by its usual markers (our own list)."""
+_NAME = re.compile(r"(?<![.!?…\"“] )(?<!^)\b[A-Z][a-z]{2,}\b")
+"""A capitalised word that begins no sentence."""
+
+
+def style_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request, ...]:
+    """The stylist's calls for a row of `reasoning`; none where nobody plays the stylist."""
+    if not plan.models.get(Role.STYLIST):
+        return ()
+    ask = Ask(
+        task=Task.STYLIST,
+        history=candidate.turn.history,
+        strategy=candidate.said.strategy.strategy,
+        reply=candidate.said.reply,
+        profile=draw_profile(candidate.row_id, plan.spec.seed),
+    )
+    return tuple(plan.requests(ask))
+
+
+def read_style(origin: TraceCandidate, plan: MiningPlan, request: Request, outcome: Outcome) -> TraceResult:
+    """The candidate that a rewriting of `origin` is, or why it is none."""
+    candidate = origin.with_(request=request, outcome=outcome, origin=origin, profile=request.ask.profile)
+    if (found := unanswered(outcome)) is not None:
+        return Drop(candidate, *found)
+    assert isinstance(outcome, Completion), "anything else is unanswered"
+    text = without_thinking(outcome.text).strip()
+    if words_of(text) == words_of(origin.said.reply):
+        return Drop(candidate, DropReason.SAME_REPLY)
+    if (unfit := unfit_reply(text, plan.prompts[Task.STYLIST].instructions)) is not None:
+        return Drop(candidate, *unfit)
+    if (change := changed_by_rule(origin.said.reply, text)) is not None:
+        return Drop(candidate, DropReason.NOT_KEPT, change)
+    try:
+        trace = Trace.model_validate({**dict(origin.said), "reply": text})
+    except ValidationError:
+        return Drop(candidate, DropReason.NOT_A_TRACE, "stray_tag")
+    return candidate.with_(trace=trace, reply=trace.reply)
+
+
+def changed_by_rule(before: str, after: str) -> str | None:
+    """What a rewriting plainly changes: a number or a name, advice or a question; None where nothing is seen."""
+    if _numbers(before) != _numbers(after):
+        return "a number"
+    if not set(_NAME.findall(after)) <= set(re.findall(r"\w+", before)):
+        return "a new name"
+    if _ADVICE.search(after) and not _ADVICE.search(before):
+        return "new advice"
+    return "a question" if ("?" in before) != ("?" in after) else None
+
+
+def kept_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request, ...]:
+    """Every judge's calls about a rewriting."""
+    assert candidate.origin is not None, "a rewriting has an origin"
+    ask = Ask(
+        task=Task.STYLE_JUDGE,
+        history=candidate.turn.history,
+        strategy=candidate.said.strategy.strategy,
+        reply=candidate.origin.said.reply,
+        other_reply=candidate.said.reply,
+    )
+    return tuple(plan.requests(ask))
+
+
+def settle_style(candidate: TraceCandidate, outcomes: Sequence[Outcome]) -> TraceResult:
+    """The rewriting, where more than half of the judges that can be read find strategy and facts kept."""
+    told = [outcome.text for outcome in outcomes if isinstance(outcome, Completion)]
+    if not told:
+        return Drop(candidate, DropReason.JUDGE_FAILED)
+    read = [verdict for verdict in map(read_kept, told) if isinstance(verdict, StyleVerdict)]
+    if not read:
+        return Drop(candidate, DropReason.UNPARSED_VERDICT)
+    strategy = sum(not verdict.same_strategy for verdict in read)
+    facts = sum(not verdict.same_facts for verdict in read)
+    kept = sum(verdict.same_strategy and verdict.same_facts for verdict in read)
+    if 2 * kept > len(read):
+        return candidate
+    return Drop(candidate, DropReason.NOT_KEPT, f"strategy: {strategy} of {len(read)} judges, facts: {facts}")
+
+
+def _numbers(text: str) -> set[str]:
+    return set(re.findall(r"\d+", text))
