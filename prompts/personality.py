@@ -10,8 +10,6 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import get_args
 
-import yaml
-
 from ..schemas.personality import Level, Profile
 
 TRAITS = tuple(Profile.model_fields)
@@ -37,5 +35,7 @@ def wording_of(profile: Profile) -> str:
 
 @lru_cache
 def _written() -> Mapping[str, Mapping[str, str]]:
+    import yaml  # needed for personalities alone
+
     text = (files(__package__) / "personality.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)  # type: ignore[no-any-return]

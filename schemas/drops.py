@@ -94,6 +94,10 @@ NEVER_A_PAIR = frozenset(
         DropReason.PERSONAL_DATA,
         DropReason.DUPLICATE_PAIR,
         DropReason.NEAR_DUPLICATE_PAIR,
+        DropReason.NOT_A_TRACE,
+        DropReason.SAME_TRACE,
+        DropReason.NO_OTHER_TRACE,
+        DropReason.NOT_KEPT,
     }
 )
 """Reasons by which there was no whole pair to choose; every other drop is a choice among pairs: the filter's."""

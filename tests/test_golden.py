@@ -7,7 +7,10 @@ import pytest
 from support.golden import GOLDEN, build_golden, rows_of
 
 from ipm_prefdial.builders.rebuild import verify_release
+from ipm_prefdial.builders.release.diff.run import diff_releases
+from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.releases import locked_specs, versions
+from ipm_prefdial.schemas.version import Bump
 
 TABLE = "data/response/train-00000-of-00001.parquet"
 
@@ -39,6 +42,12 @@ def test_a_golden_build_is_made_again_byte_for_byte(version: str, tmp_path: Path
     first, second = (build_golden(tmp_path / name / version, version) for name in ("once", "twice"))
     assert files_of(first) == files_of(GOLDEN / version)
     assert files_of(second) == files_of(first)
+
+
+def test_a_minor_release_keeps_every_row_of_the_one_before_it() -> None:
+    found = diff_releases(Release(GOLDEN / "2.0.0"), Release(GOLDEN / "2.1.0"))
+    assert (found.needs, found.fits) == (Bump.MINOR, True)
+    assert not any(one.gone or one.changed for config in found.configs for one in config.splits)
 
 
 @pytest.mark.parametrize("version", versions())

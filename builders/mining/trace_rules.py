@@ -12,7 +12,7 @@ from ...schemas.dialogue import Speaker, Turn
 from ...schemas.errors import UsageError
 from ...schemas.text import words_of
 from ...schemas.trace import Modality, NamedCue, Step, Trace
-from ..inference.corpus.words import content_words
+from ..inference.corpus.stems import content_words
 
 _QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]")
 _QUOTED_WORDS = 2

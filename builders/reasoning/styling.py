@@ -24,7 +24,7 @@ from .candidate import TraceCandidate
 from .reading import TraceResult, unfit_reply
 
 _ADVICE = re.compile(
-    r"(?i)\b(you (should|could|need to|have to|must|ought to|(might|may) want to)|try (to|and)|try \w+ing"
+    r"(?i)\b(you (should|could|need to|have to|must(?! (have|be|feel))|ought to|(might|may) want to)|try (to|and)|try \w+ing"
     r"|have you (tried|considered)|why don't you|how about|i('d| would)? ?(suggest|recommend)|if i were you)\b"
 )
 """Advice by its usual markers (our own list)."""

@@ -39,9 +39,8 @@ class Weighing:
 
     def add(self, candidate: TraceCandidate) -> None:
         """Takes in a candidate that was kept."""
-        table = candidate.config, candidate.turn.placed.split
-        self._tables.append(table)
         self._rows.write(orjson.dumps(reasoning_row(candidate, self.plan)) + b"\n")
+        self._tables.append((candidate.config, candidate.turn.placed.split))
         self._sketches.write(sketch_of(words_of(words_to_compare(candidate))).tobytes())
 
     def release(self, add: Add) -> None:

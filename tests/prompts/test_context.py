@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.dialogues import histories, seeker, supporter, words
 
-from ipm_prefdial.prompts.context import SILENCE, chat, numbered_transcript, supporter_text, transcript
-from ipm_prefdial.schemas.dialogue import Speaker, Turn
+from ipm_prefdial.prompts.context import SILENCE, chat, cued_transcript, numbered_transcript, supporter_text, transcript
+from ipm_prefdial.schemas.dialogue import Cue, Speaker, Turn
 from ipm_prefdial.schemas.strategy import Strategy
 
 
@@ -98,3 +98,14 @@ def test_a_numbered_transcript_is_the_transcript_with_each_turns_number(history:
 def test_numbers_of_turns_count_from_0_as_rows_do() -> None:
     history = (seeker("Hail."), supporter("Where?"), seeker("3. Here.\n4. There."))
     assert numbered_transcript(history) == "0. seeker: Hail.\n1. supporter: Where?\n2. seeker: 3. Here. 4. There."
+
+
+def test_cues_stand_behind_the_words_that_they_belong_to() -> None:
+    cues = (Cue(modality="voice", description="slow,\n low"), Cue(modality="face", description="looks down"))
+    history = (seeker("It is over.", *cues), supporter("What is?"), seeker("The choir."))
+    assert cued_transcript(history).splitlines() == [
+        "seeker: It is over. [voice: slow, low; face: looks down]",
+        "supporter: What is?",
+        "seeker: The choir.",
+    ]
+    assert cued_transcript(history[1:]) == transcript(history[1:])

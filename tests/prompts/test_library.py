@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.dialogues import SHORT_TURNS, histories, strategies, texts
 from support.mining import mining_prompts
+from support.traces import TEXT, TRACE
 
 from ipm_prefdial.prompts import library
-from ipm_prefdial.prompts.context import numbered_transcript, transcript
+from ipm_prefdial.prompts.context import cued_transcript, numbered_transcript, transcript
 from ipm_prefdial.prompts.library import load_prompt, locked, parse_prompt
+from ipm_prefdial.prompts.personality import draw_profile, wording_of
 from ipm_prefdial.schemas.dialogue import Turn
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import PromptError
@@ -24,19 +26,27 @@ _VARIABLES = {
     "judge/compare_replies@1": ("transcript", "reply_a", "reply_b"),
     "judge/compare_strategies@1": ("transcript", "strategy_a", "strategy_b"),
     "judge/crisis@1": ("numbered_transcript",),
+    "judge/four_steps@1": ("cued_transcript", "trace"),
+    "judge/same_support@1": ("strategy", "cued_transcript", "reply_a", "reply_b"),
     "judge/three_errors@1": ("transcript", "reply"),
     "planner/next_strategy@1": ("transcript",),
+    "reasoner/infer_trace@1": ("cued_transcript",),
     "responder/given_strategy@1": ("strategy",),
     "rewriter/same_strategy@1": ("error", "strategy", "transcript", "reply"),
+    "stylist/big_five@1": ("strategy", "wording", "cued_transcript", "reply"),
 }
 """The prompts that releases ask by, and the names that each states."""
 
 _IDS = list(_VARIABLES)
 
+_PROFILE = draw_profile("0" * 32, 7)
+
 _FIELDS = {"strategy": "strategy", "strategy_a": "strategy", "strategy_b": "other_strategy", "error": "error"} | {
     "reply": "reply",
     "reply_a": "reply",
     "reply_b": "other_reply",
+    "trace": "trace",
+    "wording": "profile",
 }
 """The field of an ask that each name is filled in from; the others are made of the history, which every ask has."""
 
@@ -49,13 +59,20 @@ def _ask(prompt_id: str, history: tuple[Turn, ...] = SHORT_TURNS[:3], reply: str
         "reply": reply,
         "other_reply": other,
         "error": ErrorType.EMOTION_MISREAD,
+        "trace": TRACE,
+        "profile": _PROFILE,
     }
     wanted = {_FIELDS[name] for name in _VARIABLES[prompt_id] if name in _FIELDS}
     task = _TASKS.get(prompt_id) or Task(prompt_id.split("/")[0])
     return Ask.model_validate({"task": task, "history": history, **{name: whole[name] for name in wanted}})
 
 
-_TASKS = {"judge/compare_strategies@1": Task.STRATEGY_JUDGE, "judge/crisis@1": Task.CRISIS_JUDGE}
+_TASKS = {
+    "judge/compare_strategies@1": Task.STRATEGY_JUDGE,
+    "judge/crisis@1": Task.CRISIS_JUDGE,
+    "judge/four_steps@1": Task.STEP_JUDGE,
+    "judge/same_support@1": Task.STYLE_JUDGE,
+}
 
 
 @pytest.fixture
@@ -152,7 +169,10 @@ def test_a_prompt_renders_exactly_its_names(prompt_id: str) -> None:
     values = {
         "transcript": transcript(ask.history),
         "numbered_transcript": numbered_transcript(ask.history),
+        "cued_transcript": cued_transcript(ask.history),
         **{name: str(getattr(ask, field)) for name, field in _FIELDS.items()},
+        "trace": TEXT,
+        "wording": wording_of(_PROFILE),
     }
     due = []
     for section in prompt.sections:

@@ -14,6 +14,9 @@ def test_these_are_the_choices_among_whole_pairs_and_all_others_are_none() -> No
         DropReason.NOT_WORSE,
         DropReason.EASIER_NEGATIVE,
         DropReason.STRATEGY_CAP,
+        DropReason.STEP_TIE,
+        DropReason.STEP_WRONG,
+        DropReason.UNCLEAR_DIFFERENCE,
     }
 
 

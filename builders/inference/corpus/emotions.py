@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from ....schemas.dialogue import Speaker, Turn
 from ....schemas.emotion import EMOTION_NAMES, Emotion
-from .words import plain
+from .stems import plain
 
 _MORE: dict[Emotion, str] = {
     Emotion.ANGER: r"mad|hate|furious\w*|betray\w*|unfair",

@@ -12,8 +12,9 @@ import numpy as np
 from ....schemas.dialogue import Turn
 from ....schemas.inference import Sampling
 from ....schemas.strategy import Strategy
+from .stems import tokenise
 from .view import View, view_history
-from .words import Floats, Tfidf, Weighed, as_rows, tokenise
+from .words import Floats, Tfidf, Weighed, as_rows
 
 STRATEGIES = tuple(Strategy)
 """The order of every distribution here."""

@@ -18,7 +18,7 @@ from ....schemas.inference import Request
 from .emotions import Felt, feelings, latest_words
 from .models import CorpusModels
 from .planner import STRATEGIES
-from .words import plain, tokenise
+from .stems import plain, tokenise
 
 _QUOTED_WORDS = 24
 _LATEST = 0.6

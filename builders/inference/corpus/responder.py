@@ -12,8 +12,9 @@ import numpy as np
 from ....schemas.dialogue import Dialogue, Speaker, Turn
 from ....schemas.strategy import Strategy
 from ....schemas.text import normalise_text
+from .stems import sentences, tokenise
 from .view import script, view_history
-from .words import Floats, Ints, Tfidf, sentences, tokenise
+from .words import Floats, Ints, Tfidf
 
 _NEAREST = 20
 _LANES = 5

@@ -27,8 +27,8 @@ from functools import lru_cache
 from ....schemas.dialogue import Speaker, Turn
 from ....schemas.error_type import ErrorType
 from ....schemas.verdict import Verdict
+from .stems import content_words, plain, quote, tokenise
 from .view import view_history
-from .words import content_words, plain, quote, tokenise
 
 _SPECIFIC = 0.25
 _ON_TOPIC = 0.6

@@ -20,7 +20,7 @@ from .emotions import feelings, latest_words
 from .pairwise import strategy_fit
 from .planner import Planner
 from .rubric import judge
-from .words import content_words
+from .stems import content_words
 
 _NAMED_ENOUGH = 0.5
 _KEPT = 0.5
