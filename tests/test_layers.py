@@ -17,8 +17,9 @@ ALLOWED = {
     "builders.inference": {"schemas"},
     "builders.statistics": {"schemas"},
     "cards": {"schemas"},
-    "builders": {"schemas", "prompts", "builders.inference", "builders.statistics", "cards"},
-    "recipes": {"schemas", "prompts", "builders.inference", "builders.statistics"},
+    "builders": {"schemas", "prompts", "builders.inference", "builders.statistics", "builders.audit", "cards"},
+    "builders.audit": {"schemas", "builders.statistics", "builders"},
+    "recipes": {"schemas", "prompts", "builders.inference", "builders.statistics", "builders.audit"},
 }
 """What each layer may import, besides itself."""
 

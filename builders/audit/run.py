@@ -1,6 +1,7 @@
 """Audits a dataset: reads it once, shows every batch to every measure, and closes or opens the gates."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from ...schemas.audit import FILE_NAME, Audit
@@ -22,7 +23,7 @@ from .measure import Measure
 from .near import Near
 from .panel import PanelMeasure
 from .style import Style
-from .subjects import Batch, Source
+from .subjects import Batch, ReleaseSource, Source
 
 
 def measures_of(source: Source, sample: int) -> tuple[Measure, ...]:
@@ -64,6 +65,21 @@ def audit_source(source: Source, sample: int = SAMPLE) -> Audit:
         told |= measure.tell()
     audit = Audit(**told)
     return audit.model_copy(update={"gates": check_gates(audit, source.gates)})
+
+
+def audit_release(root: Path, name: str, sample: int = SAMPLE) -> Audit:
+    """What the release in a folder is like; nothing is written there.
+
+    Args:
+        root: the folder.
+        name: what to call it.
+        sample: see `audit_source`.
+
+    Raises:
+        UsageError: there is no release in it.
+        DataError: a table is damaged.
+    """
+    return audit_source(ReleaseSource(Release(root), name), sample)
 
 
 def _show(measure: Measure, batch: Batch) -> None:

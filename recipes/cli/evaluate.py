@@ -10,7 +10,7 @@ from ...schemas.dialogue import Split
 if TYPE_CHECKING:
     from ..evaluate.players import PlayerOptions
 
-_MODEL = "`corpus` (embedded, no network) or MODEL[#REVISION][@BASE_URL]"
+_MODEL = "`corpus` (embedded, no network), a checkpoint's folder, or MODEL[#REVISION][@BASE_URL]"
 
 
 def add_to(verbs: Any) -> None:

@@ -4,15 +4,15 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from ...schemas.errors import UsageError
 from ..catalogue import Recipe, find_recipe, recipe_names
+from . import validate_release
+from .settings import read_settings
 
 if TYPE_CHECKING:
     from ..train.record import RunRecord
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _RUNS = "runs"
 _WIDTH_OF_FILES = 140
 _SCRIPT = "ipm_prefdial.recipes.train.script"
+WORKFLOWS = (validate_release,)
+"""What `recipe run` runs besides recipes: each has a NAME, says what it is ABOUT, adds its options and runs."""
 _LAUNCHERS = Path(str(files("ipm_prefdial.recipes") / "accelerate"))
 
 
@@ -38,7 +40,10 @@ def add_to(verbs: Any) -> None:
 
 
 def _add_run(actions: Any) -> None:
-    parser = actions.add_parser("run", help="train; what was interrupted goes on with the same command")
+    # Two workflows may have an option in common.
+    parser = actions.add_parser(
+        "run", help="train; what was interrupted goes on with the same command", conflict_handler="resolve"
+    )
     parser.add_argument("name", metavar="NAME", help="as `recipe list` names it, or a .yaml file")
     parser.add_argument("--data", required=True, metavar="DIR_OR_REPO", help="a release: a folder, or ORG/NAME")
     parser.add_argument(
@@ -54,14 +59,17 @@ def _add_run(actions: Any) -> None:
         help=f"start it in many processes with `accelerate launch`: {', '.join(_launchers())}, or a file",
     )
     parser.add_argument("--json", action="store_true", help="print the run's record as JSON")
+    for workflow in WORKFLOWS:
+        workflow.add_options(parser.add_argument_group(workflow.NAME, workflow.ABOUT))
     parser.set_defaults(run=run_run)
 
 
 def run_list(options: argparse.Namespace) -> int:
-    """Prints a line a recipe."""
+    """Prints a line a recipe, then a line a workflow."""
     recipes = [find_recipe(name) for name in recipe_names()]
     if options.json:
-        _print_json([{"name": one.name, **_about(one)} for one in recipes])
+        workflows = [{"name": one.NAME, "about": one.ABOUT} for one in WORKFLOWS]
+        _print_json([{"name": one.name, **_about(one)} for one in recipes] + workflows)
         return 0
     from rich.console import Console
     from rich.table import Column, Table
@@ -70,7 +78,10 @@ def run_list(options: argparse.Namespace) -> int:
     for one in recipes:
         table.add_row(one.name, *_about(one).values())
     # A log or a pipe has no edge to wrap at.
-    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES).print(table)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
+    console.print(table)
+    for workflow in WORKFLOWS:
+        console.print(f"{workflow.NAME}: {workflow.ABOUT}", soft_wrap=True)
     return 0
 
 
@@ -85,7 +96,37 @@ def run_show(options: argparse.Namespace) -> int:
 
 
 def run_run(options: argparse.Namespace) -> int:
-    """Trains in this process, or in as many as a launcher starts."""
+    """Trains in this process, or in as many as a launcher starts; or runs a workflow."""
+    workflow = next((one for one in WORKFLOWS if options.name == one.NAME), None)
+    _refuse_others(options, workflow)
+    return workflow.run(options) if workflow is not None else _run_recipe(options)
+
+
+def _refuse_others(options: argparse.Namespace, workflow: ModuleType | None) -> None:
+    """Options of a workflow have no meaning for another name.
+
+    Raises:
+        UsageError: one was given.
+    """
+    own = _options_of(workflow) if workflow is not None else {}
+    for other in WORKFLOWS:
+        for name, action in _options_of(other).items():
+            if name not in own and getattr(options, name) != action.default:
+                raise UsageError(
+                    f"{action.option_strings[0]}: an option of `recipe run {other.NAME}`, and not of {options.name}"
+                )
+    if workflow is not None and options.launch:
+        raise UsageError(f"--launch: {workflow.NAME} runs in this process; leave it out")
+
+
+def _options_of(workflow: ModuleType) -> dict[str, argparse.Action]:
+    """The options that a workflow adds, by their names in what is parsed."""
+    parser = argparse.ArgumentParser(add_help=False)
+    workflow.add_options(parser)
+    return {action.dest: action for action in parser._actions}
+
+
+def _run_recipe(options: argparse.Namespace) -> int:
     from ..train.arguments import words_of
     from ..train.run import train
     from ..train.script import quieten, say_line
@@ -95,7 +136,7 @@ def run_run(options: argparse.Namespace) -> int:
     places = [("data", options.data), ("output_dir", out)]
     if options.revision:
         places.append(("revision", options.revision))
-    argv = ["--config", options.name, *words_of([*places, *_settings(options.settings)])]
+    argv = ["--config", options.name, *words_of([*places, *read_settings(options.settings)])]
     if options.launch:
         return _launch(options.launch, argv)
     quieten()
@@ -117,22 +158,6 @@ def _about(recipe: Recipe) -> dict[str, str]:
     trains = "LoRA" if settings.get("use_peft") else "from random weights" if "tiny/" in recipe.name else "all weights"
     model = settings.get("model_name_or_path", "made on the spot")
     return {"model": str(model), "trains": trains, "needs": str(settings.get("needs", ""))}
-
-
-def _settings(given: list[str]) -> Iterator[tuple[str, Any]]:
-    """The settings in `K=V` words; a value is read as YAML reads it.
-
-    Raises:
-        UsageError: there is no equals sign, or no name before it, or the value is no YAML.
-    """
-    for word in given:
-        name, equals, value = word.partition("=")
-        if not equals or not name.isidentifier():
-            raise UsageError(f"--set: {word!r} is not of the form NAME=VALUE")
-        try:
-            yield name, yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UsageError(f"--set: {name}: {value!r} is no value: {' '.join(str(error).split())}") from error
 
 
 def _launch(config: str, argv: list[str]) -> int:

@@ -153,8 +153,15 @@ def measure_with(tokenizer: "PreTrainedTokenizerBase") -> Measure:
     return lambda conversations: [len(ids) for ids in token_ids(tokenizer, conversations)]
 
 
-def token_ids(tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[list[Message]]) -> list[list[int]]:
+def token_ids(
+    tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[list[Message]], *, add_generation_prompt: bool = False
+) -> list[list[int]]:
     """The tokens of several conversations under the tokenizer's chat template.
+
+    Args:
+        tokenizer: of the model.
+        conversations: each a list of messages.
+        add_generation_prompt: whether they end where an answer begins.
 
     Raises:
         UsageError: the template refuses their messages.
@@ -162,7 +169,9 @@ def token_ids(tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[list
     from jinja2 import TemplateError
 
     try:
-        found = tokenizer.apply_chat_template(list(conversations), tokenize=True, return_dict=True)
+        found = tokenizer.apply_chat_template(
+            list(conversations), tokenize=True, return_dict=True, add_generation_prompt=add_generation_prompt
+        )
     except TemplateError as error:
         where = Path(tokenizer.name_or_path).name
         raise UsageError(f"{where}: its chat template refuses the rows' messages: {error}") from error

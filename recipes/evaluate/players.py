@@ -1,5 +1,6 @@
 """Which model plays which role in an evaluation, and how the players are reached: by the engine that builds use."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from ...builders.inference.recording import Recording
 from ...schemas.dialogue import Dialogue
 from ...schemas.errors import UsageError
 from ...schemas.inference import ModelRef, Role
+from .checkpoint import Checkpoint, find_checkpoint, is_checkpoint
 
 if TYPE_CHECKING:
     from ...builders.inference.corpus.models import CorpusModels
@@ -33,12 +35,12 @@ class PlayerOptions:
     """Which models an evaluation asks, and how fast."""
 
     planner: str | None = None
-    """`corpus`, or `NAME[#REVISION][@BASE_URL]`; the same for the other roles."""
+    """`corpus`, a checkpoint's folder, or `NAME[#REVISION][@BASE_URL]`; the same for the other roles."""
     responder: str | None = None
     joint: str | None = None
     judges: tuple[str, ...] = ()
     concurrency: int = 32
-    """Calls in flight at once, per model."""
+    """Calls in flight at once, per model; of a checkpoint also the most that are answered in one batch."""
     rpm: int | None = None
     """Requests a minute, per model."""
     tpm: int | None = None
@@ -79,6 +81,8 @@ class Players:
     """The embedded models, where any role has them."""
     refs: Mapping[Role, tuple[ModelRef, ...]]
     """Every role that is played."""
+    checkpoints: Mapping[tuple[Role, ModelRef], Checkpoint] = field(default_factory=dict)
+    """The models that are loaded into this process."""
     meters: dict[str, Meter] = field(default_factory=dict)
     """Counters by model."""
 
@@ -112,7 +116,7 @@ class Players:
                     shared = await stack.enter_async_context(model)
                     opened.append((endpoint, shared))
                 completers[key] = shared
-            yield completers | self._embedded(records)
+            yield completers | self._embedded(records) | self._loaded(records)
 
     def told(self) -> str:
         """What the models did so far, in a few words."""
@@ -131,6 +135,20 @@ class Players:
         completer = Recording(CorpusCompleter(self.corpus), records, self._meter(ref))
         return {(role, ref): completer for role, refs in self.refs.items() if ref in refs}
 
+    def _loaded(self, records: Records) -> dict[tuple[Role, ModelRef], Completer]:
+        if not self.checkpoints:
+            return {}
+        from .loaded import load  # brings nothing by itself, and torch when it loads
+        from .local import LocalModel
+
+        turn = asyncio.Lock()
+        return {
+            (role, ref): Recording(
+                LocalModel(load(checkpoint), turn, self.options.concurrency), records, self._meter(ref)
+            )
+            for (role, ref), checkpoint in self.checkpoints.items()
+        }
+
     def _meter(self, ref: ModelRef) -> Meter:
         return self.meters.setdefault(str(ref), Meter(self.prices.find(ref.name)))
 
@@ -139,16 +157,22 @@ def choose_players(options: PlayerOptions, training: Callable[[], Iterable[Dialo
     """The players that `options` name; the embedded models are fitted on the training dialogues.
 
     Raises:
-        UsageError: a model is misspelt, named twice, has no key, or has no price while there is a budget.
+        UsageError: a model is misspelt, named twice, has no key, or has no price while there is a budget; or a folder
+            holds no checkpoint for its role.
     """
     prices = load_prices(options.prices)
     endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
     refs: dict[Role, tuple[ModelRef, ...]] = {}
+    checkpoints: dict[tuple[Role, ModelRef], Checkpoint] = {}
     corpus: CorpusModels | None = None
     for role, text in options.named():
         if text == CORPUS:
             corpus = corpus or _fit(training())
             ref = corpus.ref
+        elif is_checkpoint(text):
+            checkpoint = find_checkpoint(text, role)
+            ref = checkpoint.ref
+            checkpoints[role, ref] = checkpoint
         else:
             endpoint = resolve(parse_model(text), role)
             Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
@@ -157,7 +181,7 @@ def choose_players(options: PlayerOptions, training: Callable[[], Iterable[Dialo
         if ref in refs.get(role, ()):
             raise UsageError(f"{ref} is named twice as {role}")
         refs[role] = (*refs.get(role, ()), ref)
-    return Players(options, prices, endpoints, corpus, refs)
+    return Players(options, prices, endpoints, corpus, refs, checkpoints)
 
 
 def _fit(training: Iterable[Dialogue]) -> "CorpusModels":

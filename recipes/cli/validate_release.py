@@ -1,0 +1,92 @@
+"""`ipm-prefdial recipe run validate-release`: is a release good to train on?"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...schemas.errors import UsageError
+from ...schemas.validation import FILE_NAME, Scale, Validation
+from ..tasks import Stage, Task
+from .settings import read_settings
+
+if TYPE_CHECKING:
+    from ..validation.options import Setting, ValidateOptions
+
+NAME = "validate-release"
+ABOUT = "trains planner, responder and joint model on a release, and says of each question what the run can support"
+_OUT = Path("runs", NAME)
+
+
+def add_options(group: Any) -> None:
+    """Adds what this workflow takes besides what every recipe does."""
+    group.add_argument(
+        "--scale",
+        choices=[one.value for one in Scale],
+        help="tiny: two CPU cores; small, full: a GPU",
+    )
+    group.add_argument(
+        "--judge",
+        metavar="MODEL",
+        action="append",
+        default=[],
+        help="looks for errors in replies; may be repeated",
+    )
+    group.add_argument("--budget", metavar="USD", type=float, help="what all calls to judges together may cost")
+    group.add_argument("--dialogues", metavar="N", type=int, help="test dialogues at most; the scale's own if left out")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Validates; 1 where a question is answered with no."""
+    from ..train.script import quieten, say_line
+    from ..validation.run import validate
+    from .progress import Steps
+
+    wanted = _wanted(options)
+    quieten()
+    with Steps(quiet=options.json) as steps:
+        validation = validate(wanted, say_line, steps)
+    _say(validation, wanted.out, json=options.json)
+    return 1 if validation.refused else 0
+
+
+def _wanted(options: argparse.Namespace) -> "ValidateOptions":
+    from ..evaluate.players import PlayerOptions
+    from ..validation.options import ValidateOptions
+
+    if options.scale is None:
+        raise UsageError(f"{NAME}: name a --scale: {', '.join(Scale)}")
+    if options.dialogues is not None and options.dialogues < 1:
+        raise UsageError("--dialogues: a whole number above 0 is wanted")
+    if options.budget is not None and not options.budget > 0:
+        raise UsageError("--budget: a number above 0 is wanted")
+    return ValidateOptions(
+        place=options.data,
+        out=Path(options.out) if options.out else _OUT,
+        scale=Scale(options.scale),
+        revision=options.revision,
+        settings=tuple(_setting(name, value) for name, value in read_settings(options.settings, dotted=True)),
+        players=PlayerOptions(judges=tuple(options.judge), budget_usd=options.budget),
+        dialogues=options.dialogues,
+    )
+
+
+def _setting(name: str, value: Any) -> "Setting":
+    """`max_steps`, `dpo.beta`, `planner.max_steps` or `planner.sft.max_steps`, as it concerns some trainings or all."""
+    from ..validation.options import Setting
+
+    *where, last = name.split(".")
+    tasks, stages = [one for one in where if one in tuple(Task)], [one for one in where if one in tuple(Stage)]
+    if len(tasks) > 1 or len(stages) > 1 or len(tasks) + len(stages) != len(where):
+        raise UsageError(f"--set: {name}: before the setting may stand a task and a stage, as in planner.sft.max_steps")
+    return Setting(last, value, Task(tasks[0]) if tasks else None, Stage(stages[0]) if stages else None)
+
+
+def _say(validation: Validation, out: Path, *, json: bool) -> None:
+    from ..train.record import json_text
+    from ..validation.pages import markdown
+
+    if json:
+        sys.stdout.write(json_text(validation.model_dump(mode="json")))
+    else:
+        sys.stdout.write(f"{markdown(validation)}\n{FILE_NAME}, tables and pictures are in {out}\n")

@@ -1,0 +1,141 @@
+"""A checkpoint in memory: answers to several requests at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...schemas.errors import UsageError
+from ...schemas.inference import Completion, Failed, FailureReason, Message, Outcome, Request
+from ..data.fit import token_ids
+from ..data.shorten import shorten
+from ..train.start import model_errors
+from .checkpoint import Checkpoint
+from .sampling import seeded_sampling
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_LONGEST = 8_192
+"""Tokens that are looked back on where neither the training nor the model says how many."""
+_ANSWER_PART = 4
+"""An answer may take this part (one in so many) of the longest sequence."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request in tokens."""
+
+    request: Request
+    ids: list[int]
+    """The prompt's; shortened by the dialogue's oldest turns where it was too long, as rows are in training."""
+    room: int
+    """Tokens that the answer may have."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with its tokenizer, on the accelerator where there is one."""
+
+    model: Any
+    tokenizer: "PreTrainedTokenizerBase"
+    context: int
+    """Tokens of prompt and answer together, at most."""
+
+    def put(self, request: Request) -> Question | Failed:
+        """The request in tokens, or why it cannot be asked."""
+        room = max(1, min(request.sampling.max_tokens, self.context // _ANSWER_PART))
+        most = self.context - room
+        try:
+            prompt = shorten(request.messages, lambda messages: len(self._ids(messages)), most)
+            if prompt is None:
+                return _failed(request, f"longer than {most} tokens, even with its last turn alone")
+            return Question(request, self._ids(prompt), room)
+        except UsageError as error:
+            return _failed(request, str(error))
+
+    def answer(self, questions: Sequence[Question]) -> list[Outcome]:
+        """The answers to a batch, in order.
+
+        Raises:
+            UsageError: memory was full.
+        """
+        import torch
+        from transformers import GenerationConfig
+
+        width = max(len(one.ids) for one in questions)
+        padding = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
+        ids = torch.tensor([[padding] * (width - len(one.ids)) + one.ids for one in questions])
+        mask = torch.tensor([[0] * (width - len(one.ids)) + [1] * len(one.ids) for one in questions])
+        ends = _ends(self.model, self.tokenizer)
+        config = GenerationConfig(
+            do_sample=False,
+            max_new_tokens=max(one.room for one in questions),
+            pad_token_id=padding,
+            eos_token_id=sorted(ends),
+        )
+        try:
+            with torch.inference_mode():
+                said = self.model.generate(
+                    input_ids=ids.to(self.model.device),
+                    attention_mask=mask.to(self.model.device),
+                    generation_config=config,
+                    logits_processor=seeded_sampling([one.request for one in questions]),
+                )
+        except torch.OutOfMemoryError as error:
+            raise UsageError("out of memory: lower --concurrency, which is the size of a batch") from error
+        answers = said[:, width:].tolist()
+        return [self._outcome(one, answer, ends) for one, answer in zip(questions, answers, strict=True)]
+
+    def _outcome(self, question: Question, answer: list[int], ends: frozenset[int]) -> Completion:
+        stop = next((at for at, token in enumerate(answer) if token in ends), None)
+        cut = answer[: question.room] if stop is None or stop >= question.room else answer[:stop]
+        ended = stop is not None and stop < question.room
+        return Completion(
+            key=question.request.key,
+            text=str(self.tokenizer.decode(cut, skip_special_tokens=True)),
+            finish_reason="stop" if ended else "length",
+            prompt_tokens=len(question.ids),
+            completion_tokens=len(cut),
+        )
+
+    def _ids(self, messages: Sequence[Message]) -> list[int]:
+        return token_ids(self.tokenizer, [list(messages)], add_generation_prompt=True)[0]
+
+
+def load(checkpoint: Checkpoint) -> LoadedModel:
+    """The model of a checkpoint; an adapter over its base model.
+
+    Raises:
+        UsageError: it cannot be loaded, or its tokenizer has no chat template.
+        EndpointError: its base model is on the Hub, which cannot be reached.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    there = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    dtype = torch.float32 if there is None else torch.bfloat16
+    folder = str(checkpoint.folder)
+    with model_errors(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        if checkpoint.is_adapter:
+            from peft import AutoPeftModelForCausalLM
+
+            model = AutoPeftModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        else:
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    if tokenizer.chat_template is None:
+        raise UsageError(f"{folder}: its tokenizer has no chat template, so a dialogue cannot be put to it")
+    model = model.eval() if there is None else model.to(there).eval()
+    longest = getattr(model.config, "max_position_embeddings", None) or _LONGEST
+    return LoadedModel(model, tokenizer, min(checkpoint.max_length or longest, longest))
+
+
+def _ends(model: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
+    """The tokens that end an answer."""
+    named = model.generation_config.eos_token_id
+    found = named if isinstance(named, list) else [named]
+    return frozenset(token for token in (*found, tokenizer.eos_token_id) if token is not None)
+
+
+def _failed(request: Request, detail: str) -> Failed:
+    return Failed(key=request.key, reason=FailureReason.BAD_REQUEST, detail=detail)

@@ -1,0 +1,139 @@
+"""Held-out rewards: does a model after DPO prefer the chosen side of pairs that it never saw, more than before?
+
+The reward of a side is DPO's own (Rafailov et al. 2023): beta times what its log-probability gained on the reference,
+which is the SFT model. A trainer logs the same of its validation rows as means of batches; here every pair has its
+own, so that intervals can be taken over dialogues.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...builders.statistics.bootstrap import weights_of
+from ...schemas.base import Frozen
+from ...schemas.dialogue import Split
+from ...schemas.inference import Message
+from ...schemas.measures import Interval
+from ..data.fit import token_ids
+from ..data.release import PinnedRelease
+from ..data.shorten import shorten
+from ..evaluate.checkpoint import Checkpoint
+from ..evaluate.loaded import LoadedModel, load
+from ..metrics.measured import mean_of
+from ..metrics.sample import REPLICATES, codes_of
+from ..tasks import Stage, Task, config_of
+from .tables import rows_of
+
+if TYPE_CHECKING:
+    import torch
+
+BETA = 0.1
+"""TRL's own, where a recipe does not say another."""
+_AT_ONCE = 8
+_SIDES = ("chosen", "rejected")
+
+
+class Rewards(Frozen):
+    """What was found of one task."""
+
+    policy: str
+    """The model after DPO, with a digest of its weights."""
+    reference: str
+    """The model after SFT."""
+    accuracy: Interval
+    """Share of pairs with a margin above 0."""
+    margin: Interval
+    """Mean of the chosen side's reward less the rejected side's."""
+    too_long: int
+    """Pairs that do not fit into the model, and count nowhere."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a pair in tokens."""
+
+    ids: list[int]
+    """Prompt and answer."""
+    begins: int
+    """Where the answer begins."""
+
+
+def held_out_rewards(
+    release: PinnedRelease, task: Task, policy: Checkpoint, reference: Checkpoint, most: int | None
+) -> Rewards:
+    """The rewards on the test pairs of a task, the first `most` of them where that is given.
+
+    Raises:
+        UsageError: a checkpoint cannot be loaded.
+        DataError: a table cannot be read.
+    """
+    columns = ("dialogue_id", "prompt", *_SIDES)
+    rows = list(rows_of(release, config_of(task, Stage.DPO), columns, (Split.TEST,)))[:most]
+    after = load(policy)
+    fitting = [(row["dialogue_id"], pair) for row in rows if (pair := _pair(after, row)) is not None]
+    sides = [side for _, pair in fitting for side in pair]
+    gains = log_probabilities(after, sides)
+    del after  # two large models need not be held at once
+    gains -= log_probabilities(load(reference), sides)
+    margins = _beta(policy) * (gains[0::2] - gains[1::2])
+    weights = weights_of(codes_of(name for name, _ in fitting), REPLICATES)
+    return Rewards(
+        policy=str(policy.ref),
+        reference=str(reference.ref),
+        accuracy=mean_of(margins > 0, weights).interval,
+        margin=mean_of(margins, weights).interval,
+        too_long=len(rows) - len(fitting),
+    )
+
+
+def _beta(policy: Checkpoint) -> float:
+    beta = policy.run.settings.get("beta") if policy.run is not None else None
+    return float(beta) if isinstance(beta, int | float) else BETA
+
+
+def _pair(model: LoadedModel, row: dict[str, Any]) -> tuple[Side, Side] | None:
+    """Both sides after the same prompt, shortened where it was too long; None where they do not fit."""
+    tokenizer, sides = model.tokenizer, [row[name] for name in _SIDES]
+
+    def length(prompt: list[Message]) -> int:
+        return max(map(len, token_ids(tokenizer, [[*prompt, *side] for side in sides])))
+
+    prompt = shorten(row["prompt"], length, model.context)
+    if prompt is None:
+        return None
+    (before,) = token_ids(tokenizer, [prompt], add_generation_prompt=True)
+    chosen, rejected = token_ids(tokenizer, [[*prompt, *side] for side in sides])
+    return Side(chosen, len(before)), Side(rejected, len(before))
+
+
+def log_probabilities(model: LoadedModel, sides: Sequence[Side]) -> np.ndarray:
+    """The log-probability of every side's answer after its prompt, in order: a sum over its tokens, nats."""
+    found = np.zeros(len(sides))
+    order = sorted(range(len(sides)), key=lambda at: len(sides[at].ids))
+    for first in range(0, len(order), _AT_ONCE):
+        some = order[first : first + _AT_ONCE]
+        found[some] = _batch(model, [sides[at] for at in some])
+    return found
+
+
+def _batch(model: LoadedModel, sides: Sequence[Side]) -> list[float]:
+    import torch
+
+    width = max(len(side.ids) for side in sides)
+    padding = model.tokenizer.pad_token_id or 0
+    ids = torch.tensor([side.ids + [padding] * (width - len(side.ids)) for side in sides])
+    mask = torch.tensor([[1] * len(side.ids) + [0] * (width - len(side.ids)) for side in sides])
+    with torch.inference_mode():
+        logits = model.model(input_ids=ids.to(model.model.device), attention_mask=mask.to(model.model.device)).logits
+    return [_of_answer(row, side) for row, side in zip(logits, sides, strict=True)]
+
+
+def _of_answer(logits: "torch.Tensor", side: Side) -> float:
+    """The sum over the answer's tokens, each after all before it."""
+    import torch
+
+    answer = torch.tensor(side.ids[side.begins :], device=logits.device)
+    logs = torch.log_softmax(logits[side.begins - 1 : len(side.ids) - 1].float(), dim=-1)
+    return float(logs.gather(1, answer[:, None]).sum())

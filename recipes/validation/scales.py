@@ -1,0 +1,67 @@
+"""What each scale trains, and how much of the test split it looks at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...schemas.validation import Scale
+from ..tasks import Stage, Task
+
+TASKS = (Task.PLANNER, Task.RESPONDER, Task.JOINT)
+"""What is trained, in this order."""
+STAGES = (Stage.SFT, Stage.DPO)
+"""How, one after the other."""
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a scale does."""
+
+    model: str
+    """The recipes are `MODEL/TASK/STAGE`."""
+    needs: str
+    """The machine, in words."""
+    dialogues: int | None
+    """Test dialogues that the systems are asked in; None for all."""
+    pairs: int | None
+    """Test pairs of a task whose rewards are taken; None for all."""
+    batch: int
+    """Answers that are generated at once."""
+    settings: Mapping[tuple[Task, Stage], Settings] = field(default_factory=dict)
+    """What is set otherwise than in the recipes."""
+
+    def recipe(self, task: Task, stage: Stage) -> str:
+        """The recipe's name."""
+        return f"{self.model}/{task}/{stage}"
+
+
+_QUICK: Settings = {"eval_strategy": "no", "max_length": 384}
+"""Rewards are taken on the test pairs afterwards, so that no time goes into validation rows meanwhile."""
+_REPLIES = {
+    Stage.SFT: {**_QUICK, "max_rows": 1_200, "max_steps": 150},
+    Stage.DPO: {**_QUICK, "max_rows": 320, "max_steps": 40},
+}
+_LABELS = {
+    # A label is one of eight, and what it depends on stands in the last turns: a short prompt has them, and more and
+    # quicker steps see most of the demonstrations.
+    Stage.SFT: {**_QUICK, "max_length": 288, "random_vocabulary": 2000, "max_rows": 4_800, "max_steps": 600},
+    Stage.DPO: {**_QUICK, "max_length": 288, "max_rows": 320, "max_steps": 40},
+}
+
+PLANS: Mapping[Scale, Plan] = {
+    Scale.TINY: Plan(
+        model="tiny",
+        needs="two CPU cores, some ten minutes",
+        dialogues=60,
+        pairs=200,
+        batch=64,
+        settings={
+            (task, stage): (_LABELS if task is Task.PLANNER else _REPLIES)[stage] for task in TASKS for stage in STAGES
+        },
+    ),
+    Scale.SMALL: Plan("qwen2.5-0.5b-instruct", "one GPU of 16 GB, some hours", None, 1_000, 32),
+    Scale.FULL: Plan("qwen2.5-7b-instruct-lora", "one GPU of 40 GB, a day or so", None, None, 16),
+}
+"""Every scale's."""
