@@ -16,6 +16,7 @@ from .release.origins import origins_of
 from .release.parts import read_part
 from .review.store import read_review
 from .safety.recall import recall_told
+from .validated import validation_of_tables
 
 
 def beside_of(root: Path, manifest: Manifest) -> Beside:
@@ -32,6 +33,7 @@ def beside_of(root: Path, manifest: Manifest) -> Beside:
         audit=audit_of_tables(root, manifest),
         accepted=publishing.accepted if publishing else (),
         review=read_review(root),
+        validation=validation_of_tables(root, manifest),
         pictures=tuple(path for path in PICTURES if (root / path).is_file()),
     )
 

@@ -18,6 +18,7 @@ from ..schemas.inference import Completion, Failed, FailureReason, Outcome, Requ
 from ..schemas.manifest import Manifest
 from ..schemas.publishing import FILE_NAME as PUBLISHING
 from ..schemas.review import FILE_NAME as REVIEW
+from ..schemas.validation import FILE_NAME as VALIDATION
 from .assemble import Assembly, assemble
 from .finish import Provenance, finish_release
 from .mining.plan import MiningPlan
@@ -165,7 +166,7 @@ def rebuild(release: Release, root: Path) -> Release:
     return Release(root)
 
 
-_CARRIED = (REVIEW, AUDIT, PUBLISHING, CHANGELOG, *PICTURES)
+_CARRIED = (REVIEW, AUDIT, VALIDATION, PUBLISHING, CHANGELOG, *PICTURES)
 """What a rebuild cannot make, or need not make again to say whether the rows are right, and the card shows."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ..schemas.audit import Audit
 from ..schemas.publishing import AcceptedGate
 from ..schemas.review import Review
+from ..schemas.validation import Validation
 from .licences import Origin
 
 
@@ -24,5 +25,7 @@ class Beside:
     """Closed gates that the maintainer let pass."""
     review: Review | None = None
     """What people said of the release's pairs and of dialogues that are held out."""
+    validation: Validation | None = None
+    """What training on these very tables showed; None where nobody validated them."""
     pictures: tuple[str, ...] = ()
     """Paths of the pictures that lie in the release."""

@@ -25,6 +25,7 @@ from .review import crisis_lines, review_lines
 from .steps import STEPS
 from .tables import config_lines, drop_lines, facts, source_lines, task_lines
 from .uses import GOOD_FOR, NOT_FOR
+from .validation import validation_lines
 
 PLACEHOLDER = "ORG/IPM-PrefDial"
 """What stands for the repo as long as nobody has said where the release is to be."""
@@ -111,6 +112,7 @@ def _measures(beside: Beside) -> dict[str, Any]:
         "gates": gate_lines(audit) if audit else [],
         "closed": closed_lines(audit, beside.accepted) if audit else [],
         "reviews": review_lines(beside.review),
+        "validation": validation_lines(beside.validation),
     }
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ...schemas.validation import FILE_NAME as VALIDATION
 from ..beside import changelog_text
 from ..release.changelog import changelog_of
 from ..release.diff.run import diff_releases
@@ -12,6 +13,7 @@ from ..release.read import Release
 from ..release.write import disk_errors
 from ..renewing import renew
 from ..sources.hub import HUB_ID
+from ..validated import validation_text
 from .places import local_folder
 from .show import say
 
@@ -26,6 +28,12 @@ def add_to(verbs: Any) -> None:
         metavar="DIR_OR_REPO[@REV]",
         help=f"the version before: {CHANGELOG} goes on from there, and tells what differs",
     )
+    parser.add_argument(
+        "--validation",
+        metavar="FILE",
+        type=Path,
+        help="the validation.json of `recipe run validate-release` over this release: it goes into it, onto the card",
+    )
     parser.set_defaults(run=run)
 
 
@@ -33,10 +41,19 @@ def run(options: argparse.Namespace) -> int:
     """Writes the views, and the manifest that knows their new digests."""
     release = Release(options.folder)
     with disk_errors(options.folder):
-        texts = {} if options.since is None else {CHANGELOG: _changelog(release, Release(local_folder(options.since)))}
-        renew(release.root, texts, repo=options.repo)
+        renew(release.root, _texts(release, options), repo=options.repo)
     say(f"wrote {options.folder / CARD}")
     return 0
+
+
+def _texts(release: Release, options: argparse.Namespace) -> dict[str, str]:
+    """What the command brings into the release."""
+    texts = {}
+    if options.since is not None:
+        texts[CHANGELOG] = _changelog(release, Release(local_folder(options.since)))
+    if options.validation is not None:
+        texts[VALIDATION] = validation_text(release, options.validation)
+    return texts
 
 
 def _changelog(release: Release, earlier: Release) -> str:
