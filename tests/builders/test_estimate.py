@@ -1,5 +1,6 @@
 """What `--dry-run` tells is never less than what a build then asks."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from support.panels import comparison
 from support.persona import play_role_of_panels
 from support.script import scripted_answer, spelt_answer
 from support.sources import opened
+from support.traces import TEXT
 
 from ipm_prefdial.builders.assemble import Assembly, assemble
 from ipm_prefdial.builders.cast import CastOptions
@@ -25,6 +27,7 @@ from ipm_prefdial.schemas.errors import EndpointError
 from ipm_prefdial.schemas.inference import Completion, ModelRef, Outcome, Request, Role, Task
 from ipm_prefdial.schemas.spec import SourceRef
 from ipm_prefdial.schemas.strategy import Strategy
+from ipm_prefdial.schemas.trace import Step
 
 DIALOGUES = 4
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -33,12 +36,13 @@ Answer = Callable[[Request], Outcome]
 
 
 def _options(
-    out: Path, url: str = NOWHERE, *, release: str = "2.0.0", rewrite: bool = True, **models: int
+    out: Path, url: str = NOWHERE, *, release: str = "2.1.0", rewrite: bool = True, **models: int
 ) -> BuildOptions:
-    """A build in which invented models play, so many of each role."""
+    """A build in which invented models play, so many of each role that the release has."""
+    traces = () if load_release(release).spec.reasoning is None else ("reasoner", "stylist")
     named = {
         role: tuple(f"{role}{number}@{url}" for number in range(models.get(role, 1)))
-        for role in ("planner", "responder", "joint", "judge")
+        for role in ("planner", "responder", "joint", "judge", *traces)
     }
     return BuildOptions(
         out=out,
@@ -59,9 +63,9 @@ def _asked(folder: Path, options: BuildOptions, answer: Answer) -> Counter[Role]
     """How many distinct calls a build comes to where the models answer like this."""
     released = load_release(options.release).spec
     refs = {
-        role: tuple(ModelRef(name=named.partition("@")[0]) for named in options.cast.of(role))
+        role: tuple(ModelRef(name=named.partition("@")[0]) for named in options.cast.of(role, released))
         for role in Role
-        if options.cast.of(role)
+        if options.cast.of(role, released)
     }
     intake = take_in([opened("sample")], released, folder / "spool", on_bad="stop", limit=DIALOGUES)
     writer = ReleaseWriter(folder / "tables", released.layout)
@@ -88,6 +92,10 @@ def _as_costly_as_can_be(flaw_of: Callable[[Request], str]) -> Answer:
             Task.JUDGE: comparison(flaw_of(request), flaw_of(request), "tie"),
             Task.STRATEGY_JUDGE: comparison("strategy_mismatch", "strategy_mismatch", "tie"),
             Task.CRISIS_JUDGE: '{"crisis": "none"}',
+            Task.REASONER: TEXT.replace("Alone on that bridge", words),
+            Task.STEP_JUDGE: json.dumps(dict.fromkeys(Step, True)),
+            Task.STYLIST: f"So: {ask.reply}",
+            Task.STYLE_JUDGE: '{"same_strategy": true, "same_facts": true}',
         }[ask.task]
         return Completion(key=request.key, text=text, finish_reason="stop")
 
@@ -148,7 +156,7 @@ def test_the_first_release_is_estimated_as_it_was(tmp_path: Path) -> None:
     options = _options(tmp_path / "release", release="1.0.0", rewrite=False)
     estimated = _estimated(options)
     asked = _asked(tmp_path, options, scripted_answer)
-    assert estimated.keys() == set(Role) - {Role.REWRITER}
+    assert estimated.keys() == {Role.PLANNER, Role.RESPONDER, Role.JOINT, Role.JUDGE}
     assert all(asked[role] <= estimated[role] for role in estimated)
 
 
@@ -156,7 +164,7 @@ def test_the_first_release_is_estimated_as_it_was(tmp_path: Path) -> None:
 def test_what_is_answered_is_not_estimated_again(tmp_path: Path) -> None:
     """A build that broke off: what it has on record costs nothing more."""
     broken = RawAnswer(503, {"error": {"message": "overloaded"}}, {"Retry-After": "0"})
-    names = tuple(f"{role}0" for role in ("planner", "responder", "joint", "judge"))
+    names = tuple(f"{role}0" for role in Role)
     with ChatServer(play_role_of_panels, models=names) as server:
         options = _options(tmp_path / "release", server.url)
         before = estimate(options)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ipm_prefdial.schemas.strategy import Strategy
+from ipm_prefdial.schemas.trace import Step
 
 _ERRORS = ("none", "lack_of_empathy", "early_emotion_shift", "template_response")
 
@@ -27,6 +28,14 @@ def play_role(body: dict[str, Any]) -> str:
         history = last.partition("\n\nStrategy A: ")[0]
         found = _between(last, "\n\nStrategy A: ", "\n\nStrategy B: ")
         return _compare(found, lambda name: "strategy_mismatch" if _number_of(history + name) % 3 == 0 else "none")
+    if system.startswith("You are a supporter"):
+        return _trace(last, strategy, number)
+    if system.startswith("You examine how"):
+        return json.dumps({step: {"correct": bool(_number_of(f"{last}{step}") % 4), "why": "So."} for step in Step})
+    if system.startswith("You rewrite one reply"):
+        return f"Oh dear. {last.rpartition(':')[2].strip()}"
+    if system.startswith("A supporter's reply"):
+        return json.dumps({"same_strategy": True, "same_facts": bool(number % 3), "rationale": "It was told so."})
     if system.startswith("You examine"):
         invented = "invented reply" in last
         error = _ERRORS[1 + number % 3] if invented else "none"
@@ -48,6 +57,23 @@ def play_role_of_panels(body: dict[str, Any]) -> str:
     head, _, number = said.partition("An invented reply, number ")
     words = " ".join(body["messages"][-1]["content"].split()[:12])
     return f"{head}An invented reply, number {_spelt(int(number[:-1]))}: you said {words}"
+
+
+def _trace(transcript: str, strategy: Strategy, number: int) -> str:
+    """A trace about what the seeker said last; one in five has a cue of the face, which no turn of the sample has."""
+    line = [line for line in transcript.splitlines() if line.startswith("seeker: ")][-1]
+    words = " ".join(line.removeprefix("seeker: ").partition(" [")[0].split()[:12])
+    fields = {
+        "history": words,
+        "emotion": "sadness",
+        "intensity": 3,
+        "cause": words,
+        "cues": [{"modality": "text" if number % 5 else "face", "description": words}],
+        "strategy": strategy.value,
+        "why": "it fits",
+        "reply": f"An invented answer, {_spelt(number)}, about {words}",
+    }
+    return json.dumps(fields)
 
 
 def _between(text: str, first: str, second: str) -> tuple[str, str]:
