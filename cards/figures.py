@@ -82,6 +82,7 @@ def _others(audit: Audit) -> Iterator[Table]:
     yield from _shifts(audit)
     yield from _leaks(audit)
     yield _chatter(audit)
+    yield from _traces(audit)
     labels = ((one.config, one.split, said(one.label), _counted(one.counts)) for one in audit.labels)
     yield _table("Labels", "How often each occurs in a split.", ("config", "split", "label", "counts"), labels)
     kept = ((one.config, one.candidates, one.rows, one.dropped, one.lost) for one in audit.conservation)
@@ -121,6 +122,26 @@ def _chatter(audit: Audit) -> Table:
     )
     about = "Chosen replies that talk of the crowd task in which a corpus was made, and not to the seeker."
     return _table("Crowd chatter", about, ("config", "found", "replies", "share", "kinds", "gate"), rows)
+
+
+def _traces(audit: Audit) -> Iterator[Table]:
+    found = audit.traces
+    if found is None:
+        return
+    steps = ((one.step, told(one.right), told(one.contradicted), told(one.alpha)) for one in found.steps)
+    about = f"Over {found.traces} labelled traces of {fixed(found.words)} words in the mean."
+    named = ("step", "right", "contradicted by a rule", "judges' agreement (alpha)")
+    yield _table("Steps of reasoning", about, named, steps)
+    replies = (
+        (one.of, one.replies, fixed(one.distinct_1, 3), fixed(one.distinct_2, 3), fixed(one.shared_4, 3))
+        for one in found.diversity
+    )
+    about = "Replies of traces; each number hangs on the count, so compare what was rewritten with what it became."
+    columns = ("replies", "number", "Distinct-1", "Distinct-2", "runs of four words that another holds")
+    yield _table("Diversity of replies", about, columns, replies)
+    rows = ((one.config, one.rows, fixed(one.effective)) for one in found.redundancy)
+    about = "Rows that nearly repeat each other share the weight of one."
+    yield _table("Redundancy", about, ("config", "rows", "sum of weights"), rows)
 
 
 def _counted(counts: Counts) -> str:

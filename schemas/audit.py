@@ -29,6 +29,7 @@ from .measures import (
     TellingWord,
     VerdictCount,
 )
+from .trace_measures import TraceMeasures
 
 FILE_NAME = "audit.json"
 
@@ -56,6 +57,7 @@ __all__ = [
     "StyleDifference",
     "Subject",
     "TellingWord",
+    "TraceMeasures",
     "VerdictCount",
 ]
 
@@ -129,6 +131,8 @@ class Audit(Frozen):
     agreement: tuple[PanelAgreement, ...] = ()
     """Empty where there is no panel."""
     chatter: tuple[Chatter, ...] = ()
+    traces: TraceMeasures | None = None
+    """Null where there are no reasoning traces."""
     conservation: tuple[Conservation, ...]
     gates: tuple[GateResult, ...]
 

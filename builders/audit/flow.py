@@ -31,6 +31,10 @@ class DropFlow(Measure):
         """Counts the rows of an SFT config."""
         self._rows[table.place.config].update(_names(table.texts("strategy")))
 
+    def take_traces(self, table: Table) -> None:
+        """Counts the rows of a reasoning config, by the human's strategy, as its drops are."""
+        self._rows[table.place.config].update(_names(table.texts("human_strategy")))
+
     def take_pairs(self, pairs: Pairs) -> None:
         """Counts the rows of a preference config."""
         strategies = pairs.chosen_strategy

@@ -9,7 +9,8 @@ from .drops import Drops
 class Measure:
     """Looks at a stream of batches and remembers little of it; a measure overrides what it needs.
 
-    The stream begins with the dialogues and demonstrations of a release, then come the pairs, then what was dropped.
+    The stream begins with the dialogues, demonstrations and traces of a release, then come the pairs, then what was
+    dropped.
     """
 
     def take_dialogues(self, table: Table) -> None:
@@ -17,6 +18,9 @@ class Measure:
 
     def take_demonstrations(self, table: Table) -> None:
         """Looks at rows of an SFT config."""
+
+    def take_traces(self, table: Table) -> None:
+        """Looks at rows of a reasoning config."""
 
     def take_pairs(self, pairs: Pairs) -> None:
         """Looks at rows of a preference config."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ...schemas.audit import FILE_NAME, Audit
+from ...schemas.config import REASONING_CONFIGS
 from ...schemas.errors import UsageError
 from ..release.read import Release
 from ..renewing import renew
@@ -24,6 +25,7 @@ from .near import Near
 from .panel import PanelMeasure
 from .style import Style
 from .subjects import Batch, ReleaseSource, Source
+from .traces import TraceMeasure
 
 
 def measures_of(source: Source, sample: int) -> tuple[Measure, ...]:
@@ -40,6 +42,7 @@ def measures_of(source: Source, sample: int) -> tuple[Measure, ...]:
         Near(source.similarity()),
         PanelMeasure(),
         ChatterMeasure(),
+        TraceMeasure(),
     )
 
 
@@ -87,6 +90,8 @@ def _show(measure: Measure, batch: Batch) -> None:
         measure.take_pairs(batch)
     elif batch.place.config == "dialogues":
         measure.take_dialogues(batch)
+    elif batch.place.config in REASONING_CONFIGS:
+        measure.take_traces(batch)
     elif batch.place.config == "dropped":
         for drops in drops_of(batch):
             measure.take_drops(drops)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...schemas.audit import Subject
-from ...schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
+from ...schemas.config import PAIR_CONFIGS, REASONING_CONFIGS, SFT_CONFIGS, Config
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
 from ..release.layout import splits_of, tables_sha256
@@ -39,7 +39,7 @@ class Source(Protocol):
         """Similarity from which two texts are near-duplicates."""
 
     def batches(self) -> Iterator[Batch]:
-        """Every batch: dialogues, demonstrations, pairs, drops."""
+        """Every batch: dialogues, demonstrations, traces, pairs, drops."""
 
 
 class ReleaseSource:
@@ -79,7 +79,8 @@ class ReleaseSource:
         Raises:
             DataError: a table is damaged, or lacks what a pair is made of.
         """
-        for config in (Config.DIALOGUES, *SFT_CONFIGS, *PAIR_CONFIGS, Config.DROPPED):
+        traces = [config for config in REASONING_CONFIGS if config in self._release.configs]
+        for config in (Config.DIALOGUES, *SFT_CONFIGS, *traces, *PAIR_CONFIGS, Config.DROPPED):
             for split in splits_of(config):
                 yield from self._of(config, split)
 

@@ -24,8 +24,9 @@ from .candidate import TraceCandidate
 from .reading import TraceResult, unfit_reply
 
 _ADVICE = re.compile(
-    r"(?i)\b(you (should|could|need to|have to|must(?! (have|be|feel))|ought to|(might|may) want to)|try (to|and)|try \w+ing"
-    r"|have you (tried|considered)|why don't you|how about|i('d| would)? ?(suggest|recommend)|if i were you)\b"
+    r"(?i)\b(you (should|could|need to|have to|must(?! (have|be|feel))|ought to|(might|may) want to)"
+    r"|try (to|and)|try \w+ing|have you (tried|considered)|why don't you|how about|i('d| would)? ?(suggest|recommend)"
+    r"|if i were you)\b"
 )
 """Advice by its usual markers (our own list)."""
 _NAME = re.compile(r"(?<![.!?…\"“] )(?<!^)\b[A-Z][a-z]{2,}\b")
