@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ...schemas.base import Frozen
 from ...schemas.dialogue import Dialogue, Speaker, Turn
 from ...schemas.strategy import parse_strategy
+from .mesc import commonest_emotion, has_emotions, strategy_name, words_and_cues
 
 Record = Mapping[str, Any]
 
@@ -89,6 +90,29 @@ def _strategy_of(name: Any, turn: int) -> str:
 
 def _esconv_turns(record: Record) -> Iterator[Turn]:
     """ESConv, FailedESConv (`speaker`/`listener`) and the Hub's `thu-coai/esconv` (`usr`/`sys`, `text`)."""
+    for index, (said, speaker, text) in _said(record):
+        annotation = said.get("annotation")
+        named = annotation if isinstance(annotation, Mapping) and "strategy" in annotation else said
+        supports = speaker is Speaker.SUPPORTER
+        strategy = _strategy_of(named.get("strategy"), index) if supports else None
+        yield _turn({"speaker": speaker, "text": text, "strategy": strategy}, index)
+
+
+def _mesc_turns(record: Record) -> Iterator[Turn]:
+    """MESC: the same with cues, and with strategies of its own; see `mesc`."""
+    for index, (said, speaker, text) in _said(record):
+        words, cues = words_and_cues(said, text)
+        if not words:
+            continue
+        if speaker is Speaker.SUPPORTER:
+            strategy = _strategy_of(strategy_name(said.get("strategy")), index)
+            yield _turn({"speaker": speaker, "text": words, "strategy": strategy}, index)
+        else:
+            yield _turn({"speaker": speaker, "text": words, "cues": cues}, index)
+
+
+def _said(record: Record) -> Iterator[tuple[int, tuple[Record, Speaker, str]]]:
+    """The turns of ESConv's form that have words: each as it stands, its speaker, its text."""
     for index, said in enumerate(record["dialog"]):
         if not isinstance(said, Mapping):
             raise FaultError("wrong_shape", "a turn is not an object", index)
@@ -98,13 +122,8 @@ def _esconv_turns(record: Record) -> Iterator[Turn]:
         text = said.get("content", said.get("text"))
         if not isinstance(text, str):
             raise FaultError("wrong_shape", "a turn has neither `content` nor `text`", index)
-        if not text.strip():
-            continue
-        annotation = said.get("annotation")
-        named = annotation if isinstance(annotation, Mapping) and "strategy" in annotation else said
-        supports = speaker is Speaker.SUPPORTER
-        strategy = _strategy_of(named.get("strategy"), index) if supports else None
-        yield _turn({"speaker": speaker, "text": text, "strategy": strategy}, index)
+        if text.strip():
+            yield index, (said, speaker, text)
 
 
 def _chat_turns(record: Record) -> Iterator[Turn]:
@@ -158,6 +177,7 @@ def _is_list(record: Record, name: str) -> bool:
 SHAPES: dict[str, Shape] = {
     shape.kind: shape
     for shape in (
+        Shape("mesc", has_emotions, _mesc_turns),
         Shape("esconv", lambda record: _is_list(record, "dialog"), _esconv_turns),
         Shape("chat", lambda record: _is_list(record, "messages"), _chat_turns),
         Shape("dialogue", lambda record: _is_list(record, "turns"), _own_turns),
@@ -194,6 +214,9 @@ def to_dialogue(record: Record, shape: Shape, *, source: str, license_id: str) -
         raise FaultError("empty_dialogue", "it has no supporter turn" if turns else "it has no turns")
     own = shape.kind == "dialogue"
     fields = {"problem": "problem", "emotion": "emotion", "situation": "situation"} if own else _ESCONV_FIELDS
+    if shape.kind == "mesc":
+        seekers = (said for _, (said, speaker, _) in _said(record) if speaker is Speaker.SEEKER)
+        record = {**record, "emotion_type": commonest_emotion(record, seekers)}
     about = {ours: str(record[theirs]).strip() or None for ours, theirs in fields.items() if record.get(theirs)}
     try:
         return Dialogue(

@@ -54,7 +54,7 @@ def test_wrong_shape(tmp_path: Path) -> None:
 def test_unknown_kind(tmp_path: Path, kind: str) -> None:
     code, line = build(tmp_path, "--source", f"{kind}{GOOD}")
     assert code == 2
-    assert "esconv, chat, dialogue" in line
+    assert "mesc, esconv, chat, dialogue" in line
 
 
 def test_a_bad_dialogue_stops_the_build_by_default(tmp_path: Path) -> None:

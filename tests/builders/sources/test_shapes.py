@@ -122,7 +122,7 @@ def test_the_forced_shape_decides_where_a_record_fits_several(tmp_path: Path) ->
 
 
 def test_a_kind_that_is_none_is_refused(tiny: Path) -> None:
-    with pytest.raises(UsageError, match="'csv' is no kind; the kinds are esconv, chat, dialogue and hub"):
+    with pytest.raises(UsageError, match="'csv' is no kind; the kinds are mesc, esconv, chat, dialogue and hub"):
         opened(tiny / "esconv.json", "csv")
 
 
