@@ -28,6 +28,10 @@ from ipm_prefdial.schemas.inference import ModelRef, Role, Task
 from ipm_prefdial.schemas.spec import BuildSpec, SafetyRule
 from ipm_prefdial.schemas.strategy import Strategy
 
+TRACES = load_release("2.1.0").spec
+"""The release with reasoning traces."""
+
+
 
 def test_the_released_steps_are_all_there() -> None:
     assert list(STEPS) == [
@@ -232,7 +236,7 @@ def test_a_spec_that_lacks_what_a_step_needs_is_refused_before_anything_is_asked
     ],
 )
 def test_the_first_layout_has_no_columns_for_what_bars_a_dialogue(changes: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match="only layout 2"):
+    with pytest.raises(UsageError, match="only layouts from 2"):
         steps_of(SPEC.model_copy(update=changes))
 
 
@@ -254,12 +258,46 @@ def test_the_first_layout_may_have_what_needs_no_columns() -> None:
 
 
 def test_nobody_rewrites_for_a_release_without_a_rewriter() -> None:
-    models = {role: (ModelRef(name="m"),) for role in Role}
+    models = {role: (ModelRef(name="m"),) for role in (*ASKED, Role.REWRITER)}
     with pytest.raises(UsageError, match=r"release 1\.0\.0 rewrites no replies; leave --repair-chosen out"):
         MiningPlan.of(SPEC, models)
-    assert MiningPlan.of(PANELS, models).prompts.keys() == set(Task)
+    assert MiningPlan.of(PANELS, models).prompts.keys() == set(Task) - _OF_TRACES
     without = MiningPlan.of(PANELS, {role: models[role] for role in ASKED})
-    assert without.prompts.keys() == set(Task) - {Task.REWRITER}
+    assert without.prompts.keys() == set(Task) - _OF_TRACES - {Task.REWRITER}
+
+
+_OF_TRACES = {Task.REASONER, Task.STEP_JUDGE, Task.STYLIST, Task.STYLE_JUDGE}
+
+
+def test_nobody_reasons_for_a_release_without_traces_and_somebody_has_to_for_one_with_them() -> None:
+    models = {role: (ModelRef(name="m"),) for role in ASKED}
+    for role, told in ((Role.REASONER, "has no reasoning traces"), (Role.STYLIST, "under a personality")):
+        with pytest.raises(UsageError, match=rf"release 2\.0\.0 .*{told}"):
+            MiningPlan.of(PANELS, models | {role: (ModelRef(name="m"),)})
+    with pytest.raises(UsageError, match="no model for the reasoner"):
+        MiningPlan.of(TRACES, models)
+    plan = MiningPlan.of(TRACES, models | {Role.REASONER: (ModelRef(name="m"),)})
+    assert plan.prompts.keys() == set(Task) - {Task.REWRITER, Task.STYLIST}
+    assert [prompt.id for prompt in plan.all_prompts][-1] == "reasoner/write_trace@1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "need"),
+    [
+        ({"reasoning": None}, "reasoning"),
+        ({"reasoner": None}, "reasoner"),
+        ({"step_judge": None}, "step_judge"),
+        ({"layout": 2}, "layout 3"),
+        ({"style_judge": None}, "style_judge"),
+    ],
+)
+def test_a_spec_of_traces_that_lacks_a_part_is_refused(changes: dict[str, object], need: str) -> None:
+    with pytest.raises(UsageError, match=rf"spec 2\.1\.0: .*{need}"):
+        steps_of(TRACES.model_copy(update=changes))
+    assert TRACES.reasoning is not None
+    unknown = TRACES.reasoning.model_copy(update={"rules": ("all_is_well@1",)})
+    with pytest.raises(UsageError, match="there is no rule all_is_well@1"):
+        steps_of(TRACES.model_copy(update={"reasoning": unknown}))
 
 
 def test_a_plan_has_the_prompts_of_the_tasks_that_its_release_has() -> None:

@@ -21,7 +21,7 @@ from ipm_prefdial.schemas.inference import Message
 from ipm_prefdial.schemas.rows import LAYOUTS, InferredBy, Messages, Row, rows_of
 
 _TABLES = [(layout, config) for layout, rows in LAYOUTS.items() for config in rows]
-_RELEASES = {1: "1.0.0", 2: "2.0.0"}
+_RELEASES = {1: "1.0.0", 2: "2.0.0", 3: "2.1.0"}
 """A release of each layout."""
 
 

@@ -15,7 +15,7 @@ from ipm_prefdial.schemas.rows import rows_of
 
 @pytest.mark.parametrize(
     ("release", "config"),
-    [(release, config) for release, layout in (("1.0.0", 1), ("2.0.0", 2)) for config in rows_of(layout)],
+    [(release, config) for release, layout in (("1.0.0", 1), ("2.0.0", 2), ("2.1.0", 3)) for config in rows_of(layout)],
 )
 def test_every_config_loads_with_its_columns_and_rows(release: str, config: Config, tmp_path: Path) -> None:
     shared = shared_release(release)
@@ -29,7 +29,7 @@ def test_every_config_loads_with_its_columns_and_rows(release: str, config: Conf
         assert loaded[split.value].to_list() == rows
 
 
-@pytest.mark.parametrize("release", ["1.0.0", "2.0.0"])
+@pytest.mark.parametrize("release", ["1.0.0", "2.0.0", "2.1.0"])
 def test_configs_and_splits_are_listed(release: str) -> None:
     shared = shared_release(release)
     assert set(get_dataset_config_names(str(shared.root))) == {config.value for config in shared.configs}
