@@ -18,6 +18,7 @@ from .card import RANDOM, write_model_card
 from .curves import curve_callback, last_values, on_terminal, write_curves
 from .device import memory_errors
 from .environment import environment_of
+from .epochs import epoch_callback
 from .picture import draw_curves
 from .record import RunRecord, check_same_run, data_record, read_run, write_run
 from .resume import last_checkpoint, remove_broken, step_of
@@ -185,6 +186,7 @@ class _Run:
         from transformers import PrinterCallback
 
         trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(epoch_callback())
         trainer.add_callback(curve_callback(self.out, None if on_terminal() else self.tell))
 
     def _write(self, **changed: Any) -> None:

@@ -316,6 +316,37 @@ def test_interrupted_run_goes_on_as_if_nothing_had_been(
     assert whole.differences(resumed) == []
 
 
+EPOCHS = {"max_rows": 8, "max_steps": 11, "save_strategy": "steps", "save_steps": 1, "max_length": 560}
+"""Four steps an epoch, the last epoch cut short."""
+
+
+@pytest.mark.parametrize(
+    ("stage", "last"),
+    [
+        (Stage.DPO, 6),
+        *(pytest.param(stage, last, marks=pytest.mark.slow) for stage in Stage for last in (8, 9)),
+    ],
+)
+def test_rows_of_a_later_epoch_come_in_the_same_order(
+    stage: Stage, last: int, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted in the second epoch, just at its end, and in the third."""
+    settings = {**EPOCHS, **({"sft_checkpoint": str(runs["sft"])} if stage is Stage.DPO else {})}
+    name = f"tiny/planner/{stage}"
+    run_quick(name, DATA, tmp_path / "whole", **settings)
+    with monkeypatch.context() as patch:
+        _interrupt_after(last + 1, patch)
+        with pytest.raises(KeyboardInterrupt):
+            run_quick(name, DATA, tmp_path / "parts", **settings)
+    assert run_quick(name, DATA, tmp_path / "parts", **settings).resumed_from == last
+    losses = [
+        [(log["step"], log["loss"]) for log in read_curves(tmp_path / part) if "loss" in log]
+        for part in ("whole", "parts")
+    ]
+    assert losses[0] == losses[1]
+    assert _weights(tmp_path / "whole") == _weights(tmp_path / "parts")
+
+
 def _weights(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
