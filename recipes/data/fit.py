@@ -16,6 +16,7 @@ from ...schemas.config import Config
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError, UsageError
 from ...schemas.inference import Message
+from .chosen import Chosen
 from .crop import count_steps, count_turns, drop_oldest
 from .release import PinnedRelease
 
@@ -35,7 +36,7 @@ class RowCounts(Frozen):
     """What became of the rows of a split; `read` is `used` and `dropped` together."""
 
     available: int = Field(ge=0)
-    """Rows in the release."""
+    """Rows in the release, of the dialogues that were chosen."""
     read: int = Field(ge=0)
     """Rows that were looked at: all, or those that were drawn where a recipe wants no more."""
     used: int = Field(ge=0)
@@ -48,20 +49,38 @@ class RowCounts(Frozen):
     """Rows that are too long even with nothing but the last turn of the dialogue."""
 
 
-def load_rows(release: PinnedRelease, config: Config, split: Split, answers: Sequence[str]) -> "Dataset":
-    """The prompts and answers of a config's split.
+def load_rows(data: Chosen | PinnedRelease, config: Config, split: Split, answers: Sequence[str]) -> "Dataset":
+    """The prompts and answers of a config's split, of the dialogues that were chosen.
 
     Raises:
         DataError: it has no rows.
     """
-    from datasets import Dataset, concatenate_datasets
+    from datasets import concatenate_datasets
 
-    tables = release.tables(config, split)
-    if not sum(release.manifest.files[path.relative_to(release.root).as_posix()].rows or 0 for path in tables):
+    chosen = data if isinstance(data, Chosen) else Chosen((data,))
+    tables = [path for release in chosen.releases for path in _filled_tables(release, config, split)]
+    shards = [shard for path in tables if len(shard := _load_table(path, chosen, answers))]
+    if not shards:
         hint = "" if split is Split.TRAIN else "; eval_strategy=no trains without it"
-        raise DataError(f"{release.name}: config {config} has no rows in split {split}{hint}")
-    shards = [Dataset.from_parquet(str(path), columns=["prompt", *answers]) for path in tables]
-    return concatenate_datasets([shard for shard in shards if len(shard)])
+        raise DataError(f"{chosen.name}: config {config} has no rows in split {split}{hint}")
+    return concatenate_datasets(shards)
+
+
+def _filled_tables(release: PinnedRelease, config: Config, split: Split) -> list[Path]:
+    """The shards that have rows."""
+    files = release.manifest.files
+    return [path for path in release.tables(config, split) if files[path.relative_to(release.root).as_posix()].rows]
+
+
+def _load_table(path: Path, chosen: Chosen, answers: Sequence[str]) -> "Dataset":
+    from datasets import Dataset
+
+    columns = ["prompt", *answers]
+    if chosen.dialogues is None:
+        return Dataset.from_parquet(str(path), columns=columns)
+    rows = Dataset.from_parquet(str(path), columns=["dialogue_id", *columns])
+    wanted = [at for at, name in enumerate(rows["dialogue_id"]) if name in chosen.dialogues.ids]
+    return rows.select(wanted).remove_columns("dialogue_id")
 
 
 def draw_rows(rows: "Dataset", most: int | None, seed: int) -> "Dataset":

@@ -9,11 +9,12 @@ from ...schemas.config import Config
 from ...schemas.errors import EndpointError, UsageError
 from ...schemas.manifest import FILE_NAME
 
+_SPLITS = "splits.json"
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 
 
 def download_release(repo: str, revision: str | None, config: Config) -> Path:
-    """The folder, in the Hub client's cache, with the manifest and one config of the release.
+    """The folder, in the Hub client's cache, with the manifest, the splits and one config of the release.
 
     Args:
         repo: `ORG/NAME`.
@@ -33,7 +34,7 @@ def download_release(repo: str, revision: str | None, config: Config) -> Path:
         if not _COMMIT.match(revision):
             refs = api.list_repo_refs(repo, repo_type="dataset")
             _check_tag(repo, revision, [ref.name for ref in refs.tags], [ref.name for ref in refs.branches])
-        wanted = [FILE_NAME, f"data/{config}/*"]
+        wanted = [FILE_NAME, _SPLITS, f"data/{config}/*"]
         return Path(api.snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=wanted))
 
 

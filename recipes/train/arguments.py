@@ -19,7 +19,7 @@ from .device import check_device
 if TYPE_CHECKING:
     from trl import DPOConfig, ModelConfig, SFTConfig
 
-_PLACES = frozenset({"data", "revision", "sft_checkpoint", "output_dir", "task", "stage", "needs"})
+_PLACES = frozenset({"data", "revision", "dialogues", "sft_checkpoint", "output_dir", "task", "stage", "needs"})
 """Settings that say where something is or what a recipe is, which a run records in fields of their own."""
 
 
@@ -30,8 +30,13 @@ class RecipeArguments:
     task: str = field(default="", metadata={"help": "planner, responder or joint"})
     stage: str = field(default="", metadata={"help": "sft or dpo"})
     needs: str = field(default="", metadata={"help": "the machine that the recipe is made for, in words"})
-    data: str | None = field(default=None, metadata={"help": "a release: a folder, or ORG/NAME on the Hub"})
+    data: list[str] | None = field(
+        default=None, metadata={"help": "a release: a folder, or ORG/NAME on the Hub; several folders are used as one"}
+    )
     revision: str | None = field(default=None, metadata={"help": "the tag that pins a release on the Hub"})
+    dialogues: str | None = field(
+        default=None, metadata={"help": "a file with ids, a line each: only the rows of these dialogues are used"}
+    )
     sft_checkpoint: str | None = field(
         default=None, metadata={"help": "where dpo starts: a finished run of the same task; ../sft if it is left out"}
     )
@@ -136,7 +141,7 @@ def _check_values(recipe: Recipe, given: Namespace) -> None:
     """What is wrong without TRL looking at it, or would be told by it in many lines."""
     if (given.task, given.stage) != (recipe.task, recipe.stage):
         raise UsageError(f"{recipe.name}: task and stage are what the recipe is; choose another recipe instead")
-    if not given.data:
+    if not given.data or not all(given.data):
         raise UsageError(f"{recipe.name}: name a release to train on with --data: a folder, or ORG/NAME on the Hub")
     if recipe.stage is Stage.SFT and not given.model_name_or_path and given.random_width is None:
         raise UsageError(f"{recipe.name}: name a model with model_name_or_path")

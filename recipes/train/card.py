@@ -69,7 +69,9 @@ def _front_matter(run: RunRecord) -> str:
 
 
 def _data_line(data: DataRecord) -> str:
-    """Where the data is, as a link to its tag where it has one."""
+    """Where the data is, as a link to its tag where it has one, and how much of it was chosen."""
+    part = "" if data.dialogues is None else f", only rows of {data.dialogues} chosen dialogues"
     if data.repo is None:
-        return f"release {data.version} of `{data.name}`"
-    return f"[{data.repo} at {data.revision}](https://huggingface.co/datasets/{data.repo}/tree/{data.revision})"
+        return f"release {data.version} of `{data.name}`{part}"
+    link = f"https://huggingface.co/datasets/{data.repo}/tree/{data.revision}"
+    return f"[{data.repo} at {data.revision}]({link}){part}"

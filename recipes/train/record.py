@@ -11,8 +11,8 @@ from ...schemas.base import Frozen
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
 from ...schemas.errors import OutputExistsError, UsageError
+from ..data.chosen import Chosen
 from ..data.fit import RowCounts
-from ..data.release import PinnedRelease
 from ..tasks import Stage, Task
 from .environment import Environment
 
@@ -20,10 +20,10 @@ FILE_NAME = "run.json"
 
 
 class DataRecord(Frozen):
-    """The release that was trained on."""
+    """The release that was trained on, or several of one version that were used as one."""
 
     name: str
-    """The Hub repo, or a folder's name."""
+    """The Hub repo, or a folder's name; of several ` + ` stands between them."""
     repo: str | None
     """The Hub repo; null where the release was a folder."""
     revision: str | None
@@ -31,11 +31,15 @@ class DataRecord(Frozen):
     version: str
     """The version that the release states."""
     manifest_sha256: str
-    """Digest of its manifest, which holds the digests of all its files."""
+    """Digest of its manifest, which holds the digests of all its files; of several, of these digests, a line each."""
     license: str
     """Its licence."""
     config: Config
     """The config that was trained on."""
+    dialogues: int | None = Field(default=None, ge=1)
+    """How many dialogues were chosen, whose rows alone were used; null where all were."""
+    dialogues_sha256: str | None = None
+    """Digest of their ids, sorted, a line each."""
 
 
 class StartRecord(Frozen):
@@ -96,16 +100,18 @@ class RunRecord(Frozen):
         return changed + [name for name in names if self.settings.get(name) != other.settings.get(name)]
 
 
-def data_record(release: PinnedRelease, config: Config) -> DataRecord:
-    """What a record says of a release."""
+def data_record(data: Chosen, config: Config) -> DataRecord:
+    """What a record says of the data."""
     return DataRecord(
-        name=release.name,
-        repo=release.repo,
-        revision=release.revision,
-        version=release.manifest.version,
-        manifest_sha256=release.sha256,
-        license=release.manifest.license,
+        name=data.name,
+        repo=data.repo,
+        revision=data.revision,
+        version=data.version,
+        manifest_sha256=data.sha256,
+        license=data.license,
         config=config,
+        dialogues=None if data.dialogues is None else len(data.dialogues.ids),
+        dialogues_sha256=None if data.dialogues is None else data.dialogues.sha256,
     )
 
 

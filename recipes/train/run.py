@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
+from ..data.chosen import Chosen, choose_data
 from ..data.fit import RowCounts, draw_rows, fit_rows, load_rows, measure_with
-from ..data.release import PinnedRelease, open_release
 from ..tasks import ANSWERS, config_of
 from ..tiny import make_tiny
 from .arguments import Arguments, parse
@@ -61,9 +61,10 @@ def train(argv: Sequence[str], tell: Tell) -> RunRecord:
     """
     arguments = parse(argv)
     config = config_of(arguments.recipe.task, arguments.recipe.stage)
-    release = open_release(str(arguments.own.data), arguments.own.revision, config)
+    own = arguments.own
+    data = choose_data(own.data or (), own.revision, config, own.dialogues)
     start = find_start(arguments)
-    record = _first_record(arguments, release, start)
+    record = _first_record(arguments, data, start)
     earlier = read_run(arguments.out)
     tell = tell if arguments.training.process_index == 0 else _tell_nobody
     if arguments.training.process_index == 0:  # the others may find what the first has begun to write meanwhile
@@ -72,7 +73,7 @@ def train(argv: Sequence[str], tell: Tell) -> RunRecord:
         tell(f"{arguments.out} is finished already, with the same data and settings")
         return earlier
     with memory_errors(arguments.recipe.name):
-        return _Run(arguments, release, start, record, tell).go()
+        return _Run(arguments, data, start, record, tell).go()
 
 
 def _claim(out: Path, earlier: RunRecord | None, record: RunRecord) -> None:
@@ -87,10 +88,8 @@ def _claim(out: Path, earlier: RunRecord | None, record: RunRecord) -> None:
 class _Run:
     """A run whose arguments, data and start are known to be right."""
 
-    def __init__(
-        self, arguments: Arguments, release: PinnedRelease, start: Start | None, record: RunRecord, tell: Tell
-    ) -> None:
-        self.arguments, self.release, self.start, self.record, self.tell = arguments, release, start, record, tell
+    def __init__(self, arguments: Arguments, data: Chosen, start: Start | None, record: RunRecord, tell: Tell) -> None:
+        self.arguments, self.data, self.start, self.record, self.tell = arguments, data, start, record, tell
         self.out, self.training = arguments.out, arguments.training
         self.writes = self.training.process_index == 0
 
@@ -141,7 +140,7 @@ class _Run:
 
     def _make_tiny(self, folder: Path) -> None:
         own, stage = self.arguments.own, self.arguments.recipe.stage
-        rows = load_rows(self.release, self.record.data.config, Split.TRAIN, ANSWERS[stage])
+        rows = load_rows(self.data, self.record.data.config, Split.TRAIN, ANSWERS[stage])
         self._write()  # first, so that a folder with half a model in it is known to be this run's
         make_tiny(
             folder,
@@ -162,7 +161,7 @@ class _Run:
 
     def _rows_of(self, split: Split, tokenizer: "PreTrainedTokenizerBase") -> tuple["Dataset", RowCounts]:
         answers, training = ANSWERS[self.arguments.recipe.stage], self.training
-        loaded = load_rows(self.release, self.record.data.config, split, answers)
+        loaded = load_rows(self.data, self.record.data.config, split, answers)
         check_end_of_turn(self.arguments.recipe.name, tokenizer, loaded[0], answers[0])
         with training.main_process_first(desc="cutting rows"):
             measure = measure_with(tokenizer)
@@ -170,7 +169,7 @@ class _Run:
             rows, counts = fit_rows(drawn, answers, measure, training.max_length, training.dataset_num_proc)
         if not counts.used:
             raise DataError(
-                f"{self.release.name}: every row of {split} is longer than max_length={training.max_length}, even "
+                f"{self.data.name}: every row of {split} is longer than max_length={training.max_length}, even "
                 "with the last turn of its dialogue alone: set it higher"
             )
         return rows, counts.model_copy(update={"available": len(loaded)})
@@ -214,7 +213,7 @@ class _Run:
         self._write(**done)
 
 
-def _first_record(arguments: Arguments, release: PinnedRelease, start: Start | None) -> RunRecord:
+def _first_record(arguments: Arguments, data: Chosen, start: Start | None) -> RunRecord:
     """The record of a run before its first step."""
     recipe, training, model = arguments.recipe, arguments.training, arguments.model
     on_hub = arguments.own.random_width is None and not Path(str(model.model_name_or_path)).exists()
@@ -229,7 +228,7 @@ def _first_record(arguments: Arguments, release: PinnedRelease, start: Start | N
         base_revision=start.run.base_revision if start else model.model_revision if on_hub else None,
         settings=arguments.settings,
         seed=training.seed,
-        data=data_record(release, config_of(recipe.task, recipe.stage)),
+        data=data_record(data, config_of(recipe.task, recipe.stage)),
         start=start.record() if start else None,
         rows={},
         environment=environment_of(training.world_size, use_cpu=training.use_cpu),

@@ -83,6 +83,15 @@ def test_card_of_random_weights_says_so() -> None:
     assert "starts from" not in card
 
 
+def test_card_says_what_was_chosen_of_the_data() -> None:
+    chosen = {"dialogues": 7, "dialogues_sha256": "ef" * 32}
+    several = {"repo": None, "name": "fold-1 + fold-2", "revision": None}
+    card = render_model_card(RUN.model_copy(update={"data": DATA.model_copy(update=chosen)}), picture=False)
+    assert "tree/v1.0.0), only rows of 7 chosen dialogues, config `strategy`" in card
+    card = render_model_card(RUN.model_copy(update={"data": DATA.model_copy(update=several)}), picture=False)
+    assert "| data | release 1.0.0 of `fold-1 + fold-2`, config" in card
+
+
 def test_undefined_name_is_an_error() -> None:
     with pytest.raises(UndefinedError):
         render_model_card(RunRecord.model_construct(**{**dict(RUN), "rows": {Split.TRAIN: object()}}), picture=False)
