@@ -50,5 +50,5 @@ $(VENV)/.built: $(VENV)/bin/python pyproject.toml constraints.txt
 # torch by its exact version first: a range would pull the CUDA build.
 $(VENV)/.tested: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) torch==2.13.0
-	$(PIP) -e ".[dev,train,evaluate]"
+	$(PIP) -e ".[dev,train,evaluate,serve]"
 	touch $@ $(VENV)/.built

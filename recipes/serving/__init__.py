@@ -1,0 +1,1 @@
+"""Checkpoints behind OpenAI-compatible endpoints on this machine, for as long as somebody asks them."""
