@@ -216,6 +216,7 @@ HEAVY = (
         ("builders.intake", [name for name in HEAVY if name != "huggingface_hub"]),
         ("recipes.cli.recipe", (*HEAVY, "pyarrow", "numpy")),
         ("recipes.train.run", (*HEAVY, "pyarrow", "numpy")),
+        ("recipes.mining.run", (*HEAVY, "pyarrow", "numpy")),
     ],
 )
 def test_import_brings_nothing_heavy(module: str, light: tuple[str, ...]) -> None:

@@ -56,6 +56,8 @@ def _wanted(options: argparse.Namespace) -> "ValidateOptions":
 
     if options.scale is None:
         raise UsageError(f"{NAME}: name a --scale: {', '.join(Scale)}")
+    if options.launch:
+        raise UsageError(f"--launch: {NAME} runs in this process; leave it out")
     if options.dialogues is not None and options.dialogues < 1:
         raise UsageError("--dialogues: a whole number above 0 is wanted")
     if options.budget is not None and not options.budget > 0:

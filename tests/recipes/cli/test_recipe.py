@@ -13,6 +13,7 @@ from support.command import Done, clean_environ, command_line, ipm_prefdial
 from support.training import QUICK, SMALLEST, small_release, words
 
 from ipm_prefdial.recipes.catalogue import find_recipe, recipe_names
+from ipm_prefdial.recipes.cli.recipe import WORKFLOWS
 from ipm_prefdial.recipes.tasks import Stage
 
 _SCRIPT = "ipm_prefdial.recipes.train.script"
@@ -29,7 +30,7 @@ def test_list_names_every_recipe_and_its_machine() -> None:
     for name in recipe_names():
         assert name in done.out
     told = {one["name"]: one for one in json.loads(ipm_prefdial("recipe", "list", "--json").out)}
-    assert told.keys() == set(recipe_names())
+    assert told.keys() == {*recipe_names(), *(workflow.NAME for workflow in WORKFLOWS)}
     assert told["llama-3.1-8b-instruct-lora/joint/dpo"] == {
         "name": "llama-3.1-8b-instruct-lora/joint/dpo",
         "model": "meta-llama/Llama-3.1-8B-Instruct",
