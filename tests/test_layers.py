@@ -18,7 +18,7 @@ ALLOWED = {
     "builders.statistics": {"schemas"},
     "cards": {"schemas"},
     "builders": {"schemas", "prompts", "builders.inference", "builders.statistics", "builders.audit", "cards"},
-    "builders.audit": {"schemas", "builders.statistics", "builders"},
+    "builders.audit": {"schemas", "prompts", "builders", "builders.inference", "builders.statistics", "cards"},
     "recipes": {"schemas", "prompts", "builders.inference", "builders.statistics", "builders.audit"},
 }
 """What each layer may import, besides itself."""

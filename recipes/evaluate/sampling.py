@@ -43,7 +43,7 @@ def _drawn(request: Request, generator: "torch.Generator", scores: "torch.Tensor
     logs = torch.log_softmax(scores / request.sampling.temperature, dim=-1)
     kept = _nucleus(logs, request.sampling.top_p)
     uniform = torch.rand(logs.shape, generator=generator, dtype=torch.float64).clamp(min=1e-300)
-    noise = -torch.log(-torch.log(uniform).clamp(min=1e-300))
+    noise = -torch.log((-torch.log(uniform)).clamp(min=1e-300))
     return torch.where(kept, logs + noise.to(logs), -torch.inf)
 
 

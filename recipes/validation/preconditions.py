@@ -10,6 +10,8 @@ TURNS, DIALOGUES = 300, 30
 """Test turns, and dialogues that they come from, from which an interval over dialogues can be trusted."""
 PAIRS = 50
 """Pairs from which a share of them can be told."""
+ROWS = 12
+"""Rows from which it can be told that they do not all name one strategy."""
 ANCHORED = 0.5
 """Share of pairs in which one of the sides must be the human's."""
 TELLABLE = 0.55
@@ -25,6 +27,7 @@ class Name(StrEnum):
     """In most pairs one side is what the human did."""
     TELLABLE = "tellable"
     """Human and inferred replies can be told apart at all."""
+    ENOUGH_ROWS = "enough_rows"
     ENOUGH_PAIRS = "enough_pairs"
     ENOUGH_TURNS = "enough_turns"
     SOUND = "sound"
@@ -57,6 +60,11 @@ def enough_turns(turns: int, dialogues: int) -> dict[Name, Precondition]:
 def enough_pairs(pairs: int) -> dict[Name, Precondition]:
     """Whether so many pairs are enough."""
     return found(Name.ENOUGH_PAIRS, pairs >= PAIRS, f"{pairs} pairs; wanted are {PAIRS}")
+
+
+def enough_rows(rows: int) -> dict[Name, Precondition]:
+    """Whether the table that is looked at has rows enough."""
+    return found(Name.ENOUGH_ROWS, rows >= ROWS, f"{rows} rows; wanted are {ROWS}")
 
 
 def pretrained(bases: set[str], random: str) -> dict[Name, Precondition]:

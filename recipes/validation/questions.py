@@ -78,7 +78,7 @@ STRATEGIES = Question(
     "share of the most frequent strategy in a table's column; the column with the largest, 0 to 1",
     yes=(-inf, CONSTANT),
     no=(CONSTANT, inf),
-    needs=(Name.ENOUGH_PAIRS,),
+    needs=(Name.ENOUGH_ROWS,),
 )
 RELEASE = (SIDES, SIDES_BY_WORDS, LEAKAGE, STRATEGIES)
 """What the tables alone tell."""

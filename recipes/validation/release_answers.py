@@ -3,7 +3,7 @@
 from ...schemas.audit import Audit
 from ...schemas.validation import Answered
 from ..data.release import PinnedRelease
-from .preconditions import ANCHORED, TELLABLE, Name, enough_pairs, found
+from .preconditions import ANCHORED, TELLABLE, Name, enough_rows, found
 from .questions import LEAKAGE, SIDES, SIDES_BY_WORDS, STRATEGIES
 from .sides import anchored_share, human_turns, look_at_sides, worst
 from .splits import leaked
@@ -22,6 +22,7 @@ def answer_release(release: PinnedRelease, audit: Audit) -> tuple[Answered, ...]
     """
     human = human_turns(release)
     sides, apart = look_at_sides(release, human), tell_apart(release)
+    strategies = largest_strategy(release)
     anchored, tellable = anchored_share(sides), apart.tellable
     words = found(Name.WORDS, bool(human), f"{len(human)} human turns" if human else _WITHHELD)
     able = tellable.low is not None and tellable.low > TELLABLE
@@ -29,13 +30,13 @@ def answer_release(release: PinnedRelease, audit: Audit) -> tuple[Answered, ...]
         **words,
         **found(Name.ANCHORED, anchored >= ANCHORED, f"{anchored:.0%} of pairs have a side that is the human's"),
         **found(Name.TELLABLE, able, f"human and inferred sides are told apart with AUC {_told(tellable.value)}"),
-        **enough_pairs(min(one.pairs for one in sides)),
+        **enough_rows(strategies.n),
     }
     return (
         answer(SIDES, worst(sides), conditions, "no pair has a side that is the human's"),
         answer(SIDES_BY_WORDS, apart.swapped, conditions, "there are too few dialogues with pairs"),
         answer(LEAKAGE, leaked(release, audit), conditions, "there are no dialogues to compare"),
-        answer(STRATEGIES, largest_strategy(release), conditions, "no row names a strategy"),
+        answer(STRATEGIES, strategies, conditions, "no row names a strategy"),
     )
 
 

@@ -1,0 +1,124 @@
+"""`recipe run validate-release` as a user runs it: files, verdicts, going on, and wrong use in one line."""
+
+import json
+from math import isfinite
+from pathlib import Path
+
+import pytest
+from support.command import Done, ipm_prefdial
+from support.plants import swap_sides
+from support.releases import copy_release
+from support.training import small_release
+from support.validations import quick_words
+
+from ipm_prefdial.recipes.validation.questions import QUESTIONS
+from ipm_prefdial.schemas.validation import Validation, Verdict
+
+pytest.importorskip("trl", reason="needs the [train] extra")
+pytestmark = pytest.mark.train
+
+FILES = {"validation.json", "validation.md", "questions.csv", "systems.csv", "rewards.png", "systems.png", "audit.json"}
+
+
+def read(out: Path) -> Validation:
+    """What the command wrote."""
+    return Validation.model_validate_json((out / "validation.json").read_bytes())
+
+
+@pytest.mark.slow
+def test_everything_is_trained_asked_answered_and_written(validated: tuple[Path, Done]) -> None:
+    out, done = validated
+    assert done.code == 0, done.err
+    assert {path.name for path in out.iterdir() if path.is_file()} >= FILES
+    found = read(out)
+    assert [one.id for one in found.questions] == [question.id for question in QUESTIONS]
+    assert {one.verdict for one in found.questions if one.group == "release"} <= {Verdict.YES, Verdict.CANNOT_TELL}
+    assert {one.verdict for one in found.questions if one.group == "training"} == {Verdict.CANNOT_TELL}
+    assert len(found.models) == 6
+    assert {one.base_model for one in found.models} == {"random weights"}
+    assert all(stage.seconds > 0 for stage in found.stages)
+    figures = [one for system in found.systems for one in system.figures.values()]
+    assert all(isfinite(one.value) for one in figures if one.value is not None)
+    names = [one.name for one in found.systems]
+    assert names[:4] == ["decoupled after SFT", "joint after SFT", "decoupled after DPO", "joint after DPO"]
+    assert "? cannot tell at this scale" in done.out
+    assert str(out.parent) not in (out / "validation.json").read_text()
+
+
+@pytest.mark.slow
+def test_the_same_command_does_nothing_again(validated: tuple[Path, Done]) -> None:
+    out, _ = validated
+    before = read(out)
+    again = ipm_prefdial(*quick_words(small_release().root, out))
+    assert again.code == 0, again.err
+    assert again.err.count("is finished already") == 6
+    assert read(out).questions == before.questions
+
+
+@pytest.mark.slow
+def test_another_setting_wants_another_folder(validated: tuple[Path, Done]) -> None:
+    done = ipm_prefdial(*quick_words(small_release().root, validated[0], "--set=seed=7"))
+    assert done.code == 2
+    assert "holds another validation: settings differs" in done.err
+
+
+def test_an_unsound_release_is_refused_and_nothing_is_trained(tmp_path: Path) -> None:
+    planted = swap_sides(copy_release(tmp_path / "release", small_release()), 1.0)
+    done = ipm_prefdial(*quick_words(planted.root, tmp_path / "out"))
+    assert done.code == 1, done.err
+    found = read(tmp_path / "out")
+    assert [one.id for one in found.refused] == ["sides_in_order"]
+    assert found.models == ()
+    assert not (tmp_path / "out" / "models").exists()
+    assert all(one.verdict is Verdict.CANNOT_TELL for one in found.questions if one.group == "training")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--scale", "tiny", "--set=beta.beta=1"), "before the setting may stand a task and a stage"),
+        (("--scale", "tiny", "--set=sft.beta=1"), "there is no setting 'beta'"),
+        (("--scale", "small"), "needs a GPU"),
+        (("--scale", "tiny", "--launch", "fsdp"), "--launch: validate-release runs in this process"),
+        (("--scale", "tiny", "--dialogues", "0"), "--dialogues: a whole number above 0"),
+        ((), "name a --scale: tiny, small, full"),
+    ],
+)
+def test_wrong_use_is_one_line(words: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    import torch
+
+    if "small" in words and torch.accelerator.is_available():
+        pytest.skip("there is a GPU here")
+    done = ipm_prefdial(
+        "recipe", "run", "validate-release", "--data", small_release().root, "--out", tmp_path / "out", *words
+    )
+    assert done.code == 2
+    (line,) = done.err.splitlines()
+    assert told in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_option_of_the_workflow_means_nothing_to_a_recipe() -> None:
+    done = ipm_prefdial("recipe", "run", "tiny/planner/sft", "--data", "nowhere", "--scale", "tiny")
+    assert done.code == 2
+    (line,) = done.err.splitlines()
+    assert "--scale: an option of `recipe run validate-release`, and not of tiny/planner/sft" in line
+
+
+def test_a_release_that_lacks_rows_is_named(tmp_path: Path) -> None:
+    release = copy_release(tmp_path / "release", small_release())
+    manifest = json.loads((release.root / "manifest.json").read_text())
+    manifest["files"] = {name: one for name, one in manifest["files"].items() if "data/joint/" not in name}
+    (release.root / "manifest.json").write_text(json.dumps(manifest))
+    done = ipm_prefdial(*quick_words(release.root, tmp_path / "out"))
+    assert done.code == 1
+    assert "has no config joint, which is needed here" in done.err
+    manifest["files"] |= {"data/joint/train-00000-of-00001.parquet": {"sha256": "0" * 64, "bytes": 1, "rows": 0}}
+    (release.root / "manifest.json").write_text(json.dumps(manifest))
+    assert (
+        "was changed after its manifest was written" in ipm_prefdial(*quick_words(release.root, tmp_path / "out")).err
+    )
+
+
+def test_the_list_names_the_workflow() -> None:
+    assert "validate-release: trains planner" in ipm_prefdial("recipe", "list").out

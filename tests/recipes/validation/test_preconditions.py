@@ -1,0 +1,52 @@
+"""Each precondition holds and fails where it should, and says what was found."""
+
+import pytest
+from support.validations import figure
+
+from ipm_prefdial.recipes.validation import preconditions
+from ipm_prefdial.recipes.validation.preconditions import Found, Name
+from ipm_prefdial.recipes.validation.verdicts import nothing
+
+
+@pytest.mark.parametrize(
+    ("name", "holds", "fails", "told"),
+    [
+        (
+            Name.ENOUGH_TURNS,
+            preconditions.enough_turns(300, 30),
+            preconditions.enough_turns(900, 29),
+            "900 turns of 29 dialogues",
+        ),
+        (Name.ENOUGH_PAIRS, preconditions.enough_pairs(50), preconditions.enough_pairs(49), "49 pairs"),
+        (
+            Name.PRETRAINED,
+            preconditions.pretrained({"Qwen/Qwen2.5-0.5B-Instruct"}, "random weights"),
+            preconditions.pretrained({"random weights"}, "random weights"),
+            "random weights",
+        ),
+        (
+            Name.BEATS_MAJORITY,
+            preconditions.beats_majority(figure(0.05, 0.01, 0.09)),
+            preconditions.beats_majority(figure(0.05, 0.0, 0.1)),
+            "by 0.050, at least 0.000",
+        ),
+        (
+            Name.BEATS_MAJORITY,
+            preconditions.beats_majority(figure(0.1)),
+            preconditions.beats_majority(nothing()),
+            "not",
+        ),
+        (
+            Name.NOT_COLLAPSED,
+            preconditions.not_collapsed(figure(0.3), 0.8),
+            preconditions.not_collapsed(figure(0.9), 0.8),
+            "90% of turns get one answer",
+        ),
+        (Name.JUDGED, preconditions.judged(1, 0), preconditions.judged(0, 1), "the embedded judge alone"),
+        (Name.JUDGED, preconditions.judged(2, 1), preconditions.judged(0, 0), "no --judge"),
+    ],
+)
+def test_a_precondition_holds_or_says_why_not(name: Name, holds: Found, fails: Found, told: str) -> None:
+    assert holds[name].holds
+    assert not fails[name].holds
+    assert told in fails[name].told
