@@ -62,6 +62,9 @@ def make_tiny(
                 num_attention_heads=heads,
                 num_key_value_heads=heads,
                 max_position_embeddings=positions,
+                # The usual 0.02 suits wide models: in one so narrow, attention would begin as a plain mean over the
+                # whole prompt, and take long to find the few words that matter.
+                initializer_range=width**-0.5,
                 **ids,
             )
         )
