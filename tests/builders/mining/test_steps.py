@@ -32,7 +32,6 @@ TRACES = load_release("2.1.0").spec
 """The release with reasoning traces."""
 
 
-
 def test_the_released_steps_are_all_there() -> None:
     assert list(STEPS) == [
         "answered@1",
