@@ -8,6 +8,8 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_UPDATE_CHECK"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+# Tests run side by side, one a core: a tiny model that asks for every core would wait for the others at each step.
+os.environ["OMP_NUM_THREADS"] = "1"
 # The Hub's libraries read these once, when they are imported: so they are cleared before any test module is.
 for _name in [
     name for name in os.environ if name.startswith("OPENAI_") or name in ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE")
