@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -47,10 +46,12 @@ def _kill_while_it_mines(out: Path) -> None:
         command_line(*_words(out)), env=clean_environ(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         log = out / "logs" / "mined-1-fold-1.log"
-        while "asking models" not in (log.read_text() if log.is_file() else ""):
-            assert process.poll() is None, "the loop came to its end before it could be killed"
-            time.sleep(0.5)
-        process.send_signal(signal.SIGKILL)
+        try:
+            while "asking models" not in (log.read_text() if log.is_file() else ""):
+                assert process.poll() is None, "the loop came to its end before it could be killed"
+                time.sleep(0.5)
+        finally:
+            process.kill()
     until = time.monotonic() + 30
     while (left := _running_in(out)) and time.monotonic() < until:
         time.sleep(0.5)
