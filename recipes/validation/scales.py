@@ -52,7 +52,7 @@ _LABELS = {
         "random_layers": 1,
         "random_vocabulary": 2000,
         "max_rows": 8_000,
-        "max_steps": 800,
+        "max_steps": 600,
         "per_device_train_batch_size": 16,
     },
     Stage.DPO: {**_QUICK, "max_length": 320, "max_rows": 320, "max_steps": 40},

@@ -128,6 +128,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT's doing
 def test_an_adapter_answers_over_its_base(planner: Path, tmp_path: Path) -> None:
     settings = {"use_peft": True, "model_name_or_path": str(planner), "lora_r": 2}
     from support.training import words
