@@ -77,7 +77,7 @@ class Folder:
             yield
         finally:
             self._seconds[name] = round(self._seconds.get(name, 0.0) + time.monotonic() - began, 2)
-            write_whole(self.root / _TIMES, json_text(self._seconds))
+            self.write(_TIMES, json_text(self._seconds))
 
     @property
     def times(self) -> tuple[StageTime, ...]:

@@ -45,14 +45,14 @@ _REPLIES = {
 }
 _LABELS = {
     # A label is one of eight, and most of what it depends on stands in the last turns: one layer over a short prompt is
-    # enough for that, and quick enough to see every demonstration more than once.
+    # enough for that, and quick enough to see most demonstrations.
     Stage.SFT: {
         **_QUICK,
         "max_length": 320,
         "random_layers": 1,
         "random_vocabulary": 2000,
-        "max_rows": 8_000,
-        "max_steps": 600,
+        "max_rows": 6_400,
+        "max_steps": 400,
         "per_device_train_batch_size": 16,
     },
     Stage.DPO: {**_QUICK, "max_length": 320, "max_rows": 320, "max_steps": 40},

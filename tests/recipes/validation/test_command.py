@@ -67,7 +67,7 @@ def test_an_unsound_release_is_refused_and_nothing_is_trained(tmp_path: Path) ->
     done = ipm_prefdial(*quick_words(planted.root, tmp_path / "out"))
     assert done.code == 1, done.err
     found = read(tmp_path / "out")
-    assert [one.id for one in found.refused] == ["sides_in_order"]
+    assert [one.id for one in found.refused] == ["sides_in_order", "sides_in_order_by_words"]
     assert found.models == ()
     assert not (tmp_path / "out" / "models").exists()
     assert all(one.verdict is Verdict.CANNOT_TELL for one in found.questions if one.group == "training")
