@@ -1,5 +1,6 @@
 """Trains every model of a scale: each by its recipe, one after the other; what is finished already is left as it is."""
 
+import gc
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,7 +72,17 @@ def _train(options: ValidateOptions, folder: Folder, task: Task, stage: Stage, t
     name = options.plan.recipe(task, stage)
     with folder.stage(f"train {task} {stage}"):
         run = train(_words(options, task, stage), lambda line: tell(f"{name}: {line}"))
+        _free_memory()
     return Trained(task, stage, folder_of(options.out, task, stage), run)
+
+
+def _free_memory() -> None:
+    """Gives back what a trainer held: the next model needs all of it."""
+    import torch
+
+    gc.collect()  # a trainer and its callbacks hold each other
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _words(options: ValidateOptions, task: Task, stage: Stage) -> Sequence[str]:

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from support.command import Done, ipm_prefdial
 from support.plants import swap_sides
-from support.releases import copy_release
+from support.releases import change_rows, copy_release, refresh_hashes
 from support.training import small_release
 from support.validations import quick_words
 
 from ipm_prefdial.recipes.validation.questions import QUESTIONS
+from ipm_prefdial.recipes.validation.tables import open_whole
+from ipm_prefdial.schemas.errors import DataError
 from ipm_prefdial.schemas.validation import Validation, Verdict
 
 pytest.importorskip("trl", reason="needs the [train] extra")
@@ -113,11 +115,14 @@ def test_a_release_that_lacks_rows_is_named(tmp_path: Path) -> None:
     done = ipm_prefdial(*quick_words(release.root, tmp_path / "out"))
     assert done.code == 1
     assert "has no config joint, which is needed here" in done.err
-    manifest["files"] |= {"data/joint/train-00000-of-00001.parquet": {"sha256": "0" * 64, "bytes": 1, "rows": 0}}
-    (release.root / "manifest.json").write_text(json.dumps(manifest))
-    assert (
-        "was changed after its manifest was written" in ipm_prefdial(*quick_words(release.root, tmp_path / "out")).err
-    )
+
+
+def test_a_split_without_rows_is_named(tmp_path: Path) -> None:
+    release = copy_release(tmp_path / "release", small_release())
+    change_rows(release, "data/joint/test-00000-of-00001.parquet", list.clear)
+    refresh_hashes(release.root)
+    with pytest.raises(DataError, match="config joint has no rows in split test, which is needed here"):
+        open_whole(str(release.root), None)
 
 
 def test_the_list_names_the_workflow() -> None:
