@@ -16,7 +16,7 @@ from ..schemas.manifest import ModelRecord
 from ..schemas.spec import BuildSpec
 from .answers import Completers
 from .inference.budget import Budget, spent_usd
-from .inference.client import Completer
+from .inference.client import Completer, Store
 from .inference.endpoint import Endpoint, parse_model, resolve
 from .inference.limit import Limits
 from .inference.meter import Meter, Snapshot
@@ -102,10 +102,15 @@ class Cast:
         return {role: tuple(record.ref for record in records) for role, records in self.records.items()}
 
     @asynccontextmanager
-    async def open(self, records: Records) -> AsyncIterator[Completers]:
-        """Everybody who answers, recorded, limited and within the budget."""
+    async def open(self, records: Records, known: Store | None = None) -> AsyncIterator[Completers]:
+        """Everybody who answers, recorded, limited and within the budget.
+
+        Args:
+            records: what this build has asked so far; the budget goes by it.
+            known: where answers are looked for and kept; the records alone where it is None.
+        """
         self.opened = time.monotonic()
-        spent = records.spent()
+        spent, known = records.spent(), known or records
         budget = Budget(
             self.options.budget_usd,
             self.prices,
@@ -120,7 +125,7 @@ class Cast:
                 completer = await stack.enter_async_context(
                     open_model(
                         endpoint,
-                        records=records,
+                        records=known,
                         limits=limits,
                         budget=budget,
                         meter=meter,
@@ -128,7 +133,7 @@ class Cast:
                     )
                 )
                 completers |= {(role, endpoint.ref): completer for role in roles}
-            yield {**completers, **self._embedded(records)}
+            yield {**completers, **self._embedded(known)}
 
     def snapshots(self) -> dict[str, Snapshot]:
         """The counters of every model as they are now."""
@@ -160,13 +165,13 @@ class Cast:
                 same.append(role)
         return found
 
-    def _embedded(self, records: Records) -> Completers:
+    def _embedded(self, known: Store) -> Completers:
         if self.corpus is None:
             return {}
         from .inference.corpus.completer import CorpusCompleter
 
         ref = self.corpus.ref
-        completer = Recording(CorpusCompleter(self.corpus), records, self._meter(ref))
+        completer = Recording(CorpusCompleter(self.corpus), known, self._meter(ref))
         return {(role, ref): completer for role, refs in self.models.items() if ref in refs}
 
     def _meter(self, ref: ModelRef) -> Meter:

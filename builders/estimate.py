@@ -4,9 +4,11 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
+from ..prompts.parsers.strategy import read_strategy
 from ..schemas.base import Frozen
 from ..schemas.config import PAIR_CONFIGS
 from ..schemas.dialogue import Speaker
@@ -14,7 +16,7 @@ from ..schemas.error_type import ErrorType
 from ..schemas.inference import Completion, Outcome, Request, Role, Task
 from ..schemas.strategy import Strategy
 from ..schemas.trace import Step
-from .answers import replay
+from .answers import Conversation
 from .assemble import Seen
 from .inference.budget import estimate_prompt_tokens
 from .inference.prices import Price
@@ -25,7 +27,10 @@ from .mining.steps import steps_of
 from .mining.turns import SupporterTurn, supporter_turns
 from .pipeline import BuildOptions, NoProgress, Prepared, open_sources, prepare
 from .reasoning.reason import reason
+from .reuse import KnownAnswers, open_earlier
 from .workspace import Workspace
+
+T = TypeVar("T")
 
 
 class RoleEstimate(Frozen):
@@ -37,6 +42,10 @@ class RoleEstimate(Frozen):
     """Distinct calls; of a judge, at most."""
     recorded: int
     """Of these, the ones that an earlier run of the same build has answered; they are not sent again."""
+    reused: dict[str, int]
+    """Of these, the ones that an earlier release has answered, by the place that `--reuse` names."""
+    new: int
+    """The rest: calls still to be sent."""
     prompt_tokens: int
     """Of the calls still to be sent, about: a quarter of the characters."""
     completion_tokens: int
@@ -67,52 +76,74 @@ def estimate(options: BuildOptions) -> Estimate:
     workspace = Workspace(options.out)
     with tempfile.TemporaryDirectory(prefix="ipm-prefdial-estimate-") as folder:
         prepared = prepare(options, open_sources(options), Path(folder) / "dialogues.jsonl", NoProgress())
-        if not workspace.records.is_file():
-            return _add_up(prepared, None)
-        with Records(workspace.records) as records:
-            return _add_up(prepared, records)
+        with _records(workspace.records) as records, open_earlier(options.reuse) as earlier:
+            return _add_up(prepared, KnownAnswers(records, earlier))
 
 
-def _add_up(prepared: Prepared, records: Records | None) -> Estimate:
+def _records(path: Path) -> AbstractContextManager[Records | None]:
+    """The records of an earlier run; None where there was none."""
+    return Records(path) if path.is_file() else nullcontext()
+
+
+def _add_up(prepared: Prepared, known: KnownAnswers) -> Estimate:
     sums: dict[tuple[Role, str], Counter[str]] = {}
     seen, turns, steps = Seen(), 0, steps_of(prepared.plan.spec)
     for placed in prepared.intake:
-        guesses = _Guesses(prepared.plan.spec.errors)
-        placed = replay(screen(placed, prepared.plan), guesses.answer)
+        guesses = _Guesses(prepared.plan.spec.errors, known)
+        placed = guesses.talk(screen(placed, prepared.plan), None)
         for turn in supporter_turns(placed):
             turns += turn.answers_somebody
             for config in PAIR_CONFIGS:
-                replay(mine_pairs(turn, config, prepared.plan, steps.of_turns), partial(guesses.answer, turn=turn))
-            replay(reason(turn, prepared.plan, steps.of_turns), partial(guesses.answer, turn=turn))
+                guesses.talk(mine_pairs(turn, config, prepared.plan, steps.of_turns), turn)
+            guesses.talk(reason(turn, prepared.plan, steps.of_turns), turn)
         for request in guesses.asked:
             if seen.add(request.key):
-                _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, records)
+                _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, known)
     seen.close()
     dialogues = sum(source.dialogues for source in prepared.intake.sources)
-    return Estimate(dialogues=dialogues, turns=turns, roles=_roles(prepared, sums))
+    places = known.earlier.places if known.earlier is not None else ()
+    return Estimate(dialogues=dialogues, turns=turns, roles=_roles(prepared, sums, places))
 
 
 class _Guesses:
     """Notes what is asked, and answers so that as much as possible is asked next.
 
-    Inferred replies are not known yet, so each is taken to be as long as the human's, and another than all others; each
-    is judged to have an error of its own, so that the human's reply would be rewritten for each.
+    What is known is answered as it is. Other inferred replies are taken to be as long as the human's, and each another
+    than all others; each is judged to have an error of its own, so that the human's reply would be rewritten for each.
     """
 
-    def __init__(self, errors: Sequence[ErrorType]) -> None:
+    def __init__(self, errors: Sequence[ErrorType], known: KnownAnswers) -> None:
         self.asked: list[Request] = []
         self._errors = errors
+        self._known = known
         self._pairs: dict[frozenset[str | None], int] = {}
 
-    def answer(self, request: Request, turn: SupporterTurn | None = None) -> Outcome:
-        """The guess; of a whole dialogue where there is no turn."""
+    def talk(self, conversation: Conversation[T], turn: SupporterTurn | None) -> T:
+        """What a conversation about a turn, or about a whole dialogue where there is none, comes to."""
+        try:
+            requests = next(conversation)
+            while True:
+                known = [self._known.find(request.key) for request in requests]
+                named = [read_strategy(one.text) for one in known if isinstance(one, Completion)]
+                outcomes = zip(requests, known, strict=True)
+                requests = conversation.send(tuple(self._answer(*asked, turn, named) for asked in outcomes))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    def _answer(
+        self, request: Request, known: Outcome | None, turn: SupporterTurn | None, named: Sequence[object]
+    ) -> Outcome:
+        """What is known, or a guess; a guessed strategy is none of those that are known to be `named` beside it."""
         self.asked.append(request)
-        text = '{"crisis": "none"}' if turn is None else self._of_turn(request, turn)
+        if known is not None:
+            return known
+        text = '{"crisis": "none"}' if turn is None else self._of_turn(request, turn, named)
         return Completion(key=request.key, text=text, finish_reason="stop")
 
-    def _of_turn(self, request: Request, turn: SupporterTurn) -> str:
+    def _of_turn(self, request: Request, turn: SupporterTurn, named: Sequence[object]) -> str:
         ask = request.ask
-        others = [strategy for strategy in Strategy if strategy is not turn.strategy]
+        differing = [strategy for strategy in Strategy if strategy is not turn.strategy]
+        others = [strategy for strategy in differing if strategy not in named] or differing
         strategy = others[len(self.asked) % len(others)]
         words = f"{turn.text} {ask.task} {request.model} {request.draw} {len(self.asked)}"
         written = {
@@ -143,23 +174,31 @@ def _trace(turn: SupporterTurn, reply: str) -> str:
     return json.dumps({"history": said, **feeling, "strategy": turn.strategy, "why": said, "reply": reply})
 
 
-def _count(sums: Counter[str], request: Request, records: Records | None) -> None:
+def _count(sums: Counter[str], request: Request, known: KnownAnswers) -> None:
     sums["calls"] += 1
-    if records is not None and records.find(request.key) is not None:
-        sums["recorded"] += 1
+    if (found := known.look_up(request.key)) is not None:
+        sums["recorded" if found.release is None else _from(found.release)] += 1
         return
+    sums["new"] += 1
     sums["prompt_tokens"] += estimate_prompt_tokens(request)
     sums["completion_tokens"] += request.sampling.max_tokens
 
 
-def _roles(prepared: Prepared, sums: dict[tuple[Role, str], Counter[str]]) -> tuple[RoleEstimate, ...]:
+def _from(release: int) -> str:
+    return f"release {release}"
+
+
+def _roles(
+    prepared: Prepared, sums: dict[tuple[Role, str], Counter[str]], places: Sequence[str]
+) -> tuple[RoleEstimate, ...]:
     found = []
     for role, refs in prepared.plan.models.items():
         for ref in refs:
             added = sums.get((role, str(ref)), Counter())
             price = prepared.cast.prices.find(ref.name)
-            counts = {name: added[name] for name in ("calls", "recorded", "prompt_tokens", "completion_tokens")}
-            one = RoleEstimate(role=role, model=str(ref), **counts, cost_usd=None)
+            counts = {name: added[name] for name in ("calls", "recorded", "new", "prompt_tokens", "completion_tokens")}
+            reused = {place: added[_from(number)] for number, place in enumerate(places)}
+            one = RoleEstimate(role=role, model=str(ref), reused=reused, **counts, cost_usd=None)
             found.append(one.model_copy(update={"cost_usd": _usd(one, price)}))
     return tuple(found)
 

@@ -7,13 +7,12 @@ answers nor rows, a stopped build goes on from its records, and `verify` can rep
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ..schemas.errors import DataError, LostRowsError, UsageError
-from ..schemas.inference import Outcome, Request
+from ..schemas.errors import DataError, UsageError
 from ..schemas.manifest import Manifest, RunRecord
 from ..schemas.spec import SourceRef
 from .answers import gather_answers
@@ -31,6 +30,7 @@ from .release.read import Release
 from .release.validate import validate_release
 from .release.write import ReleaseWriter, disk_errors
 from .releases import ReleasedSpec, load_release
+from .reuse import KnownAnswers, open_earlier
 from .sources.source import Source, open_source
 from .workspace import Clock, Workspace
 
@@ -77,6 +77,8 @@ class BuildOptions:
     """What to do with a record that is no dialogue."""
     benchmarks: tuple[str, ...] = ()
     """What the release must not overlap with: files, folders or Hub ids."""
+    reuse: tuple[str, ...] = ()
+    """Earlier releases whose published completions answer what was asked before: folders or repos of the Hub."""
     force: bool = False
     """Whether a release that is there may be replaced."""
 
@@ -104,13 +106,18 @@ def build(options: BuildOptions, progress: Progress | None = None) -> Manifest:
     workspace, clock = Workspace(options.out), Clock()
     sources = open_sources(options)
     workspace.open(force=options.force)
-    with disk_errors(workspace.root), Records(workspace.records) as records, workspace.timed(clock):
+    with (
+        disk_errors(workspace.root),
+        Records(workspace.records) as records,
+        workspace.timed(clock),
+        open_earlier(options.reuse) as earlier,
+    ):
         workspace.clear()
-        prepared = prepare(options, sources, workspace.spool, progress)
-        asyncio.run(_ask(prepared, records, progress))
+        prepared, known = prepare(options, sources, workspace.spool, progress), KnownAnswers(records, earlier)
+        asyncio.run(_ask(prepared, records, known, progress))
         records.flush()
-        assembly = _assemble(prepared, records, workspace.release, progress)
-        told = _provenance(options, prepared, _run_record(prepared.cast, records, clock))
+        assembly = _assemble(prepared, known, workspace.release, progress)
+        told = _provenance(options, prepared, _run_record(prepared.cast, records, known, clock))
         manifest = finish_release(workspace.release, assembly, prepared.intake.splits, told)
         _validate(workspace.release, progress)
     with disk_errors(workspace.out):
@@ -137,10 +144,10 @@ def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progr
     return Prepared(released, tuple(sources), intake, cast, MiningPlan.of(released.spec, cast.models))
 
 
-async def _ask(prepared: Prepared, records: Records, progress: Progress) -> None:
+async def _ask(prepared: Prepared, records: Records, known: KnownAnswers, progress: Progress) -> None:
     total = sum(1 for placed in prepared.intake for _ in supporter_turns(placed))
     progress.stage("asking models", total)
-    async with prepared.cast.open(records) as completers:
+    async with prepared.cast.open(records, known) as completers:
         await gather_answers(
             prepared.intake,
             prepared.plan,
@@ -151,25 +158,15 @@ async def _ask(prepared: Prepared, records: Records, progress: Progress) -> None
         )
 
 
-def _assemble(prepared: Prepared, records: Records, root: Path, progress: Progress) -> Assembly:
-    """The tables below `root`, from the records alone."""
+def _assemble(prepared: Prepared, known: KnownAnswers, root: Path, progress: Progress) -> Assembly:
+    """The tables below `root`, from recorded answers alone."""
     spec = prepared.plan.spec
-    assembly = Assembly(prepared.plan, steps_of(spec), _recorded(records), ReleaseWriter(root, spec.layout))
+    assembly = Assembly(prepared.plan, steps_of(spec), known.settle, ReleaseWriter(root, spec.layout))
     progress.stage("writing tables", len(prepared.intake.splits.ids))
     for placed in prepared.intake:
         assembly.add(placed)
         progress.advance()
     return assembly
-
-
-def _recorded(records: Records) -> Callable[[Request], Outcome]:
-    def find(request: Request) -> Outcome:
-        outcome = records.find(request.key, include_transient=True)
-        if outcome is None:
-            raise LostRowsError(f"the {request.ask.role} was never asked under {request.key}; please report this")
-        return outcome
-
-    return find
 
 
 def _provenance(options: BuildOptions, prepared: Prepared, run: RunRecord) -> Provenance:
@@ -188,7 +185,7 @@ def _provenance(options: BuildOptions, prepared: Prepared, run: RunRecord) -> Pr
     )
 
 
-def _run_record(cast: Cast, records: Records, clock: Clock) -> RunRecord:
+def _run_record(cast: Cast, records: Records, known: KnownAnswers, clock: Clock) -> RunRecord:
     return RunRecord(
         started=clock.started.isoformat(timespec="seconds"),
         wall_s=round(clock.total(), 1),
@@ -197,6 +194,7 @@ def _run_record(cast: Cast, records: Records, clock: Clock) -> RunRecord:
         packages=package_versions(),
         git=git_commit(),
         endpoints={name: one.model_dump(mode="json") for name, one in cast.snapshots().items()},
+        reused=known.reused(),
     )
 
 

@@ -1,29 +1,27 @@
 """`verify`: rebuilds a release from its own manifest, dialogues and completions, with no network, and compares."""
 
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 from ..cards.pictures import PICTURES
 from ..prompts.library import locked
 from ..schemas.audit import FILE_NAME as AUDIT
 from ..schemas.config import Config
 from ..schemas.errors import DataError, PrefDialError, UsageError
-from ..schemas.inference import Completion, Failed, FailureReason, Outcome, Request
+from ..schemas.inference import Outcome, Request
 from ..schemas.manifest import Manifest
 from ..schemas.publishing import FILE_NAME as PUBLISHING
 from ..schemas.review import FILE_NAME as REVIEW
 from ..schemas.validation import FILE_NAME as VALIDATION
-from .assemble import Assembly, assemble
+from .assemble import Assembly, Find, assemble
 from .finish import Provenance, finish_release
 from .mining.plan import MiningPlan
 from .mining.steps import steps_of
 from .mining.turns import PlacedDialogue
+from .published_answers import PublishedAnswers
 from .release.layout import CHANGELOG, MANIFEST
 from .release.read import Release, placed_dialogues
 from .release.splits import SplitPlan, Splits
@@ -58,67 +56,6 @@ class Verification:
         return not self.differences
 
 
-class PublishedAnswers:
-    """The completions of a release, found by request key; they lie on disk, so memory does not grow with them."""
-
-    def __init__(self, release: Release) -> None:
-        self._db = sqlite3.connect("")
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute(
-            "CREATE TABLE answers (key BLOB PRIMARY KEY, reply TEXT, finish_reason TEXT, failure TEXT, detail TEXT, "
-            "prompt_tokens INT, completion_tokens INT, structured INT) WITHOUT ROWID"
-        )
-        self._db.executemany(
-            "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (_record(row) for row in release.rows(Config.COMPLETIONS)),
-        )
-
-    def find(self, request: Request) -> Outcome:
-        """The recorded answer.
-
-        Raises:
-            DataError: there is none: what is asked now is not what was asked then.
-        """
-        key = bytes.fromhex(request.key)
-        found = self._db.execute("SELECT * FROM answers WHERE key = ?", (key,)).fetchone()
-        if found is None:
-            role, model = request.ask.role, request.model
-            raise DataError(
-                f"data/completions: no answer of the {role} {model} (draw {request.draw}) under key {request.key}: "
-                "a prompt, the spec or a dialogue is not what the release was built with"
-            )
-        _, reply, finish_reason, failure, detail, prompt_tokens, completion_tokens, structured = found
-        if failure is not None:
-            return Failed(key=request.key, reason=FailureReason(failure), detail=detail)
-        return Completion(
-            key=request.key,
-            text=reply,
-            finish_reason=finish_reason,
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
-            structured=bool(structured),
-        )
-
-    def __enter__(self) -> "PublishedAnswers":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._db.close()
-
-
-def _record(row: dict[str, Any]) -> tuple[Any, ...]:
-    return (
-        bytes.fromhex(row["request_key"]),
-        row["reply"],
-        row["finish_reason"],
-        row["failure"],
-        row["failure_detail"],
-        row["prompt_tokens"],
-        row["completion_tokens"],
-        row["structured"],
-    )
-
-
 def verify_release(root: Path) -> Verification:
     """Rebuilds the release in `root` beside it and tells every difference."""
     release = Release(root)
@@ -147,8 +84,10 @@ def rebuild(release: Release, root: Path) -> Release:
         manifest.spec, {role: tuple(one.ref for one in records) for role, records in manifest.models.items()}
     )
     splits = _splits(release)
-    with PublishedAnswers(release) as answers:
-        assembly = Assembly(plan, steps_of(manifest.spec), answers.find, ReleaseWriter(root, manifest.spec.layout))
+    with PublishedAnswers([release]) as answers:
+        assembly = Assembly(
+            plan, steps_of(manifest.spec), _answered(answers), ReleaseWriter(root, manifest.spec.layout)
+        )
         assemble(_with_split(release, splits), assembly)
         told = Provenance(
             spec=manifest.spec,
@@ -164,6 +103,26 @@ def rebuild(release: Release, root: Path) -> Release:
         _carry_over(release.root, root)
         finish_release(root, assembly, splits.decided, told)
     return Release(root)
+
+
+def _answered(answers: PublishedAnswers) -> Find:
+    """Finds the recorded answer to a request.
+
+    Raises:
+        DataError: there is none: what is asked now is not what was asked then.
+    """
+
+    def find(request: Request) -> Outcome:
+        found = answers.find(request.key)
+        if found is None:
+            role, model = request.ask.role, request.model
+            raise DataError(
+                f"data/completions: no answer of the {role} {model} (draw {request.draw}) under key {request.key}: "
+                "a prompt, the spec or a dialogue is not what the release was built with"
+            )
+        return found.outcome
+
+    return find
 
 
 _CARRIED = (REVIEW, AUDIT, VALIDATION, PUBLISHING, CHANGELOG, *PICTURES)

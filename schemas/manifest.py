@@ -102,8 +102,22 @@ class FileRecord(Frozen):
     """Digest of the rows in canonical form, where it is a table: it holds whatever wrote the Parquet."""
 
 
-class RunRecord(Frozen):
+class ReusedRecord(Frozen):
+    """An earlier release that answered requests in the models' place."""
+
+    name: str
+    """`ORG/NAME[@TAG]`, or a folder's name; never a path."""
+    version: str
+    sha256: str
+    """Digest over its tables."""
+    calls: dict[Role, int]
+    """Distinct calls that it answered, by role; the models were not asked these."""
+
+
+class RunRecord(Grown):
     """How the build went; the only part of a manifest that a rebuild cannot make again."""
+
+    gained: ClassVar[tuple[str, ...]] = ("reused",)
 
     started: str
     """UTC, ISO 8601."""
@@ -118,6 +132,8 @@ class RunRecord(Frozen):
     """Commit of the code, with `+dirty` where it had changes; null outside a checkout."""
     endpoints: dict[str, Any] = Field(default_factory=dict)
     """Per model: retries and what they were for."""
+    reused: tuple[ReusedRecord, ...] = ()
+    """Where answers were taken from that this build did not ask for, in the order in which they were looked up."""
 
 
 class Manifest(Grown):

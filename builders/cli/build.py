@@ -36,6 +36,13 @@ def add_to(verbs: Any) -> None:
     _add_sources(parser)
     _add_benchmarks(parser)
     _add_models(parser)
+    parser.add_argument(
+        "--reuse",
+        metavar="DIR_OR_REPO[@TAG]",
+        action="append",
+        default=[],
+        help="an earlier release: what it has published answers to is not asked again; repeat it for several",
+    )
     parser.add_argument("--limit", metavar="N", type=_whole, help="take in the first N dialogues")
     parser.add_argument("--dry-run", action="store_true", help="tell calls, tokens and cost, and send nothing")
     parser.add_argument("--force", action="store_true", help="replace an unpublished release that is there")
@@ -130,6 +137,7 @@ def _options(options: argparse.Namespace) -> BuildOptions:
         limit=options.limit,
         benchmarks=tuple(options.decontaminate),
         on_bad=options.on_bad_dialogue,
+        reuse=tuple(options.reuse),
         force=options.force,
     )
 
@@ -166,11 +174,13 @@ def _tell_estimate(found: Estimate, *, as_json: bool) -> None:
     if as_json:
         say_json(found.model_dump(mode="json"))
         return
-    lines = [
-        (one.role, one.model, one.calls, one.recorded, one.prompt_tokens, one.completion_tokens, one.cost())
-        for one in found.roles
-    ]
-    columns = ("role", "model", "calls", "recorded", "prompt tokens", "completion tokens at most", "USD at most")
+    places = list(found.roles[0].reused)
+    lines = []
+    for one in found.roles:
+        calls = (one.calls, one.recorded, *one.reused.values(), one.new)
+        lines.append((one.role, one.model, *calls, one.prompt_tokens, one.completion_tokens, one.cost()))
+    known = ("recorded", *(f"from {Path(place).name}" for place in places), "new")
+    columns = ("role", "model", "calls", *known, "prompt tokens", "completion tokens at most", "USD at most")
     say_table(f"{found.dialogues} dialogues, {found.turns} supporter turns: what a build would ask", columns, lines)
     say("Nothing was sent. Judge calls are an upper bound: a reply that is dropped earlier is not judged.")
 

@@ -3,9 +3,8 @@
 import asyncio
 
 from ...schemas.inference import Outcome, Request
-from .client import Completer
+from .client import Completer, Store
 from .meter import Meter
-from .record import Records
 
 
 class Recording:
@@ -21,7 +20,7 @@ class Recording:
         replay: answer recorded transient failures as they were, too, instead of asking again.
     """
 
-    def __init__(self, inner: Completer, records: Records, meter: Meter | None = None, *, replay: bool = False) -> None:
+    def __init__(self, inner: Completer, records: Store, meter: Meter | None = None, *, replay: bool = False) -> None:
         self._inner = inner
         self._records = records
         self._meter = meter or Meter()

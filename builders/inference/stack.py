@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from .budget import Budget, Budgeted
-from .client import Completer
+from .client import Completer, Store
 from .endpoint import Endpoint
 from .http import HttpCompleter
 from .limit import Limited, Limits
 from .meter import Meter
-from .record import Records
 from .recording import Recording
 from .retry import Retrying, RetryPolicy, Sleep
 
@@ -21,7 +20,7 @@ from .retry import Retrying, RetryPolicy, Sleep
 async def open_model(
     endpoint: Endpoint,
     *,
-    records: Records,
+    records: Store,
     limits: Limits | None = None,
     budget: Budget | None = None,
     meter: Meter | None = None,

@@ -104,7 +104,7 @@ def test_an_option_of_the_workflow_means_nothing_to_a_recipe() -> None:
     done = ipm_prefdial("recipe", "run", "tiny/planner/sft", "--data", "nowhere", "--scale", "tiny")
     assert done.code == 2
     (line,) = done.err.splitlines()
-    assert "--scale: an option of `recipe run validate-release`, and not of tiny/planner/sft" in line
+    assert "--scale is an option of `recipe run validate-release`, not of tiny/planner/sft" in line
 
 
 def test_a_release_that_lacks_rows_is_named(tmp_path: Path) -> None:
