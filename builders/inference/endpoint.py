@@ -13,7 +13,8 @@ from ...schemas.inference import ModelRef, Role
 
 _URL_AHEAD = re.compile(r"@(?=https?://)", re.IGNORECASE)
 _HOST_WITHOUT_SCHEME = re.compile(r"@(?:[a-z]+://|localhost\b|[\w.-]+:\d+(?:/|$))", re.IGNORECASE)
-_FORM = "NAME[#REVISION][@BASE_URL]"
+_NEXT_URL = re.compile(r",(?=https?://)", re.IGNORECASE)
+_FORM = "NAME[#REVISION][@BASE_URL[,BASE_URL…]]"
 
 
 class ModelChoice(Frozen):
@@ -25,6 +26,8 @@ class ModelChoice(Frozen):
     """Commit, digest or date of the weights, where the user gave one."""
     base_url: str | None = None
     """Where it is served, without a slash at the end; None is the default of the `openai` package."""
+    more_urls: tuple[str, ...] = ()
+    """Where else the same model is served."""
 
     @property
     def ref(self) -> ModelRef:
@@ -32,7 +35,7 @@ class ModelChoice(Frozen):
         return ModelRef(name=self.name, revision=self.revision)
 
     def __str__(self) -> str:
-        return f"{self.ref}@{self.base_url}" if self.base_url else str(self.ref)
+        return f"{self.ref}@{','.join((self.base_url, *self.more_urls))}" if self.base_url else str(self.ref)
 
 
 class Endpoint(Frozen):
@@ -44,6 +47,8 @@ class Endpoint(Frozen):
     """Commit, digest or date of the weights, where one is known."""
     base_url: str
     """Where it is served, without a slash at the end."""
+    more_urls: tuple[str, ...] = ()
+    """Where else the same model is served, under the same key; see `places`."""
     key: SecretStr | None = None
     """Sent as `Authorization: Bearer`; None sends no such header."""
     key_variables: tuple[str, ...] = ("OPENAI_API_KEY",)
@@ -55,17 +60,26 @@ class Endpoint(Frozen):
         return ModelRef(name=self.name, revision=self.revision)
 
     @property
+    def places(self) -> tuple["Endpoint", ...]:
+        """The same model at each of its places, one by one."""
+        urls = (self.base_url, *self.more_urls)
+        return tuple(self.model_copy(update={"base_url": url, "more_urls": ()}) for url in urls)
+
+    @property
     def host(self) -> str:
-        """Host and port, for messages."""
-        return urlsplit(self.base_url).netloc
+        """Host and port of every place, for messages."""
+        return ", ".join(urlsplit(url).netloc for url in (self.base_url, *self.more_urls))
 
     def same_as(self, other: "Endpoint") -> bool:
-        """Whether both are one model at one place with one key, whatever the roles: these share one `open_model`."""
-        return (self.ref, self.base_url, self.key) == (other.ref, other.base_url, other.key)
+        """Whether both are one model with one key at the same places, whatever the roles: these share one `open_model`."""
+        mine, others = (frozenset((one.base_url, *one.more_urls)) for one in (self, other))
+        return (self.ref, mine, self.key) == (other.ref, others, other.key)
 
 
 def parse_model(text: str) -> ModelChoice:
-    """What `NAME[#REVISION][@BASE_URL]` says; `@` parts name and URL only where `http://` or `https://` follows.
+    """What `NAME[#REVISION][@BASE_URL[,BASE_URL…]]` says.
+
+    `@` parts name and URL, and a comma two URLs, only where `http://` or `https://` follows.
 
     Raises:
         UsageError: it is not of that form, or the URL holds what does not belong in it.
@@ -76,8 +90,11 @@ def parse_model(text: str) -> ModelChoice:
         raise UsageError(f"the base URL of model {head.partition('@')[0]!r} needs http:// or https:// ({_FORM})")
     if not name or (hash_sign and not revision) or not head.isprintable() or any(letter.isspace() for letter in head):
         raise UsageError(f"a model is written {_FORM}, without spaces; this one was not: {head!r}")
-    base_url = check_base_url(urls[0], f"model {name!r}") if urls else None
-    return ModelChoice(name=name, revision=revision or None, base_url=base_url)
+    places = [check_base_url(url, f"model {name!r}") for url in _NEXT_URL.split(urls[0])] if urls else [None]
+    if len(set(places)) < len(places):
+        raise UsageError(f"model {name!r} has one base URL twice; name each place once ({_FORM})")
+    more_urls = tuple(url for url in places[1:] if url is not None)
+    return ModelChoice(name=name, revision=revision or None, base_url=places[0], more_urls=more_urls)
 
 
 def check_base_url(url: str, owner: str) -> str:
@@ -93,6 +110,8 @@ def check_base_url(url: str, owner: str) -> str:
         port_fits = False
     if not port_fits or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f]", url):
         raise UsageError(f"the base URL of {owner} is no http:// or https:// URL with a host; compare its spelling")
+    if "," in parts.netloc:
+        raise UsageError(f"of several base URLs of {owner} each needs http:// or https:// ({_FORM})")
     if "@" in parts.netloc or "?" in url or "#" in url:
         raise UsageError(
             f"the base URL of {owner} holds a user, a password, a query or a fragment, which would end up in logs; "
@@ -118,7 +137,14 @@ def resolve(choice: ModelChoice, role: Role, environ: Mapping[str, str] = os.env
                 f"or name another endpoint: {choice.name}@http://HOST:PORT/v1"
             )
     checked = check_base_url(base_url, f"model {choice.name!r}" if choice.base_url else "OPENAI_BASE_URL")
-    return Endpoint(name=choice.name, revision=choice.revision, base_url=checked, key=key, key_variables=variables)
+    return Endpoint(
+        name=choice.name,
+        revision=choice.revision,
+        base_url=checked,
+        more_urls=choice.more_urls,
+        key=key,
+        key_variables=variables,
+    )
 
 
 def _find_key(variables: tuple[str, ...], environ: Mapping[str, str]) -> SecretStr | None:

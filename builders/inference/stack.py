@@ -1,4 +1,7 @@
-"""The one place where a model is put together: Recording(Budgeted(Retrying(Limited(Http))))."""
+"""The one place where a model is put together: Recording(Budgeted(Retrying(Limited(Http)))).
+
+Where it is served at several places, Limited(Spread(Http, Http …)): one limit, one budget and one record over them all.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,6 +17,7 @@ from .limit import Limited, Limits
 from .meter import Meter
 from .recording import Recording
 from .retry import Retrying, RetryPolicy, Sleep
+from .spread import Spread
 
 
 @asynccontextmanager
@@ -36,7 +40,7 @@ async def open_model(
     waits to be retried holds no slot.
 
     Args:
-        endpoint: which model, where, with which key.
+        endpoint: which model, at which places, with which key.
         records: where outcomes are found and kept.
         limits: what the endpoint is asked at most.
         budget: the money of the whole run; None spends without counting.
@@ -56,7 +60,9 @@ async def open_model(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "ipm-prefdial"}
     )
     async with session:
-        model: Completer = HttpCompleter(endpoint, session, timeout_s, meter.without.add)
+        places = endpoint.places
+        asked = [HttpCompleter(place, session, timeout_s, meter.without.add) for place in places]
+        model: Completer = asked[0] if len(asked) == 1 else Spread(asked, [place.host for place in places])
         model = Limited(model, limits or Limits(), meter)
         model = Retrying(model, policy, meter, sleep=sleep, place=endpoint.host)
         if budget is not None:

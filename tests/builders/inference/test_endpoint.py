@@ -36,6 +36,16 @@ def test_parts_come_back_as_they_were_put_together(
     assert choice.ref == ModelRef(name=name, revision=revision)
 
 
+@given(places=st.lists(urls.filter(bool), min_size=1, max_size=4, unique=True))
+def test_several_places_come_back_in_order(places: list[str]) -> None:
+    choice = parse_model(f"m#r@{','.join(places)}")
+    assert (choice.base_url, *choice.more_urls) == tuple(places)
+    assert parse_model(str(choice)) == choice
+    endpoint = resolve(choice, Role.JUDGE, {})
+    assert [one.base_url for one in endpoint.places] == places
+    assert endpoint.same_as(resolve(parse_model(f"m#r@{','.join(reversed(places))}"), Role.PLANNER, {}))
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_a_model_or_a_usage_error(text: str) -> None:
     with suppress(UsageError):
@@ -73,6 +83,8 @@ def test_names_as_people_write_them(text: str, name: str, url: str | None) -> No
         ("m@http://h:99999/v1", "with a host"),
         ("m@http://h /v1", "with a host"),
         ("m@http://h/v1#x", "fragment"),
+        ("m@http://h/v1,http://h/v1/", "twice"),
+        ("m@http://h,other:8000/v1", "each needs http"),
         (f"m@http://h/v1?key={KEY}", "query"),
         (f"m@http://user:{KEY}@h/v1", "password"),
         (f"m@http://{KEY}@h:x/v1", "with a host"),
