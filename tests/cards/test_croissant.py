@@ -22,7 +22,7 @@ from ipm_prefdial.schemas.review import Review
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
-RELEASES = ("1.0.0", "2.0.0")
+RELEASES = ("1.0.0", "2.0.0", "2.1.0")
 TEST = "data/response/test-00000-of-00001.parquet"
 
 

@@ -21,7 +21,7 @@ from ipm_prefdial.schemas.manifest import Manifest, ModelRecord
 from ipm_prefdial.schemas.measures import Interval
 from ipm_prefdial.schemas.review import CrisisDecision, CrisisReview, Review
 
-RELEASES = ("1.0.0", "2.0.0")
+RELEASES = ("1.0.0", "2.0.0", "2.1.0")
 TEMPLATES = Environment(loader=PackageLoader("ipm_prefdial.cards", ""))
 PARTS = ("dataset_card", "card_configs", "card_making", "card_measures")
 

@@ -14,7 +14,7 @@ from ipm_prefdial.schemas.inference import Role, Task
 from ipm_prefdial.schemas.manifest import Manifest
 from ipm_prefdial.schemas.rows import CANDIDATE_CONFIGS, rows_of
 
-RELEASES = ("1.0.0", "2.0.0")
+RELEASES = ("1.0.0", "2.0.0", "2.1.0")
 
 
 @pytest.fixture
