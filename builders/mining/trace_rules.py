@@ -21,6 +21,8 @@ _ABOUT = frozenset(content_words("seeker supporter conversation user asked told 
 """What a summary says of any conversation."""
 _SAID = 1 / 3
 """Share of a summary's content words, at least, that have to stand in the conversation."""
+_ENOUGH = 4
+"""Content words from which that share says something."""
 
 History = Sequence[Turn]
 
@@ -46,7 +48,7 @@ def history_was_said(trace: Trace, history: History) -> str | None:
         return "it gives a number that nobody said"
     stems = content_words(trace.history).keys() - _ABOUT
     known = content_words(" ".join(turn.text for turn in history)).keys()
-    if stems and len(stems & known) < _SAID * len(stems):
+    if len(stems) >= _ENOUGH and len(stems & known) < _SAID * len(stems):
         return "most of its words are of another conversation"
     return None
 
@@ -101,11 +103,10 @@ def _is_there(cue: NamedCue, seeker: History) -> bool:
     told = [one.description for turn in seeker for one in turn.cues if one.modality == cue.modality]
     if cue.modality is Modality.TEXT:
         told += [turn.text for turn in seeker]
-    wanted, there = words_of(cue.description), [words_of(text) for text in told]
-    if any(_stands_in(wanted, words) for words in there):
+    there = " ".join(told)  # a quotation may run over two turns
+    if _stands_in(words_of(cue.description), words_of(there)):
         return True
-    stems = content_words(cue.description).keys()
-    return bool(stems & content_words(" ".join(told)).keys())
+    return bool(content_words(cue.description).keys() & content_words(there).keys())
 
 
 def _stands_in(words: Sequence[str], said: Sequence[str]) -> bool:

@@ -16,7 +16,7 @@ from ipm_prefdial.schemas.licence import LICENCES
 from ipm_prefdial.schemas.manifest import Manifest, ModelRecord
 from ipm_prefdial.schemas.rows import rows_of
 
-RELEASES = ("1.0.0", "2.0.0", "2.1.0")
+RELEASES = ("1.0.0", "2.0.0")
 TABLES = [(release, config) for release, layout in zip(RELEASES, (1, 2), strict=True) for config in rows_of(layout)]
 
 
