@@ -71,7 +71,7 @@ class Endpoint(Frozen):
         return ", ".join(urlsplit(url).netloc for url in (self.base_url, *self.more_urls))
 
     def same_as(self, other: "Endpoint") -> bool:
-        """Whether both are one model with one key at the same places, whatever the roles: these share one `open_model`."""
+        """Whether both are one model with one key at the same places, in any role: these share one `open_model`."""
         mine, others = (frozenset((one.base_url, *one.more_urls)) for one in (self, other))
         return (self.ref, mine, self.key) == (other.ref, others, other.key)
 

@@ -88,7 +88,9 @@ FAULTS: tuple[tuple[str, str, str, Callable[[Row], Any]], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("rule", "config", "detail", "change"), FAULTS, ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(
+    ("rule", "config", "detail", "change"), FAULTS, ids=lambda one: one if isinstance(one, str) else ""
+)
 def test_planted_fault_is_found(
     whole: Release, tmp_path: Path, rule: str, config: str, detail: str, change: Callable[[Row], Any]
 ) -> None:
