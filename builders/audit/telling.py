@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ...schemas.audit import Interval
+from ..statistics.auc import weighted_auc
 from ..statistics.bootstrap import SEED, interval, ratio, weights_of
 
 Features = Literal["words", "words_case_punctuation", "length", "first_word"]
@@ -13,7 +14,6 @@ FEATURE_SETS: tuple[Features, ...] = get_args(Features)
 """What the model sees: words alone; words, case and punctuation; the length; the first word."""
 
 _FOLDS = 5
-_AT_ONCE = 50
 _VOCABULARIES: dict[str, dict[str, Any]] = {
     "words": {"token_pattern": r"(?u)\b\w+\b", "lowercase": True},
     "words_case_punctuation": {"token_pattern": r"(?u)\w+|[^\w\s]", "lowercase": False},
@@ -69,27 +69,6 @@ def tell_apart(sides: Sides, features: Features, words: int = 20) -> Told:
     auc = weighted_auc(scores, sides.is_chosen, np.concatenate([weights, weights]))
     strongest = _strongest(_fit(inputs, sides.is_chosen), names, words) if len(names) else ()
     return Told(interval(auc, pairs), interval(paired, pairs), strongest)
-
-
-def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The area under the ROC curve under each column of weights: 0 to 1, ties count half; NaN without both labels.
-
-    Args:
-        scores: one a row; higher speaks for label 1.
-        labels: 0 or 1.
-        weights: rows × columns.
-    """
-    _, rank = np.unique(scores, return_inverse=True)
-    order = np.argsort(rank, kind="stable")
-    starts = np.flatnonzero(np.diff(rank[order], prepend=-1))
-    areas = []
-    for first in range(0, weights.shape[1], _AT_ONCE):
-        some = weights[order, first : first + _AT_ONCE].astype(np.float64)
-        ones = np.add.reduceat(some * labels[order, None], starts, axis=0)
-        zeros = np.add.reduceat(some * (1 - labels[order, None]), starts, axis=0)
-        below = np.cumsum(zeros, axis=0) - zeros / 2
-        areas.append(ratio((ones * below).sum(axis=0), ones.sum(axis=0) * zeros.sum(axis=0)))
-    return np.concatenate(areas)
 
 
 def _inputs(sides: Sides, features: Features) -> tuple[Any, np.ndarray]:
