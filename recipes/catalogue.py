@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from ..schemas.errors import UsageError
-from .tasks import Stage, Task
+from .tasks import Stage, Task, stages_of
 
 _FOLDER = Path(str(files(__package__) / "yaml"))
 _SUFFIXES = (".yaml", ".yml")
@@ -78,5 +78,9 @@ def read_recipe(path: Path) -> Recipe:
     for key, known in (("task", Task), ("stage", Stage)):
         if settings.get(key) not in tuple(known):
             raise UsageError(f"{path}: {key}: {settings.get(key)!r} is none of {', '.join(known)}")
+    if settings["stage"] not in (stages := stages_of(Task(settings["task"]))):
+        raise UsageError(
+            f"{path}: task {settings['task']} is trained by {' or '.join(stages)}, not {settings['stage']}"
+        )
     inside = path.is_relative_to(_FOLDER)
     return Recipe(path.relative_to(_FOLDER).with_suffix("").as_posix() if inside else path.stem, path, settings)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import UsageError
-from ..tasks import Stage
+from ..tasks import SYSTEM_STAGES, Stage
 from .settings import read_settings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _options(options: argparse.Namespace) -> "MineOptions":
 
 def _by_stage(given: Iterable[str]) -> dict[Stage, dict[str, Any]]:
     """`K=V` for both stages, `sft.K=V` and `dpo.K=V` for one; what is said of one stage goes before what is of both."""
-    common, own = list[str](), {stage: list[str]() for stage in Stage}
+    common, own = list[str](), {stage: list[str]() for stage in SYSTEM_STAGES}
     for word in given:
         stage, dot, rest = word.partition(".")
         if dot and "=" not in stage:

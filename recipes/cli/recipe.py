@@ -1,12 +1,14 @@
-"""`ipm-prefdial recipe list|show|run`: the reference recipes."""
+"""`ipm-prefdial recipe list|show|run|ablate`: the reference recipes."""
 
 import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...schemas.errors import DataError
 from ..catalogue import Recipe, find_recipe, recipe_names
 from ..train.launch import launcher_words, launchers
 from . import mine, validate_release
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from ..train.record import RunRecord
 
 _RUNS = "runs"
+_ABLATION = "ablation"
 _WIDTH_OF_FILES = 140
 _SCRIPT = "ipm_prefdial.recipes.train.script"
 
@@ -35,19 +38,26 @@ def add_to(verbs: Any) -> None:
     showing.add_argument("name", metavar="NAME", help="as `recipe list` names it, or a .yaml file")
     showing.add_argument("--json", action="store_true", help="print its settings as JSON")
     showing.set_defaults(run=run_show)
-    _add_run(actions)
-
-
-def _add_run(actions: Any) -> None:
-    parser = actions.add_parser(
+    running = actions.add_parser(
         "run", help="train, or run a workflow; what was interrupted goes on", conflict_handler="resolve"
     )
+    _add_run(running, f"where to write; {_RUNS}/NAME if it is left out")
+    add_all(WORKFLOWS, running)
+    running.set_defaults(run=run_run)
+    ablating = actions.add_parser(
+        "ablate", help="train a GRPO recipe with each part of its reward switched off in turn"
+    )
+    _add_run(ablating, f"where to write; {_RUNS}/MODEL/TASK/{_ABLATION} if it is left out")
+    ablating.set_defaults(run=run_ablate)
+
+
+def _add_run(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("name", metavar="NAME", help="as `recipe list` names it, or a .yaml file")
     parser.add_argument("--data", required=True, metavar="DIR_OR_REPO", help="a release: a folder, or ORG/NAME")
     parser.add_argument(
         "--revision", metavar="TAG", help="the tag of a repo; of a folder the version or the manifest's sha256"
     )
-    parser.add_argument("--out", metavar="DIR", help=f"where to write; {_RUNS}/NAME if it is left out")
+    parser.add_argument("--out", metavar="DIR", help=out)
     parser.add_argument(
         "--set", action="append", default=[], metavar="K=V", dest="settings", help="another value of a setting"
     )
@@ -56,9 +66,7 @@ def _add_run(actions: Any) -> None:
         metavar="CONFIG",
         help=f"start it in many processes with `accelerate launch`: {', '.join(launchers())}, or a file",
     )
-    parser.add_argument("--json", action="store_true", help="print the run's record as JSON")
-    add_all(WORKFLOWS, parser)
-    parser.set_defaults(run=run_run)
+    parser.add_argument("--json", action="store_true", help="print what came of it as JSON")
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -120,6 +128,31 @@ def run_run(options: argparse.Namespace) -> int:
         _print_json(record.model_dump(mode="json"))
     else:
         _say_record(record, Path(out))
+    return 0
+
+
+def run_ablate(options: argparse.Namespace) -> int:
+    """Trains the variants, and prints the table that stands in the folder, too."""
+    from ..grpo.ablation import ablate, ablation_page
+    from ..train.arguments import words_of
+    from ..train.run import train
+    from ..train.script import quieten, say_line
+
+    def run(settings: Sequence[tuple[str, Any]]) -> None:
+        argv = ["--config", options.name, *words_of(settings)]
+        if not options.launch:
+            train(argv, say_line)
+        elif _launch(options.launch, argv):
+            raise DataError(f"{dict(settings)['output_dir']}: was not finished; repeat the command to go on")
+
+    out = Path(options.out or Path(_RUNS, find_recipe(options.name).name).parent / _ABLATION)
+    settings = [("data", options.data), *read_settings(options.settings)]
+    quieten()
+    found = ablate(options.name, out, settings + ([("revision", options.revision)] if options.revision else []), run)
+    if options.json:
+        _print_json(found)
+    else:
+        sys.stdout.write(ablation_page(options.name, found))
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import UsageError
 from ...schemas.validation import FILE_NAME, Scale, Validation
-from ..tasks import Stage, Task
+from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, Stage, Task
 from .settings import read_settings
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _setting(name: str, value: Any) -> "Setting":
     from ..validation.options import Setting
 
     *where, last = name.split(".")
-    tasks, stages = [one for one in where if one in tuple(Task)], [one for one in where if one in tuple(Stage)]
+    tasks, stages = [one for one in where if one in SYSTEM_TASKS], [one for one in where if one in SYSTEM_STAGES]
     if len(tasks) > 1 or len(stages) > 1 or len(tasks) + len(stages) != len(where):
         raise UsageError(f"--set: {name}: before the setting may stand a task and a stage, as in planner.sft.max_steps")
     return Setting(last, value, Task(tasks[0]) if tasks else None, Stage(stages[0]) if stages else None)

@@ -5,11 +5,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...schemas.config import Config
+from ...schemas.dialogue import Split
 from ...schemas.errors import DataError, UsageError
 from ...schemas.licence import release_licence
 from .release import PinnedRelease, open_release
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 _DIALOGUE_ID = re.compile(r"^[0-9a-f]{16}$")
 
@@ -31,6 +36,30 @@ class Chosen:
     """At least one; several are of one version."""
     dialogues: Dialogues | None = None
     """None where the rows of every dialogue are used."""
+
+    @classmethod
+    def of(cls, data: "Chosen | PinnedRelease") -> "Chosen":
+        """The same, where it may be a release by itself."""
+        return data if isinstance(data, Chosen) else cls((data,))
+
+    def tables(self, config: Config, split: Split) -> list[Path]:
+        """The shards of a config's split that have rows, in order."""
+        return [
+            path
+            for release in self.releases
+            for path in release.tables(config, split)
+            if release.manifest.files[path.relative_to(release.root).as_posix()].rows
+        ]
+
+    def read(self, path: Path, columns: Sequence[str]) -> "Dataset":
+        """Columns of a shard, of the rows that are used."""
+        from datasets import Dataset
+
+        if self.dialogues is None:
+            return Dataset.from_parquet(str(path), columns=list(columns))
+        rows = Dataset.from_parquet(str(path), columns=list(dict.fromkeys(["dialogue_id", *columns])))
+        wanted = [at for at, name in enumerate(rows["dialogue_id"]) if name in self.dialogues.ids]
+        return rows.select(wanted).select_columns(list(columns))
 
     @property
     def name(self) -> str:
@@ -66,24 +95,24 @@ class Chosen:
 
 
 def choose_data(
-    places: Sequence[str], revision: str | None, config: Config, dialogues: str | Path | None = None
+    places: Sequence[str], revision: str | None, *configs: Config, dialogues: str | Path | None = None
 ) -> Chosen:
     """The releases at `places`, each as `open_release` opens it.
 
     Args:
         places: folders, or `ORG/NAME` on the Hub.
         revision: pins the release; only where there is one.
-        config: the config that is wanted of them.
+        configs: those that are wanted of them.
         dialogues: a file with the ids of the dialogues whose rows are wanted, a line each.
 
     Raises:
         UsageError: there is no such release or file, one is named twice, or a revision was given for several.
-        DataError: a release is damaged, lacks the config, or is of another version than the first.
+        DataError: a release is damaged, lacks a config, or is of another version than the first.
         EndpointError: the Hub cannot be reached.
     """
     if len(places) > 1 and revision is not None:
         raise UsageError("a revision pins one release; name several as folders, which their manifests pin")
-    releases = tuple(open_release(place, revision, config) for place in places)
+    releases = tuple(open_release(place, revision, *configs) for place in places)
     for at, release in enumerate(releases):
         if release.sha256 in {other.sha256 for other in releases[:at]}:
             raise UsageError(f"{release.name}: the same release is named twice")

@@ -49,38 +49,29 @@ class RowCounts(Frozen):
     """Rows that are too long even with nothing but the last turn of the dialogue."""
 
 
-def load_rows(data: Chosen | PinnedRelease, config: Config, split: Split, answers: Sequence[str]) -> "Dataset":
-    """The prompts and answers of a config's split, of the dialogues that were chosen.
+def load_rows(
+    data: Chosen | PinnedRelease, config: Config, split: Split, answers: Sequence[str], others: Sequence[str] = ()
+) -> "Dataset":
+    """The prompts, answers and other columns of a config's split, of the dialogues that were chosen.
 
     Raises:
         DataError: it has no rows.
     """
     from datasets import concatenate_datasets
 
-    chosen = data if isinstance(data, Chosen) else Chosen((data,))
-    tables = [path for release in chosen.releases for path in _filled_tables(release, config, split)]
-    shards = [shard for path in tables if len(shard := _load_table(path, chosen, answers))]
+    chosen = Chosen.of(data)
+    columns = ["prompt", *answers, *others]
+    shards = [shard for path in chosen.tables(config, split) if len(shard := chosen.read(path, columns))]
     if not shards:
-        hint = "" if split is Split.TRAIN else "; eval_strategy=no trains without it"
-        raise DataError(f"{chosen.name}: config {config} has no rows in split {split}{hint}")
+        raise no_rows(chosen, [config], split)
     return concatenate_datasets(shards)
 
 
-def _filled_tables(release: PinnedRelease, config: Config, split: Split) -> list[Path]:
-    """The shards that have rows."""
-    files = release.manifest.files
-    return [path for path in release.tables(config, split) if files[path.relative_to(release.root).as_posix()].rows]
-
-
-def _load_table(path: Path, chosen: Chosen, answers: Sequence[str]) -> "Dataset":
-    from datasets import Dataset
-
-    columns = ["prompt", *answers]
-    if chosen.dialogues is None:
-        return Dataset.from_parquet(str(path), columns=columns)
-    rows = Dataset.from_parquet(str(path), columns=["dialogue_id", *columns])
-    wanted = [at for at, name in enumerate(rows["dialogue_id"]) if name in chosen.dialogues.ids]
-    return rows.select(wanted).remove_columns("dialogue_id")
+def no_rows(data: Chosen, configs: Sequence[Config], split: Split) -> DataError:
+    """What is said where a split of the configs that a recipe trains on is empty."""
+    named = f"config {configs[0]} has" if len(configs) == 1 else f"configs {' and '.join(configs)} have"
+    hint = "" if split is Split.TRAIN else "; eval_strategy=no trains without it"
+    return DataError(f"{data.name}: {named} no rows in split {split}{hint}")
 
 
 def draw_rows(rows: "Dataset", most: int | None, seed: int) -> "Dataset":
@@ -96,7 +87,7 @@ def fit_rows(
     """The rows that fit, cut where they had to be, with the column `length`; and what became of each.
 
     Args:
-        rows: with `prompt` and `answers`, each a list of messages.
+        rows: with `prompt` and `answers`, each a list of messages; other columns stay as they are.
         answers: the columns with answers; all of them must fit after the same prompt.
         measure: counts tokens.
         max_length: tokens of a prompt with an answer; None leaves every row as it is.
@@ -127,13 +118,15 @@ def _fit_batch(
     batch: Mapping[str, list[Any]], answers: Sequence[str], measure: Measure, max_length: int | None
 ) -> dict[str, list[Any]]:
     columns = [batch["prompt"], *(batch[name] for name in answers)]
-    kept: dict[str, list[Any]] = {name: [] for name in ("prompt", *answers, LENGTH, _TURNS_CUT)}
+    others = [name for name in batch if name not in ("prompt", *answers)]
+    kept: dict[str, list[Any]] = {name: [] for name in ("prompt", *answers, LENGTH, _TURNS_CUT, *others)}
     lengths = _lengths(list(zip(*columns, strict=True)), measure)
-    for length, (prompt, *sides) in zip(lengths, zip(*columns, strict=True), strict=True):
+    for place, (length, (prompt, *sides)) in enumerate(zip(lengths, zip(*columns, strict=True), strict=True)):
         found = (prompt, length) if max_length is None else _fit_prompt(prompt, sides, length, measure, max_length)
         if found is None:
             continue
-        cells = (found[0], *sides, found[1], count_turns(prompt) - count_turns(found[0]))
+        turns_cut = count_turns(prompt) - count_turns(found[0])
+        cells = (found[0], *sides, found[1], turns_cut, *(batch[name][place] for name in others))
         for name, cell in zip(kept, cells, strict=True):
             kept[name].append(cell)
     return kept

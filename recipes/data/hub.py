@@ -13,13 +13,13 @@ _SPLITS = "splits.json"
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 
 
-def download_release(repo: str, revision: str | None, config: Config) -> Path:
-    """The folder, in the Hub client's cache, with the manifest, the splits and one config of the release.
+def download_release(repo: str, revision: str | None, *configs: Config) -> Path:
+    """The folder, in the Hub client's cache, with the manifest, the splits and some configs of the release.
 
     Args:
         repo: `ORG/NAME`.
         revision: a tag, or a whole commit.
-        config: the config whose tables are downloaded.
+        configs: whose tables are downloaded.
 
     Raises:
         UsageError: there is no such repo that one may read, no revision was given, or it is no tag and no commit.
@@ -34,7 +34,7 @@ def download_release(repo: str, revision: str | None, config: Config) -> Path:
         if not _COMMIT.match(revision):
             refs = api.list_repo_refs(repo, repo_type="dataset")
             _check_tag(repo, revision, [ref.name for ref in refs.tags], [ref.name for ref in refs.branches])
-        wanted = [FILE_NAME, _SPLITS, f"data/{config}/*"]
+        wanted = [FILE_NAME, _SPLITS, *(f"data/{config}/*" for config in configs)]
         return Path(api.snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=wanted))
 
 

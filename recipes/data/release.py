@@ -45,31 +45,33 @@ class PinnedRelease:
         return [self.root / name for name in sorted(self.manifest.files) if name.startswith(start)]
 
 
-def open_release(place: str, revision: str | None, config: Config) -> PinnedRelease:
-    """The release in a folder or a Hub repo; of a repo only what `config` needs is downloaded.
+def open_release(place: str, revision: str | None, *configs: Config) -> PinnedRelease:
+    """The release in a folder or a Hub repo; of a repo only what `configs` need is downloaded.
 
     Args:
         place: a folder, or `ORG/NAME` on the Hub.
         revision: of a repo a tag or a commit; of a folder, where it is given, the version or the digest of the
             manifest that it must have.
-        config: the config that is wanted of it.
+        configs: those that are wanted of it.
 
     Raises:
         UsageError: there is no such release, a repo comes without a revision or with a branch, or a folder holds
             another release than the revision says.
-        DataError: its manifest is none, it has no such config, or a table was changed after the manifest was written.
+        DataError: its manifest is none, it has not all these configs, or a table was changed after the manifest was
+            written.
         EndpointError: the Hub cannot be reached.
     """
     folder = Path(place)
     if not folder.exists() and _HUB_ID.match(place):
-        release = _open(download_release(place, revision, config), place, place, revision)
+        release = _open(download_release(place, revision, *configs), place, place, revision)
         stated = _VERSION_TAG.match(revision or "")
         if stated is not None and stated[1] != release.manifest.version:
             raise DataError(f"{place}: the tag {revision} holds a release that says it is {release.manifest.version}")
     else:
         release = _open(folder, folder.resolve().name, None, None)
         _check_folder(release, revision)
-    _check_tables(release, config)
+    for config in configs:
+        _check_tables(release, config)
     return release
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..tasks import SYSTEM_TASKS, Task
 from ..tasks import Stage as Training
-from ..tasks import Task
 from ..train.arguments import words_of
 from .folds import FoldFiles
 from .options import MineOptions
@@ -52,12 +52,12 @@ class Plan:
 
     def _stages(self) -> Iterator[Stage]:
         for miner in self._fold_numbers():
-            yield from (self._sft(task, miner) for task in Task)
+            yield from (self._sft(task, miner) for task in SYSTEM_TASKS)
         for number in range(1, self.options.rounds + 1):
             yield from (self._mine(number, fold) for fold in self.folds)
             last = number == self.options.rounds
             for miner in (None,) if last else self._fold_numbers():
-                yield from (self._dpo(task, number, miner) for task in Task)
+                yield from (self._dpo(task, number, miner) for task in SYSTEM_TASKS)
         yield from (self._evaluate(generation) for generation in self.generations())
         yield self._compare()
 
@@ -103,7 +103,7 @@ class Plan:
         words += [word for judge in options.judges for word in ("--judge", judge)]
         words += [word for one in options.benchmarks for word in ("--decontaminate", _from_anywhere(one))]
         words += ["--concurrency", str(self.concurrency)]
-        return Stage(name, Kind.COMMAND, tuple(words), {task: self.miner(task, number, fold) for task in Task})
+        return Stage(name, Kind.COMMAND, tuple(words), {task: self.miner(task, number, fold) for task in SYSTEM_TASKS})
 
     def _evaluated(self, name: str) -> list[str]:
         revision, limit = self.options.revision, self.options.limit
@@ -112,7 +112,7 @@ class Plan:
 
     def _evaluate(self, generation: str) -> Stage:
         name = f"evaluation/{generation}"
-        asks = {task: Checkpoint(task, generation) for task in Task}
+        asks = {task: Checkpoint(task, generation) for task in SYSTEM_TASKS}
         return Stage(name, Kind.COMMAND, tuple(self._evaluated(name)), asks)
 
     def _compare(self) -> Stage:

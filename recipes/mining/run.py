@@ -19,8 +19,8 @@ from ..data.release import PinnedRelease, open_release
 from ..serving.guard import GRACE_S
 from ..serving.serve import ServeOptions
 from ..serving.servers import find_server
+from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, Task, configs_of
 from ..tasks import Stage as Training
-from ..tasks import Task, config_of
 from ..train.arguments import words_of
 from ..train.launch import launcher_words
 from .execute import run_stage
@@ -79,8 +79,8 @@ def mine(options: MineOptions, tell: Tell, run: RunStage = run_stage) -> Report:
 
 def _ground(options: MineOptions) -> _Ground:
     """Everything that can be looked at before anything is written."""
-    for task in Task:
-        open_release(options.data, options.revision, config_of(task, Training.SFT))
+    for task in SYSTEM_TASKS:
+        open_release(options.data, options.revision, *configs_of(task, Training.SFT))
     release = open_release(options.data, options.revision, Config.DIALOGUES)
     if release.manifest.benchmarks and not options.benchmarks:
         names = ", ".join(one.name for one in release.manifest.benchmarks)
@@ -146,9 +146,9 @@ def _check(ground: _Ground, serving: ServeOptions, run: RunStage, tell: Tell) ->
     tell("looking whether every recipe and the build can run")
     options, out = ground.plan.options, ground.plan.options.out
     asked = []
-    for stage in Training:
+    for stage in SYSTEM_STAGES:
         settings = [("data", [ground.plan.data]), ("output_dir", "checked"), *options.settings.get(stage, {}).items()]
-        asked += [["--config", options.recipe(task, stage), *words_of(settings)] for task in Task]
+        asked += [["--config", options.recipe(task, stage), *words_of(settings)] for task in SYSTEM_TASKS]
     (out / "check.json").write_text(json.dumps(asked), encoding="utf-8")
     run(Stage("check/recipes", Kind.CHECK, ("check.json",), lasting=False), out, serving, ())
     build = next(stage for stage in ground.plan.stages() if stage.words[0] == "build")

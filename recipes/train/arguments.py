@@ -1,7 +1,7 @@
 """What the training script is given: a recipe's file, and whatever the command line says otherwise.
 
-Every argument of TRL's `SFTConfig` or `DPOConfig` and of its `ModelConfig` is taken by its own name, and those of
-`RecipeArguments` besides.
+Every argument of TRL's configuration of the stage, such as `SFTConfig`, and of its `ModelConfig` is taken by its own
+name, and those of `RecipeArguments` and of the stage besides.
 """
 
 from argparse import Namespace
@@ -13,13 +13,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...schemas.errors import UsageError
 from ..catalogue import Recipe, find_recipe
+from ..grpo.arguments import GrpoArguments
+from ..reward.arguments import RewardArguments
 from ..tasks import Stage
 from .device import check_device
 
 if TYPE_CHECKING:
-    from trl import DPOConfig, ModelConfig, SFTConfig
+    from trl import DPOConfig, GRPOConfig, ModelConfig, RewardConfig, SFTConfig
 
-_PLACES = frozenset({"data", "revision", "dialogues", "sft_checkpoint", "output_dir", "task", "stage", "needs"})
+_OWN_MODEL = (Stage.SFT, Stage.REWARD)
+"""The stages that begin with a model that the recipe names; the others go on from an SFT checkpoint."""
+_PLACES = frozenset(
+    {"data", "revision", "dialogues", "sft_checkpoint", "reward_model", "output_dir", "task", "stage", "needs"}
+)
 """Settings that say where something is or what a recipe is, which a run records in fields of their own."""
 
 
@@ -27,8 +33,8 @@ _PLACES = frozenset({"data", "revision", "dialogues", "sft_checkpoint", "output_
 class RecipeArguments:
     """What a recipe says besides the arguments of TRL."""
 
-    task: str = field(default="", metadata={"help": "planner, responder or joint"})
-    stage: str = field(default="", metadata={"help": "sft or dpo"})
+    task: str = field(default="", metadata={"help": "planner, responder, joint, reasoner or reward"})
+    stage: str = field(default="", metadata={"help": "sft, dpo, grpo or reward"})
     needs: str = field(default="", metadata={"help": "the machine that the recipe is made for, in words"})
     data: list[str] | None = field(
         default=None, metadata={"help": "a release: a folder, or ORG/NAME on the Hub; several folders are used as one"}
@@ -38,7 +44,8 @@ class RecipeArguments:
         default=None, metadata={"help": "a file with ids, a line each: only the rows of these dialogues are used"}
     )
     sft_checkpoint: str | None = field(
-        default=None, metadata={"help": "where dpo starts: a finished run of the same task; ../sft if it is left out"}
+        default=None,
+        metadata={"help": "where dpo and grpo start: a finished run of the same task; ../sft if it is left out"},
     )
     max_rows: int | None = field(
         default=None, metadata={"help": "rows of a split that are used at most, drawn by the seed"}
@@ -61,10 +68,12 @@ class Arguments:
     """The file that it comes from."""
     own: RecipeArguments
     """What is ours of it."""
-    training: "SFTConfig | DPOConfig"
+    training: "SFTConfig | DPOConfig | GRPOConfig | RewardConfig"
     """TRL's, of the stage."""
     model: "ModelConfig"
     """TRL's, of the model."""
+    stage: GrpoArguments | RewardArguments | None
+    """What is ours of the stage, where it has any."""
     settings: dict[str, Any]
     """The values that the file or the command line gave, without places."""
 
@@ -73,6 +82,12 @@ class Arguments:
         """Where the run writes."""
         return Path(str(self.training.output_dir))
 
+    @property
+    def max_length(self) -> int | None:
+        """Tokens of a row at most."""
+        holder = self.stage if isinstance(self.stage, GrpoArguments) else self.training
+        return holder.max_length
+
 
 def parse(argv: Sequence[str]) -> Arguments:
     """The arguments in `--config RECIPE [--NAME VALUE …]`; RECIPE is a recipe's name or a YAML file.
@@ -80,11 +95,10 @@ def parse(argv: Sequence[str]) -> Arguments:
     Raises:
         UsageError: there is no such recipe or argument, a value is wrong, or this machine is not what it needs.
     """
-    from trl import DPOConfig, ModelConfig, SFTConfig, TrlParser
+    from trl import TrlParser
 
     recipe, rest = _split_config(argv)
-    trainer_config = {Stage.SFT: SFTConfig, Stage.DPO: DPOConfig}[recipe.stage]
-    parser = TrlParser((RecipeArguments, trainer_config, ModelConfig), prog="recipe", allow_abbrev=False)
+    parser = TrlParser((RecipeArguments, *_kinds(recipe.stage)), prog="recipe", allow_abbrev=False)
     parser.error = _refuse
     known = {action.dest for action in parser._actions}
     _check_names(recipe, known)
@@ -95,12 +109,28 @@ def parse(argv: Sequence[str]) -> Arguments:
         raise UsageError(f"{recipe.name}: there is no setting {unknown[0].lstrip('-')!r}{_near(unknown[0], known)}")
     _check_values(recipe, given)
     try:
-        own, training, model = parser.parse_args_into_dataclasses(args=list(rest))
+        own, training, model, *stage = parser.parse_args_into_dataclasses(args=list(rest))
     except (ValueError, TypeError, ImportError) as error:
         raise UsageError(f"{recipe.name}: {' '.join(str(error).split())}") from error
     changed = {name for name, value in vars(given).items() if value != getattr(filed, name)}
     settings = {name: _plain(vars(given)[name]) for name in sorted((changed | set(recipe.settings)) - _PLACES)}
-    return Arguments(recipe, own, training, model, settings)
+    arguments = Arguments(recipe, own, training, model, stage[0] if stage else None, settings)
+    if arguments.stage is not None:
+        arguments.stage.check(recipe.name)
+    return arguments
+
+
+def _kinds(stage: Stage) -> tuple[type, ...]:
+    """The arguments of a stage: TRL's, TRL's of the model, and ours where there are any."""
+    from trl import DPOConfig, GRPOConfig, ModelConfig, RewardConfig, SFTConfig
+
+    kinds: dict[Stage, tuple[type, ...]] = {
+        Stage.SFT: (SFTConfig, ModelConfig),
+        Stage.DPO: (DPOConfig, ModelConfig),
+        Stage.GRPO: (GRPOConfig, ModelConfig, GrpoArguments),
+        Stage.REWARD: (RewardConfig, ModelConfig, RewardArguments),
+    }
+    return kinds[stage]
 
 
 def words_of(settings: Sequence[tuple[str, Any]]) -> list[str]:
@@ -143,7 +173,7 @@ def _check_values(recipe: Recipe, given: Namespace) -> None:
         raise UsageError(f"{recipe.name}: task and stage are what the recipe is; choose another recipe instead")
     if not given.data or not all(given.data):
         raise UsageError(f"{recipe.name}: name a release to train on with --data: a folder, or ORG/NAME on the Hub")
-    if recipe.stage is Stage.SFT and not given.model_name_or_path and given.random_width is None:
+    if recipe.stage in _OWN_MODEL and not given.model_name_or_path and given.random_width is None:
         raise UsageError(f"{recipe.name}: name a model with model_name_or_path")
     check_device(recipe.name, use_cpu=given.use_cpu, bf16=given.bf16, fp16=given.fp16)
 

@@ -1,4 +1,4 @@
-"""`curves.png`: the losses of a run, and of DPO how well it tells the chosen side from the rejected."""
+"""`curves.png`: the losses of a run, how well it tells right from wrong, and the parts of its reward."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,22 @@ from .curves import Log
 
 FILE_NAME = "curves.png"
 
-_PANELS = (("loss", "loss"), ("rewards/accuracies", "pairs in order"), ("rewards/margins", "reward margin"))
+_PANELS = (
+    ("loss", "loss"),
+    ("rewards/accuracies", "pairs in order"),
+    ("rewards/margins", "reward margin"),
+    ("step_accuracy", "steps right"),
+    ("pair_accuracy", "pairs in order"),
+    ("reward", "reward"),
+    ("process", "process"),
+    ("outcome", "outcome"),
+    ("format", "whole traces"),
+    ("redundancy", "weight for not repeating"),
+    ("strategy_accuracy", "strategies as the human's"),
+    ("distinct_2", "Distinct-2"),
+    ("self_bleu", "self-BLEU"),
+)
+_ABREAST = 5
 """What is drawn where it was logged, and what the panel is called."""
 
 
@@ -25,9 +40,11 @@ def draw_curves(folder: Path, history: Sequence[Log], title: str) -> None:
         return
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.8 * len(panels), 3.6), layout="constrained")
+    columns = min(len(panels), _ABREAST)
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.8 * columns, 3.6 * lines), layout="constrained")
     for place, (name, label) in enumerate(panels, start=1):
-        _draw_panel(figure.add_subplot(1, len(panels), place), name, label, history)
+        _draw_panel(figure.add_subplot(lines, columns, place), name, label, history)
     figure.suptitle(title, fontsize=10)
     figure.savefig(folder / FILE_NAME, dpi=150)
 
@@ -41,4 +58,4 @@ def _draw_panel(axes: Any, name: str, label: str, history: Sequence[Log]) -> Non
     axes.set_xlabel("step")
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")

@@ -35,7 +35,9 @@ class DataRecord(Frozen):
     license: str
     """Its licence."""
     config: Config
-    """The config that was trained on."""
+    """The config that was trained on; the first where there are several."""
+    others: tuple[Config, ...] = ()
+    """The other configs that were trained on."""
     dialogues: int | None = Field(default=None, ge=1)
     """How many dialogues were chosen, whose rows alone were used; null where all were."""
     dialogues_sha256: str | None = None
@@ -43,7 +45,7 @@ class DataRecord(Frozen):
 
 
 class StartRecord(Frozen):
-    """The checkpoint that a DPO run began at, which is also its reference."""
+    """The checkpoint that a run began at, which is also the reference of DPO; or the one that rewarded it."""
 
     name: str
     """Its recipe."""
@@ -78,7 +80,9 @@ class RunRecord(Frozen):
     data: DataRecord
     """What it was trained on."""
     start: StartRecord | None
-    """Where DPO began; null of SFT."""
+    """Where DPO or GRPO began; null of what began with a base model."""
+    reward: StartRecord | None = None
+    """The reward model that GRPO was rewarded by; null elsewhere."""
     rows: dict[Split, RowCounts]
     """What became of the rows."""
     environment: Environment
@@ -94,13 +98,13 @@ class RunRecord(Frozen):
 
     def differences(self, other: "RunRecord") -> list[str]:
         """The names of what makes two records tell of different runs."""
-        whole = ("recipe", "base_model", "base_revision", "data", "start")
+        whole = ("recipe", "base_model", "base_revision", "data", "start", "reward")
         changed = [name for name in whole if getattr(self, name) != getattr(other, name)]
         names = sorted(self.settings.keys() | other.settings.keys())
         return changed + [name for name in names if self.settings.get(name) != other.settings.get(name)]
 
 
-def data_record(data: Chosen, config: Config) -> DataRecord:
+def data_record(data: Chosen, config: Config, *others: Config) -> DataRecord:
     """What a record says of the data."""
     return DataRecord(
         name=data.name,
@@ -110,6 +114,7 @@ def data_record(data: Chosen, config: Config) -> DataRecord:
         manifest_sha256=data.sha256,
         license=data.license,
         config=config,
+        others=others,
         dialogues=None if data.dialogues is None else len(data.dialogues.ids),
         dialogues_sha256=None if data.dialogues is None else data.dialogues.sha256,
     )

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.dialogue import Split
-from ...schemas.errors import DataError
 from ..data.chosen import Chosen, choose_data
-from ..data.fit import RowCounts, draw_rows, fit_rows, load_rows, measure_with
-from ..tasks import ANSWERS, config_of
+from ..data.fit import RowCounts
+from ..tasks import Stage, configs_of
 from ..tiny import make_tiny
 from .arguments import Arguments, parse
 from .card import RANDOM, write_model_card
@@ -22,12 +21,15 @@ from .epochs import epoch_callback
 from .picture import draw_curves
 from .record import RunRecord, check_same_run, data_record, read_run, write_run
 from .resume import last_checkpoint, remove_broken, step_of
-from .start import Start, check_end_of_turn, find_start, load_tokenizer, plain_name
+from .rows import load_stage_rows, stage_rows, texts_of
+from .start import Start, find_reward, find_start, load_tokenizer, plain_name
 from .trainers import make_trainer, save_checkpoint, settings_errors
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
+
+    from ..reward.report import RewardReport
 
 BASE = "base"
 """The folder, in a run's, of a base model that was made on the spot."""
@@ -45,6 +47,16 @@ class _Base:
     tokenizer: "PreTrainedTokenizerBase"
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """The finished runs that a run builds on."""
+
+    start: Start | None
+    """Whose checkpoint it goes on from."""
+    reward: Start | None
+    """The reward model that it is rewarded by."""
+
+
 def train(argv: Sequence[str], tell: Tell) -> RunRecord:
     """Trains what `argv` says; what was interrupted goes on, and what is finished already is left as it is.
 
@@ -60,11 +72,15 @@ def train(argv: Sequence[str], tell: Tell) -> RunRecord:
         EndpointError: the Hub cannot be reached.
     """
     arguments = parse(argv)
-    config = config_of(arguments.recipe.task, arguments.recipe.stage)
     own = arguments.own
-    data = choose_data(own.data or (), own.revision, config, own.dialogues)
-    start = find_start(arguments)
-    record = _first_record(arguments, data, start)
+    data = choose_data(
+        own.data or (),
+        own.revision,
+        *configs_of(arguments.recipe.task, arguments.recipe.stage),
+        dialogues=own.dialogues,
+    )
+    begun = _Begun(find_start(arguments), find_reward(arguments))
+    record = _first_record(arguments, data, begun)
     earlier = read_run(arguments.out)
     tell = tell if arguments.training.process_index == 0 else _tell_nobody
     if arguments.training.process_index == 0:  # the others may find what the first has begun to write meanwhile
@@ -73,7 +89,7 @@ def train(argv: Sequence[str], tell: Tell) -> RunRecord:
         tell(f"{arguments.out} is finished already, with the same data and settings")
         return earlier
     with memory_errors(arguments.recipe.name):
-        return _Run(arguments, data, start, record, tell).go()
+        return _Run(arguments, data, begun, record, tell).go()
 
 
 def _claim(out: Path, earlier: RunRecord | None, record: RunRecord) -> None:
@@ -88,8 +104,8 @@ def _claim(out: Path, earlier: RunRecord | None, record: RunRecord) -> None:
 class _Run:
     """A run whose arguments, data and start are known to be right."""
 
-    def __init__(self, arguments: Arguments, data: Chosen, start: Start | None, record: RunRecord, tell: Tell) -> None:
-        self.arguments, self.data, self.start, self.record, self.tell = arguments, data, start, record, tell
+    def __init__(self, arguments: Arguments, data: Chosen, begun: _Begun, record: RunRecord, tell: Tell) -> None:
+        self.arguments, self.data, self.begun, self.record, self.tell = arguments, data, begun, record, tell
         self.out, self.training = arguments.out, arguments.training
         self.writes = self.training.process_index == 0
 
@@ -104,7 +120,8 @@ class _Run:
         self.training.disable_tqdm = not on_terminal()
         name = self.arguments.recipe.name
         with settings_errors(name):
-            trainer = make_trainer(self.arguments, base.name, base.tokenizer, rows, self.start)
+            begun = self.begun
+            trainer = make_trainer(self.arguments, base.name, base.tokenizer, rows, begun.start, begun.reward)
         self._set_callbacks(trainer)
         if self.writes:
             remove_broken(self.out)
@@ -118,13 +135,13 @@ class _Run:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         wall_s = time.monotonic() - began
         save_checkpoint(trainer, self.out)
-        self._finish(trainer, wall_s, step_of(checkpoint) if checkpoint else None)
+        self._finish(trainer, rows[Split.TRAIN], wall_s, step_of(checkpoint) if checkpoint else None)
         return self.record
 
     def _base(self) -> _Base:
         """The model that training begins with; one from random weights is made first."""
-        if self.start is not None:
-            return self._named(str(self.start.folder), None)
+        if self.begun.start is not None:
+            return self._named(str(self.begun.start.folder), None)
         own, model = self.arguments.own, self.arguments.model
         if own.random_width is None:
             return self._named(str(model.model_name_or_path), model.model_revision)
@@ -139,16 +156,16 @@ class _Run:
         return _Base(name, load_tokenizer(self.arguments, name, revision if on_hub else None))
 
     def _make_tiny(self, folder: Path) -> None:
-        own, stage = self.arguments.own, self.arguments.recipe.stage
-        rows = load_rows(self.data, self.record.data.config, Split.TRAIN, ANSWERS[stage])
+        own, recipe = self.arguments.own, self.arguments.recipe
+        rows = load_stage_rows(self.data, recipe.task, recipe.stage, Split.TRAIN)
         self._write()  # first, so that a folder with half a model in it is known to be this run's
         make_tiny(
             folder,
-            (message["content"] for row in rows for name in row for message in row[name]),
+            texts_of(rows, recipe.stage),
             width=own.random_width or 0,
             layers=own.random_layers,
             vocabulary=own.random_vocabulary,
-            positions=self.training.max_length or 4096,
+            positions=self.arguments.max_length or 4096,
             seed=self.training.seed,
         )
 
@@ -156,23 +173,8 @@ class _Run:
         """The rows of every split that the run uses, and what became of them."""
         evaluates = str(getattr(self.training.eval_strategy, "value", self.training.eval_strategy)) != "no"
         splits = (Split.TRAIN, Split.VALIDATION) if evaluates else (Split.TRAIN,)
-        found = {split: self._rows_of(split, tokenizer) for split in splits}
+        found = {split: stage_rows(self.arguments, self.data, split, tokenizer) for split in splits}
         return {split: one[0] for split, one in found.items()}, {split: one[1] for split, one in found.items()}
-
-    def _rows_of(self, split: Split, tokenizer: "PreTrainedTokenizerBase") -> tuple["Dataset", RowCounts]:
-        answers, training = ANSWERS[self.arguments.recipe.stage], self.training
-        loaded = load_rows(self.data, self.record.data.config, split, answers)
-        check_end_of_turn(self.arguments.recipe.name, tokenizer, loaded[0], answers[0])
-        with training.main_process_first(desc="cutting rows"):
-            measure = measure_with(tokenizer)
-            drawn = draw_rows(loaded, self.arguments.own.max_rows, training.seed)
-            rows, counts = fit_rows(drawn, answers, measure, training.max_length, training.dataset_num_proc)
-        if not counts.used:
-            raise DataError(
-                f"{self.data.name}: every row of {split} is longer than max_length={training.max_length}, even "
-                "with the last turn of its dialogue alone: set it higher"
-            )
-        return rows, counts.model_copy(update={"available": len(loaded)})
 
     def _say_rows(self, counts: dict[Split, RowCounts]) -> None:
         for split, one in counts.items():
@@ -194,28 +196,46 @@ class _Run:
             self.out.mkdir(parents=True, exist_ok=True)
             write_run(self.out, self.record)
 
-    def _finish(self, trainer: Any, wall_s: float, resumed_from: int | None) -> None:
+    def _finish(self, trainer: Any, training: "Dataset", wall_s: float, resumed_from: int | None) -> None:
         """Writes what came of the run; its record last, since it says that everything is there."""
         history = trainer.state.log_history
+        report = self._report(trainer, training)
         done = {
             "state": "done",
             "base_revision": self.record.base_revision or _loaded_revision(trainer),
             "resumed_from": resumed_from,
             "steps": trainer.state.global_step,
             "wall_s": round(wall_s, 3),
-            "results": last_values(history),
+            "results": last_values(history) | (report.results() if report else {}),
         }
         finished = self.record.model_copy(update=done)
         if self.writes:
             write_curves(self.out, history)
             draw_curves(self.out, history, self.record.recipe)
-            write_model_card(self.out, finished)
+            write_model_card(self.out, finished, report)
         self._write(**done)
 
+    def _report(self, trainer: Any, training: "Dataset") -> "RewardReport | None":
+        """How a reward model fares on held-out dialogues; None of other models, and in all processes but the first."""
+        if self.arguments.recipe.stage is not Stage.REWARD or not self.writes:
+            return None
+        from ..reward.model import RewardModel
+        from ..reward.reporting import report_on, write_report
 
-def _first_record(arguments: Arguments, data: Chosen, start: Start | None) -> RunRecord:
+        self.tell("scoring held-out dialogues")
+        alone = self.training.world_size == 1  # the model of several processes may be in shards
+        model = RewardModel(trainer.model, trainer.processing_class) if alone else RewardModel.read(self.out)
+        report = report_on(model, self.data, training, max_length=self.arguments.max_length)
+        if report is None:
+            self.tell("there is no report: split test has no rows")
+        else:
+            write_report(self.out, report)
+        return report
+
+
+def _first_record(arguments: Arguments, data: Chosen, begun: _Begun) -> RunRecord:
     """The record of a run before its first step."""
-    recipe, training, model = arguments.recipe, arguments.training, arguments.model
+    recipe, training, model, start = arguments.recipe, arguments.training, arguments.model, begun.start
     on_hub = arguments.own.random_width is None and not Path(str(model.model_name_or_path)).exists()
     named = RANDOM if arguments.own.random_width is not None else plain_name(str(model.model_name_or_path))
     return RunRecord(
@@ -228,8 +248,9 @@ def _first_record(arguments: Arguments, data: Chosen, start: Start | None) -> Ru
         base_revision=start.run.base_revision if start else model.model_revision if on_hub else None,
         settings=arguments.settings,
         seed=training.seed,
-        data=data_record(data, config_of(recipe.task, recipe.stage)),
+        data=data_record(data, *configs_of(recipe.task, recipe.stage)),
         start=start.record() if start else None,
+        reward=begun.reward.record() if begun.reward else None,
         rows={},
         environment=environment_of(training.world_size, use_cpu=training.use_cpu),
     )

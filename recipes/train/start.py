@@ -1,4 +1,4 @@
-"""Where training begins: the tokenizer, and the SFT checkpoint that a DPO run starts from and is measured against."""
+"""Where training begins: the tokenizer, the SFT checkpoint that a run goes on from, and what rewards it."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import EndpointError, UsageError
 from ..data.fit import token_ids
-from ..tasks import Stage
+from ..grpo.arguments import GrpoArguments
+from ..tasks import Stage, Task
 from .arguments import Arguments
 from .record import FILE_NAME, RunRecord, StartRecord, read_run
 
@@ -40,13 +41,13 @@ class Start:
 
 
 def find_start(arguments: Arguments) -> Start | None:
-    """The checkpoint that a DPO recipe starts from; None of an SFT recipe.
+    """The checkpoint that a DPO or GRPO recipe starts from; None of a recipe that begins with a base model.
 
     Raises:
         UsageError: there is none, it is not finished, or it is of another task.
     """
     recipe = arguments.recipe
-    if recipe.stage is Stage.SFT:
+    if recipe.stage not in (Stage.DPO, Stage.GRPO):
         return None
     given = arguments.own.sft_checkpoint
     folder = Path(given) if given else arguments.out.parent / Stage.SFT
@@ -64,6 +65,42 @@ def find_start(arguments: Arguments) -> Start | None:
     start = Start(folder, run)
     _check_model(arguments, start)
     return start
+
+
+def find_reward(arguments: Arguments) -> Start | None:
+    """The reward model of a GRPO recipe; None of other recipes, and where nothing is to be scored and there is none.
+
+    Raises:
+        UsageError: there is none, it is not finished, or it is of another task.
+    """
+    recipe, own = arguments.recipe, arguments.stage
+    if not isinstance(own, GrpoArguments):
+        return None
+    folder = Path(own.reward_model) if own.reward_model else arguments.out.parent.parent / Task.REWARD / Stage.REWARD
+    run = read_run(folder)
+    if run is None:
+        if not own.wants_scores and not own.reward_model:
+            return None
+        raise UsageError(
+            f"{recipe.name}: {folder} holds no reward model: run the reward recipe first, name its folder with "
+            "--set reward_model=DIR, or do without with --set process=0 --set outcome=0"
+        )
+    check_reward_run(folder, run)
+    return Start(folder, run)
+
+
+def check_reward_run(folder: Path, run: RunRecord) -> None:
+    """Looks whether a run is one of a reward recipe, and finished.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if run.task is not Task.REWARD:
+        raise UsageError(
+            f"{folder}: holds a {run.task}, which scores nothing; name the folder of a reward recipe's run"
+        )
+    if run.state != "done":
+        raise UsageError(f"{folder}: the reward model is not finished; repeat the command that began it")
 
 
 def _check_model(arguments: Arguments, start: Start) -> None:

@@ -1,4 +1,4 @@
-"""TRL's trainers, given what a recipe says. Nothing of theirs is made again here."""
+"""The trainers, given what a recipe says: TRL's own, and Transformers' for a reward model."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...schemas.dialogue import Split
 from ...schemas.errors import LostRowsError, UsageError
 from ..data.fit import LENGTH
+from ..grpo.arguments import GrpoArguments
+from ..reward.arguments import RewardArguments
 from ..tasks import Stage
 from .arguments import Arguments
 from .start import Start, model_errors
@@ -26,25 +28,30 @@ def make_trainer(
     tokenizer: "PreTrainedTokenizerBase",
     rows: Mapping[Split, "Dataset"],
     start: Start | None,
+    reward: Start | None = None,
 ) -> "Trainer":
     """The trainer of a recipe's stage, ready to train.
 
     Args:
         arguments: of the run.
-        model: a name on the Hub, or a folder; of a DPO run the folder of its start.
+        model: a name on the Hub, or a folder; of a run that starts from another one, that one's folder.
         tokenizer: the model's.
         rows: that fit; of `validation` only where the recipe evaluates.
-        start: where DPO begins; it is also the reference, without a second copy of the model: an adapter is copied
-            and the base model shared, and of a whole model the log-probabilities are taken before the first step.
+        start: where DPO or GRPO begins; of DPO it is also the reference, without a second copy of the model: an adapter
+            is copied and the base model shared, and of a whole model the log-probabilities are taken before the first
+            step.
+        reward: what rewards a GRPO run.
 
     Raises:
         UsageError: the model cannot be loaded.
         LostRowsError: the trainer left out rows that it was given.
     """
-    from trl import DPOTrainer, SFTTrainer, get_peft_config
+    if isinstance(arguments.stage, RewardArguments):
+        return _reward_trainer(arguments, arguments.stage, model, tokenizer, rows)
+    from trl import DPOTrainer, GRPOTrainer, SFTTrainer, get_peft_config
 
     training = arguments.training
-    kinds = {Stage.SFT: SFTTrainer, Stage.DPO: DPOTrainer}
+    kinds = {Stage.SFT: SFTTrainer, Stage.DPO: DPOTrainer, Stage.GRPO: GRPOTrainer}
     _choose_lengths(arguments)
     given: dict[str, Any] = {
         "args": training,
@@ -52,6 +59,8 @@ def make_trainer(
         "train_dataset": rows[Split.TRAIN],
         "eval_dataset": rows.get(Split.VALIDATION),
     }
+    if isinstance(arguments.stage, GrpoArguments):
+        given["reward_funcs"] = _trace_reward(arguments, arguments.stage, reward)
     with model_errors(model):
         if start is not None and start.is_adapter:
             given["model"] = _load_adapter(arguments, start.folder)
@@ -64,6 +73,44 @@ def make_trainer(
     if not getattr(training, "packing", False):
         _check_rows(trainer, rows)
     return trainer
+
+
+def _trace_reward(arguments: Arguments, weights: GrpoArguments, reward: Start | None) -> Any:
+    """What a GRPO run is rewarded by."""
+    from ..grpo.reward import TraceReward
+    from ..reward.model import RewardModel
+
+    use_cpu = arguments.training.use_cpu
+    return TraceReward(weights, RewardModel.load(reward.folder, use_cpu=use_cpu) if reward else None)
+
+
+def _reward_trainer(
+    arguments: Arguments,
+    weights: RewardArguments,
+    model: str,
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: Mapping[Split, "Dataset"],
+) -> "Trainer":
+    """The trainer of a reward model, whose head is new and whose backbone is that of the language model."""
+    from peft import get_peft_model
+    from transformers import set_seed
+    from trl import get_peft_config
+
+    from ..reward.model import load_scorer
+    from ..reward.trainer import make_reward_trainer
+
+    training, on_hub = arguments.training, not Path(model).is_dir()
+    set_seed(training.seed)  # the head's weights are drawn
+    with model_errors(model):
+        loading = _loading(arguments, arguments.model.model_revision if on_hub else None)
+        scorer = load_scorer(model, **loading)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    scorer.config.pad_token_id = tokenizer.pad_token_id
+    config = _pinned(get_peft_config(arguments.model), arguments, on_hub=on_hub)
+    scorer = scorer if config is None else get_peft_model(scorer, config)
+    parts = {"step_weight": weights.step_weight, "pair_weight": weights.pair_weight}
+    return make_reward_trainer(training, scorer, tokenizer, rows, **parts)
 
 
 def _choose_lengths(arguments: Arguments) -> None:

@@ -23,7 +23,7 @@ from ..evaluate.checkpoint import Checkpoint
 from ..evaluate.loaded import LoadedModel, load
 from ..metrics.measured import mean_of
 from ..metrics.sample import REPLICATES, codes_of
-from ..tasks import Stage, Task, config_of
+from ..tasks import Stage, Task, configs_of
 from .tables import rows_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def held_out_rewards(
         DataError: a table cannot be read.
     """
     columns = ("dialogue_id", "prompt", *_SIDES)
-    rows = list(rows_of(release, config_of(task, Stage.DPO), columns, (Split.TEST,)))[:most]
+    rows = list(rows_of(release, configs_of(task, Stage.DPO)[0], columns, (Split.TEST,)))[:most]
     after = load(policy)
     fitting = [(row["dialogue_id"], pair) for row in rows if (pair := _pair(after, row)) is not None]
     sides = [side for _, pair in fitting for side in pair]

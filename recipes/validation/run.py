@@ -10,7 +10,7 @@ from ...schemas.validation import FILE_NAME, Answered, ValidatedRelease, Validat
 from ..data.release import PinnedRelease
 from ..evaluate.checkpoint import find_checkpoint
 from ..evaluate.options import NoProgress, Progress
-from ..tasks import Stage, Task
+from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, Stage, Task
 from ..train.record import json_text
 from .figures import main_figures
 from .folder import Folder, Start, plain
@@ -19,7 +19,6 @@ from .pages import markdown, questions_csv, systems_csv
 from .pictures import pictures_of
 from .release_answers import answer_release
 from .rewards import Rewards, held_out_rewards
-from .scales import STAGES, TASKS
 from .systems import ask_systems, evaluate_systems
 from .tables import open_whole
 from .trained import check_recipes, folder_of, train_all
@@ -58,9 +57,9 @@ class Run:
         return Results(sound, trained, rewards, systems, evaluation)
 
     def _rewards(self) -> Mapping[Task, Rewards]:
-        self.progress.stage("taking held-out rewards", len(TASKS))
+        self.progress.stage("taking held-out rewards", len(SYSTEM_TASKS))
         found = {}
-        for task in TASKS:
+        for task in SYSTEM_TASKS:
             with self.folder.stage(f"rewards of the {task}"):
                 found[task] = self._rewards_of(task)
             self.progress.advance()
@@ -103,7 +102,9 @@ def validate(options: ValidateOptions, tell: Tell, progress: Progress | None = N
 
 def _start(options: ValidateOptions, release: PinnedRelease) -> Start:
     settings = {
-        options.plan.recipe(task, stage): plain(options.settings_of(task, stage)) for task in TASKS for stage in STAGES
+        options.plan.recipe(task, stage): plain(options.settings_of(task, stage))
+        for task in SYSTEM_TASKS
+        for stage in SYSTEM_STAGES
     }
     return Start(manifest_sha256=release.sha256, scale=options.scale.value, settings=settings, dialogues=options.limit)
 

@@ -5,12 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...schemas.validation import Scale
-from ..tasks import Stage, Task
-
-TASKS = (Task.PLANNER, Task.RESPONDER, Task.JOINT)
-"""What is trained, in this order."""
-STAGES = (Stage.SFT, Stage.DPO)
-"""How, one after the other."""
+from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, Stage, Task
 
 Settings = Mapping[str, Any]
 
@@ -66,7 +61,9 @@ PLANS: Mapping[Scale, Plan] = {
         pairs=200,
         batch=64,
         settings={
-            (task, stage): (_LABELS if task is Task.PLANNER else _REPLIES)[stage] for task in TASKS for stage in STAGES
+            (task, stage): (_LABELS if task is Task.PLANNER else _REPLIES)[stage]
+            for task in SYSTEM_TASKS
+            for stage in SYSTEM_STAGES
         },
     ),
     Scale.SMALL: Plan("qwen2.5-0.5b-instruct", "one GPU of 16 GB, some hours", None, 1_000, 32),

@@ -14,10 +14,9 @@ from ..evaluate.predictions import System, file_name_of, predictions_text
 from ..evaluate.run import evaluate
 from ..evaluate.store import Store
 from ..metrics.sample import REPLICATES
-from ..tasks import Stage
+from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, Stage
 from .folder import Folder
 from .options import ValidateOptions
-from .scales import STAGES, TASKS
 from .trained import folder_of
 
 EVALUATION = "evaluation"
@@ -38,10 +37,10 @@ def ask_systems(
     """Every system's answers, from records where there are any."""
     turns = held_out_turns(release, Split.TEST, options.limit)
     ground, found = Ground(release, turns, ()), list[System]()
-    for stage in STAGES:
+    for stage in SYSTEM_STAGES:
         store = Store(folder.root / _ANSWERS / stage)
         store.open()
-        planner, responder, joint = (str(folder_of(options.out, task, stage)) for task in TASKS)
+        planner, responder, joint = (str(folder_of(options.out, task, stage)) for task in SYSTEM_TASKS)
         players = PlayerOptions(planner=planner, responder=responder, joint=joint, concurrency=options.plan.batch)
         asked = EvaluateOptions(out=store.root, players=players, temperature=GREEDY)
         with folder.stage(f"ask models after {stage}"):

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...builders.audit.telling import weighted_auc
+from ...builders.statistics.auc import weighted_auc
 from ...builders.statistics.bootstrap import SEED, interval, ratio, weights_of
 from ...schemas.config import Config
 from ...schemas.measures import Interval

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from ...schemas.dialogue import Split
 from ...schemas.validation import TrainedModel
-from ..tasks import Stage, Task
+from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, Stage, Task
 from ..train.arguments import parse, words_of
 from ..train.record import FILE_NAME, RunRecord
 from ..train.run import train
 from .folder import Folder
 from .options import ValidateOptions
-from .scales import STAGES, TASKS
 
 _MODELS = "models"
 
@@ -51,8 +50,8 @@ def check_recipes(options: ValidateOptions) -> None:
     Raises:
         UsageError: a setting is wrong, or this machine is not what a recipe needs.
     """
-    for task in TASKS:
-        for stage in STAGES:
+    for task in SYSTEM_TASKS:
+        for stage in SYSTEM_STAGES:
             parse(_words(options, task, stage))
 
 
@@ -65,7 +64,7 @@ def train_all(options: ValidateOptions, folder: Folder, tell: Callable[[str], No
         DataError: the release does not have what a recipe needs.
         EndpointError: the Hub cannot be reached.
     """
-    return tuple(_train(options, folder, task, stage, tell) for task in TASKS for stage in STAGES)
+    return tuple(_train(options, folder, task, stage, tell) for task in SYSTEM_TASKS for stage in SYSTEM_STAGES)
 
 
 def _train(options: ValidateOptions, folder: Folder, task: Task, stage: Stage, tell: Callable[[str], None]) -> Trained:

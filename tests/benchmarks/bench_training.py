@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.releases import build_scripted  # found by the line above
 
-from ipm_prefdial.recipes.tasks import Stage
+from ipm_prefdial.recipes.tasks import SYSTEM_STAGES, Stage
 from ipm_prefdial.recipes.tiny import make_tiny
 from ipm_prefdial.recipes.train.arguments import words_of
 
@@ -69,7 +69,7 @@ def main() -> None:
         root = Path(folder)
         release = build_scripted(root / "release").root
         _make_model(root / "model", release, large=options.gpu)
-        for stage in Stage:
+        for stage in SYSTEM_STAGES:
             for name, settings in _variants(options.gpu):
                 _compare(root, stage, name, settings | {"max_steps": options.steps})
 

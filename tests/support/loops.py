@@ -13,7 +13,7 @@ from ipm_prefdial.recipes.mining.stages import Kind, Stage
 from ipm_prefdial.recipes.mining.state import StageRecord
 from ipm_prefdial.recipes.serving.serve import ServeOptions
 from ipm_prefdial.recipes.tasks import Stage as Training
-from ipm_prefdial.recipes.tasks import Task, config_of
+from ipm_prefdial.recipes.tasks import Task, configs_of
 from ipm_prefdial.recipes.train.environment import Environment
 from ipm_prefdial.recipes.train.record import RunRecord, data_record, write_run
 from ipm_prefdial.schemas.dialogue import Split
@@ -63,7 +63,7 @@ def make_run(folder: Path, stage: Stage, out: Path) -> None:
     training = Training.SFT if stage.name.startswith("sft") else Training.DPO
     data = words[words.index("--data") + 1 : words.index("--output_dir")]
     places = [one for one in data if not one.startswith("--") and one != words[-1]]
-    config = config_of(task, training)
+    (config,) = configs_of(task, training)
     folder.mkdir(parents=True)
     for name in ("model.safetensors", "config.json", "tokenizer_config.json"):
         (folder / name).write_text(stage.name)

@@ -27,6 +27,14 @@ QUICK: dict[str, Any] = {
 }
 """Two steps, and nothing besides."""
 
+_OF_STAGE: dict[str, dict[str, Any]] = {
+    "sft": SMALLEST,
+    "dpo": {"precompute_ref_batch_size": 16},
+    "grpo": {"num_generations": 2, "per_device_train_batch_size": 4, "max_completion_length": 12, "max_rows": 16},
+    "reward": SMALLEST,
+}
+"""What makes a stage quick."""
+
 
 @lru_cache
 def small_release() -> Release:
@@ -39,10 +47,7 @@ def small_release() -> Release:
 def words(name: str, data: Path, out: Path, **settings: Any) -> list[str]:
     """The words of the training script for a quick run; `settings` go before what is quick."""
     given = {"data": str(data), "output_dir": str(out), **QUICK}
-    if name.endswith("/sft"):
-        given |= SMALLEST
-    elif name.endswith("/dpo"):
-        given |= {"precompute_ref_batch_size": 16}
+    given |= _OF_STAGE[name.rpartition("/")[2]] if name.startswith("tiny/") else {}
     return ["--config", name, *words_of(list((given | settings).items()))]
 
 

@@ -46,7 +46,7 @@ def test_rows_of_chosen_dialogues_alone(tmp_path: Path) -> None:
     wanted = {row["dialogue_id"] for row in rows} - {rows[0]["dialogue_id"]}
     path = tmp_path / "ids.txt"
     path.write_text("".join(f"{one}\n" for one in sorted(wanted)))
-    data = choose_data([str(release.root)], None, SFT, path)
+    data = choose_data([str(release.root)], None, SFT, dialogues=path)
     found = load_rows(data, SFT, Split.TRAIN, ONE)
     assert found.column_names == ["prompt", "completion"]
     assert found["completion"] == [row["completion"] for row in rows if row["dialogue_id"] in wanted]
@@ -55,7 +55,7 @@ def test_rows_of_chosen_dialogues_alone(tmp_path: Path) -> None:
     assert data.dialogues.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_text("0123456789abcdef\n")
     with pytest.raises(DataError, match="no rows in split train"):
-        load_rows(choose_data([str(release.root)], None, SFT, path), SFT, Split.TRAIN, ONE)
+        load_rows(choose_data([str(release.root)], None, SFT, dialogues=path), SFT, Split.TRAIN, ONE)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_file_that_names_no_dialogues(text: str | None, told: str, tmp_path: Pat
     if text is not None:
         path.write_text(text)
     with pytest.raises(UsageError, match=told):
-        choose_data([str(small_release().root)], None, SFT, path)
+        choose_data([str(small_release().root)], None, SFT, dialogues=path)
 
 
 def test_releases_that_do_not_go_together(tmp_path: Path) -> None:

@@ -30,16 +30,17 @@ def _parse(name: str, tmp_path: Path, *words: str) -> Arguments:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_installed_trl_takes_every_recipe(name: str, tmp_path: Path) -> None:
-    from trl import DPOConfig, ModelConfig, SFTConfig
+    from trl import DPOConfig, GRPOConfig, ModelConfig, RewardConfig, SFTConfig
 
     arguments = _parse(name, tmp_path, *ON_CPU)
-    kind = {Stage.SFT: SFTConfig, Stage.DPO: DPOConfig}[arguments.recipe.stage]
-    assert type(arguments.training) is kind
+    kinds = {Stage.SFT: SFTConfig, Stage.DPO: DPOConfig, Stage.GRPO: GRPOConfig, Stage.REWARD: RewardConfig}
+    assert type(arguments.training) is kinds[arguments.recipe.stage]
     assert type(arguments.model) is ModelConfig
     for key, value in find_recipe(name).settings.items():
         if key in ("use_cpu", "bf16"):
             continue
-        holder = next(one for one in (arguments.own, arguments.training, arguments.model) if hasattr(one, key))
+        holders = (arguments.own, arguments.training, arguments.model, arguments.stage)
+        holder = next(one for one in holders if hasattr(one, key))
         found = getattr(holder, key)
         # An enumeration of Transformers equals its text; TRL takes a list of one module as its name.
         assert found in (value, *(value if isinstance(value, list) else ())), key
@@ -89,6 +90,24 @@ def test_record_has_no_folders(tmp_path: Path) -> None:
 def test_wrong_word_is_one_line(words: tuple[str, ...], told: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=told) as error:
         _parse("tiny/planner/dpo", tmp_path, *words)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "told"),
+    [
+        ("tiny/reasoner/grpo", ("--process", "-1"), "process: -1.0 is not 0 or more"),
+        ("tiny/reasoner/grpo", ("--redundancy", "nan"), "redundancy: nan is not 0 or more"),
+        ("tiny/reasoner/grpo", ("--process", "0", "--outcome", "0", "--format", "0"), "nothing is rewarded"),
+        ("tiny/reasoner/grpo", ("--num_generations", "5"), "num_generations"),
+        ("tiny/reward/reward", ("--pair_weight", "-0.5"), "pair_weight: -0.5 is not 0 or more"),
+        ("tiny/reward/reward", ("--pair_weight", "0", "--step_weight", "0"), "nothing is learnt"),
+        ("tiny/reward/reward", ("--redundancy", "1"), "no setting 'redundancy'"),
+    ],
+)
+def test_weights_that_teach_nothing(name: str, words: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=told) as error:
+        _parse(name, tmp_path, *words)
     assert "\n" not in str(error.value)
 
 

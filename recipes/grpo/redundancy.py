@@ -1,0 +1,51 @@
+"""How much a reply counts where others say the same: the weight that a reward is multiplied with.
+
+PEER (arXiv 2508.09521) weighs redundant outputs down, but its measure of similarity is not published: this one is our
+own. Phrases are runs of three words, so that replies that merely share common words are not alike, and copies that
+differ in a word nearly are. The weight is one over a soft count of those who say the same, so that copies share the
+reward of one.
+"""
+
+from collections.abc import Sequence
+
+from ..metrics.words import ngrams, tokens
+
+ORDER = 3
+"""Words of a phrase."""
+
+Phrases = frozenset[tuple[str, ...]]
+
+
+def phrases_of(text: str) -> Phrases:
+    """The different runs of three words; of a shorter text the text as one, so that no text is without a phrase."""
+    words = tokens(text)
+    return frozenset(ngrams(words, ORDER)) or frozenset([tuple(words)])
+
+
+def likeness(one: Phrases, other: Phrases) -> float:
+    """The Jaccard similarity of two texts by their phrases: 0 for none in common, 1 for the same ones."""
+    return len(one & other) / len(one | other)
+
+
+def redundancy_weights(replies: Sequence[str], said_before: Sequence[str] = ()) -> list[float]:
+    """What each reply of a group counts for: above 0 up to 1, and 1 for one that shares no phrase with anything.
+
+    With the Jaccard similarity `s` to every other reply of the group, and the share `r` of a reply's phrases that the
+    supporter has used before, a reply weighs `1 / (1 + sum of s + r)`: each of `n` copies weighs `1 / n`.
+
+    Args:
+        replies: of one prompt.
+        said_before: what the supporter said earlier in this dialogue.
+    """
+    group = [phrases_of(reply) for reply in replies]
+    used: Phrases = frozenset().union(*(phrases_of(text) for text in said_before))
+    weights = []
+    for place, own in enumerate(group):
+        alike = sum(likeness(own, other) for at, other in enumerate(group) if at != place)
+        weights.append(1 / (1 + alike + len(own & used) / len(own)))
+    return weights
+
+
+def at_strength(weight: float, strength: float) -> float:
+    """A weight as if similarity counted `strength` times as much: 1 at a strength of 0, itself at one of 1."""
+    return 1 / (1 + strength * (1 / weight - 1))

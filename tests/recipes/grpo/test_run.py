@@ -1,0 +1,127 @@
+"""GRPO starts from the SFT checkpoint, is rewarded by the reward model, and writes down both."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trl", reason="needs the [train] extra")
+
+from support.command import ipm_prefdial
+from support.reasoning import reasoning_release
+from support.training import run_quick, small_release
+
+from ipm_prefdial.recipes.train.curves import read_curves
+from ipm_prefdial.recipes.train.record import read_run
+from ipm_prefdial.schemas.errors import DataError, UsageError
+
+pytestmark = [
+    pytest.mark.train,
+    # TRL 1.16 still asks Transformers 5.23 by the old name.
+    pytest.mark.filterwarnings("ignore:.(is_)?gradient_checkpointing. is deprecated:FutureWarning"),
+]
+
+NAME = "tiny/reasoner/grpo"
+DATA = reasoning_release().root
+UNSCORED = {"process": 0, "outcome": 0}
+LOGGED = {"reward", "process", "outcome", "format", "redundancy", "strategy_accuracy", "distinct_2", "self_bleu"}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with an SFT run and a reward model, laid out as the command lays them out, and a GRPO run of both."""
+    root = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datasets.config.HF_DATASETS_CACHE", root / "cache")
+        run_quick("tiny/reasoner/sft", DATA, root / "reasoner" / "sft", max_rows=12)
+        run_quick("tiny/reward/reward", DATA, root / "reward" / "reward", max_rows=12)
+        run_quick(NAME, DATA, root / "reasoner" / "grpo", save_strategy="steps", save_steps=1)
+    yield root
+
+
+def test_run_names_what_it_started_from_and_what_rewarded_it(runs: Path) -> None:
+    record = read_run(runs / "reasoner" / "grpo")
+    assert record is not None
+    assert record.start is not None
+    assert record.reward is not None
+    assert (record.start.name, record.reward.name) == ("tiny/reasoner/sft", "tiny/reward/reward")
+    assert (record.state, record.steps, record.data.config) == ("done", 2, "reasoning")
+    card = (runs / "reasoner" / "grpo" / "README.md").read_text()
+    assert "| rewarded by | tiny/reward/reward on release 1.0.0 of `release` |" in card
+    assert "What a reward model likes is not what helps a person" in card
+    assert str(runs) not in card + (runs / "reasoner" / "grpo" / "run.json").read_text()
+
+
+def test_every_part_has_a_curve(runs: Path) -> None:
+    logs = [log for log in read_curves(runs / "reasoner" / "grpo") if "reward" in log]
+    assert [log["step"] for log in logs] == [1, 2]
+    assert logs[0].keys() >= LOGGED
+    assert (runs / "reasoner" / "grpo" / "curves.png").is_file()
+
+
+def test_finished_run_is_left_and_other_weights_are_another_run(runs: Path) -> None:
+    settings = {"save_strategy": "steps", "save_steps": 1}
+    assert run_quick(NAME, DATA, runs / "reasoner" / "grpo", **settings) == read_run(runs / "reasoner" / "grpo")
+    with pytest.raises(UsageError, match="holds another run: process differs"):
+        run_quick(NAME, DATA, runs / "reasoner" / "grpo", **settings, process=0.5)
+
+
+def test_unscored_run_needs_no_reward_model(runs: Path, tmp_path: Path) -> None:
+    start = str(runs / "reasoner" / "sft")
+    with pytest.raises(UsageError, match="holds no reward model: run the reward recipe first"):
+        run_quick(NAME, DATA, tmp_path / "reasoner" / "grpo", sft_checkpoint=start)
+    record = run_quick(NAME, DATA, tmp_path / "reasoner" / "grpo", sft_checkpoint=start, **UNSCORED)
+    assert record.reward is None
+    assert "process" not in record.results
+    assert "format" in record.results
+
+
+def test_what_is_named_must_be_what_it_is_named_for(runs: Path, tmp_path: Path) -> None:
+    sft, reward = str(runs / "reasoner" / "sft"), str(runs / "reward" / "reward")
+    out = tmp_path / "reasoner" / "grpo"
+    with pytest.raises(UsageError, match="holds a reasoner, which scores nothing"):
+        run_quick(NAME, DATA, out, sft_checkpoint=sft, reward_model=sft)
+    with pytest.raises(UsageError, match="is a checkpoint of the reward; this recipe trains reasoner"):
+        run_quick(NAME, DATA, out, sft_checkpoint=reward, reward_model=reward)
+    with pytest.raises(UsageError, match="starts from an SFT checkpoint"):
+        run_quick(NAME, DATA, out)
+    assert not out.exists()
+
+
+def test_release_without_reasoning(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has no config reasoning, which is needed here"):
+        run_quick(NAME, small_release().root, tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_ablation_trains_every_variant_and_goes_on(runs: Path) -> None:
+    sets = (
+        "max_steps=1",
+        "num_generations=2",
+        "per_device_train_batch_size=4",
+        "max_completion_length=8",
+        "max_rows=8",
+    )
+    words = ("recipe", "ablate", NAME, "--data", DATA, "--out", runs / "reasoner" / "ablation")
+    given = [word for one in sets for word in ("--set", one)]
+    done = ipm_prefdial(*words, *given)
+    assert done.code == 0, done.err
+    assert done.out == (runs / "reasoner" / "ablation" / "ablation.md").read_text()
+    folders = sorted(path.name for path in (runs / "reasoner" / "ablation").iterdir() if path.is_dir())
+    assert folders == ["all-parts", "without-format", "without-outcome", "without-process", "without-redundancy"]
+    again = ipm_prefdial(*words, *given, "--json")
+    assert "finished already" in again.err
+    assert list(json.loads(again.out))[:2] == ["before GRPO", "all parts"]
+
+
+@pytest.mark.slow
+def test_mean_reward_rises(tmp_path: Path) -> None:
+    """A planted case: from a model that now and then writes a whole trace to one that mostly does."""
+    data = reasoning_release(3).root
+    size = {"random_width": 64, "random_layers": 2, "random_vocabulary": 1000}
+    run_quick("tiny/reasoner/sft", data, tmp_path / "sft", max_steps=600, per_device_train_batch_size=8, **size)
+    settings = {"max_steps": 30, "num_generations": 8, "per_device_train_batch_size": 32, "max_completion_length": 256}
+    run_quick(NAME, data, tmp_path / "grpo", **settings, **UNSCORED, max_rows=256)
+    rewards = [log["reward"] for log in read_curves(tmp_path / "grpo") if "reward" in log]
+    assert sum(rewards[-10:]) > 1.2 * sum(rewards[:10])
