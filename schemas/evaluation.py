@@ -97,7 +97,7 @@ class Grade(Frozen):
     """`alone`, or `beside_human`: whether the judge was shown the human's reply."""
     grade: str
     mean: Interval
-    """0 to 5; `n` counts the replies with this grade."""
+    """0 to 5, of a step 0 to 1; `n` counts the replies with this grade."""
     asked: int
     """Replies that the judge was asked about."""
     turns: int

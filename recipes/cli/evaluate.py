@@ -42,8 +42,13 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--planner", metavar="MODEL", help=_MODEL)
     parser.add_argument("--responder", metavar="MODEL", help="writes under the planner's strategy")
     parser.add_argument("--joint", metavar="MODEL", help="names the strategy and writes, in one answer")
+    parser.add_argument("--reasoner", metavar="MODEL", help="thinks in four steps, of which the last is the reply")
     parser.add_argument(
-        "--judge", metavar="MODEL", action="append", default=[], help="grades every reply; repeat it for several"
+        "--judge",
+        metavar="MODEL",
+        action="append",
+        default=[],
+        help="grades every reply; repeat it for several; reward:DIR is a reward model, which scores traces alone",
     )
     parser.add_argument(
         "--temperature", metavar="T", type=_temperature, help="0 to 2, 0 is greedy; the release's own if left out"
@@ -84,12 +89,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _players(options: argparse.Namespace) -> "PlayerOptions":
     from ..evaluate.players import PlayerOptions
+    from ..evaluate.reward_judge import REWARD
 
     return PlayerOptions(
         planner=options.planner,
         responder=options.responder,
         joint=options.joint,
-        judges=tuple(options.judge),
+        reasoner=options.reasoner,
+        judges=tuple(one for one in options.judge if not one.startswith(REWARD)),
+        reward_judges=tuple(one for one in options.judge if one.startswith(REWARD)),
         concurrency=options.concurrency,
         rpm=options.rpm,
         tpm=options.tpm,

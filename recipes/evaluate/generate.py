@@ -1,4 +1,4 @@
-"""Asks models at held-out turns: the planner, then the responder under the planner's strategy; or the joint model.
+"""Asks models at held-out turns: the planner, then the responder under its strategy; the joint model; the reasoner.
 
 The history is always the human's. A planner's answer that is no strategy gets no reply, since there is nothing to write
 under; a joint answer without a strategy keeps its words, since a person would read them. Every answer is recorded
@@ -12,17 +12,22 @@ from ...builders.inference.client import Completer
 from ...prompts.library import Prompt, load_prompt
 from ...prompts.parsers.strategy import JointReply, read_joint, read_strategy
 from ...prompts.parsers.thinking import without_thinking
+from ...prompts.parsers.trace import format_trace, parse_trace
+from ...prompts.parsers.trace_json import read_trace
+from ...schemas.errors import UsageError
 from ...schemas.inference import Ask, Completion, Failed, ModelRef, Outcome, Request, Role, Sampling, Task, derive_seed
 from ...schemas.spec import BuildSpec
 from ...schemas.strategy import Strategy
+from ...schemas.trace import Trace
 from .held_out import HumanTurn
-from .players import Completers, PlayerOptions, Players
+from .players import CORPUS, Completers, PlayerOptions, Players
 from .pool import answer_all
 from .predictions import Prediction, System
 
 DECOUPLED = "decoupled"
 PLANNER_ALONE = "planner"
 JOINT = "joint"
+REASONING = "reasoning"
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,14 @@ class Asking:
     ) -> "Asking":
         """With the spec's prompt and sampling, at another temperature where one is given; 0 is greedy."""
         how = spec.inference(Task(role.value))
-        assert how is not None, "every release asks planner, responder and joint"
-        sampling = how.sampling
+        if how is None or (role is Role.REASONER and spec.reasoning is None):
+            raise UsageError(f"release {spec.version} has no {role}; evaluate it over a release that has")
+        prompt, sampling = how.prompt, how.sampling
+        if role is Role.REASONER and spec.reasoning is not None and model.name != CORPUS:
+            prompt = spec.reasoning.prompt  # that of the rows, which a reasoner is trained on
         if temperature is not None:
             sampling = sampling.model_copy(update={"temperature": temperature})
-        return cls(role, model, completers[role, model], load_prompt(how.prompt), sampling, spec.seed)
+        return cls(role, model, completers[role, model], load_prompt(prompt), sampling, spec.seed)
 
     async def ask(self, turn: HumanTurn, strategy: Strategy | None = None) -> Outcome:
         """What the model answers at a turn."""
@@ -99,6 +107,23 @@ def joint(model: Asking) -> Predict:
     return predict
 
 
+def reasoning(model: Asking) -> Predict:
+    """Strategy and reply at the end of a trace, in its text form or as JSON."""
+
+    async def predict(turn: HumanTurn) -> Prediction:
+        raw, problem = _said(await model.ask(turn))
+        read = parse_trace(raw) if raw is not None else None
+        if raw is not None and not isinstance(read, Trace):
+            as_json = read_trace(raw)
+            read = as_json if isinstance(as_json, Trace) else read
+        if isinstance(read, Trace):
+            said = _prediction(REASONING, turn, raw, read.strategy.strategy, read.reply, "")
+            return said.model_copy(update={"trace": format_trace(read)})
+        return _prediction(REASONING, turn, raw, None, None, problem or (read.reason if read is not None else ""))
+
+    return predict
+
+
 def _said(outcome: Outcome) -> tuple[str | None, str]:
     """What was answered, without the model's thoughts; or None, and why there is nothing."""
     if isinstance(outcome, Failed):
@@ -123,13 +148,14 @@ def _prediction(
         strategy=strategy,
         reply=reply,
         problem=problem,
+        gold_emotion=turn.emotion,
     )
 
 
 def asked_names(options: PlayerOptions) -> list[str]:
     """The names of the systems that the models will make up."""
     planned = [] if not options.planner else [DECOUPLED if options.responder else PLANNER_ALONE]
-    return planned + ([JOINT] if options.joint else [])
+    return planned + ([JOINT] if options.joint else []) + ([REASONING] if options.reasoner else [])
 
 
 def asked_systems(
@@ -147,6 +173,8 @@ def asked_systems(
         yield name, _about(*[one for one in (planner, responder) if one is not None]), decoupled(planner, responder)
     if whole is not None:
         yield JOINT, _about(whole), joint(whole)
+    if (reasoner := asking(Role.REASONER)) is not None:
+        yield REASONING, _about(reasoner), reasoning(reasoner)
 
 
 def _about(*askings: Asking) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 from ...schemas.config import Config
 from ...schemas.dialogue import Dialogue, Speaker, Split, Turn
+from ...schemas.emotion import Emotion, parse_emotion
 from ...schemas.errors import DataError
 from ...schemas.strategy import Strategy
 from ..data.release import PinnedRelease, open_release
 
-_COLUMNS = ("dialogue_id", "withheld", "turns")
+_COLUMNS = ("dialogue_id", "withheld", "emotion", "turns")
 _AT_ONCE = 1_000
 
 
@@ -25,6 +26,8 @@ class HumanTurn:
     history: tuple[Turn, ...]
     strategy: Strategy
     text: str
+    emotion: Emotion | None = None
+    """The dialogue's main emotion, where its source tells one of the list."""
 
 
 def evaluated_release(place: str, revision: str | None = None) -> PinnedRelease:
@@ -48,10 +51,10 @@ def held_out_turns(release: PinnedRelease, split: Split, limit: int | None = Non
         DataError: the split has no such turn, its dialogues are withheld, or a file is damaged.
     """
     found: list[HumanTurn] = []
-    for number, (dialogue_id, turns) in enumerate(_dialogues(release, split)):
+    for number, (dialogue_id, emotion, turns) in enumerate(_dialogues(release, split)):
         if limit is not None and number >= limit:
             break
-        found += _supporter_turns(dialogue_id, turns)
+        found += _supporter_turns(dialogue_id, emotion, turns)
     if not found:
         raise DataError(f"{release.name}: split {split} of `dialogues` has no supporter turn to evaluate on")
     return tuple(found)
@@ -59,11 +62,15 @@ def held_out_turns(release: PinnedRelease, split: Split, limit: int | None = Non
 
 def training_dialogues(release: PinnedRelease) -> Iterator[Dialogue]:
     """The dialogues of the training split, in order."""
-    for _, turns in _dialogues(release, Split.TRAIN):
+    for _, _, turns in _dialogues(release, Split.TRAIN):
         yield Dialogue(source="release", license="unknown", turns=turns)
 
 
-def _dialogues(release: PinnedRelease, split: Split) -> Iterator[tuple[str, tuple[Turn, ...]]]:
+_Told = tuple[str, Emotion | None, tuple[Turn, ...]]
+"""A dialogue's id, its main emotion where that is known, and its turns."""
+
+
+def _dialogues(release: PinnedRelease, split: Split) -> Iterator[_Told]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -76,19 +83,20 @@ def _dialogues(release: PinnedRelease, split: Split) -> Iterator[tuple[str, tupl
 
 
 def _dialogue(
-    release: PinnedRelease, dialogue_id: str, withheld: bool, turns: list[dict[str, Any]]
-) -> tuple[str, tuple[Turn, ...]]:
+    release: PinnedRelease, dialogue_id: str, withheld: bool, emotion: str | None, turns: list[dict[str, Any]]
+) -> _Told:
     if withheld:
         raise DataError(
             f"{release.name}: dialogue {dialogue_id} is withheld by its licence: build the release from its sources, "
             "and evaluate on that"
         )
-    return dialogue_id, tuple(Turn.model_validate(turn) for turn in turns)
+    known = parse_emotion(emotion) if emotion is not None else None
+    return dialogue_id, known, tuple(Turn.model_validate(turn) for turn in turns)
 
 
-def _supporter_turns(dialogue_id: str, turns: tuple[Turn, ...]) -> Iterator[HumanTurn]:
+def _supporter_turns(dialogue_id: str, emotion: Emotion | None, turns: tuple[Turn, ...]) -> Iterator[HumanTurn]:
     spoken = False
     for index, turn in enumerate(turns):
         spoken = spoken or turn.speaker is Speaker.SEEKER
         if spoken and turn.strategy is not None:
-            yield HumanTurn(dialogue_id, index, turns[:index], turn.strategy, turn.text)
+            yield HumanTurn(dialogue_id, index, turns[:index], turn.strategy, turn.text, emotion)

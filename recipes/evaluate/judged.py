@@ -17,8 +17,9 @@ from ...schemas.inference import ModelRef
 from ..metrics.measured import Measured, mean_of
 from ..metrics.paired import difference_of, p_value
 from ..metrics.sample import Sample
-from .judging import GRADES, PROMPTS, Judgement, Protocol, Question, questions_to
+from .judging import GRADES, PROMPTS, STEP_GRADES, Judgement, Protocol, Question
 from .players import CORPUS
+from .reward_judge import REWARD
 from .score import win_rate
 
 ANY_ERROR = "any error"
@@ -39,8 +40,8 @@ class Panel:
     def judged(self) -> Judged:
         """All of it."""
         grades, errors = tuple(self._grades()), tuple(self._errors())
-        asked = {asked for one in self.systems for asked in questions_to(self.judge, one)}
-        ids = [PROMPTS[one] for one in PROMPTS if one in asked]
+        asked = {(one.question, one.protocol) for one in self.said}
+        ids = [] if self._is_reward else [PROMPTS[one] for one in PROMPTS if one in asked]
         return Judged(
             judge=str(self.judge),
             prompts={prompt: load_prompt(prompt).sha256 for prompt in ids},
@@ -65,11 +66,12 @@ class Panel:
                     yield win_rate(by, (one, means[one]), (other, means[other]), self.sample.weights)
 
     def _grades(self) -> Iterator[Grade]:
-        for name, protocol, asked in self._asked(Question.GRADES):
-            for grade in GRADES:
-                mean = self._mean(self._values(name, protocol, grade))
-                told = {"mean": mean.interval, "asked": asked, "turns": self.sample.size}
-                yield Grade(system=name, protocol=protocol, grade=grade, **told)
+        for question, grades in ((Question.GRADES, GRADES), (Question.STEPS, STEP_GRADES)):
+            for name, protocol, asked in self._asked(question):
+                for grade in grades:
+                    mean = self._mean(self._values(name, protocol, grade))
+                    told = {"mean": mean.interval, "asked": asked, "turns": self.sample.size}
+                    yield Grade(system=name, protocol=protocol, grade=grade, **told)
 
     def _errors(self) -> Iterator[ErrorShare]:
         for name, protocol, asked in self._asked(Question.ERRORS):
@@ -86,7 +88,7 @@ class Panel:
 
     def _comparisons(self) -> Iterator[Comparison]:
         for protocol in Protocol:
-            for what in (*GRADES, ANY_ERROR):
+            for what in (*GRADES, *STEP_GRADES, ANY_ERROR):
                 values = {name: self._values(name, protocol, what) for name in self.systems}
                 for one, other in combinations(self.systems, 2):
                     difference = self._mean(values[one] - values[other])
@@ -116,7 +118,7 @@ class Panel:
 
     def _values(self, system: str, protocol: Protocol, what: str) -> np.ndarray:
         """A grade, or 1 for an error, at every turn; not a number where there is none."""
-        question = Question.ERRORS if what == ANY_ERROR else Question.GRADES
+        question = Question.GRADES if what in GRADES else Question.STEPS if what in STEP_GRADES else Question.ERRORS
         said = self._of(system, question, protocol)
         return np.array([_value(said.get((one.dialogue, one.turn)), what) for one in self.sample.answers])
 
@@ -127,7 +129,16 @@ class Panel:
         told = np.isfinite(values)
         return mean_of(values[told], self.sample.weights[told], int(told.sum()))
 
+    @property
+    def _is_reward(self) -> bool:
+        """Whether it is a reward model, which is asked nothing in words."""
+        return self.judge.name.startswith(REWARD)
+
     def _notes(self) -> tuple[str, ...]:
+        if self._is_reward:
+            return (
+                f"{self.judge} is a reward model: its values are probabilities that a step is right, as it sees it",
+            )
         if self.judge.name != CORPUS:
             return ()
         return (

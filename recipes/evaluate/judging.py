@@ -1,8 +1,9 @@
-"""Asks judges about replies: four grades and five psychological errors, each with and without the human's reply shown.
+"""Asks judges about replies: four grades and five psychological errors, each with and without the human's reply shown;
+and about the steps of traces.
 
 A judge sees one reply at a time and is not told who wrote it; the human's own replies are judged likewise, for a
 yardstick, where they need not be shown beside themselves. The embedded judge knows three of the errors and no grades,
-so it is asked for errors alone.
+so it is asked for errors alone, and about steps.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,13 +11,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ...builders.inference.client import Completer
-from ...prompts.context import transcript
+from ...prompts.context import cued_transcript, transcript
 from ...prompts.library import Prompt, load_prompt
 from ...prompts.parsers.grades import read_grades
+from ...prompts.parsers.step_labels import read_step_labels
+from ...prompts.parsers.trace import format_trace
 from ...prompts.parsers.verdict import read_verdict
 from ...schemas.error_type import ErrorType
 from ...schemas.errors import PromptError
 from ...schemas.inference import Ask, Completion, Message, ModelRef, Outcome, Request, Role, Sampling, Task, derive_seed
+from ...schemas.trace import Step, Trace
 from ...schemas.verdict import Unparsed, Verdict
 from .align import HUMAN, Aligned
 from .held_out import HumanTurn
@@ -25,6 +29,17 @@ from .pool import answer_all
 
 GRADES = ("fluency", "professionalism", "empathy", "helpfulness")
 """What replies are graded in."""
+ALL_STEPS = "all four steps"
+"""The mean over the steps of a trace."""
+
+
+def step_grade(step: Step) -> str:
+    """What it is called how right a step is."""
+    return f"step: {step}"
+
+
+STEP_GRADES = (*map(step_grade, Step), ALL_STEPS)
+"""What traces are graded in, each 0 to 1."""
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=320)
 """How judges are asked."""
 
@@ -43,6 +58,8 @@ class Question(StrEnum):
 
     GRADES = "four_grades"
     ERRORS = "five_errors"
+    STEPS = "four_steps"
+    """Asked about replies at the end of a trace."""
 
 
 PROMPTS: Mapping[tuple[Question, Protocol], str] = {
@@ -50,6 +67,7 @@ PROMPTS: Mapping[tuple[Question, Protocol], str] = {
     (Question.GRADES, Protocol.BESIDE_HUMAN): "judge/four_grades_beside_human@1",
     (Question.ERRORS, Protocol.ALONE): "judge/five_errors@1",
     (Question.ERRORS, Protocol.BESIDE_HUMAN): "judge/five_errors_beside_human@1",
+    (Question.STEPS, Protocol.ALONE): "judge/four_steps@1",
 }
 """The released prompt of each question under each protocol."""
 
@@ -61,6 +79,8 @@ class Reply:
     system: str
     turn: HumanTurn
     text: str
+    trace: Trace | None = None
+    """What it is the end of, of a system that reasons."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +108,14 @@ class _Job:
     protocol: Protocol
 
 
-def questions_to(judge: ModelRef, system: str) -> Iterator[tuple[Question, Protocol]]:
-    """What a judge is asked about a system's replies."""
+def questions_to(judge: ModelRef, reply: Reply) -> Iterator[tuple[Question, Protocol]]:
+    """What a judge is asked about a reply."""
     for question, protocol in PROMPTS:
-        if judge.name == CORPUS and (question, protocol) != (Question.ERRORS, Protocol.ALONE):
+        if judge.name == CORPUS and (question is Question.GRADES or protocol is not Protocol.ALONE):
             continue
-        if system == HUMAN and protocol is Protocol.BESIDE_HUMAN:
+        if reply.system == HUMAN and protocol is Protocol.BESIDE_HUMAN:
+            continue
+        if question is Question.STEPS and reply.trace is None:
             continue
         yield question, protocol
 
@@ -101,7 +123,7 @@ def questions_to(judge: ModelRef, system: str) -> Iterator[tuple[Question, Proto
 def count_questions(players: Players, replies: Sequence[Reply]) -> int:
     """How many calls judging takes, at most."""
     judges = players.refs.get(Role.JUDGE, ())
-    return sum(1 for judge in judges for reply in replies for _ in questions_to(judge, reply.system))
+    return sum(1 for judge in judges for reply in replies for _ in questions_to(judge, reply))
 
 
 def replies_of(aligned: Sequence[Aligned], turns: Sequence[HumanTurn]) -> tuple[Reply, ...]:
@@ -111,7 +133,7 @@ def replies_of(aligned: Sequence[Aligned], turns: Sequence[HumanTurn]) -> tuple[
     """
     by_place = {(turn.dialogue_id, turn.index): turn for turn in turns}
     found = [
-        Reply(one.system.name, by_place[said.place], said.reply.strip())
+        Reply(one.system.name, by_place[said.place], said.reply.strip(), said.steps)
         for one in aligned
         for said in one.predictions
         if said.reply and said.reply.strip() and said.place in by_place
@@ -140,7 +162,7 @@ async def judge_replies(
 
     said = {}
     for judge in players.refs.get(Role.JUDGE, ()):
-        jobs = [_Job(judge, reply, *asked) for reply in replies for asked in questions_to(judge, reply.system)]
+        jobs = [_Job(judge, reply, *asked) for reply in replies for asked in questions_to(judge, reply)]
         said[judge] = tuple(await answer_all(ask, jobs, at_once=players.options.concurrency, on_done=on_answer))
     return said
 
@@ -148,6 +170,8 @@ async def judge_replies(
 async def _ask(job: _Job, completer: Completer, seed: int) -> Outcome:
     prompt = load_prompt(PROMPTS[job.question, job.protocol])
     ask = Ask(task=Task.JUDGE, history=job.reply.turn.history, reply=job.reply.text)
+    if job.question is Question.STEPS:
+        ask = Ask(task=Task.STEP_JUDGE, history=job.reply.turn.history, trace=job.reply.trace)
     messages = judge_messages(prompt, job.reply)
     return await completer.complete(
         Request(
@@ -170,6 +194,8 @@ def judge_messages(prompt: Prompt, reply: Reply) -> tuple[Message, ...]:
     """
     values = {
         "transcript": transcript(reply.turn.history),
+        "cued_transcript": cued_transcript(reply.turn.history),
+        "trace": format_trace(reply.trace) if reply.trace is not None else "",
         "reply": reply.text,
         "human": reply.turn.text,
     }
@@ -186,8 +212,17 @@ def _read(job: _Job, outcome: Outcome) -> Judgement:
         if job.question is Question.GRADES:
             read = read_grades(outcome.text, GRADES)
             grades = {} if isinstance(read, Unparsed) else read
+        elif job.question is Question.STEPS:
+            labels = read_step_labels(outcome.text)
+            grades = {} if isinstance(labels, Unparsed) else _step_grades(labels.labels)
         else:
             found = read_verdict(outcome.text, tuple(ErrorType))
             verdict = found if isinstance(found, Verdict) else None
     place = (job.reply.turn.dialogue_id, job.reply.turn.index)
     return Judgement(job.reply.system, place, job.question, job.protocol, grades, verdict)
+
+
+def _step_grades(labels: Sequence[bool]) -> dict[str, float]:
+    """1 for a step that is right, 0 for one that is wrong, and their mean."""
+    grades = dict(zip(map(step_grade, Step), map(float, labels), strict=True))
+    return grades | {ALL_STEPS: sum(grades.values()) / len(grades)}

@@ -16,10 +16,11 @@ from .align import align
 from .generate import generate
 from .held_out import HumanTurn
 from .judged import panels_of
-from .judging import Judgement, count_questions, judge_replies, replies_of
+from .judging import Judgement, Reply, count_questions, judge_replies, replies_of
 from .options import EvaluateOptions, Progress
 from .players import Completers, Players, choose_players
 from .predictions import System
+from .reward_judge import judge_by_reward, reward_folder
 from .store import Store
 
 T = TypeVar("T")
@@ -67,7 +68,8 @@ class Models:
 
     def judged(self, evaluation: Evaluation, systems: Sequence[System]) -> Evaluation:
         """The evaluation with what judges say of the replies in it; as it is where there is no judge."""
-        if not self.options.players.judges:
+        players = self.options.players
+        if not players.judges and not players.reward_judges:
             return evaluation
         aligned = align(systems)
         replies = replies_of(aligned, self.ground.turns)
@@ -83,9 +85,17 @@ class Models:
             )
 
         sample = Sample.of([one.answer for one in aligned[0].predictions], self.options.replicates)
-        panels = panels_of(self._with_models(ask), sample)
+        said = dict(self._with_models(ask)) if players.judges else {}
+        panels = panels_of(said | self._rewarded(replies), sample)
         wins = (*evaluation.wins, *(win for panel in panels for win in panel.wins()))
         return evaluation.model_copy(update={"judged": tuple(panel.judged() for panel in panels), "wins": wins})
+
+    def _rewarded(self, replies: Sequence[Reply]) -> dict[ModelRef, tuple[Judgement, ...]]:
+        """What reward models say of the traces; nothing where there are none of either."""
+        if not any(reply.trace for reply in replies):
+            return {}
+        folders = [reward_folder(named) for named in self.options.players.reward_judges]
+        return dict(judge_by_reward(folder, replies, self.ground.release.manifest.spec) for folder in folders)
 
     def _with_models(self, ask: Callable[[Completers], Coroutine[Any, Any, T]]) -> T:
         """What `ask` gives with everybody reachable; what was answered is on disk when this returns."""

@@ -38,7 +38,10 @@ class PlayerOptions:
     """`corpus`, a checkpoint's folder, or `NAME[#REVISION][@BASE_URL]`; the same for the other roles."""
     responder: str | None = None
     joint: str | None = None
+    reasoner: str | None = None
     judges: tuple[str, ...] = ()
+    reward_judges: tuple[str, ...] = ()
+    """`reward:DIR`: reward models of our own recipes, which score the steps of traces."""
     concurrency: int = 32
     """Calls in flight at once, per model; of a checkpoint also the most that are answered in one batch."""
     rpm: int | None = None
@@ -55,7 +58,7 @@ class PlayerOptions:
     @property
     def speaks(self) -> bool:
         """Whether a system is to be asked, and not judges alone."""
-        return bool(self.planner or self.responder or self.joint)
+        return bool(self.planner or self.responder or self.joint or self.reasoner)
 
     def named(self) -> list[tuple[Role, str]]:
         """The models by role, as they were named.
@@ -65,7 +68,12 @@ class PlayerOptions:
         """
         if self.responder and not self.planner:
             raise UsageError("a responder writes under the planner's strategy: name a --planner, too")
-        single = ((Role.PLANNER, self.planner), (Role.RESPONDER, self.responder), (Role.JOINT, self.joint))
+        single = (
+            (Role.PLANNER, self.planner),
+            (Role.RESPONDER, self.responder),
+            (Role.JOINT, self.joint),
+            (Role.REASONER, self.reasoner),
+        )
         return [(role, text) for role, text in single if text] + [(Role.JUDGE, text) for text in self.judges]
 
 

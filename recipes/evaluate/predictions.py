@@ -2,15 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
 
-from ...schemas.base import Frozen, canonical_json
+from ...prompts.parsers.trace import parse_trace
+from ...schemas.base import Grown, canonical_json
+from ...schemas.emotion import Emotion
 from ...schemas.evaluation import Kind
 from ...schemas.strategy import Strategy
+from ...schemas.trace import Trace
 from ..metrics.sample import Answer
 
 
-class Prediction(Frozen):
+class Prediction(Grown):
     """One system's answer at one turn, beside the human's."""
+
+    gained: ClassVar[tuple[str, ...]] = ("trace", "gold_emotion")
 
     system: str
     """The system's name."""
@@ -29,16 +36,35 @@ class Prediction(Frozen):
     """The words; null where there are none."""
     problem: str = ""
     """Why there is no strategy, or no reply; empty where there are both, or none was asked for."""
+    trace: str | None = None
+    """Of a system that reasons, the trace in its text form; null where there is none that can be read."""
+    gold_emotion: Emotion | None = None
+    """The dialogue's main emotion, where its source tells one of the list."""
 
     @property
     def place(self) -> tuple[str, int]:
         """The turn that it is at."""
         return self.dialogue_id, self.turn
 
+    @cached_property
+    def steps(self) -> Trace | None:
+        """The trace, read; None where there is none, or none that can be read."""
+        read = parse_trace(self.trace) if self.trace is not None else None
+        return read if isinstance(read, Trace) else None
+
     @property
     def answer(self) -> Answer:
         """What metrics look at."""
-        return Answer(self.dialogue_id, self.turn, self.gold_strategy, self.gold_reply, self.strategy, self.reply)
+        return Answer(
+            self.dialogue_id,
+            self.turn,
+            self.gold_strategy,
+            self.gold_reply,
+            self.strategy,
+            self.reply,
+            self.steps.emotion.emotion if self.steps else None,
+            self.gold_emotion,
+        )
 
 
 @dataclass(frozen=True)

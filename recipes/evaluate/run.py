@@ -19,6 +19,7 @@ from .options import EvaluateOptions, NoProgress, Progress
 from .pictures import pictures_of
 from .predictions import System, file_name_of, predictions_text
 from .reading import read_systems
+from .reward_judge import reward_folder
 from .score import Options, score_systems
 from .store import Store
 
@@ -58,9 +59,12 @@ def _check(options: EvaluateOptions) -> None:
     players = options.players
     if not players.speaks and not options.predictions:
         raise UsageError(
-            "there is nothing to evaluate: name a --planner and a --responder, a --joint, or --predictions"
+            "there is nothing to evaluate: name a --planner and a --responder, a --joint, a --reasoner, or "
+            "--predictions"
         )
-    if players.named():
+    for named in players.reward_judges:
+        reward_folder(named)
+    if players.named() or players.reward_judges:
         if not options.place:
             raise UsageError("models are asked over a release: name a folder, or ORG/NAME@TAG")
         if options.out is None:

@@ -7,13 +7,15 @@ from ...schemas.error_type import ErrorType
 from ...schemas.evaluation import Evaluation, Grade, Judged, MetricInfo, SystemScores
 from ...schemas.measures import Interval
 from ...schemas.strategy import Strategy
-from ..metrics import bias, diversity, likeness, overlap, strategies
+from ..metrics import bias, diversity, likeness, overlap, reasoning, strategies
+from .judging import STEP_GRADES
 
 _UNDEFINED = "–"
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 
 FAMILIES = (
     ("Strategies", (*strategies.METRICS, *bias.METRICS)),
+    ("Reasoning", tuple(reasoning.METRICS)),
     ("Replies beside the human's", (*overlap.METRICS, *likeness.METRICS)),
     ("Variety and length", tuple(diversity.METRICS)),
 )
@@ -36,7 +38,9 @@ def tables_of(evaluation: Evaluation) -> tuple[Table, ...]:
     found = [_scores(evaluation, title, metrics) for title, metrics in FAMILIES]
     found.append(_strengths(evaluation))
     found += [
-        table for judged in evaluation.judged for table in (_grades(judged), _errors(judged), _judged_apart(judged))
+        table
+        for judged in evaluation.judged
+        for table in (_grades(judged), _steps(judged), _errors(judged), _judged_apart(judged))
     ]
     found += [_comparisons(evaluation), _wins(evaluation), _invalid(evaluation)]
     return tuple(table for table in found if table.rows)
@@ -82,8 +86,15 @@ def _strengths(evaluation: Evaluation) -> Table:
 
 
 def _grades(judged: Judged) -> Table:
-    rows = [(one.system, _spoken(one.protocol), one.grade, told(one.mean, 2), _coverage(one)) for one in judged.grades]
+    grades = [one for one in judged.grades if one.grade not in STEP_GRADES]
+    rows = [(one.system, _spoken(one.protocol), one.grade, told(one.mean, 2), _coverage(one)) for one in grades]
     return Table(f"Grades 0 to 5 by {judged.judge}", ("system", "judge saw", "grade", "mean ↑", "graded"), tuple(rows))
+
+
+def _steps(judged: Judged) -> Table:
+    steps = [one for one in judged.grades if one.grade in STEP_GRADES]
+    rows = [(one.system, one.grade.removeprefix("step: "), told(one.mean), _coverage(one)) for one in steps]
+    return Table(f"Steps found right, 0 to 1, by {judged.judge}", ("system", "step", "right ↑", "judged"), tuple(rows))
 
 
 def _coverage(grade: Grade) -> str:

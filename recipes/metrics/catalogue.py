@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from . import bias, diversity, likeness, overlap, strategies
+from . import bias, diversity, likeness, overlap, reasoning, strategies
 from .measured import Measured, Metric
 from .sample import Sample
 
 METRICS: dict[str, Metric] = {
     **strategies.METRICS,
     **bias.METRICS,
+    **reasoning.METRICS,
     **overlap.METRICS,
     **likeness.METRICS,
     **diversity.METRICS,
@@ -28,6 +29,7 @@ def measure(sample: Sample, similarity_model: Path | None = None) -> dict[str, M
     return {
         **strategies.measure_strategies(sample),
         **bias.measure_bias(sample),
+        **reasoning.measure_reasoning(sample),
         **overlap.measure_overlap(sample),
         **(likeness.measure_likeness(sample, similarity_model) if similarity_model is not None else {}),
         **diversity.measure_diversity(sample),

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...builders.statistics.bootstrap import weights_of
 from ...schemas.base import digest_of
+from ...schemas.emotion import Emotion
 from ...schemas.strategy import Strategy
 
 STRATEGIES = tuple(Strategy)
@@ -34,6 +35,10 @@ class Answer:
     """The system's; None where it named none of the eight."""
     reply: str | None
     """The system's words; None where it gave none."""
+    emotion: Emotion | None = None
+    """The seeker's emotion, as the system's trace has it; None where it wrote none that can be read."""
+    gold_emotion: Emotion | None = None
+    """The dialogue's main emotion, where its source tells one of the list."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ def collate(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Mapping[str, An
     import torch
 
     sequences: list[tuple[list[Message], str, list[int]]] = []
-    labels, weights, better, worse, pair_weights = [], [], [], [], []
+    labels, weights = [], []
+    better, worse, pair_weights = [], [], []
     for row in rows:
         sides = [row[name] for name in ANSWERS if row[name]]
         if len(sides) > 1:

@@ -29,6 +29,7 @@ from ipm_prefdial.recipes.metrics.sample import Sample
 from ipm_prefdial.schemas.errors import PromptError
 from ipm_prefdial.schemas.evaluation import Judged
 from ipm_prefdial.schemas.inference import Completion, Outcome, Request, Role
+from ipm_prefdial.schemas.trace import Step
 
 URL = "http://127.0.0.1:9/v1"
 TURNS = [
@@ -152,7 +153,7 @@ def test_prompts_are_released_and_want_what_a_judge_is_given() -> None:
         prompt = load_prompt(prompt_id)
         assert ("human" in prompt.variables) == (protocol is Protocol.BESIDE_HUMAN)
         assert prompt.reply_schema is not None
-        wanted = set(GRADES) if question is Question.GRADES else {"error"}
+        wanted = {Question.GRADES: set(GRADES), Question.ERRORS: {"error"}, Question.STEPS: set(Step)}[question]
         assert wanted <= set(prompt.reply_schema.body["properties"])
 
 
