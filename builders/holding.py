@@ -1,12 +1,12 @@
 """Holds rows back on disk until every turn was mined, for the steps that look at all pairs together.
 
-Rows come out in the order in which they went in. What is held in memory is some numbers a pair; words and sketches lie
-in temporary files.
+Rows come out in the order in which they went in. What is held in memory is some tens of bytes a pair; words and
+sketches lie in temporary files.
 """
 
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -20,28 +20,42 @@ from ..schemas.spec import BuildSpec
 from ..schemas.strategy import Strategy
 from ..schemas.text import words_of
 from .balance import Duel, duel_quotas, quotas
+from .held_pairs import HeldPairs, PairTable, duel_of, strategy_of
 from .mining.candidate import Candidate, Drop, Result
 from .mining.rows import dropped_row, pair_row
 from .mining.steps import Whole
-from .release.splits import PERMUTATIONS, near_duplicate_groups, sketch_of
+from .release.sketches import Sketches, sketch_of
 
 Row = dict[str, Any]
 Add = Callable[[Config, Split, Row], None]
 
-_SPLIT_ORDER = {Split.TEST: 0, Split.VALIDATION: 1, Split.TRAIN: 2}
-"""Of two near-duplicates the one that is held out stays, so that what is measured on does not shrink."""
 
+class _Fates:
+    """Which pairs go, and why: a few bytes a pair, and each reason in words once."""
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """What is known in memory of a held pair."""
+    def __init__(self, pairs: PairTable) -> None:
+        self.pairs = pairs
+        self._reasons: list[tuple[DropReason, str]] = []
+        self._reason = np.zeros(len(pairs.lines), dtype=np.int32)
+        self._twin = np.full(len(pairs.lines), -1, dtype=np.int64)
 
-    line: int
-    config: Config
-    duel: Duel
-    split: Split
-    rank: str
-    """Its row id: a digest, so as good a draw as any."""
+    def staying(self, config: Config) -> np.ndarray:
+        """The places of a config's pairs that are still there, in order."""
+        return np.flatnonzero(self.pairs.of(config) & (self._reason == 0))
+
+    def drop(self, places: np.ndarray, reason: DropReason, detail: str, twins: np.ndarray | None = None) -> None:
+        """These pairs go; `twins` are those whose row ids end the detail, where there are any."""
+        self._reasons.append((reason, detail))
+        self._reason[places] = len(self._reasons)
+        if twins is not None:
+            self._twin[places] = twins
+
+    def of_lines(self) -> Iterator[tuple[int, DropReason, str]]:
+        """The line, reason and detail of every pair that goes, in order of the lines."""
+        for place in np.flatnonzero(self._reason).tolist():
+            reason, detail = self._reasons[self._reason[place] - 1]
+            twin = int(self._twin[place])
+            yield int(self.pairs.lines[place]), reason, detail + (self.pairs.row_id(twin) if twin >= 0 else "")
 
 
 @dataclass
@@ -51,9 +65,9 @@ class Holding:
     spec: BuildSpec
     steps: tuple[Whole, ...]
     _rows: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
-    _sketches: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+    _sketches: Sketches = field(default_factory=Sketches)
     _lines: int = 0
-    _pairs: list[_Pair] = field(default_factory=list)
+    _pairs: HeldPairs = field(default_factory=HeldPairs)
     _pools: dict[Config, Counter[Duel]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, result: Result) -> None:
@@ -66,103 +80,87 @@ class Holding:
             self._pools[config][duel] += result.reason not in NEVER_A_PAIR
             return
         self._pools[config][duel] += 1
-        self._pairs.append(_Pair(self._lines, config, duel, split, candidate.row_id))
+        self._pairs.add(self._lines, config, duel, split, candidate.row_id)
         if Whole.NEAR_DUPLICATES in self.steps:
-            self._sketches.write(_sketch(candidate).tobytes())
+            self._sketches.add(_sketch(candidate))
         dropped = dropped_row(Drop(candidate, DropReason.STRATEGY_CAP), self.spec.layout)
         self._write(config, split, pair_row(candidate, self.spec.layout), dropped)
 
     def release(self, add: Add) -> Iterator[tuple[Config, DropReason]]:
         """Hands every row to `add`, in order, and tells the config and reason of every pair that became a drop here."""
-        out: dict[int, tuple[DropReason, str]] = {}
+        fates = _Fates(self._pairs.table())
         for step in self.steps:
-            left = [at for at, pair in enumerate(self._pairs) if pair.line not in out]
-            for at, reason, detail in _STEPS[step](self, left):
-                out[self._pairs[at].line] = (reason, detail)
+            _STEPS[step](self, fates)
+        out = fates.of_lines()
+        at, reason, detail = next(out, _NONE)
         self._rows.seek(0)
         for number, line in enumerate(self._rows):
             config, split, row, dropped = orjson.loads(line)
-            if number in out:
-                reason, detail = out[number]
+            if number == at:
                 add(Config.DROPPED, Split(split), {**dropped, "reason": reason.value, "detail": detail})
                 yield Config(config), reason
+                at, reason, detail = next(out, _NONE)
             else:
                 add(Config(config), Split(split), row)
         self._rows.close()
         self._sketches.close()
 
-    def near_duplicates(self, left: Sequence[int]) -> Iterator[tuple[int, DropReason, str]]:
-        """Of every group of pairs with nearly the same words, all but the first of the most held-out split."""
+    def near_duplicates(self, fates: _Fates) -> None:
+        """Of every group of pairs with nearly the same words, all but the first of the most held-out split go."""
         similarity = self.spec.near_duplicate_pairs
         assert similarity is not None, "checked when the spec was read"
-        self._sketches.flush()
-        if not self._pairs:
-            return
-        sketches = np.memmap(self._sketches, dtype=np.uint32, mode="r", shape=(len(self._pairs), PERMUTATIONS))
         for config in PAIR_CONFIGS:
-            mine = [at for at in left if self._pairs[at].config is config and config is not Config.STRATEGY]
-            groups = near_duplicate_groups(sketches[mine], similarity)
-            first: dict[int, int] = {}
-            for at, group in sorted(
-                zip(mine, groups.tolist(), strict=True), key=lambda one: self._held_out_first(one[0])
-            ):
-                if group in first:
-                    yield at, DropReason.NEAR_DUPLICATE_PAIR, f"of row {self._pairs[first[group]].rank}"
-                first.setdefault(group, at)
+            mine = fates.staying(config)
+            if config is Config.STRATEGY or not len(mine):
+                continue
+            groups = self._sketches.groups(similarity, mine)
+            order = np.lexsort((mine, fates.pairs.splits[mine], groups))
+            # Of each group, the first in this order stays; the others are told which that is.
+            leads = np.append(True, np.diff(groups[order]) != 0)
+            first = mine[order][np.flatnonzero(leads)[np.cumsum(leads) - 1]]
+            fates.drop(mine[order][~leads], DropReason.NEAR_DUPLICATE_PAIR, "of row ", first[~leads])
 
-    def over_cap(self, left: Sequence[int]) -> Iterator[tuple[int, DropReason, str]]:
-        """Pairs above what the balance of strategies allows, those with the highest ranks; see `balance`."""
-        assert self.spec.balance is not None, "checked when the spec was read"
+    def over_cap(self, fates: _Fates) -> None:
+        """Pairs above what the balance of strategies allows go, those with the highest ranks; see `balance`."""
+        rule, pairs = self.spec.balance, fates.pairs
+        assert rule is not None, "checked when the spec was read"
         for config in PAIR_CONFIGS:
             pool = self._pools[config]
-            mine = sorted((at for at in left if self._pairs[at].config is config), key=self._rank)
             if config is not Config.STRATEGY:  # where every pair is a duel, balanced duels are all that is wanted
-                kept = Counter(self._pairs[at].duel[0] for at in mine)
-                allowed = quotas(kept, _by_chosen(pool), self.spec.balance)
-                mine = yield from self._capped(mine, allowed, _chosen)
+                mine = pairs.by_rank(fates.staying(config))
+                kept = {strategy_of(code): places for code, places in _grouped(mine, pairs.chosen[mine])}
+                allowed = quotas({one: len(places) for one, places in kept.items()}, _by_chosen(pool), rule)
+                _cap(fates, kept, allowed, str)
             if config is not Config.RESPONSE:
-                duels = Counter(self._pairs[at].duel for at in mine)
-                yield from self._capped(mine, duel_quotas(duels, pool, self.spec.balance), _itself)
-
-    def _capped(
-        self, mine: Sequence[int], allowed: Mapping[Any, int], key: Callable[[Duel], Any]
-    ) -> Generator[tuple[int, DropReason, str], None, list[int]]:
-        """Yields the pairs beyond what is allowed of their key, and returns the others."""
-        used: Counter[Any] = Counter()
-        stay = []
-        for at in mine:
-            group = key(self._pairs[at].duel)
-            used[group] += 1
-            if used[group] > allowed[group]:
-                told = group if isinstance(group, str) else " over ".join(group)
-                yield at, DropReason.STRATEGY_CAP, f"{allowed[group]} of {told} stay"
-            else:
-                stay.append(at)
-        return stay
-
-    def _rank(self, at: int) -> str:
-        return self._pairs[at].rank
-
-    def _held_out_first(self, at: int) -> tuple[int, int]:
-        return _SPLIT_ORDER[self._pairs[at].split], at
+                mine = pairs.by_rank(fates.staying(config))
+                duels = {duel_of(code): places for code, places in _grouped(mine, pairs.duels(mine))}
+                may = duel_quotas({one: len(places) for one, places in duels.items()}, pool, rule)
+                _cap(fates, duels, may, " over ".join)
 
     def _write(self, config: Config, split: Split, row: Row, dropped: Row | None) -> None:
         self._rows.write(orjson.dumps((config, split, row, dropped)) + b"\n")
         self._lines += 1
 
 
-_STEPS: dict[Whole, Callable[[Holding, Sequence[int]], Iterator[tuple[int, DropReason, str]]]] = {
+_NONE = (-1, DropReason.STRATEGY_CAP, "")
+"""No line at all."""
+
+_STEPS: dict[Whole, Callable[[Holding, _Fates], None]] = {
     Whole.NEAR_DUPLICATES: Holding.near_duplicates,
     Whole.BALANCE: Holding.over_cap,
 }
 
 
-def _chosen(duel: Duel) -> Strategy:
-    return duel[0]
+def _grouped(places: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The places of every code, in order."""
+    for code in np.unique(codes).tolist():
+        yield code, places[codes == code]
 
 
-def _itself(duel: Duel) -> Duel:
-    return duel
+def _cap(fates: _Fates, kept: Mapping[Any, np.ndarray], allowed: Mapping[Any, int], told: Callable[[Any], str]) -> None:
+    """The pairs beyond what is allowed of their key go."""
+    for key, places in kept.items():
+        fates.drop(places[allowed[key] :], DropReason.STRATEGY_CAP, f"{allowed[key]} of {told(key)} stay")
 
 
 def _by_chosen(pool: Mapping[Duel, int]) -> Counter[Strategy]:

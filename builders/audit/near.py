@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from ...schemas.audit import NearDuplicates
 from ...schemas.text import normalise_text
 from ..release.seen import digests
-from ..release.splits import near_duplicate_groups, sketch_of
+from ..release.sketches import near_duplicate_groups, sketch_of
 from .batch import Pairs, Table
 from .measure import Measure
 from .sample import DialogueSample
@@ -73,7 +73,7 @@ class Near(Measure):
             units, ids, sources, splits, sketches = (
                 column[first] for column in (units, ids, sources, splits, sketches)
             )
-        groups = near_duplicate_groups(list(sketches), self._similarity)
+        groups = near_duplicate_groups(len(sketches), sketches.__getitem__, self._similarity)
         return {"near_duplicates": self._told(groups, ids, sources, splits)}
 
     def _told(self, groups: np.ndarray, ids: np.ndarray, sources: np.ndarray, splits: np.ndarray) -> NearDuplicates:

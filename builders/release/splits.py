@@ -8,7 +8,7 @@ lowest. All of this is our own design; ESConv has no canonical split.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,26 +16,23 @@ import numpy as np
 from ...schemas.dialogue import Dialogue, Split
 from ...schemas.spec import SplitRule
 from ...schemas.text import normalise_text
+from .sketches import Sketches, sketch_of
 
 HELD_OUT = "held_out"
 """The key of `splits.json` under which dialogues stand that are in no split."""
 
-PERMUTATIONS = 128
-"""Numbers of a sketch."""
-_ROWS_PER_BAND = 4
 _PLACE_WORDS = 8
-_NEIGHBOURS = 128
 
 
 @dataclass
 class SplitPlan:
-    """Takes in dialogues one by one and then says where each goes; holds a sketch of each, not its words."""
+    """Takes in dialogues one by one and then says where each goes; holds no words, and sketches on disk."""
 
     rule: SplitRule
     _ids: list[str] = field(default_factory=list)
     _own: list[Split | None] = field(default_factory=list)
     _places: list[int] = field(default_factory=list)
-    _sketches: list[np.ndarray] = field(default_factory=list)
+    _sketches: Sketches = field(default_factory=Sketches)
 
     def add(self, dialogue: Dialogue) -> None:
         """Takes in the next dialogue."""
@@ -43,11 +40,12 @@ class SplitPlan:
         self._ids.append(dialogue.dialogue_id)
         self._own.append(dialogue.split)
         self._places.append(_place(words, self.rule.salt))
-        self._sketches.append(sketch_of(words))
+        self._sketches.add(sketch_of(words))
 
     def decide(self) -> "Splits":
-        """The split of every dialogue taken in."""
-        groups = near_duplicate_groups(self._sketches, self.rule.near_duplicate)
+        """The split of every dialogue taken in; after it nothing more can be."""
+        groups = self._sketches.groups(self.rule.near_duplicate)
+        self._sketches.close()
         order = np.argsort(groups, kind="stable")
         starts = np.flatnonzero(np.diff(groups[order])) + 1
         splits: list[Split] = [Split.TRAIN] * len(self._ids)
@@ -113,54 +111,7 @@ class Splits:
         }
 
 
-def near_duplicate_groups(sketches: Sequence[np.ndarray] | np.ndarray, similarity: float) -> np.ndarray:
-    """A group number for every sketch, the same for those that agree at least so far, be it through others."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    if not len(sketches):
-        return np.zeros(0, dtype=np.int32)
-    pairs = list(_near_duplicates(np.asarray(sketches), similarity))
-    ones = np.ones(len(pairs), dtype=np.int8)
-    ends = (np.array([a for a, _ in pairs], dtype=np.int64), np.array([b for _, b in pairs], dtype=np.int64))
-    graph = coo_array((ones, ends), shape=(len(sketches), len(sketches)))
-    return np.asarray(connected_components(graph, directed=False)[1])
-
-
-def _near_duplicates(sketches: np.ndarray, similarity: float) -> Iterable[tuple[int, int]]:
-    """Pairs whose sketches agree as far as that, found band by band."""
-    for band in range(0, PERMUTATIONS, _ROWS_PER_BAND):
-        part = np.ascontiguousarray(sketches[:, band : band + _ROWS_PER_BAND])
-        keys = part.view([("", part.dtype)] * _ROWS_PER_BAND).ravel()
-        order = np.argsort(keys, kind="stable")
-        for a, b in _equal_neighbours(keys[order]):
-            if np.mean(sketches[order[a]] == sketches[order[b]]) >= similarity:
-                yield int(order[a]), int(order[b])
-
-
-def _equal_neighbours(keys: np.ndarray) -> Iterable[tuple[int, int]]:
-    """Pairs of places with equal keys among sorted `keys`, at most `_NEIGHBOURS` apart.
-
-    That is every pair, but in a corpus where over a hundred dialogues share a band; there the chain still holds them.
-    """
-    for apart in range(1, _NEIGHBOURS + 1):
-        same = np.flatnonzero(keys[apart:] == keys[:-apart])
-        if not len(same):
-            return
-        yield from zip(same.tolist(), (same + apart).tolist(), strict=True)
-
-
 def _place(words: Sequence[str], salt: str) -> int:
     """The smallest 64-bit hash among the runs of eight words, or the hash of all where there are fewer."""
     runs = {" ".join(words[at : at + _PLACE_WORDS]) for at in range(max(1, len(words) - _PLACE_WORDS + 1))}
     return min(int.from_bytes(hashlib.sha1(f"{salt}\0{run}".encode()).digest()[:8]) for run in runs)
-
-
-def sketch_of(words: Sequence[str]) -> np.ndarray:
-    """The MinHash sketch of a text's word triples: two sketches agree in the share that the triples do, about."""
-    from datasketch import MinHash  # brings SciPy, slow to import
-
-    triples = {" ".join(words[at : at + 3]).encode() for at in range(max(1, len(words) - 2))}
-    sketch = MinHash(num_perm=PERMUTATIONS)
-    sketch.update_batch(sorted(triples))
-    return np.asarray(sketch.hashvalues, dtype=np.uint32)

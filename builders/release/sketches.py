@@ -1,0 +1,129 @@
+"""MinHash sketches (datasketch's) of any number of texts, and which of them are near-duplicates.
+
+A sketch is cut into bands; texts that agree in a whole band are compared. Sketches may lie on disk: in memory are some
+tens of bytes a text.
+"""
+
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO
+
+import numpy as np
+
+PERMUTATIONS = 128
+"""Numbers of a sketch."""
+_ROWS_PER_BAND = 4
+_BANDS_AT_ONCE = 4
+"""Bands whose keys are held at a time: fewer take less memory, and more readings of the file."""
+_CHUNK = 4096
+"""Sketches in memory at a time."""
+_NEIGHBOURS = 128
+_ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], dtype=np.uint64)
+"""What the numbers of a band are multiplied with to make its key; two bands that share one by chance are told apart."""
+
+Read = Callable[[np.ndarray], np.ndarray]
+"""Gives the sketches with these numbers, a row each."""
+
+
+def sketch_of(words: Sequence[str]) -> np.ndarray:
+    """The MinHash sketch of a text's word triples: two sketches agree in the share that the triples do, about."""
+    from datasketch import MinHash  # brings SciPy, slow to import
+
+    triples = {" ".join(words[at : at + 3]).encode() for at in range(max(1, len(words) - 2))}
+    sketch = MinHash(num_perm=PERMUTATIONS)
+    sketch.update_batch(sorted(triples))
+    return np.asarray(sketch.hashvalues, dtype=np.uint32)
+
+
+class Sketches:
+    """Sketches in a temporary file, by number in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the line below at the latest
+        weakref.finalize(self, self._file.close)
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def add(self, sketch: np.ndarray) -> None:
+        """Takes in the next sketch."""
+        self._file.write(sketch.tobytes())
+        self._size += 1
+
+    def groups(self, similarity: float, among: np.ndarray | None = None) -> np.ndarray:
+        """As `near_duplicate_groups`, of those numbered `among`, or of all."""
+        self._file.flush()
+        if among is None:
+            return near_duplicate_groups(self._size, self._read, similarity)
+        return near_duplicate_groups(len(among), lambda places: self._read(among[places]), similarity)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._file.close()
+
+    def _read(self, numbers: np.ndarray) -> np.ndarray:
+        # Mapped for this one reading, since pages that stay mapped count as memory.
+        whole = np.memmap(self._file, dtype=np.uint32, mode="r", shape=(self._size, PERMUTATIONS))
+        return np.asarray(whole[numbers])
+
+
+def near_duplicate_groups(size: int, read: Read, similarity: float) -> np.ndarray:
+    """A group number for every sketch, the same for those that agree at least so far, be it through others.
+
+    Groups are numbered from 0 in the order of their first members.
+    """
+    groups = np.arange(size)
+    for keys in _keys(size, read) if size else ():
+        order = np.argsort(keys, kind="stable")
+        for one, other in _equal_neighbours(keys[order], order):
+            apart = groups[one] != groups[other]
+            one, other = one[apart], other[apart]
+            alike = np.array([], dtype=bool) if not len(one) else _alike(one, other, read, similarity)
+            groups = _joined(groups, one[alike], other[alike])
+    return groups
+
+
+def _keys(size: int, read: Read) -> Iterator[np.ndarray]:
+    """A 64-bit key for every sketch, band by band."""
+    bands = PERMUTATIONS // _ROWS_PER_BAND
+    for first in range(0, bands, _BANDS_AT_ONCE):
+        keys = np.empty((_BANDS_AT_ONCE, size), dtype=np.uint64)
+        for start in range(0, size, _CHUNK):
+            sketches = read(np.arange(start, min(start + _CHUNK, size)))
+            parts = sketches.reshape(len(sketches), bands, _ROWS_PER_BAND)[:, first : first + _BANDS_AT_ONCE]
+            keys[:, start : start + len(sketches)] = (parts.astype(np.uint64) * _ODD).sum(axis=2).T
+        yield from keys
+
+
+def _equal_neighbours(keys: np.ndarray, order: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs whose places among the sorted keys are at most `_NEIGHBOURS` apart, and whose keys are equal.
+
+    That is every pair, but in a corpus where over a hundred dialogues share a band; there the chain still holds them.
+    """
+    for apart in range(1, _NEIGHBOURS + 1):
+        same = np.flatnonzero(keys[apart:] == keys[:-apart])
+        if not len(same):
+            return
+        for start in range(0, len(same), _CHUNK):
+            at = same[start : start + _CHUNK]
+            yield order[at], order[at + apart]
+
+
+def _alike(one: np.ndarray, other: np.ndarray, read: Read, similarity: float) -> np.ndarray:
+    """Which pairs agree as far as that."""
+    return np.asarray((read(one) == read(other)).mean(axis=1) >= similarity)
+
+
+def _joined(groups: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The groups after these pairs were put together."""
+    if not len(one):
+        return groups
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    size = int(groups.max()) + 1
+    graph = coo_array((np.ones(len(one), dtype=np.int8), (groups[one], groups[other])), shape=(size, size))
+    joined: np.ndarray = connected_components(graph, directed=False)[1]
+    return np.asarray(joined[groups])
