@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ CORPUS = "corpus"
 """What the embedded models are called, in commands and in rows."""
 
 Stage = Callable[[str, int | None], None]
+Attempt = Callable[[ModelRef, Completer], Completer]
+"""Puts something around every single attempt at a model."""
 
 
 @dataclass(frozen=True)
@@ -117,19 +120,34 @@ class Cast:
             spent_usd(spent, self.prices),
             kept=sum(total.calls for total in spent),
         )
+        limits = Limits(concurrency=self.options.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
+        async with self.reached(known, budget, limits) as completers:
+            yield completers
+
+    @asynccontextmanager
+    async def reached(
+        self, known: Store, budget: Budget, limits: Limits, attempt: Attempt | None = None
+    ) -> AsyncIterator[Completers]:
+        """Everybody who answers, over a store, a budget and limits that are given.
+
+        Args:
+            known: where answers are looked for and kept.
+            budget: the money of all of them.
+            limits: of each endpoint.
+            attempt: what is put around single attempts at a model, see `open_model`.
+        """
         completers: dict[tuple[Role, ModelRef], Completer] = {}
         async with AsyncExitStack() as stack:
             for endpoint, roles in self._shared():
-                meter = self._meter(endpoint.ref)
-                limits = Limits(concurrency=self.options.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
                 completer = await stack.enter_async_context(
                     open_model(
                         endpoint,
                         records=known,
                         limits=limits,
                         budget=budget,
-                        meter=meter,
+                        meter=self.meter_of(endpoint.ref),
                         timeout_s=self.options.timeout_s,
+                        attempt=None if attempt is None else partial(attempt, endpoint.ref),
                     )
                 )
                 completers |= {(role, endpoint.ref): completer for role in roles}
@@ -171,10 +189,11 @@ class Cast:
         from .inference.corpus.completer import CorpusCompleter
 
         ref = self.corpus.ref
-        completer = Recording(CorpusCompleter(self.corpus), known, self._meter(ref))
+        completer = Recording(CorpusCompleter(self.corpus), known, self.meter_of(ref))
         return {(role, ref): completer for role, refs in self.models.items() if ref in refs}
 
-    def _meter(self, ref: ModelRef) -> Meter:
+    def meter_of(self, ref: ModelRef) -> Meter:
+        """Where the calls to a model are counted."""
         return self.meters.setdefault(str(ref), Meter(self.prices.find(ref.name)))
 
 
@@ -185,8 +204,26 @@ def choose_cast(options: CastOptions, spec: BuildSpec, intake: Intake, stage: St
         UsageError: a model is misspelt, named twice, has no key, or has no price while there is a budget.
     """
     prices = load_prices(options.prices)
+    endpoints = endpoints_of(options, spec)
+    for endpoint in endpoints.values():
+        Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
+    named = _named(options, spec)
+    corpus = None
+    if any(CORPUS in texts for texts in named.values()):
+        stage("fitting the embedded models", None)
+        corpus = _fit(intake)
+    records = {role: tuple(_record(text, role, endpoints, corpus, intake) for text in named[role]) for role in named}
+    return Cast(options, prices, endpoints, corpus, records)
+
+
+def endpoints_of(options: CastOptions, spec: BuildSpec) -> dict[tuple[Role, ModelRef], Endpoint]:
+    """The models that are reached over HTTP, with the keys of this process's environment.
+
+    Raises:
+        UsageError: a model is misspelt, named twice, or has no key.
+    """
     endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
-    named = {role: models for role in Role if (models := options.of(role, spec))}
+    named = _named(options, spec)
     if CORPUS in named.get(Role.REWRITER, ()):
         raise UsageError(
             "--repair-chosen: the embedded responder cannot rewrite; name another as the first --responder"
@@ -201,13 +238,11 @@ def choose_cast(options: CastOptions, spec: BuildSpec, intake: Intake, stage: St
             if (role, endpoint.ref) in endpoints:
                 raise UsageError(f"{endpoint.ref} is named twice as {role}")
             endpoints[role, endpoint.ref] = endpoint
-            Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
-    corpus = None
-    if any(CORPUS in texts for texts in named.values()):
-        stage("fitting the embedded models", None)
-        corpus = _fit(intake)
-    records = {role: tuple(_record(text, role, endpoints, corpus, intake) for text in named[role]) for role in named}
-    return Cast(options, prices, endpoints, corpus, records)
+    return endpoints
+
+
+def _named(options: CastOptions, spec: BuildSpec) -> dict[Role, tuple[str, ...]]:
+    return {role: models for role in Role if (models := options.of(role, spec))}
 
 
 def _fit(intake: Intake) -> "CorpusModels":

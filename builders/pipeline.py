@@ -7,7 +7,7 @@ answers nor rows, a stopped build goes on from its records, and `verify` can rep
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,8 +18,13 @@ from ..schemas.spec import SourceRef
 from .answers import gather_answers
 from .assemble import Assembly
 from .cast import Cast, CastOptions, choose_cast
+from .cluster.engine import Engine
+from .cluster.keeper import KeeperOptions
+from .cluster.run import Asking, ask_on_ray
 from .environment import git_commit, package_versions, python_version
 from .finish import Provenance, finish_release
+from .inference.limit import Limits
+from .inference.meter import Snapshot
 from .inference.record import Records
 from .intake import Intake, OnBadDialogue, take_in
 from .mining.plan import MiningPlan
@@ -77,6 +82,8 @@ class BuildOptions:
     """What to do with a record that is no dialogue."""
     benchmarks: tuple[str, ...] = ()
     """What the release must not overlap with: files, folders or Hub ids."""
+    engine: Engine = field(default_factory=Engine)
+    """Where models are asked."""
     reuse: tuple[str, ...] = ()
     """Earlier releases whose published completions answer what was asked before: folders or repos of the Hub."""
     force: bool = False
@@ -114,10 +121,10 @@ def build(options: BuildOptions, progress: Progress | None = None) -> Manifest:
     ):
         workspace.clear()
         prepared, known = prepare(options, sources, workspace.spool, progress), KnownAnswers(records, earlier)
-        asyncio.run(_ask(prepared, records, known, progress))
+        endpoints = _ask(options, prepared, records, known, progress)
         records.flush()
         assembly = _assemble(prepared, known, workspace.release, progress)
-        told = _provenance(options, prepared, _run_record(prepared.cast, records, known, clock))
+        told = _provenance(options, prepared, _run_record(prepared.cast, records, known, clock, endpoints))
         manifest = finish_release(workspace.release, assembly, prepared.intake.splits, told)
         _validate(workspace.release, progress)
     with disk_errors(workspace.out):
@@ -144,9 +151,19 @@ def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progr
     return Prepared(released, tuple(sources), intake, cast, MiningPlan.of(released.spec, cast.models))
 
 
-async def _ask(prepared: Prepared, records: Records, known: KnownAnswers, progress: Progress) -> None:
+def _ask(
+    options: BuildOptions, prepared: Prepared, records: Records, known: KnownAnswers, progress: Progress
+) -> dict[str, Snapshot]:
+    """Has every request on record; what the models did meanwhile."""
     total = sum(1 for placed in prepared.intake for _ in supporter_turns(placed))
     progress.stage("asking models", total)
+    if options.engine.ray:
+        return ask_on_ray(_shared_out(options, prepared, records), progress.advance)
+    asyncio.run(_ask_here(prepared, records, known, progress))
+    return prepared.cast.snapshots()
+
+
+async def _ask_here(prepared: Prepared, records: Records, known: KnownAnswers, progress: Progress) -> None:
     async with prepared.cast.open(records, known) as completers:
         await gather_answers(
             prepared.intake,
@@ -156,6 +173,13 @@ async def _ask(prepared: Prepared, records: Records, known: KnownAnswers, progre
             turns_at_once=prepared.cast.options.concurrency,
             on_turn=lambda: progress.advance(prepared.cast.told()),
         )
+
+
+def _shared_out(options: BuildOptions, prepared: Prepared, records: Records) -> Asking:
+    cast = prepared.cast
+    limits = Limits(rpm=cast.options.rpm, tpm=cast.options.tpm)
+    keeper = KeeperOptions(records.path, options.reuse, cast.options.budget_usd, cast.prices, limits)
+    return Asking(options.engine, prepared.intake, prepared.plan, cast, keeper)
 
 
 def _assemble(prepared: Prepared, known: KnownAnswers, root: Path, progress: Progress) -> Assembly:
@@ -185,7 +209,9 @@ def _provenance(options: BuildOptions, prepared: Prepared, run: RunRecord) -> Pr
     )
 
 
-def _run_record(cast: Cast, records: Records, known: KnownAnswers, clock: Clock) -> RunRecord:
+def _run_record(
+    cast: Cast, records: Records, known: KnownAnswers, clock: Clock, endpoints: Mapping[str, Snapshot]
+) -> RunRecord:
     return RunRecord(
         started=clock.started.isoformat(timespec="seconds"),
         wall_s=round(clock.total(), 1),
@@ -193,7 +219,7 @@ def _run_record(cast: Cast, records: Records, known: KnownAnswers, clock: Clock)
         python=python_version(),
         packages=package_versions(),
         git=git_commit(),
-        endpoints={name: one.model_dump(mode="json") for name, one in cast.snapshots().items()},
+        endpoints={name: one.model_dump(mode="json") for name, one in endpoints.items()},
         reused=known.reused(),
     )
 

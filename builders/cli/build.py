@@ -11,6 +11,7 @@ from ...schemas.inference import Role
 from ...schemas.manifest import Manifest
 from ...schemas.spec import SourceRef
 from ..cast import CastOptions
+from ..cluster.engine import parse_engine
 from ..estimate import Estimate, estimate
 from ..pipeline import BuildOptions, build
 from ..release.layout import splits_of
@@ -90,6 +91,13 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="have the first --responder rewrite human replies that the judges find flawed (releases from 2.0.0)",
     )
+    parser.add_argument(
+        "--engine",
+        metavar="local|ray[:ADDRESS]",
+        default="local",
+        help="where models are asked: here, or by the workers of a Ray cluster (the extra `ray`)",
+    )
+    parser.add_argument("--workers", metavar="N", type=_whole, help="workers of the cluster; one a CPU if not given")
     parser.add_argument("--concurrency", metavar="N", type=_whole, default=32, help="calls in flight, per model")
     parser.add_argument("--rpm", metavar="N", type=_whole, help="requests a minute, per model")
     parser.add_argument("--tpm", metavar="N", type=_whole, help="tokens a minute, per model")
@@ -138,6 +146,7 @@ def _options(options: argparse.Namespace) -> BuildOptions:
         benchmarks=tuple(options.decontaminate),
         on_bad=options.on_bad_dialogue,
         reuse=tuple(options.reuse),
+        engine=parse_engine(options.engine, options.workers),
         force=options.force,
     )
 

@@ -39,14 +39,20 @@ class Records:
     `put` returns before the row is on disk; `flush` returns after. A reply or a final failure stays as it was first
     recorded; a transient failure gives way to whatever comes later for the same key.
 
+    Args:
+        path: the file; made where there is none.
+        batch_interval_s: how long rows are gathered before they are committed together.
+        lock: of which kind there may be one at a time. A build that has another process write its records holds the
+            usual one itself, and the writer one of its own.
+
     Raises:
         UsageError: the file is somebody else's, is damaged, or another process writes to it.
     """
 
-    def __init__(self, path: Path, *, batch_interval_s: float = _BATCH_INTERVAL_S) -> None:
+    def __init__(self, path: Path, *, batch_interval_s: float = _BATCH_INTERVAL_S, lock: str = "lock") -> None:
         self.path = path
         self._interval = batch_interval_s
-        self._lock: IO[bytes] = lock_beside(path)
+        self._lock: IO[bytes] = lock_beside(path, lock)
         try:
             self._writer = connect(path)
             try:

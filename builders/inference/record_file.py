@@ -105,14 +105,14 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         ) from None
 
 
-def lock_beside(path: Path) -> IO[bytes]:
-    """An open file beside `path` that holds an exclusive lock until it is closed, or its process dies.
+def lock_beside(path: Path, kind: str = "lock") -> IO[bytes]:
+    """An open file beside `path` that holds an exclusive lock of its kind until it is closed, or its process dies.
 
     Raises:
         UsageError: another process holds it, or the folder cannot be written to.
     """
     try:
-        handle = path.with_name(f"{path.name}.lock").open("ab")
+        handle = path.with_name(f"{path.name}.{kind}").open("ab")
     except OSError as error:
         raise UsageError(f"the records at {path} cannot be written: {error}") from None
     try:

@@ -4,7 +4,7 @@ Where it is served at several places, Limited(Spread(Http, Http …)): one limit
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -31,6 +31,7 @@ async def open_model(
     policy: RetryPolicy | None = None,
     timeout_s: float = 120.0,
     replay: bool = False,
+    attempt: Callable[[Completer], Completer] | None = None,
     sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Completer]:
     """A model ready to be asked, for as long as the context lasts; `records` stays open after it.
@@ -48,6 +49,7 @@ async def open_model(
         policy: how often a failed call is repeated.
         timeout_s: seconds for one call in all.
         replay: answer recorded transient failures as they were instead of asking again.
+        attempt: what more is put around every single attempt, below limits and retries.
         sleep: waits between retries; a test passes its own.
 
     Raises:
@@ -63,6 +65,7 @@ async def open_model(
         places = endpoint.places
         asked = [HttpCompleter(place, session, timeout_s, meter.without.add) for place in places]
         model: Completer = asked[0] if len(asked) == 1 else Spread(asked, [place.host for place in places])
+        model = model if attempt is None else attempt(model)
         model = Limited(model, limits or Limits(), meter)
         model = Retrying(model, policy, meter, sleep=sleep, place=endpoint.host)
         if budget is not None:

@@ -19,7 +19,7 @@ from ...schemas.dialogue import Split
 from ...schemas.text import words_of
 from ..mining.plan import MiningPlan
 from ..mining.rows import Row
-from ..release.splits import PERMUTATIONS, near_duplicate_groups, sketch_of
+from ..release.sketches import Sketches, sketch_of
 from .candidate import TraceCandidate
 from .rows import reasoning_row, words_to_compare
 
@@ -34,14 +34,14 @@ class Weighing:
     similarity: float
     """Jaccard similarity of word triples from which two rows repeat each other."""
     _rows: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
-    _sketches: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+    _sketches: Sketches = field(default_factory=Sketches)
     _tables: list[tuple[Config, Split]] = field(default_factory=list)
 
     def add(self, candidate: TraceCandidate) -> None:
         """Takes in a candidate that was kept."""
         self._rows.write(orjson.dumps(reasoning_row(candidate, self.plan)) + b"\n")
         self._tables.append((candidate.config, candidate.turn.placed.split))
-        self._sketches.write(sketch_of(words_of(words_to_compare(candidate))).tobytes())
+        self._sketches.add(sketch_of(words_of(words_to_compare(candidate))))
 
     def release(self, add: Add) -> None:
         """Hands every row to `add`, with its weight, in the order in which they came."""
@@ -54,13 +54,9 @@ class Weighing:
 
     def _weights(self) -> list[float]:
         weights = [1.0] * len(self._tables)
-        if not weights:
-            return weights
-        self._sketches.flush()
-        sketches = np.memmap(self._sketches, dtype=np.uint32, mode="r", shape=(len(weights), PERMUTATIONS))
         for table in ((config, split) for config in REASONING_CONFIGS for split in Split):
-            mine = [at for at, one in enumerate(self._tables) if one == table]
-            groups = near_duplicate_groups(sketches[mine], self.similarity).tolist()
+            mine = np.array([at for at, one in enumerate(self._tables) if one == table], dtype=np.int64)
+            groups = self._sketches.groups(self.similarity, mine).tolist()
             sizes = Counter(groups)
             for at, group in zip(mine, groups, strict=True):
                 weights[at] = round(1 / sizes[group], 6)

@@ -1,6 +1,6 @@
 """A whole build, validate, audit and diff by number of supporter turns: rows a second, peak memory and disk.
 
-`python tests/benchmarks/bench_many.py [TURNS …]`; it prints what it measured and asserts nothing. The models are a null
+`python tests/benchmarks/bench_many.py [TURNS …] [VERSION …]`; it prints what it measured and asserts nothing. The models are a null
 endpoint in the build's own process, which answers by script, so that what is measured is ours. Beside it the same
 dialogues through plain `datasets` as far as that goes: prompts and invented replies by `map`, no judge, no records.
 """
@@ -153,7 +153,7 @@ def bench(folder: Path, turns: int, versions: tuple[str, ...] = VERSIONS) -> Non
         _line(f"build {version}", turns, rows, done, disk_mb(out))
         _line(f"validate {version}", turns, rows, measure(*_COMMAND, "validate", out))
         _line(f"audit {version}", turns, rows, measure(*_COMMAND, "audit", out, "--json", allowed=(0, 1)))
-    if len(versions) > 1:
+    if versions == VERSIONS:
         old, new = (folder / f"{version}-{turns}" for version in versions)
         _line("diff", turns, rows_of(old) + rows_of(new), measure(*_COMMAND, "diff", old, new, allowed=(0, 1)))
     plain = folder / f"plain-{turns}"
@@ -169,9 +169,10 @@ def main() -> None:
         out, source, *more = sys.argv[2:]
         return verbs[sys.argv[1]](Path(out), Path(source), *more)  # type: ignore[operator]
     print(f"{'':<20}{'turns':>9}{'rows':>10}{'wall s':>9}{'rows/s':>9}{'CPU s':>9}{'peak MB':>9}{'disk MB':>9}")
+    versions = tuple(word for word in sys.argv[1:] if "." in word) or VERSIONS
     with tempfile.TemporaryDirectory() as folder:
-        for turns in map(int, sys.argv[1:] or SIZES):
-            bench(Path(folder), turns)
+        for turns in [int(word) for word in sys.argv[1:] if "." not in word] or SIZES:
+            bench(Path(folder), turns, versions)
     return None
 
 

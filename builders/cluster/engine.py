@@ -1,0 +1,33 @@
+"""Where a build asks its models: in its own process, or on a Ray cluster."""
+
+from dataclasses import dataclass
+
+from ...schemas.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What `--engine` says."""
+
+    ray: bool = False
+    """Whether models are asked by the workers of a Ray cluster."""
+    address: str | None = None
+    """The cluster's; None starts one on this machine for as long as the build takes, unless `RAY_ADDRESS` is set."""
+    workers: int | None = None
+    """Processes that ask; one for every CPU of the cluster where it is None."""
+
+
+def parse_engine(text: str, workers: int | None = None) -> Engine:
+    """What `local`, `ray` or `ray:ADDRESS` says.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    kind, colon, address = text.partition(":")
+    if kind == "ray" and (address or not colon):
+        return Engine(ray=True, address=address or None, workers=workers)
+    if text == "local" and workers is None:
+        return Engine()
+    if text == "local":
+        raise UsageError("--workers is for --engine ray; --concurrency says how much one process asks at once")
+    raise UsageError(f"--engine is local, ray or ray:ADDRESS, not {text!r}")

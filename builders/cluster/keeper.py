@@ -1,0 +1,190 @@
+"""What the workers of a cluster share, in one place: the records, the money, the pace, and who is asking what.
+
+It runs beside the build that began it, as an actor, and writes to that build's records: so no file system has to be
+shared, and an answer is safe wherever its worker ran. Workers come and go; what one of them had in hand when it died is
+given to the next that wants it.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+
+from ...schemas.errors import BudgetError, PrefDialError, UsageError
+from ...schemas.inference import Outcome
+from ..inference.budget import Budget, spent_usd
+from ..inference.limit import Limits, Pace
+from ..inference.meter import Snapshot
+from ..inference.prices import Prices
+from ..inference.record import Records
+from ..inference.record_file import Recorded
+from ..reuse import KnownAnswers, open_earlier
+
+_PATIENCE_S = 60.0
+"""How long the keeper of a build that was killed may take to go."""
+
+
+@dataclass(frozen=True)
+class KeeperOptions:
+    """What a keeper is to keep."""
+
+    records: Path
+    reuse: tuple[str, ...] = ()
+    """As `BuildOptions.reuse`."""
+    budget_usd: float | None = None
+    prices: Prices = field(default_factory=lambda: Prices(models={}))
+    limits: Limits = field(default_factory=Limits)
+    """`rpm` and `tpm` of every model, over the whole cluster."""
+    lease_s: float = 600.0
+    """After so long another worker may ask what one began to ask: for those that died and never came back."""
+
+
+@dataclass(eq=False)
+class _Claim:
+    """A worker is asking this."""
+
+    worker: str
+    until: float
+    settled: "asyncio.Future[None]"
+
+
+class Keeper:
+    """Gives out what is to be asked, and takes in what was answered.
+
+    A failure to begin is kept for `failure`, since an actor that raises where it begins is begun again and again.
+    """
+
+    def __init__(
+        self,
+        options: KeeperOptions,
+        clock: Callable[[], float] = time.monotonic,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
+        self._options, self._clock, self._patience_s = options, clock, patience_s
+        self._stack = ExitStack()
+        self._claims: dict[str, _Claim] = {}
+        self._set_aside: defaultdict[str, float] = defaultdict(float)
+        self._lives: defaultdict[str, int] = defaultdict(int)
+        self._meters: dict[tuple[str, int], dict[str, Snapshot]] = {}
+        self._paces: dict[str, tuple[Pace | None, Pace | None]] = {}
+        self._failure: PrefDialError | None = None
+        try:
+            self._open()
+        except PrefDialError as error:
+            self._failure = error
+
+    def _open(self) -> None:
+        self._records = self._stack.enter_context(_records_when_free(self._options.records, self._patience_s))
+        self._known = KnownAnswers(self._records, self._stack.enter_context(open_earlier(self._options.reuse)))
+        spent, prices = self._records.spent(), self._options.prices
+        kept = sum(total.calls for total in spent)
+        self._budget = Budget(self._options.budget_usd, prices, spent_usd(spent, prices), kept=kept)
+
+    async def arrive(self, worker: str) -> None:
+        """A worker begins, perhaps again after it died: what it had in hand before is anybody's."""
+        self._lives[worker] += 1
+        self._budget.settle(self._set_aside.pop(worker, 0.0), 0.0, kept=False)
+        for key in [key for key, claim in self._claims.items() if claim.worker == worker]:
+            self._settle(key)
+
+    async def claim(self, key: str, worker: str) -> Outcome | None:
+        """What is known under a key; None where it is now this worker's to ask.
+
+        Where another worker is asking it, its answer is waited for.
+        """
+        while (known := self._known.find(key)) is None:
+            claim = self._claims.get(key)
+            if claim is None:
+                until = self._clock() + self._options.lease_s
+                self._claims[key] = _Claim(worker, until, asyncio.get_running_loop().create_future())
+                return None
+            await asyncio.wait([claim.settled], timeout=max(0.0, claim.until - self._clock()))
+            if self._claims.get(key) is claim:
+                self._settle(key)
+        return known
+
+    async def record(self, recorded: Recorded) -> Outcome:
+        """Keeps an answer, and gives the one that is on record: another where that came first."""
+        known = self._known.find(recorded.key)
+        if known is None:
+            self._records.put_many([recorded])
+            known = recorded.outcome
+        self._settle(recorded.key)
+        return known
+
+    async def give_up(self, key: str, worker: str) -> None:
+        """The worker has claimed a key, and will not ask it after all."""
+        claim = self._claims.get(key)
+        if claim is not None and claim.worker == worker:
+            self._settle(key)
+
+    async def reserve(self, usd: float, worker: str) -> BudgetError | None:
+        """Sets money aside, as `Budget.reserve`; the error where there is not enough."""
+        try:
+            await self._budget.reserve(usd)
+        except BudgetError as error:
+            return error
+        self._set_aside[worker] += usd
+        return None
+
+    async def settle(self, reserved: float, real: float, *, kept: bool, worker: str) -> None:
+        """Takes the real cost in place of what was set aside."""
+        self._set_aside[worker] -= reserved
+        self._budget.settle(reserved, real, kept=kept)
+
+    async def pace(self, model: str, tokens: float) -> None:
+        """Returns when a call to the model, of about so many tokens, may go."""
+        limits = self._options.limits
+        if model not in self._paces:
+            requests, of_tokens = (None if most is None else Pace(most) for most in (limits.rpm, limits.tpm))
+            self._paces[model] = (requests, of_tokens)
+        for pace, amount in zip(self._paces[model], (1.0, tokens), strict=True):
+            if pace is not None:
+                await pace.take(amount)
+
+    async def tell(self, worker: str, meters: dict[str, Snapshot]) -> None:
+        """Takes in what a worker's models did since it began."""
+        self._meters[worker, self._lives[worker]] = meters
+
+    async def fail(self, error: PrefDialError) -> None:
+        """Something stops the build; the first such thing is what it ends with."""
+        self._failure = self._failure or error
+
+    async def failure(self) -> PrefDialError | None:
+        """What stops the build, if anything does."""
+        return self._failure
+
+    async def close(self) -> dict[str, Snapshot]:
+        """Puts everything on disk and lets go of it; gives the counters of every model over all workers."""
+        await asyncio.to_thread(self._stack.close)
+        names = dict.fromkeys(name for meters in self._meters.values() for name in meters)
+        return {name: _sum([meters[name] for meters in self._meters.values() if name in meters]) for name in names}
+
+    def _settle(self, key: str) -> None:
+        claim = self._claims.pop(key, None)
+        if claim is not None:
+            claim.settled.set_result(None)
+
+
+def _sum(snapshots: Sequence[Snapshot]) -> Snapshot:
+    return reduce(Snapshot.plus, snapshots)
+
+
+def _records_when_free(path: Path, patience_s: float) -> Records:
+    """The records, once the keeper of a run that was killed has let go of them; the build's own lock is another.
+
+    Raises:
+        UsageError: they cannot be used, or somebody has held on to them for too long.
+    """
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            return Records(path, lock="keeper")
+        except UsageError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)

@@ -1,0 +1,175 @@
+"""Has a build's requests answered on a Ray cluster.
+
+Ray Data hands the dialogues to the workers, restarts workers that die, and hands out again what they had; nothing of
+that is ours. Results are not what comes back, but what the keeper puts on record.
+"""
+
+import logging
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from types import ModuleType
+from typing import Any
+
+from ...schemas.errors import EndpointError, PrefDialError, UsageError
+from ..cast import Cast
+from ..inference.meter import Snapshot
+from ..intake import Intake
+from ..mining.plan import MiningPlan
+from .engine import Engine
+from .keeper import Keeper, KeeperOptions
+from .worker import Part, Worker
+
+_DIALOGUES_PER_BLOCK = 32
+"""Dialogues that a worker is handed at once, and is handed again where it died over them."""
+_DIALOGUES_PER_BATCH = 8
+"""Of these, the ones that it goes through together; it has four such batches in hand."""
+_WAITING_CALLS = 100_000
+"""Calls to the keeper that may wait in it: for another worker's answer, for money or for their turn."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is to be asked, and on what."""
+
+    engine: Engine
+    intake: Intake
+    plan: MiningPlan
+    cast: Cast
+    keeper: KeeperOptions
+
+
+def ask_on_ray(asking: Asking, on_turn: Callable[[str], None]) -> dict[str, Snapshot]:
+    """Has every request of every dialogue on record; gives the counters of every model over all workers.
+
+    Args:
+        asking: what is asked.
+        on_turn: called after every turn with a note.
+
+    Raises:
+        UsageError: Ray is not installed, or a worker lacks a key.
+        EndpointError: an endpoint, or the cluster itself, is of no use; the same command goes on where it stopped.
+        BudgetError: the budget is spent.
+    """
+    with _connected(asking.engine) as ray, _ray_errors(ray):
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        )
+        # Beside this process, whose disk has the records; should it die, it begins again from them.
+        keeper = (
+            ray.remote(Keeper)
+            .options(
+                num_cpus=0,
+                max_restarts=-1,
+                max_task_retries=-1,
+                max_concurrency=_WAITING_CALLS,
+                scheduling_strategy=here,
+            )
+            .remote(asking.keeper)
+        )
+        _raise(ray.get(keeper.failure.remote()))
+        try:
+            _work(ray, asking, keeper, on_turn)
+            _raise(ray.get(keeper.failure.remote()))
+        finally:
+            snapshots: dict[str, Snapshot] = ray.get(keeper.close.remote(), timeout=60)
+        return snapshots
+
+
+def _work(ray: ModuleType, asking: Asking, keeper: Any, on_turn: Callable[[str], None]) -> None:
+    """Hands every dialogue to a worker, and returns when all are done."""
+    cast, workers = asking.cast, asking.engine.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+    part = Part(
+        plan=asking.plan,
+        options=cast.options,
+        prices=cast.prices,
+        records=cast.records,
+        corpus=() if cast.corpus is None else (ray.put(cast.corpus),),
+        concurrency=max(1, cast.options.concurrency // workers),
+    )
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    done = ray.data.from_arrow_refs(list(_blocks(ray, asking.intake))).map_batches(
+        Worker,
+        fn_constructor_args=(keeper, part),
+        batch_size=_DIALOGUES_PER_BATCH,
+        batch_format="numpy",
+        compute=ray.data.ActorPoolStrategy(
+            min_size=1, max_size=workers, initial_size=workers, max_concurrent_calls_per_actor=2
+        ),
+        num_cpus=1,
+    )
+    began, turns = time.monotonic(), 0
+    for batch in done.iter_batches(batch_size=None, batch_format="numpy"):
+        for _ in range(int(batch["turns"].sum())):
+            turns += 1
+            on_turn(f"{turns / max(time.monotonic() - began, 1e-3):.1f} turns/s, {workers} workers")
+
+
+def _blocks(ray: ModuleType, intake: Intake) -> Iterator[Any]:
+    """The dialogues in Ray's object store, which moves them to disk where they are too many for memory."""
+    import pyarrow as pa
+
+    dialogues = iter(intake)
+    while block := [pickle.dumps(placed) for placed in islice(dialogues, _DIALOGUES_PER_BLOCK)]:
+        yield ray.put(pa.table({"placed": pa.array(block, type=pa.binary())}))
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[ModuleType]:
+    """Ray, connected to the cluster that the engine names, or to one of this machine that ends with the context.
+
+    Raises:
+        UsageError: it is not installed.
+        EndpointError: there is no such cluster.
+    """
+    try:
+        import ray
+        import ray.data
+        import ray.util.scheduling_strategies
+    except ImportError as error:
+        raise UsageError(f"--engine ray needs Ray Data: pip install 'ipm-prefdial[ray]' ({error})") from error
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    logging.getLogger("ray").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    on_term = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address=engine.address, log_to_driver=False, logging_level=logging.WARNING)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise EndpointError(f"no Ray cluster at {engine.address or 'this machine'}: {_first_line(error)}") from error
+    signal.signal(signal.SIGTERM, on_term)  # which Ray makes its own
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _ray_errors(ray: ModuleType) -> Iterator[None]:
+    """What Ray cannot mend becomes one clear line.
+
+    Raises:
+        EndpointError: the cluster is of no use any more.
+    """
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        if isinstance(cause := getattr(error, "cause", None), PrefDialError):
+            raise cause from None
+        raise EndpointError(
+            f"the Ray cluster failed: {_first_line(error)}. Every answer so far is kept; repeat the same command"
+        ) from error
+
+
+def _raise(failure: PrefDialError | None) -> None:
+    if failure is not None:
+        raise failure
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

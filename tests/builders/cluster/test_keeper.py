@@ -1,0 +1,258 @@
+"""What workers share: each key is asked by one of them, and what a dead one had in hand is another's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.mining import PANELS, plan_of
+
+from ipm_prefdial.builders.cluster.engine import Engine, parse_engine
+from ipm_prefdial.builders.cluster.keeper import Keeper, KeeperOptions
+from ipm_prefdial.builders.cluster.shared import Kept, Nothing, Paced, SharedBudget
+from ipm_prefdial.builders.inference.budget import Budgeted
+from ipm_prefdial.builders.inference.limit import Limits
+from ipm_prefdial.builders.inference.meter import Meter, Snapshot
+from ipm_prefdial.builders.inference.mock import ScriptedCompleter
+from ipm_prefdial.builders.inference.prices import Price, Prices
+from ipm_prefdial.builders.inference.record import Records
+from ipm_prefdial.builders.inference.record_file import Recorded
+from ipm_prefdial.schemas.dialogue import Speaker, Turn
+from ipm_prefdial.schemas.errors import BudgetError, EndpointError, PrefDialError, UsageError
+from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Task
+
+PRICES = Prices(models={"scripted": Price(prompt=0, completion=1_000_000)})
+
+
+def a_request(number: int = 0) -> Request:
+    """A request of the planner; another for every number."""
+    ask = Ask(task=Task.PLANNER, history=(Turn(speaker=Speaker.SEEKER, text=f"Kiln number {number} is cold."),))
+    return next(plan_of(PANELS).requests(ask))
+
+
+class InProcess:
+    """`Sharing` with a keeper in this process."""
+
+    def __init__(self, keeper: Keeper, worker: str) -> None:
+        self.keeper, self.worker = keeper, worker
+        self._settling: set[asyncio.Task[None]] = set()
+
+    async def arrive(self) -> None:
+        await self.keeper.arrive(self.worker)
+
+    async def claim(self, key: str) -> Outcome | None:
+        return await self.keeper.claim(key, self.worker)
+
+    async def record(self, recorded: Recorded) -> Outcome:
+        return await self.keeper.record(recorded)
+
+    async def give_up(self, key: str) -> None:
+        await self.keeper.give_up(key, self.worker)
+
+    async def reserve(self, usd: float) -> BudgetError | None:
+        return await self.keeper.reserve(usd, self.worker)
+
+    def settle(self, reserved: float, real: float, *, kept: bool) -> None:
+        self._settling.add(asyncio.ensure_future(self.keeper.settle(reserved, real, kept=kept, worker=self.worker)))
+
+    async def pace(self, model: str, tokens: float) -> None:
+        await self.keeper.pace(model, tokens)
+
+    async def tell(self, meters: dict[str, Snapshot]) -> None:
+        await self.keeper.tell(self.worker, meters)
+
+    async def fail(self, error: PrefDialError) -> None:
+        await self.keeper.fail(error)
+
+    async def failure(self) -> PrefDialError | None:
+        return await self.keeper.failure()
+
+
+@pytest.fixture
+async def keeper(tmp_path: Path) -> AsyncIterator[Keeper]:
+    """A keeper of records that hold nothing."""
+    running = Keeper(KeeperOptions(tmp_path / "records.sqlite", lease_s=0.2))
+    assert await running.failure() is None
+    yield running
+    await running.close()
+
+
+def recorded(request: Request, text: str) -> Recorded:
+    """An answer to a request."""
+    outcome = Completion(key=request.key, text=text, finish_reason="stop")
+    return Recorded(request.key, request.ask.role, request.model.name, request.model.revision, request.draw, outcome)
+
+
+async def test_what_one_worker_asks_the_others_wait_for(keeper: Keeper) -> None:
+    request, answer = a_request(), asyncio.Event()
+
+    class Slow(ScriptedCompleter):
+        async def complete(self, request: Request) -> Outcome:
+            await answer.wait()
+            return await super().complete(request)
+
+    model = Slow(["Question"])
+    workers = [Kept(model, InProcess(keeper, f"worker {number}"), Meter()) for number in range(3)]
+    asking = [asyncio.ensure_future(worker.complete(request)) for worker in workers]
+    await asyncio.sleep(0.05)
+    answer.set()
+    outcomes = await asyncio.gather(*asking)
+    assert len(model.requests) == 1
+    assert {outcome.text for outcome in outcomes if isinstance(outcome, Completion)} == {"Question"}
+    assert await workers[0].complete(request) == outcomes[0]
+
+
+async def test_what_a_dead_worker_had_in_hand_is_another_s(keeper: Keeper) -> None:
+    key = a_request().key
+    await keeper.arrive("one")
+    assert await keeper.claim(key, "one") is None
+    waiting = asyncio.ensure_future(keeper.claim(key, "two"))
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    await keeper.arrive("one")
+    assert await waiting is None
+
+
+async def test_a_worker_that_never_comes_back_holds_nobody_up_for_ever(keeper: Keeper) -> None:
+    key = a_request().key
+    assert await keeper.claim(key, "one") is None
+    assert await asyncio.wait_for(keeper.claim(key, "two"), timeout=5) is None
+
+
+async def test_the_first_answer_on_record_stays_whoever_gives_another(keeper: Keeper) -> None:
+    request = a_request()
+    first = await keeper.record(recorded(request, "Question"))
+    assert await keeper.record(recorded(request, "Others")) == first
+    assert await keeper.claim(request.key, "one") == first
+
+
+async def test_a_failure_in_passing_gives_way_to_a_later_answer(keeper: Keeper) -> None:
+    request = a_request()
+    failed = Failed(key=request.key, reason=FailureReason.TIMEOUT, detail="no answer")
+    await keeper.record(recorded(request, "")._replace(outcome=failed))
+    assert await keeper.claim(request.key, "one") is None
+    await keeper.record(recorded(request, "Question"))
+    found = await keeper.claim(request.key, "two")
+    assert isinstance(found, Completion)
+
+
+async def test_whoever_fails_to_ask_lets_the_next_one(keeper: Keeper) -> None:
+    class Broken:
+        async def complete(self, request: Request) -> Outcome:
+            raise EndpointError("nobody there")
+
+    request = a_request()
+    with pytest.raises(EndpointError):
+        await Kept(Broken(), InProcess(keeper, "one"), Meter()).complete(request)
+    assert await asyncio.wait_for(keeper.claim(request.key, "two"), timeout=0.1) is None
+    await keeper.give_up(request.key, "one")
+    assert not await is_free(keeper, request.key)
+
+
+async def is_free(keeper: Keeper, key: str) -> bool:
+    """Whether a key could be claimed at once."""
+    try:
+        return await asyncio.wait_for(keeper.claim(key, "three"), timeout=0.05) is None
+    except TimeoutError:
+        return False
+
+
+async def test_answers_are_in_the_builds_records_and_found_after_a_restart(tmp_path: Path) -> None:
+    path, request = tmp_path / "records.sqlite", a_request()
+    with Records(path) as build:
+        keeper = Keeper(KeeperOptions(path))
+        await keeper.record(recorded(request, "Question"))
+        await keeper.close()
+        assert build.find(request.key) is not None
+        again = Keeper(KeeperOptions(path))
+        assert await again.claim(request.key, "one") is not None
+        await again.close()
+
+
+async def test_money_is_one_for_all_and_that_of_the_dead_comes_back(tmp_path: Path) -> None:
+    keeper = Keeper(KeeperOptions(tmp_path / "records.sqlite", budget_usd=40.0, prices=PRICES))
+    cost = float(a_request().sampling.max_tokens)
+    assert await keeper.reserve(cost, "one") is None
+    assert await keeper.reserve(cost, "two") is None
+    waiting = asyncio.ensure_future(keeper.reserve(cost, "three"))
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    await keeper.arrive("one")
+    assert await waiting is None
+    await keeper.settle(cost, 30.0, kept=True, worker="two")
+    await keeper.settle(cost, 5.0, kept=True, worker="three")
+    assert isinstance(await keeper.reserve(cost, "two"), BudgetError)
+    await keeper.close()
+
+
+async def test_a_budget_without_limit_asks_nobody(keeper: Keeper) -> None:
+    sharing = InProcess(keeper, "one")
+    model = Budgeted(ScriptedCompleter(["Question"]), SharedBudget(None, PRICES, sharing), "scripted")
+    await model.complete(a_request())
+    limited = SharedBudget(1.0, PRICES, sharing)
+    await limited.reserve(0.5)
+    assert keeper._set_aside == {"one": 0.5}
+
+
+async def test_the_pace_is_one_for_all_workers(tmp_path: Path) -> None:
+    keeper = Keeper(KeeperOptions(tmp_path / "records.sqlite", limits=Limits(rpm=60)))
+    models = [Paced(ScriptedCompleter(["Question"] * 9), InProcess(keeper, name), "mock") for name in ("one", "two")]
+    calls = [asyncio.ensure_future(model.complete(a_request())) for model in models for _ in range(4)]
+    await asyncio.wait(calls, timeout=0.5)
+    assert sum(call.done() for call in calls) == 1
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await keeper.close()
+
+
+async def test_counters_are_summed_over_workers_and_their_lives(keeper: Keeper) -> None:
+    one = InProcess(keeper, "one")
+    await one.arrive()
+    await one.tell({"mock": Snapshot(calls=1, answered=1)})
+    await one.tell({"mock": Snapshot(calls=3, answered=2)})
+    await one.arrive()
+    await one.tell({"mock": Snapshot(calls=1, answered=1)})
+    await keeper.tell("two", {"mock": Snapshot(calls=10), "other": Snapshot(calls=5)})
+    told = await keeper.close()
+    assert {name: (one.calls, one.answered) for name, one in told.items()} == {"mock": (14, 3), "other": (5, 0)}
+
+
+async def test_the_first_failure_is_what_the_build_ends_with(keeper: Keeper) -> None:
+    await keeper.fail(EndpointError("first"))
+    await keeper.fail(EndpointError("second"))
+    assert str(await keeper.failure()) == "first"
+
+
+async def test_a_keeper_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    path.write_text("not a database at all, but longer than a header of one " * 5)
+    keeper = Keeper(KeeperOptions(path), patience_s=0.0)
+    assert isinstance(await keeper.failure(), UsageError)
+
+
+def test_a_store_of_a_worker_holds_nothing() -> None:
+    store, request = Nothing(), a_request()
+    store.put(request, Completion(key=request.key, text="Question", finish_reason="stop"))
+    assert store.find(request.key, include_transient=True) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "workers", "engine"),
+    [
+        ("local", None, Engine()),
+        ("ray", None, Engine(ray=True)),
+        ("ray:auto", 3, Engine(ray=True, address="auto", workers=3)),
+        ("ray:10.0.0.1:6379", None, Engine(ray=True, address="10.0.0.1:6379")),
+    ],
+)
+def test_an_engine_is_named(text: str, workers: int | None, engine: Engine) -> None:
+    assert parse_engine(text, workers) == engine
+
+
+@pytest.mark.parametrize(
+    ("text", "workers"), [("ray:", None), ("dask", None), ("", None), ("local", 2), ("local:", None)]
+)
+def test_other_engines_are_wrong_use(text: str, workers: int | None) -> None:
+    with pytest.raises(UsageError, match="--engine"):
+        parse_engine(text, workers)
