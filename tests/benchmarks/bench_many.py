@@ -1,8 +1,9 @@
 """A whole build, validate, audit and diff by number of supporter turns: rows a second, peak memory and disk.
 
-`python tests/benchmarks/bench_many.py [TURNS …] [VERSION …]`; it prints what it measured and asserts nothing. The models are a null
-endpoint in the build's own process, which answers by script, so that what is measured is ours. Beside it the same
-dialogues through plain `datasets` as far as that goes: prompts and invented replies by `map`, no judge, no records.
+`python tests/benchmarks/bench_many.py [TURNS …] [VERSION …]`; it prints what it measured and asserts nothing. The
+models are a null endpoint in the build's own process, which answers by script, so that what is measured is ours. Beside
+it the same dialogues through plain `datasets` as far as that goes: prompts and invented replies by `map`, no judge, no
+records.
 """
 
 import asyncio
