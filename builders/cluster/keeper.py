@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
+from typing import NamedTuple
 
 from ...schemas.errors import BudgetError, PrefDialError, UsageError
 from ...schemas.inference import Outcome
@@ -43,11 +44,20 @@ class KeeperOptions:
     """After so long another worker may ask what one began to ask: for those that died and never came back."""
 
 
+class Who(NamedTuple):
+    """A worker, as the keeper knows it."""
+
+    actor: str
+    """The same however often its process is begun again."""
+    life: str
+    """Another for every process."""
+
+
 @dataclass(eq=False)
 class _Claim:
     """A worker is asking this."""
 
-    worker: str
+    who: Who
     until: float
     settled: "asyncio.Future[None]"
 
@@ -68,8 +78,8 @@ class Keeper:
         self._stack = ExitStack()
         self._claims: dict[str, _Claim] = {}
         self._set_aside: defaultdict[str, float] = defaultdict(float)
-        self._lives: defaultdict[str, int] = defaultdict(int)
-        self._meters: dict[tuple[str, int], dict[str, Snapshot]] = {}
+        self._lives: dict[str, str] = {}
+        self._meters: dict[Who, dict[str, Snapshot]] = {}
         self._paces: dict[str, tuple[Pace | None, Pace | None]] = {}
         self._failure: PrefDialError | None = None
         try:
@@ -84,26 +94,28 @@ class Keeper:
         kept = sum(total.calls for total in spent)
         self._budget = Budget(self._options.budget_usd, prices, spent_usd(spent, prices), kept=kept)
 
-    async def arrive(self, worker: str) -> None:
+    async def arrive(self, who: Who) -> None:
         """A worker begins, perhaps again after it died: what it had in hand before is anybody's."""
-        self._lives[worker] += 1
-        self._budget.settle(self._set_aside.pop(worker, 0.0), 0.0, kept=False)
-        for key in [key for key, claim in self._claims.items() if claim.worker == worker]:
+        self._lives[who.actor] = who.life
+        self._budget.settle(self._set_aside.pop(who.actor, 0.0), 0.0, kept=False)
+        for key in [key for key, claim in self._claims.items() if claim.who.actor == who.actor]:
             self._settle(key)
 
-    async def claim(self, key: str, worker: str) -> Outcome | None:
+    async def claim(self, key: str, who: Who) -> Outcome | None:
         """What is known under a key; None where it is now this worker's to ask.
 
         Where another worker is asking it, its answer is waited for.
         """
         while (known := self._known.find(key)) is None:
             claim = self._claims.get(key)
+            if self._is_dead(who):
+                return None  # to nobody: it must not take what others wait for
             if claim is None:
                 until = self._clock() + self._options.lease_s
-                self._claims[key] = _Claim(worker, until, asyncio.get_running_loop().create_future())
+                self._claims[key] = _Claim(who, until, asyncio.get_running_loop().create_future())
                 return None
             await asyncio.wait([claim.settled], timeout=max(0.0, claim.until - self._clock()))
-            if self._claims.get(key) is claim:
+            if self._clock() >= claim.until and self._claims.get(key) is claim:
                 self._settle(key)
         return known
 
@@ -116,25 +128,29 @@ class Keeper:
         self._settle(recorded.key)
         return known
 
-    async def give_up(self, key: str, worker: str) -> None:
+    async def give_up(self, key: str, who: Who) -> None:
         """The worker has claimed a key, and will not ask it after all."""
         claim = self._claims.get(key)
-        if claim is not None and claim.worker == worker:
+        if claim is not None and claim.who == who:
             self._settle(key)
 
-    async def reserve(self, usd: float, worker: str) -> BudgetError | None:
+    async def reserve(self, usd: float, who: Who) -> BudgetError | None:
         """Sets money aside, as `Budget.reserve`; the error where there is not enough."""
         try:
             await self._budget.reserve(usd)
         except BudgetError as error:
             return error
-        self._set_aside[worker] += usd
+        if self._is_dead(who):
+            self._budget.settle(usd, 0.0, kept=False)
+        else:
+            self._set_aside[who.actor] += usd
         return None
 
-    async def settle(self, reserved: float, real: float, *, kept: bool, worker: str) -> None:
-        """Takes the real cost in place of what was set aside."""
-        self._set_aside[worker] -= reserved
-        self._budget.settle(reserved, real, kept=kept)
+    async def settle(self, reserved: float, real: float, *, kept: bool, who: Who) -> None:
+        """Takes the real cost in place of what was set aside, if that is not given back already."""
+        dead = self._is_dead(who)
+        self._set_aside[who.actor] -= 0.0 if dead else reserved
+        self._budget.settle(0.0 if dead else reserved, real, kept=kept)
 
     async def pace(self, model: str, tokens: float) -> None:
         """Returns when a call to the model, of about so many tokens, may go."""
@@ -146,9 +162,9 @@ class Keeper:
             if pace is not None:
                 await pace.take(amount)
 
-    async def tell(self, worker: str, meters: dict[str, Snapshot]) -> None:
-        """Takes in what a worker's models did since it began."""
-        self._meters[worker, self._lives[worker]] = meters
+    async def tell(self, who: Who, meters: dict[str, Snapshot]) -> None:
+        """Takes in what a worker's models did since its process began."""
+        self._meters[who] = meters
 
     async def fail(self, error: PrefDialError) -> None:
         """Something stops the build; the first such thing is what it ends with."""
@@ -163,6 +179,10 @@ class Keeper:
         await asyncio.to_thread(self._stack.close)
         names = dict.fromkeys(name for meters in self._meters.values() for name in meters)
         return {name: _sum([meters[name] for meters in self._meters.values() if name in meters]) for name in names}
+
+    def _is_dead(self, who: Who) -> bool:
+        """Whether the worker's process has been begun again since: then whoever asks here waits no more."""
+        return self._lives.get(who.actor, who.life) != who.life
 
     def _settle(self, key: str) -> None:
         claim = self._claims.pop(key, None)

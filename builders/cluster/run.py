@@ -29,6 +29,8 @@ _DIALOGUES_PER_BLOCK = 32
 """Dialogues that a worker is handed at once, and is handed again where it died over them."""
 _DIALOGUES_PER_BATCH = 8
 """Of these, the ones that it goes through together; it has four such batches in hand."""
+_CPUS_PER_WORKER = 0.5
+"""What Ray sets apart for one, since mostly it waits; so nodes that are left have room for workers of one that dies."""
 _WAITING_CALLS = 100_000
 """Calls to the keeper that may wait in it: for another worker's answer, for money or for their turn."""
 
@@ -102,7 +104,7 @@ def _work(ray: ModuleType, asking: Asking, keeper: Any, on_turn: Callable[[str],
         compute=ray.data.ActorPoolStrategy(
             min_size=1, max_size=workers, initial_size=workers, max_concurrent_calls_per_actor=2
         ),
-        num_cpus=1,
+        num_cpus=_CPUS_PER_WORKER,
     )
     began, turns = time.monotonic(), 0
     for batch in done.iter_batches(batch_size=None, batch_format="numpy"):

@@ -15,10 +15,6 @@ from ..inference.record_file import Recorded
 class Sharing(Protocol):
     """The keeper as one worker sees it; see `Keeper`."""
 
-    async def arrive(self) -> None:
-        """This worker begins."""
-        ...
-
     async def claim(self, key: str) -> Outcome | None:
         """What is known, or None: then it is this worker's to ask."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -20,11 +21,11 @@ from ..inference.prices import Prices
 from ..inference.record_file import Recorded
 from ..mining.plan import MiningPlan
 from ..mining.steps import steps_of
+from .keeper import Who
 from .shared import Kept, Nothing, Paced, SharedBudget, Sharing
 
 if TYPE_CHECKING:
     from ray import ObjectRef
-    from ray.actor import ActorHandle
 
     from ..inference.corpus.models import CorpusModels
 
@@ -48,16 +49,13 @@ class Part:
 class RayKeeper:
     """`Sharing` over a handle of the keeper's actor."""
 
-    handle: "ActorHandle[Any]"
-    worker: str
-
-    async def arrive(self) -> None:
-        """See `Sharing`."""
-        await self.handle.arrive.remote(self.worker)
+    handle: Any
+    """Ray's; it has the keeper's methods, each with a `remote`."""
+    who: Who
 
     async def claim(self, key: str) -> Outcome | None:
         """See `Sharing`."""
-        found: Outcome | None = await self.handle.claim.remote(key, self.worker)
+        found: Outcome | None = await self.handle.claim.remote(key, self.who)
         return found
 
     async def record(self, recorded: Recorded) -> Outcome:
@@ -67,16 +65,16 @@ class RayKeeper:
 
     async def give_up(self, key: str) -> None:
         """See `Sharing`."""
-        await self.handle.give_up.remote(key, self.worker)
+        await self.handle.give_up.remote(key, self.who)
 
     async def reserve(self, usd: float) -> BudgetError | None:
         """See `Sharing`."""
-        error: BudgetError | None = await self.handle.reserve.remote(usd, self.worker)
+        error: BudgetError | None = await self.handle.reserve.remote(usd, self.who)
         return error
 
     def settle(self, reserved: float, real: float, *, kept: bool) -> None:
         """See `Sharing`."""
-        self.handle.settle.remote(reserved, real, kept=kept, worker=self.worker)
+        self.handle.settle.remote(reserved, real, kept=kept, worker=self.who)
 
     async def pace(self, model: str, tokens: float) -> None:
         """See `Sharing`."""
@@ -84,7 +82,7 @@ class RayKeeper:
 
     async def tell(self, meters: dict[str, Snapshot]) -> None:
         """See `Sharing`."""
-        await self.handle.tell.remote(self.worker, meters)
+        await self.handle.tell.remote(self.who, meters)
 
     async def fail(self, error: PrefDialError) -> None:
         """See `Sharing`."""
@@ -99,11 +97,13 @@ class RayKeeper:
 class Worker:
     """Has the requests of dialogues answered; Ray Data hands it batch after batch, several at a time."""
 
-    def __init__(self, handle: "ActorHandle[Any]", part: Part) -> None:
+    def __init__(self, handle: Any, part: Part) -> None:
         import ray
 
-        # The same after a restart, so that the keeper knows what the process before had in hand.
-        self._keeper: Sharing = RayKeeper(handle, ray.get_runtime_context().get_actor_id() or "")
+        # The actor is the same after a restart, so that the keeper knows what the process before had in hand.
+        who = Who(ray.get_runtime_context().get_actor_id() or "", uuid4().hex)
+        ray.get(handle.arrive.remote(who))
+        self._keeper: Sharing = RayKeeper(handle, who)
         self._part = part
         self._corpus = ray.get(part.corpus[0]) if part.corpus else None
         self._cast: Cast | None = None
@@ -112,7 +112,7 @@ class Worker:
         self._opening = asyncio.Lock()
 
     async def __call__(self, batch: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """One row for a batch: how many turns were gone through, and how many calls this worker has made by now."""
+        """One row for a batch: how many turns were gone through."""
         turns = [0]
 
         def count() -> None:
@@ -140,7 +140,6 @@ class Worker:
         """The models, opened once, in the loop in which they are asked."""
         async with self._opening:
             if self._cast is None:
-                await self._keeper.arrive()
                 part, options = self._part, self._part.options
                 # Pace is the cluster's; what a worker keeps to by itself is its share of the calls in flight.
                 cast = Cast(options, part.prices, endpoints_of(options, part.plan.spec), self._corpus, part.records)

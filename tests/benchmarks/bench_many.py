@@ -2,8 +2,7 @@
 
 `python tests/benchmarks/bench_many.py [TURNS …] [VERSION …]`; it prints what it measured and asserts nothing. The
 models are a null endpoint in the build's own process, which answers by script, so that what is measured is ours. Beside
-it the same dialogues through plain `datasets` as far as that goes: prompts and invented replies by `map`, no judge, no
-records.
+it the same dialogues through plain `datasets` as far as that goes: prompts and invented replies by `map`, no judge.
 """
 
 import asyncio

@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 STORE_BYTES = 100 * 2**20
@@ -20,8 +20,10 @@ class RayCluster:
 
         # The build's own process and what belongs to it run beside the head, the workers elsewhere.
         head = {"num_cpus": 0, "object_store_memory": STORE_BYTES, "include_dashboard": False}
-        self._cluster: Any = Cluster(initialize_head=True, head_node_args=head)
-        self._nodes = [self.add_node() for _ in range(nodes)]
+        self._cluster: Any = Cluster()
+        _patiently(lambda: self._cluster.add_node(**head))
+        self._size, self._nodes = nodes, list[Any]()
+        self.restore()
 
     @property
     def address(self) -> str:
@@ -30,12 +32,15 @@ class RayCluster:
 
     def add_node(self) -> Any:
         """A node more, with one CPU."""
-        return self._cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+        return _patiently(lambda: self._cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES))
 
     def kill_node(self) -> None:
-        """One node dies at once, with all that runs on it; another comes in its place."""
+        """One node dies at once, with all that runs on it."""
         self._cluster.remove_node(self._nodes.pop(0), allow_graceful=False)
-        self._nodes.append(self.add_node())
+
+    def restore(self) -> None:
+        """There are as many nodes as at first."""
+        self._nodes += [self.add_node() for _ in range(self._size - len(self._nodes))]
 
     def kill_worker(self) -> bool:
         """One process in which dialogues are mined dies at once; whether there was one."""
@@ -65,6 +70,14 @@ def ray_cluster(nodes: int = 2) -> Iterator[RayCluster]:
         yield cluster
     finally:
         cluster.close()
+
+
+def _patiently(start: Callable[[], Any]) -> Any:
+    """What starts a node, tried thrice: Ray gives a node thirty seconds, which a busy machine may not keep to."""
+    for _ in range(2):
+        with suppress(Exception):  # Ray raises nothing narrower
+            return start()
+    return start()
 
 
 def _processes(name: str) -> list[int]:

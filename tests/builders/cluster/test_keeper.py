@@ -8,7 +8,7 @@ import pytest
 from support.mining import PANELS, plan_of
 
 from ipm_prefdial.builders.cluster.engine import Engine, parse_engine
-from ipm_prefdial.builders.cluster.keeper import Keeper, KeeperOptions
+from ipm_prefdial.builders.cluster.keeper import Keeper, KeeperOptions, Who
 from ipm_prefdial.builders.cluster.shared import Kept, Nothing, Paced, SharedBudget
 from ipm_prefdial.builders.inference.budget import Budgeted
 from ipm_prefdial.builders.inference.limit import Limits
@@ -21,6 +21,8 @@ from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.errors import BudgetError, EndpointError, PrefDialError, UsageError
 from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Task
 
+ONE, TWO, THREE = (Who(name, "first") for name in ("one", "two", "three"))
+ONE_AGAIN = ONE._replace(life="second")
 PRICES = Prices(models={"scripted": Price(prompt=0, completion=1_000_000)})
 
 
@@ -34,32 +36,29 @@ class InProcess:
     """`Sharing` with a keeper in this process."""
 
     def __init__(self, keeper: Keeper, worker: str) -> None:
-        self.keeper, self.worker = keeper, worker
+        self.keeper, self.who = keeper, Who(worker, "first")
         self._settling: set[asyncio.Task[None]] = set()
 
-    async def arrive(self) -> None:
-        await self.keeper.arrive(self.worker)
-
     async def claim(self, key: str) -> Outcome | None:
-        return await self.keeper.claim(key, self.worker)
+        return await self.keeper.claim(key, self.who)
 
     async def record(self, recorded: Recorded) -> Outcome:
         return await self.keeper.record(recorded)
 
     async def give_up(self, key: str) -> None:
-        await self.keeper.give_up(key, self.worker)
+        await self.keeper.give_up(key, self.who)
 
     async def reserve(self, usd: float) -> BudgetError | None:
-        return await self.keeper.reserve(usd, self.worker)
+        return await self.keeper.reserve(usd, self.who)
 
     def settle(self, reserved: float, real: float, *, kept: bool) -> None:
-        self._settling.add(asyncio.ensure_future(self.keeper.settle(reserved, real, kept=kept, worker=self.worker)))
+        self._settling.add(asyncio.ensure_future(self.keeper.settle(reserved, real, kept=kept, worker=self.who)))
 
     async def pace(self, model: str, tokens: float) -> None:
         await self.keeper.pace(model, tokens)
 
     async def tell(self, meters: dict[str, Snapshot]) -> None:
-        await self.keeper.tell(self.worker, meters)
+        await self.keeper.tell(self.who, meters)
 
     async def fail(self, error: PrefDialError) -> None:
         await self.keeper.fail(error)
@@ -104,35 +103,51 @@ async def test_what_one_worker_asks_the_others_wait_for(keeper: Keeper) -> None:
 
 async def test_what_a_dead_worker_had_in_hand_is_another_s(keeper: Keeper) -> None:
     key = a_request().key
-    await keeper.arrive("one")
-    assert await keeper.claim(key, "one") is None
-    waiting = asyncio.ensure_future(keeper.claim(key, "two"))
+    await keeper.arrive(ONE)
+    assert await keeper.claim(key, ONE) is None
+    waiting = asyncio.ensure_future(keeper.claim(key, TWO))
     await asyncio.sleep(0.02)
     assert not waiting.done()
-    await keeper.arrive("one")
+    await keeper.arrive(ONE_AGAIN)
     assert await waiting is None
+
+
+async def test_what_a_dead_worker_waited_for_is_not_given_to_it(tmp_path: Path) -> None:
+    keeper, key = Keeper(KeeperOptions(tmp_path / "records.sqlite", budget_usd=10.0, prices=PRICES)), a_request().key
+    await keeper.arrive(ONE)
+    assert await keeper.claim(key, TWO) is None
+    assert await keeper.reserve(10.0, TWO) is None
+    waiting = [asyncio.ensure_future(keeper.claim(key, ONE)), asyncio.ensure_future(keeper.reserve(10.0, ONE))]
+    await asyncio.sleep(0.02)
+    await keeper.arrive(ONE_AGAIN)
+    await keeper.give_up(key, TWO)
+    await keeper.settle(10.0, 0.0, kept=False, who=TWO)
+    await asyncio.gather(*waiting)
+    assert await is_free(keeper, key)
+    assert await asyncio.wait_for(keeper.reserve(10.0, THREE), timeout=1) is None
+    await keeper.close()
 
 
 async def test_a_worker_that_never_comes_back_holds_nobody_up_for_ever(keeper: Keeper) -> None:
     key = a_request().key
-    assert await keeper.claim(key, "one") is None
-    assert await asyncio.wait_for(keeper.claim(key, "two"), timeout=5) is None
+    assert await keeper.claim(key, ONE) is None
+    assert await asyncio.wait_for(keeper.claim(key, TWO), timeout=5) is None
 
 
 async def test_the_first_answer_on_record_stays_whoever_gives_another(keeper: Keeper) -> None:
     request = a_request()
     first = await keeper.record(recorded(request, "Question"))
     assert await keeper.record(recorded(request, "Others")) == first
-    assert await keeper.claim(request.key, "one") == first
+    assert await keeper.claim(request.key, ONE) == first
 
 
 async def test_a_failure_in_passing_gives_way_to_a_later_answer(keeper: Keeper) -> None:
     request = a_request()
     failed = Failed(key=request.key, reason=FailureReason.TIMEOUT, detail="no answer")
     await keeper.record(recorded(request, "")._replace(outcome=failed))
-    assert await keeper.claim(request.key, "one") is None
+    assert await keeper.claim(request.key, ONE) is None
     await keeper.record(recorded(request, "Question"))
-    found = await keeper.claim(request.key, "two")
+    found = await keeper.claim(request.key, TWO)
     assert isinstance(found, Completion)
 
 
@@ -144,15 +159,15 @@ async def test_whoever_fails_to_ask_lets_the_next_one(keeper: Keeper) -> None:
     request = a_request()
     with pytest.raises(EndpointError):
         await Kept(Broken(), InProcess(keeper, "one"), Meter()).complete(request)
-    assert await asyncio.wait_for(keeper.claim(request.key, "two"), timeout=0.1) is None
-    await keeper.give_up(request.key, "one")
+    assert await asyncio.wait_for(keeper.claim(request.key, TWO), timeout=0.1) is None
+    await keeper.give_up(request.key, ONE)
     assert not await is_free(keeper, request.key)
 
 
 async def is_free(keeper: Keeper, key: str) -> bool:
     """Whether a key could be claimed at once."""
     try:
-        return await asyncio.wait_for(keeper.claim(key, "three"), timeout=0.05) is None
+        return await asyncio.wait_for(keeper.claim(key, THREE), timeout=0.05) is None
     except TimeoutError:
         return False
 
@@ -165,23 +180,23 @@ async def test_answers_are_in_the_builds_records_and_found_after_a_restart(tmp_p
         await keeper.close()
         assert build.find(request.key) is not None
         again = Keeper(KeeperOptions(path))
-        assert await again.claim(request.key, "one") is not None
+        assert await again.claim(request.key, ONE) is not None
         await again.close()
 
 
 async def test_money_is_one_for_all_and_that_of_the_dead_comes_back(tmp_path: Path) -> None:
     keeper = Keeper(KeeperOptions(tmp_path / "records.sqlite", budget_usd=40.0, prices=PRICES))
     cost = float(a_request().sampling.max_tokens)
-    assert await keeper.reserve(cost, "one") is None
-    assert await keeper.reserve(cost, "two") is None
-    waiting = asyncio.ensure_future(keeper.reserve(cost, "three"))
+    assert await keeper.reserve(cost, ONE) is None
+    assert await keeper.reserve(cost, TWO) is None
+    waiting = asyncio.ensure_future(keeper.reserve(cost, THREE))
     await asyncio.sleep(0.02)
     assert not waiting.done()
-    await keeper.arrive("one")
+    await keeper.arrive(ONE_AGAIN)
     assert await waiting is None
-    await keeper.settle(cost, 30.0, kept=True, worker="two")
-    await keeper.settle(cost, 5.0, kept=True, worker="three")
-    assert isinstance(await keeper.reserve(cost, "two"), BudgetError)
+    await keeper.settle(cost, 30.0, kept=True, who=TWO)
+    await keeper.settle(cost, 5.0, kept=True, who=THREE)
+    assert isinstance(await keeper.reserve(cost, TWO), BudgetError)
     await keeper.close()
 
 
@@ -207,13 +222,10 @@ async def test_the_pace_is_one_for_all_workers(tmp_path: Path) -> None:
 
 
 async def test_counters_are_summed_over_workers_and_their_lives(keeper: Keeper) -> None:
-    one = InProcess(keeper, "one")
-    await one.arrive()
-    await one.tell({"mock": Snapshot(calls=1, answered=1)})
-    await one.tell({"mock": Snapshot(calls=3, answered=2)})
-    await one.arrive()
-    await one.tell({"mock": Snapshot(calls=1, answered=1)})
-    await keeper.tell("two", {"mock": Snapshot(calls=10), "other": Snapshot(calls=5)})
+    await keeper.tell(ONE, {"mock": Snapshot(calls=1, answered=1)})
+    await keeper.tell(ONE, {"mock": Snapshot(calls=3, answered=2)})
+    await keeper.tell(ONE_AGAIN, {"mock": Snapshot(calls=1, answered=1)})
+    await keeper.tell(TWO, {"mock": Snapshot(calls=10), "other": Snapshot(calls=5)})
     told = await keeper.close()
     assert {name: (one.calls, one.answered) for name, one in told.items()} == {"mock": (14, 3), "other": (5, 0)}
 

@@ -21,17 +21,24 @@ from ipm_prefdial.schemas.config import Config
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(why_no_ray() is not None, reason=str(why_no_ray()))]
 
-LIMIT = 24
+LIMIT = 40
 CONCURRENCY = 8
 PATIENCE_S = float(os.environ.get("IPM_PREFDIAL_TEST_PATIENCE_S", "600"))
 """How long a build on the cluster may take on a busy machine."""
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[RayCluster]:
+def running_cluster() -> Iterator[RayCluster]:
     """Two nodes with a CPU each, beside the head."""
     with ray_cluster(nodes=2) as running:
         yield running
+
+
+@pytest.fixture
+def cluster(running_cluster: RayCluster) -> RayCluster:
+    """The same, and whole, whatever the test before did to it."""
+    running_cluster.restore()
+    return running_cluster
 
 
 @pytest.fixture(scope="module")
