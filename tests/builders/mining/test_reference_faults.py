@@ -10,6 +10,7 @@ import pytest
 from support.dialogues import placed, seeker, supporter, supporter_turn
 from support.mining import FLAWED, SOUND, by_task, failed, judged, mined, mining_prompts, plan_of, said
 from support.sources import dialogues_in, written
+from support.traces import TRACE
 
 from ipm_prefdial.builders.answers import answer
 from ipm_prefdial.builders.mining.candidate import Drop
@@ -21,6 +22,7 @@ from ipm_prefdial.builders.sources.files import read_records
 from ipm_prefdial.builders.sources.shapes import SHAPES, to_dialogue
 from ipm_prefdial.prompts.library import load_prompt
 from ipm_prefdial.prompts.parsers.verdict import read_verdict
+from ipm_prefdial.prompts.personality import draw_profile
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Turn
 from ipm_prefdial.schemas.drops import DropReason
@@ -51,6 +53,8 @@ def _ask(prompt_id: str, history: tuple[Turn, ...] = TURNS[:1]) -> Ask:
         reply=OTHER,
         other_reply=HUMAN,
         error=ErrorType.TEMPLATE_RESPONSE,
+        profile=draw_profile("a row", 1),
+        trace=TRACE,
     )
 
 

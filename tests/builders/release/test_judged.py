@@ -22,6 +22,7 @@ from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import RULES
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Split
+from ipm_prefdial.schemas.inference import Task
 
 _UNKNOWN = "0" * 64
 _HOLDOUT = shard("crisis_holdout", "test")
@@ -134,7 +135,7 @@ FAULTS = (
     Fault(
         "enum",
         "completions",
-        "task is none of planner, responder, joint, judge, strategy_judge, crisis_judge, rewriter",
+        f"task is none of {', '.join(Task)}",
         lambda row: row.update(task="critic"),
     ),
     Fault(
