@@ -260,6 +260,7 @@ def test_the_embedded_responder_rewrites_nothing(tmp_path: Path) -> None:
     assert "the embedded responder cannot rewrite" in done.err
 
 
+@pytest.mark.slow
 def test_the_embedded_models_build_a_panel_release_without_a_network(tmp_path: Path) -> None:
     done = ipm_prefdial("build", "--out", tmp_path / "release", "--release", "2.0.0", "--limit", "10", "--json")
     assert done.code == 0, done.err

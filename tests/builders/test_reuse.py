@@ -110,6 +110,7 @@ def test_the_first_of_several_releases_answers(tmp_path: Path, first: Path) -> N
     assert texts[0] != texts[1] == "Another reply."
 
 
+@pytest.mark.slow
 def test_what_failed_in_passing_is_asked_again(tmp_path: Path, server: ChatServer) -> None:
     broken = RawAnswer(503, {"error": {"message": "overloaded"}}, {"Retry-After": "0"})
     refused = RawAnswer(400, {"error": {"message": "no such thing"}})
@@ -169,6 +170,7 @@ def test_the_command_shows_the_plan_in_columns(tmp_path: Path, first: Path) -> N
     assert "from first" in shown.out
 
 
+@pytest.mark.slow
 def test_a_release_on_the_hub_is_reused_by_its_tag(tmp_path: Path, first: Path) -> None:
     with running_hub(tmp_path / "server") as url:
         upload(url, tmp_path / "uploader", "acme/prefs", first, tag="v1.0.0")

@@ -101,6 +101,7 @@ def test_a_release_after_the_other(server: HubServer, tmp_path: Path) -> None:
     assert "another --out" in done.err
 
 
+@pytest.mark.slow
 def test_a_gated_repo_is_read_back_with_the_token(tmp_path: Path) -> None:
     release = copy_release(tmp_path / "release", publishable("1.0.0", 3))
     with hub_server(tmp_path / "hub") as hub:
