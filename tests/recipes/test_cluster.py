@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,9 +22,16 @@ SLURM_NODEID=1 exec "$@"
 """
 
 
-def run_script(tmp_path: Path, name: str, *words: str) -> list[list[str]]:
-    """What a script for two machines has a machine do: its commands by name, with their words."""
-    commands = {"srun": _SRUN, "scontrol": "#!/bin/bash\nprintf 'node1\\nnode2\\n'\n", "sleep": "#!/bin/bash\n"}
+_SCONTROL = "#!/bin/bash\nfor node in $(seq 20000); do echo node$node; done\n"
+"""So many machines that their names do not fit into a pipe at once."""
+
+
+def run_script(tmp_path: Path, name: str, *words: str, commands_said: int = 1) -> list[list[str]]:
+    """What a script for two machines has a machine do: its commands by name, with their words.
+
+    The script does not wait for what it leaves running, so it is waited for here.
+    """
+    commands = {"srun": _SRUN, "scontrol": _SCONTROL, "sleep": "#!/bin/bash\n"}
     commands |= {"hostname": "#!/bin/bash\necho 10.0.0.1 fe80::1\n", "python": _python(), "ray": _say()}
     commands["ipm-prefdial"] = _say()
     folder = tmp_path / "bin"
@@ -35,7 +43,10 @@ def run_script(tmp_path: Path, name: str, *words: str) -> list[list[str]]:
     environ = clean_environ({f"SLURM_{name}": value for name, value in slurm.items()})
     environ |= {"PATH": f"{folder}:{environ['PATH']}", "SAID": str(tmp_path / "said")}
     subprocess.run(["bash", str(FOLDER / name), *words], env=environ, check=True, timeout=60)
-    return [json.loads(line) for line in (tmp_path / "said").read_text().splitlines()]
+    until = time.monotonic() + 60
+    while len(said := (tmp_path / "said").read_text().splitlines()) < commands_said and time.monotonic() < until:
+        time.sleep(0.05)
+    return [json.loads(line) for line in said]
 
 
 def _say() -> str:
@@ -88,7 +99,7 @@ def test_kubernetes_trains_with_the_same_words() -> None:
 
 
 def test_slurm_builds_on_a_ray_cluster_of_its_machines(tmp_path: Path) -> None:
-    said = run_script(tmp_path, "build.sbatch", "--out", "release", "--source", "x.json")
+    said = run_script(tmp_path, "build.sbatch", "--out", "release", "--source", "x.json", commands_said=3)
     assert sorted(words[0] for words in said) == ["ipm-prefdial", "ray", "ray"]
     (built,) = [words for words in said if words[0] == "ipm-prefdial"]
     assert built[1:] == ["build", "--engine", "ray:10.0.0.1:6379", "--out", "release", "--source", "x.json"]
