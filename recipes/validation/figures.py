@@ -60,8 +60,17 @@ def change(evaluation: Evaluation, metric: str, after: str, before: str) -> Inte
     found, base = difference(evaluation, metric, after, before), score(evaluation, before, metric).value
     if found.value is None or not base:
         return nothing()
-    value, low, high = (None if one is None else one / base for one in (found.value, found.low, found.high))
-    return Interval(value=value, low=low, high=high, n=found.n)
+    return _divided(found, base)
+
+
+def hundredth(figure: Interval) -> Interval:
+    """A figure of 0 to 100 as one of 0 to 1."""
+    return _divided(figure, 100.0)
+
+
+def _divided(figure: Interval, by: float) -> Interval:
+    value, low, high = (None if one is None else one / by for one in (figure.value, figure.low, figure.high))
+    return Interval(value=value, low=low, high=high, n=figure.n)
 
 
 def score(evaluation: Evaluation, system: str, metric: str) -> Interval:

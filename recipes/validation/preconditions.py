@@ -88,8 +88,8 @@ def beats_majority(difference: Interval) -> dict[Name, Precondition]:
 def not_collapsed(largest: Interval, limit: float) -> dict[Name, Precondition]:
     """Whether no system's most frequent answer is nearly every answer."""
     holds = largest.value is not None and largest.value < limit
-    value = "nothing was measured" if largest.value is None else f"{largest.value:.0%} of turns get one answer"
-    return found(Name.NOT_COLLAPSED, holds, f"{value}; the limit is {limit:.0%}")
+    value = "nothing was measured" if largest.value is None else f"sameness of answers is {largest.value:.2f}"
+    return found(Name.NOT_COLLAPSED, holds, f"{value}; the limit is {limit:g}")
 
 
 def judged(models: int, embedded: int) -> dict[Name, Precondition]:

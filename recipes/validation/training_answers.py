@@ -11,7 +11,7 @@ from ..evaluate.generate import DECOUPLED, JOINT
 from ..evaluate.predictions import System
 from ..tasks import Stage, Task
 from ..train.card import RANDOM
-from .figures import change, difference, errors_difference, is_embedded
+from .figures import change, difference, errors_difference, hundredth, is_embedded, score
 from .preconditions import (
     Found,
     Name,
@@ -68,7 +68,7 @@ def unanswered(why: str) -> tuple[Answered, ...]:
 def answer_training(results: Results) -> tuple[Answered, ...]:
     """Every question about training."""
     on, lead = results.evaluation, difference(results.evaluation, "accuracy", _SFT, MAJORITY)
-    collapsed = largest([largest_answer(system.predictions) for system in results.systems])
+    collapsed = largest([one for system in results.systems for one in _sameness(results.evaluation, system)])
     conditions = _conditions(results, lead, collapsed)
     return (
         *(_learns(task, rewards, conditions) for task, rewards in results.rewards.items()),
@@ -81,6 +81,11 @@ def answer_training(results: Results) -> tuple[Answered, ...]:
         answer(KEEPS_SELF_BLEU, change(on, "self_bleu", _DPO, _SFT), conditions, _UNDEFINED),
         answer(COLLAPSE, collapsed, conditions, "no system answered anything"),
     )
+
+
+def _sameness(evaluation: Evaluation, system: System) -> tuple[Interval, Interval]:
+    """Two shares that are near 1 where a system says one thing: word for word, and nearly so."""
+    return largest_answer(system.predictions), hundredth(score(evaluation, system.name, "self_bleu"))
 
 
 def _conditions(results: Results, lead: Interval, collapsed: Interval) -> Found:

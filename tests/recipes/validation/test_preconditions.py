@@ -40,7 +40,7 @@ from ipm_prefdial.recipes.validation.verdicts import nothing
             Name.NOT_COLLAPSED,
             preconditions.not_collapsed(figure(0.3), 0.8),
             preconditions.not_collapsed(figure(0.9), 0.8),
-            "90% of turns get one answer",
+            "sameness of answers is 0.90",
         ),
         (Name.JUDGED, preconditions.judged(1, 0), preconditions.judged(0, 1), "the embedded judge alone"),
         (Name.JUDGED, preconditions.judged(2, 1), preconditions.judged(0, 0), "no --judge"),
