@@ -25,6 +25,8 @@ from ..inference.record import Records
 from ..inference.record_file import Recorded
 from ..reuse import KnownAnswers, open_earlier
 
+_TOGETHER_S = 0.005
+"""How long answers are gathered before they go to disk together."""
 _PATIENCE_S = 60.0
 """How long the keeper of a build that was killed may take to go."""
 
@@ -82,6 +84,7 @@ class Keeper:
         self._meters: dict[Who, dict[str, Snapshot]] = {}
         self._paces: dict[str, tuple[Pace | None, Pace | None]] = {}
         self._failure: PrefDialError | None = None
+        self._next_flush: asyncio.Task[None] | None = None
         try:
             self._open()
         except PrefDialError as error:
@@ -120,11 +123,16 @@ class Keeper:
         return known
 
     async def record(self, recorded: Recorded) -> Outcome:
-        """Keeps an answer, and gives the one that is on record: another where that came first."""
+        """Keeps an answer, and gives the one that is on record: another where that came first.
+
+        It is on disk when this returns: the worker goes on from it, and would not ask it again for a new keeper.
+        """
         known = self._known.find(recorded.key)
         if known is None:
             self._records.put_many([recorded])
             known = recorded.outcome
+        self._next_flush = self._next_flush or asyncio.ensure_future(self._flush_soon())
+        await asyncio.shield(self._next_flush)
         self._settle(recorded.key)
         return known
 
@@ -179,6 +187,12 @@ class Keeper:
         await asyncio.to_thread(self._stack.close)
         names = dict.fromkeys(name for meters in self._meters.values() for name in meters)
         return {name: _sum([meters[name] for meters in self._meters.values() if name in meters]) for name in names}
+
+    async def _flush_soon(self) -> None:
+        """Puts what came within a moment on disk together."""
+        await asyncio.sleep(_TOGETHER_S)
+        self._next_flush = None
+        await asyncio.to_thread(self._records.flush)
 
     def _is_dead(self, who: Who) -> bool:
         """Whether the worker's process has been begun again since: then whoever asks here waits no more."""

@@ -10,7 +10,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from types import ModuleType
@@ -31,6 +31,8 @@ _DIALOGUES_PER_BATCH = 8
 """Of these, the ones that it goes through together; it has four such batches in hand."""
 _CPUS_PER_WORKER = 0.5
 """What Ray sets apart for one, since mostly it waits; so nodes that are left have room for workers of one that dies."""
+_CLOSING_S = 30.0
+"""How long the keeper of a build that fails may take to put everything on disk."""
 _WAITING_CALLS = 100_000
 """Calls to the keeper that may wait in it: for another worker's answer, for money or for their turn."""
 
@@ -78,9 +80,12 @@ def ask_on_ray(asking: Asking, on_turn: Callable[[str], None]) -> dict[str, Snap
         try:
             _work(ray, asking, keeper, on_turn)
             _raise(ray.get(keeper.failure.remote()))
-        finally:
-            snapshots: dict[str, Snapshot] = ray.get(keeper.close.remote(), timeout=60)
-        return snapshots
+        except BaseException:
+            with suppress(ray.exceptions.RayError):  # the first failure is the one to tell
+                ray.get(keeper.close.remote(), timeout=_CLOSING_S)
+            raise
+        told: dict[str, Snapshot] = ray.get(keeper.close.remote())
+        return told
 
 
 def _work(ray: ModuleType, asking: Asking, keeper: Any, on_turn: Callable[[str], None]) -> None:
@@ -106,6 +111,7 @@ def _work(ray: ModuleType, asking: Asking, keeper: Any, on_turn: Callable[[str],
         ),
         num_cpus=_CPUS_PER_WORKER,
     )
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # which making a dataset has set
     began, turns = time.monotonic(), 0
     for batch in done.iter_batches(batch_size=None, batch_format="numpy"):
         for _ in range(int(batch["turns"].sum())):
@@ -137,8 +143,7 @@ def _connected(engine: Engine) -> Iterator[ModuleType]:
     except ImportError as error:
         raise UsageError(f"--engine ray needs Ray Data: pip install 'ipm-prefdial[ray]' ({error})") from error
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    logging.getLogger("ray").setLevel(logging.WARNING)
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its files have the rest
     on_term = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=engine.address, log_to_driver=False, logging_level=logging.WARNING)

@@ -1,7 +1,9 @@
 """What workers share: each key is asked by one of them, and what a dead one had in hand is another's."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -182,6 +184,18 @@ async def test_answers_are_in_the_builds_records_and_found_after_a_restart(tmp_p
         again = Keeper(KeeperOptions(path))
         assert await again.claim(request.key, ONE) is not None
         await again.close()
+
+
+async def test_an_answer_that_is_taken_in_is_on_disk(keeper: Keeper, tmp_path: Path) -> None:
+    requests = [a_request(number) for number in range(20)]
+
+    async def give(request: Request) -> bool:
+        await keeper.record(recorded(request, "Question"))
+        with closing(sqlite3.connect(tmp_path / "records.sqlite")) as other:
+            found = other.execute("SELECT count(*) FROM outcomes WHERE key = ?", (request.key,)).fetchone()
+        return bool(found[0])
+
+    assert all(await asyncio.gather(*map(give, requests)))
 
 
 async def test_money_is_one_for_all_and_that_of_the_dead_comes_back(tmp_path: Path) -> None:
