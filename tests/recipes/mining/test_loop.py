@@ -74,7 +74,7 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def test_whole_loop_goes_on_after_a_kill_and_nobody_mines_what_he_was_trained_on(tmp_path: Path) -> None:
+def test_whole_loop_goes_on_after_a_kill_and_nobody_mines_what_they_were_trained_on(tmp_path: Path) -> None:
     out = tmp_path / "out"
     _kill_while_it_mines(out)
     trained = {path: path.stat().st_mtime_ns for path in out.glob("sft/*/model.safetensors")}
