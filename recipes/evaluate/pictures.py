@@ -1,17 +1,16 @@
 """An evaluation as pictures (PNG): strategy confusion, preference for each strategy with its bias, win rates."""
 
-import io
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.evaluation import Evaluation, SystemScores, WinRate
 from ...schemas.strategy import Strategy
+from ..png import new_figure, png_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_DPI = 120
 _SHORT = {
     Strategy.QUESTION: "Question",
     Strategy.RESTATEMENT: "Restatement",
@@ -35,26 +34,14 @@ def pictures_of(evaluation: Evaluation) -> dict[str, bytes]:
         "preference.png": _preference(named),
         "wins.png": _wins(evaluation.wins) if evaluation.wins else None,
     }
-    return {name: _png(figure) for name, figure in figures.items() if figure is not None}
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure  # slow to import
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: "Figure") -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
-    return file.getvalue()
+    return {name: png_of(figure) for name, figure in figures.items() if figure is not None}
 
 
 def _confusion(systems: list[SystemScores]) -> "Figure":
     """A panel a system: of the turns with a human strategy (row), the share that was given each answer."""
     across = min(3, len(systems))
     down = -(-len(systems) // across)
-    figure = _figure(5.4 * across, 5.2 * down)
+    figure = new_figure(5.4 * across, 5.2 * down)
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for panel, system in zip(panels, systems, strict=False):
         _confusion_panel(panel, system)
@@ -81,7 +68,7 @@ def _confusion_panel(panel: Any, system: SystemScores) -> None:
 
 def _preference(systems: list[SystemScores]) -> "Figure":
     """Grouped bars of smoothed strengths, up or down from 1; the legend holds both biases."""
-    figure = _figure(11, 5)
+    figure = new_figure(11, 5)
     panel = figure.subplots()
     width = 0.8 / len(systems)
     for number, system in enumerate(systems):
@@ -108,7 +95,7 @@ def _legend(system: SystemScores) -> str:
 
 def _wins(wins: tuple[WinRate, ...]) -> "Figure":
     """A bar a pair of systems and a way of deciding: turns won, tied and lost."""
-    figure = _figure(9, 1.2 + 0.55 * len(wins))
+    figure = new_figure(9, 1.2 + 0.55 * len(wins))
     panel = figure.subplots()
     rows = list(reversed(wins))
     for at, one in enumerate(rows):

@@ -1,16 +1,15 @@
 """A validation as pictures (PNG): the held-out rewards, and the systems beside their baselines."""
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.measures import Interval
 from ...schemas.validation import Answered, SystemFigures, Validation, Verdict
+from ..png import new_figure, png_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_DPI = 120
 # Told apart by those who do not see all colours (Okabe and Ito 2008).
 _COLOURS = {Verdict.YES: "#009E73", Verdict.NO: "#D55E00", Verdict.CANNOT_TELL: "#999999"}
 _PANELS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("bias_smoothed", "bias, smoothed"))
@@ -21,27 +20,15 @@ def pictures_of(validation: Validation) -> dict[str, bytes]:
     learns = [one for one in validation.questions if one.id.startswith("dpo_learns") and one.figure.value is not None]
     pictures = {}
     if learns:
-        pictures["rewards.png"] = _png(_rewards(learns))
+        pictures["rewards.png"] = png_of(_rewards(learns))
     if validation.systems:
-        pictures["systems.png"] = _png(_systems(validation.systems))
+        pictures["systems.png"] = png_of(_systems(validation.systems))
     return pictures
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure  # slow to import
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: "Figure") -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
-    return file.getvalue()
 
 
 def _rewards(learns: Sequence[Answered]) -> "Figure":
     """A bar a task, in the colour of the verdict, against a half."""
-    figure = _figure(7, 1.2 + 0.5 * len(learns))
+    figure = new_figure(7, 1.2 + 0.5 * len(learns))
     panel = figure.subplots()
     for at, one in enumerate(reversed(learns)):
         _bar(panel, at, one.figure, _COLOURS[one.verdict])
@@ -55,7 +42,7 @@ def _rewards(learns: Sequence[Answered]) -> "Figure":
 
 def _systems(systems: Sequence[SystemFigures]) -> "Figure":
     """A panel a metric, a bar a system."""
-    figure = _figure(12, 1.2 + 0.4 * len(systems))
+    figure = new_figure(12, 1.2 + 0.4 * len(systems))
     panels = figure.subplots(1, len(_PANELS), sharey=True)
     rows = list(reversed(systems))
     for panel, (metric, label) in zip(panels, _PANELS, strict=True):
