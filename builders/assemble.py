@@ -182,10 +182,9 @@ class Assembly:
 
 
 def _prompt_of(result: Result) -> Sequence[Message]:
-    """What was asked, or would have been, for a candidate of a preference config."""
+    """What was asked, or would have been, for a candidate of a preference config; nothing of an unnamed strategy."""
     candidate = result.candidate if isinstance(result, Drop) else result
-    assert candidate.request is not None, "a preference candidate has a request, sent or not"
-    return candidate.request.messages
+    return candidate.request.messages if candidate.request is not None else ()
 
 
 def assemble(dialogues: Iterable[PlacedDialogue], assembly: Assembly) -> Assembly:

@@ -171,7 +171,8 @@ def _trace(turn: SupporterTurn, reply: str) -> str:
     said = [one.text for one in turn.history if one.speaker is Speaker.SEEKER][-1]
     cue = {"modality": "text", "description": said}
     feeling = {"emotion": "neutral", "intensity": 1, "cause": said, "cues": [cue]}
-    return json.dumps({"history": said, **feeling, "strategy": turn.strategy, "why": said, "reply": reply})
+    planned = {"strategy": turn.strategy or Strategy.OTHERS, "why": said}
+    return json.dumps({"history": said, **feeling, **planned, "reply": reply})
 
 
 def _count(sums: Counter[str], request: Request, known: KnownAnswers) -> None:

@@ -74,11 +74,12 @@ class Holding:
         """Takes in a candidate of a preference config, or any drop."""
         candidate = result.candidate if isinstance(result, Drop) else result
         config, split = candidate.config, candidate.turn.placed.split
-        duel = (candidate.turn.strategy, candidate.strategy or candidate.turn.strategy)
         if isinstance(result, Drop):
             self._write(Config.DROPPED, split, dropped_row(result, self.spec.layout), None)
-            self._pools[config][duel] += result.reason not in NEVER_A_PAIR
+            if candidate.turn.strategy is not None:
+                self._pools[config][_duel(candidate)] += result.reason not in NEVER_A_PAIR
             return
+        duel = _duel(candidate)
         self._pools[config][duel] += 1
         self._pairs.add(self._lines, config, duel, split, candidate.row_id)
         if Whole.NEAR_DUPLICATES in self.steps:
@@ -168,6 +169,11 @@ def _by_chosen(pool: Mapping[Duel, int]) -> Counter[Strategy]:
     for duel, number in pool.items():
         found[duel[0]] += number
     return found
+
+
+def _duel(candidate: Candidate) -> Duel:
+    """The strategies of both sides."""
+    return candidate.turn.named, candidate.strategy or candidate.turn.named
 
 
 def _sketch(candidate: Candidate) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
-from ..schemas.dialogue import Dialogue, Split
+from ..schemas.dialogue import Dialogue, Speaker, Split
 from ..schemas.errors import SourceError
 from ..schemas.manifest import BenchmarkRecord, SourceRecord
 from ..schemas.rows.layout_2 import FoundCrisis
@@ -113,6 +113,7 @@ class _Taking:
             finds = personal_data_in(found) if isinstance(found, Dialogue) and self._looks else Counter[PiiKind]()
             if isinstance(found, Dialogue) and finds:
                 found = self._without_personal_data(found, source, taken + skipped.total(), finds)
+            found = _unless_unnamed(found, self.spec, source, taken + skipped.total())
             found = _unless_seen(found, self.seen, source, taken + skipped.total())
             if isinstance(found, BadDialogue):
                 if self.on_bad == "stop" and found.reason != PERSONAL_DATA:
@@ -150,6 +151,17 @@ class _Taking:
         if overlapping is not None:
             self.contaminated[position] = self.benchmarks[overlapping].record.name
             self.hits[overlapping] += 1
+
+
+def _unless_unnamed(
+    found: Dialogue | BadDialogue, spec: BuildSpec, source: Source, index: int
+) -> Dialogue | BadDialogue:
+    """The dialogue, or the finding that nothing could be made of it since nobody names a strategy."""
+    if isinstance(found, BadDialogue) or found.names_strategies or spec.reasoning is not None:
+        return found
+    detail = f"no supporter turn names one, and release {spec.version} has no reasoning traces, which need none"
+    first = next(at for at, turn in enumerate(found.turns) if turn.speaker is Speaker.SUPPORTER)
+    return BadDialogue(source=source.uri, index=index, turn=first, reason="missing_strategy", detail=detail)
 
 
 def _unless_seen(

@@ -56,7 +56,7 @@ class Turn(Frozen):
     text: str = Field(min_length=1)
     """The words, outer white space removed."""
     strategy: Strategy | None = None
-    """The support strategy; of supporter turns only."""
+    """The support strategy; of supporter turns only, and of these where the source names one."""
     cues: tuple[Cue, ...] = ()
     """Non-verbal signs; of seeker turns only."""
 
@@ -76,8 +76,6 @@ class Turn(Frozen):
     def _belongs_to_speaker(self) -> "Turn":
         if self.speaker is Speaker.SEEKER and self.strategy is not None:
             raise ValueError("a seeker turn has no strategy")
-        if self.speaker is Speaker.SUPPORTER and self.strategy is None:
-            raise ValueError("a supporter turn needs a strategy")
         if self.speaker is Speaker.SUPPORTER and self.cues:
             raise ValueError("cues belong to seeker turns")
         return self
@@ -107,6 +105,18 @@ class Dialogue(Frozen):
     @classmethod
     def _is_text(cls, text: str | None) -> str | None:
         return None if text is None else _whole(text)
+
+    @property
+    def names_strategies(self) -> bool:
+        """Whether its supporter turns name their strategies."""
+        return any(turn.strategy is not None for turn in self.turns)
+
+    @model_validator(mode="after")
+    def _names_all_or_none(self) -> "Dialogue":
+        support = [turn.strategy for turn in self.turns if turn.speaker is Speaker.SUPPORTER]
+        if None in support and any(support):
+            raise ValueError("either every supporter turn of a dialogue names its strategy, or none does")
+        return self
 
     @model_validator(mode="after")
     def _own_id(self) -> "Dialogue":

@@ -14,6 +14,8 @@ class DropReason(StrEnum):
     """The dialogue nearly repeats an earlier one."""
     NO_SEEKER_TURN = "no_seeker_turn"
     """The supporter speaks before the seeker has said anything: there is nothing to answer yet."""
+    NO_STRATEGY = "no_strategy"
+    """The source does not name the human's strategy, without which there is no such row."""
     CROWD_CHATTER = "crowd_chatter"
     """The human talks of the crowd task in which the corpus was made, and not to the seeker."""
     NOTHING_TO_SUPPORT = "nothing_to_support"
@@ -80,6 +82,7 @@ NEVER_A_PAIR = frozenset(
         DropReason.CONTAMINATED,
         DropReason.REPEATED_DIALOGUE,
         DropReason.NO_SEEKER_TURN,
+        DropReason.NO_STRATEGY,
         DropReason.CROWD_CHATTER,
         DropReason.NOTHING_TO_SUPPORT,
         DropReason.CALL_FAILED,

@@ -22,11 +22,17 @@ Mining = Generator[Requests, Outcomes, tuple[Result, ...]]
 
 
 def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Sequence[TurnStep]) -> Mining:
-    """The candidates of a preference config at one turn, each kept or dropped, in order of model and draw."""
+    """The candidates of a preference config at one turn, each kept or dropped, in order of model and draw.
+
+    Where the source names no strategy there is nothing to infer another of, and the turn itself is the one candidate.
+    """
+    barred = barred_turn(turn, [step for step in steps if isinstance(step, HumanCheck)])
+    if turn.strategy is None:
+        return (Drop(Candidate(config, turn, None), *(barred or (DropReason.NO_STRATEGY, ""))),)
     strategy = turn.strategy if config is Config.RESPONSE else None
     ask = Ask(task=task_of(config), history=turn.history, strategy=strategy)
     requests = tuple(plan.requests(ask))
-    if (barred := barred_turn(turn, [step for step in steps if isinstance(step, HumanCheck)])) is not None:
+    if barred is not None:
         return tuple(Drop(Candidate(config, turn, request), *barred) for request in requests)
     outcomes = yield requests
     results: list[Result] = [Candidate(config, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
@@ -72,6 +78,8 @@ def demonstrate(turn: SupporterTurn, config: Config, steps: Sequence[TurnStep] =
     checks = [step for step in steps if isinstance(step, HumanCheck) and step.of_demonstrations]
     if (barred := barred_turn(turn, checks)) is not None:
         return Drop(candidate, *barred)
+    if turn.strategy is None:
+        return Drop(candidate, DropReason.NO_STRATEGY)
     if (strategy := bracketed_strategy(turn.text)) is not None:
         return Drop(candidate, DropReason.BRACKETED_STRATEGY, f"[{strategy}] in the human reply")
     return candidate

@@ -30,7 +30,7 @@ def pair_row(candidate: Candidate, layout: int) -> Row:
     row = {
         **place_columns(candidate.row_id, turn),
         "prompt": list(candidate.request.messages),
-        "chosen": _answer(role, turn.strategy, candidate.chosen),
+        "chosen": _answer(role, turn.named, candidate.chosen),
         "rejected": _answer(role, candidate.strategy, candidate.reply or ""),
     }
     if config is Config.RESPONSE:
@@ -72,7 +72,7 @@ def sft_row(candidate: Candidate, prompt: Sequence[Message]) -> Row:
     return {
         **place_columns(candidate.row_id, turn),
         "prompt": list(prompt),
-        "completion": _answer(role, turn.strategy, turn.text),
+        "completion": _answer(role, turn.named, turn.text),
         "strategy": turn.strategy,
     }
 

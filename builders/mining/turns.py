@@ -54,11 +54,15 @@ class SupporterTurn:
         return self.dialogue.turns[self.index].text
 
     @property
-    def strategy(self) -> Strategy:
-        """The human's strategy."""
-        strategy = self.dialogue.turns[self.index].strategy
-        assert strategy is not None, "a supporter turn has a strategy: schemas.dialogue.Turn"
-        return strategy
+    def strategy(self) -> Strategy | None:
+        """The human's strategy; None where the source names none."""
+        return self.dialogue.turns[self.index].strategy
+
+    @property
+    def named(self) -> Strategy:
+        """The same of a turn that is known to have one."""
+        assert self.strategy is not None, "turns without a strategy are dropped before anything is made of them"
+        return self.strategy
 
     @property
     def answers_somebody(self) -> bool:

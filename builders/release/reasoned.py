@@ -105,7 +105,7 @@ def _counted(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     votes, votes_for = np.zeros((batch.num_rows, _STEPS)), np.zeros((batch.num_rows, _STEPS))
     np.add.at(votes, parents[whole], 1)
     np.add.at(votes_for, parents[whole], said)
-    human = np.asarray(pc.equal(batch.column("strategy"), batch.column("human_strategy")))
+    human = np.asarray(pc.equal(batch.column("strategy"), batch.column("human_strategy")).fill_null(False))
     votes[human, _HUMANS] += 1
     votes_for[human, _HUMANS] += 1
     return votes, votes_for

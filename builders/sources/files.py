@@ -1,4 +1,4 @@
-"""Reads records from JSON and JSON Lines files; what is wrong is told with line and column."""
+"""Reads records from JSON, JSON Lines and CSV files; what is wrong is told with line and column."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...schemas.errors import SourceError
+from .empathetic import read_utterances
 
 _CHUNK = 1 << 20
 
@@ -34,12 +35,13 @@ def sha256_of_all(paths: Iterable[Path], root: Path) -> str:
 
 
 def read_records(path: Path) -> Iterator[Any]:
-    """The records of a JSON array, of a single JSON object, or of JSON Lines (whatever the file is called).
+    """The records of a JSON array, a single JSON object or JSON Lines (whatever the file is called), or of a .csv file.
 
-    JSON Lines stream; an array is held in memory.
+    Lines stream; an array is held in memory.
 
     Raises:
-        SourceError: no such file, not UTF-8 (with the line), not JSON (with line and column), or nothing in it.
+        SourceError: no such file, not UTF-8 (with the line), not JSON (with line and column), no CSV that is known, or
+            nothing in it.
     """
     if not path.exists():
         raise SourceError(f"{path}: no such file")
@@ -49,7 +51,9 @@ def read_records(path: Path) -> Iterator[Any]:
             file.seek(0)
             if not head:
                 raise SourceError(f"{path}: the file is empty")
-            if head[:1] == b"{" and _is_json_line(head):
+            if path.suffix == ".csv":
+                yield from read_utterances(path, _lines(path, file))
+            elif head[:1] == b"{" and _is_json_line(head):
                 yield from _json_lines(path, file)
             else:
                 yield from _whole_json(path, file.read())
@@ -80,8 +84,7 @@ def _is_json_line(head: bytes) -> bool:
 
 
 def _json_lines(path: Path, lines: Iterable[bytes]) -> Iterator[Any]:
-    for number, line in enumerate(lines, 1):
-        text = _decode(path, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, number)
+    for number, text in enumerate(_lines(path, lines), 1):
         if not text.strip():
             continue
         try:
@@ -89,6 +92,11 @@ def _json_lines(path: Path, lines: Iterable[bytes]) -> Iterator[Any]:
         except (ValueError, RecursionError) as error:
             column = getattr(error, "colno", 1)
             raise SourceError(f"{path}: line {number}, column {column}: not JSON: {_what(error)}") from error
+
+
+def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        yield _decode(path, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, number)
 
 
 def _whole_json(path: Path, data: bytes) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from ...schemas.errors import EndpointError, SourceError
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 """`org/name` or `org/name@revision`."""
 
-_SPLITS = {
+SPLITS = {
     "train": Split.TRAIN,
     "validation": Split.VALIDATION,
     "valid": Split.VALIDATION,
@@ -23,6 +23,7 @@ _SPLITS = {
     "dev": Split.VALIDATION,
     "test": Split.TEST,
 }
+"""The names that splits go by."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class DatasetCopy:
             config = "dialogues" if "dialogues" in names else None
             for name, rows in load_dataset(str(self.folder), config, streaming=True).items():
                 for row in rows:
-                    yield row, _SPLITS.get(str(name))
+                    yield row, SPLITS.get(str(name))
         except (DatasetsError, ValueError, OSError, TypeError) as error:
             raise SourceError(f"{self.folder}: `datasets` cannot read it: {str(error).splitlines()[0]}") from error
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ...schemas.base import Frozen
 from ...schemas.dialogue import Dialogue, Speaker, Turn
 from ...schemas.strategy import parse_strategy
+from .empathetic import spoken
 from .mesc import commonest_emotion, has_emotions, strategy_name, words_and_cues
 
 Record = Mapping[str, Any]
@@ -148,14 +149,26 @@ def _chat_turns(record: Record) -> Iterator[Turn]:
             yield _turn({"speaker": Speaker.SUPPORTER, "text": words, "strategy": strategy}, index)
 
 
+def _empathetic_turns(record: Record) -> Iterator[Turn]:
+    """EmpatheticDialogues: whoever speaks first is the seeker; nobody names a strategy. See `empathetic`."""
+    numbers = list(dict.fromkeys(number for number, _ in spoken(record)))
+    for index, (number, text) in enumerate(spoken(record)):
+        if number in numbers[2:]:
+            raise FaultError("missing_speaker", f"a third speaker, {number!r}", index)
+        speaker = Speaker.SEEKER if number == numbers[0] else Speaker.SUPPORTER
+        if text:
+            yield _turn({"speaker": speaker, "text": text}, index)
+
+
 def _own_turns(record: Record) -> Iterator[Turn]:
     """Our own `Dialogue`, as JSON Lines or as the `dialogues` config of a release has it."""
+    names_strategies = any(isinstance(said, Mapping) and said.get("strategy") for said in record["turns"])
     for index, said in enumerate(record["turns"]):
         if not isinstance(said, Mapping):
             raise FaultError("wrong_shape", "a turn is not an object", index)
         if said.get("speaker") not in tuple(Speaker):
             raise FaultError("missing_speaker", f"speaker is {said.get('speaker')!r}", index)
-        if said["speaker"] == Speaker.SUPPORTER:
+        if said["speaker"] == Speaker.SUPPORTER and names_strategies:
             _strategy_of(said.get("strategy"), index)
         yield _turn(said, index)
 
@@ -181,6 +194,7 @@ SHAPES: dict[str, Shape] = {
         Shape("esconv", lambda record: _is_list(record, "dialog"), _esconv_turns),
         Shape("chat", lambda record: _is_list(record, "messages"), _chat_turns),
         Shape("dialogue", lambda record: _is_list(record, "turns"), _own_turns),
+        Shape("empathetic", lambda record: _is_list(record, "utterances"), _empathetic_turns),
     )
 }
 """Every shape by its kind; a record has the first that fits."""
@@ -212,8 +226,7 @@ def to_dialogue(record: Record, shape: Shape, *, source: str, license_id: str) -
     turns = tuple(shape.turns(record))
     if not any(turn.speaker is Speaker.SUPPORTER for turn in turns):
         raise FaultError("empty_dialogue", "it has no supporter turn" if turns else "it has no turns")
-    own = shape.kind == "dialogue"
-    fields = {"problem": "problem", "emotion": "emotion", "situation": "situation"} if own else _ESCONV_FIELDS
+    own, fields = shape.kind == "dialogue", _FIELDS.get(shape.kind, _ESCONV_FIELDS)
     if shape.kind == "mesc":
         seekers = (said for _, (said, speaker, _) in _said(record) if speaker is Speaker.SEEKER)
         record = {**record, "emotion_type": commonest_emotion(record, seekers)}
@@ -232,3 +245,8 @@ def to_dialogue(record: Record, shape: Shape, *, source: str, license_id: str) -
 
 
 _ESCONV_FIELDS = {"problem": "problem_type", "emotion": "emotion_type", "situation": "situation"}
+_FIELDS = {
+    "dialogue": {"problem": "problem", "emotion": "emotion", "situation": "situation"},
+    "empathetic": {"emotion": "context", "situation": "prompt"},
+}
+"""What a dialogue is about, by the names that a shape has for it; of all other shapes those of ESConv."""

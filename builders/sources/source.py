@@ -10,12 +10,16 @@ from ...schemas.dialogue import Dialogue, Split
 from ...schemas.errors import SourceError, UsageError
 from ...schemas.licence import LICENCES, UNKNOWN
 from ...schemas.spec import SourceRef
+from .empathetic import NAME, whole_dialogues
 from .files import read_records, sha256_of, sha256_of_all
-from .hub import HUB_ID, DatasetCopy, download
+from .hub import HUB_ID, SPLITS, DatasetCopy, download
 from .shapes import SHAPES, BadDialogue, FaultError, Shape, shape_of, to_dialogue, unwrap
 
 SAMPLE = "sample"
 """The uri of the corpus that comes with the package."""
+
+_SUFFIXES = (".json", ".jsonl", ".txt", ".parquet", ".csv")
+"""What only a file's name ends with, though it may look like a dataset's on the Hub."""
 
 
 @dataclass
@@ -43,7 +47,7 @@ class Source:
         """
         shape: Shape | None = SHAPES[self.kind] if self.kind else None
         strange: str | None = None
-        for index, (record, split) in enumerate(self._records()):
+        for index, (record, split) in enumerate(whole_dialogues(self._records())):
             shape = shape or shape_of(record)
             if shape is None:
                 strange = strange or _unknown_shape(record)
@@ -60,7 +64,7 @@ class Source:
                 yield unwrap(row), split
         for path in self.paths:
             for record in read_records(path):
-                yield unwrap(record), None
+                yield unwrap(record), _own_split(path)
 
     def _dialogue(self, record: Any, split: Split | None, shape: Shape, index: int) -> Dialogue | BadDialogue:
         try:
@@ -88,7 +92,7 @@ def open_source(ref: SourceRef) -> Source:
         source = _open_sample()
     elif _is_there(Path(uri)) and Path(uri).is_dir():
         source = _open_dataset(DatasetCopy(Path(uri), None), Path(uri).resolve().name, kind, ref.license)
-    elif _is_there(Path(uri)) or not HUB_ID.match(uri) or Path(uri).suffix in (".json", ".jsonl", ".txt", ".parquet"):
+    elif _is_there(Path(uri)) or not HUB_ID.match(uri) or Path(uri).suffix in _SUFFIXES:
         source = _open_file(Path(uri), kind, ref.license)
     else:
         source = _open_dataset(download(uri), uri.partition("@")[0], kind, ref.license)
@@ -126,7 +130,13 @@ def _open_sample() -> Source:
 def _open_file(path: Path, kind: str | None, license_id: str | None) -> Source:
     if not _is_there(path):
         raise SourceError(f"{path}: no such file")
-    return Source(path.stem, path.name, kind, sha256_of(path), None, license_id or UNKNOWN, (path,))
+    name = path.stem if _own_split(path) is None else NAME
+    return Source(name, path.name, kind, sha256_of(path), None, license_id or UNKNOWN, (path,))
+
+
+def _own_split(path: Path) -> Split | None:
+    """The split that the name of a CSV file tells: EmpatheticDialogues is three of them."""
+    return SPLITS.get(path.stem) if path.suffix == ".csv" else None
 
 
 def _open_dataset(copy: DatasetCopy, name: str, kind: str | None, license_id: str | None) -> Source:
@@ -142,7 +152,8 @@ def _unknown_shape(record: Any) -> str:
         else type(record).__name__
     )
     return (
-        f"a record is {found}; a dialogue is an object with `dialog` (ESConv), `messages` (chat) or `turns` (our own); "
+        f"a record is {found}; a dialogue is an object with `dialog` (ESConv), `messages` (chat) or `turns` (our own), "
+        f"and of EmpatheticDialogues a row is an utterance; "
         f"see `ipm-prefdial schema dialogues`"
     )
 

@@ -66,7 +66,7 @@ class TraceReward:
         self,
         prompts: Sequence[list[Message]],
         completions: Sequence[list[Message]],
-        human_strategy: Sequence[str] | None = None,
+        human_strategy: Sequence[str | None] | None = None,
         log_metric: LogMetric | None = None,
         **_: Any,
     ) -> list[float]:
@@ -128,15 +128,16 @@ def _log(
     parts: Parts,
     traces: Sequence[Trace | None],
     replies: Sequence[str],
-    human_strategy: Sequence[str] | None,
+    human_strategy: Sequence[str | None] | None,
     log_metric: LogMetric,
 ) -> None:
     for name, values in vars(parts).items():
         log_metric(name, sum(values) / len(values))
     if human_strategy is not None:
-        pairs = zip(traces, human_strategy, strict=True)
-        right = [one is not None and one.strategy.strategy is Strategy(human) for one, human in pairs]
-        log_metric("strategy_accuracy", sum(right) / len(right))
+        pairs = [(one, Strategy(human)) for one, human in zip(traces, human_strategy, strict=True) if human]
+        right = [one is not None and one.strategy.strategy is human for one, human in pairs]
+        if right:
+            log_metric("strategy_accuracy", sum(right) / len(right))
     words = [tokens(reply) for reply in replies]
     for order in (1, 2):
         grams = [gram for said in words for gram in ngrams(said, order)]

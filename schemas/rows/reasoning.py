@@ -83,8 +83,8 @@ class ReasoningRow(Row):
     """Of the emotion, from 1 to 5."""
     strategy: Strategy
     """The trace's."""
-    human_strategy: Strategy
-    """What the human supporter chose here."""
+    human_strategy: Strategy | None
+    """What the human supporter chose here; null where the source names none."""
     weight: float = Field(gt=0, le=1)
     """What the row should count for in training: 1 over the number of rows that nearly repeat each other."""
     reasoner: InferredBy
@@ -114,8 +114,8 @@ class ReasoningStepsRow(Row):
     """The seeker's, as the trace has it."""
     strategy: Strategy
     """The trace's."""
-    human_strategy: Strategy
-    """What the human supporter chose here."""
+    human_strategy: Strategy | None
+    """What the human supporter chose here; null where the source names none."""
     weight: float = Field(gt=0, le=1)
     """What the row should count for in training: 1 over the number of rows that nearly repeat each other."""
     reasoner: InferredBy
@@ -152,8 +152,8 @@ class ReasoningPairRow(Row):
     """The chosen trace's."""
     rejected_strategy: Strategy
     """The rejected trace's; may be the same."""
-    human_strategy: Strategy
-    """What the human supporter chose here."""
+    human_strategy: Strategy | None
+    """What the human supporter chose here; null where the source names none."""
     weight: float = Field(gt=0, le=1)
     """What the row should count for in training: 1 over the number of rows that nearly repeat each other."""
     chosen_reasoner: InferredBy
@@ -177,3 +177,5 @@ class DroppedRow(layout_2.DroppedRow):
         "reasoning_pairs",
     ]  # type: ignore[assignment]
     """The config that it was a candidate of."""
+    strategy: Strategy | None  # type: ignore[assignment]
+    """The human's strategy at this turn; null where the source names none."""

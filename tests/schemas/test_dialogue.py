@@ -95,7 +95,6 @@ def test_a_turn_takes_a_strategy_by_any_of_its_names(strategy: Strategy) -> None
     ("fields", "message"),
     [
         ({"speaker": "seeker", "text": "hm", "strategy": "Question"}, "a seeker turn has no strategy"),
-        ({"speaker": "supporter", "text": "hm"}, "a supporter turn needs a strategy"),
         ({"speaker": "supporter", "text": "hm", "strategy": "Cheering Up"}, "Input should be"),
         (
             {
@@ -124,6 +123,16 @@ def test_a_turn_takes_a_strategy_by_any_of_its_names(strategy: Strategy) -> None
 def test_a_turn_that_is_half_right_is_wrong(fields: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Turn.model_validate(fields)
+
+
+def test_strategies_are_named_at_every_supporter_turn_or_at_none() -> None:
+    named = Turn(speaker=Speaker.SUPPORTER, text="And then?", strategy=Strategy.QUESTION)
+    unnamed = Turn(speaker=Speaker.SUPPORTER, text="I see.")
+    asked = Turn(speaker=Speaker.SEEKER, text="The kiln broke.")
+    assert Dialogue(source="s", license="mit", turns=(asked, named)).names_strategies
+    assert not Dialogue(source="s", license="mit", turns=(asked, unnamed)).names_strategies
+    with pytest.raises(ValidationError, match="either every supporter turn"):
+        Dialogue(source="s", license="mit", turns=(asked, named, asked, unnamed))
 
 
 def test_a_dialogue_needs_turns_and_cannot_be_changed() -> None:

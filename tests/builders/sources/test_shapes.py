@@ -122,7 +122,8 @@ def test_the_forced_shape_decides_where_a_record_fits_several(tmp_path: Path) ->
 
 
 def test_a_kind_that_is_none_is_refused(tiny: Path) -> None:
-    with pytest.raises(UsageError, match="'csv' is no kind; the kinds are mesc, esconv, chat, dialogue and hub"):
+    kinds = "mesc, esconv, chat, dialogue, empathetic and hub"
+    with pytest.raises(UsageError, match=f"'csv' is no kind; the kinds are {kinds}"):
         opened(tiny / "esconv.json", "csv")
 
 
@@ -195,7 +196,16 @@ def test_a_row_of_json_text_is_unwrapped() -> None:
         ({"messages": [{"role": "assistant", "content": "[Question]"}]}, "empty_dialogue", None),
         ({"turns": []}, "empty_dialogue", None),
         ({"turns": [{"speaker": "user", "text": "Hail."}]}, "missing_speaker", 0),
-        ({"turns": [{"speaker": "supporter", "text": "Where?"}]}, "missing_strategy", 0),
+        (
+            {
+                "turns": [
+                    {"speaker": "supporter", "text": "Where?", "strategy": "Question"},
+                    {"speaker": "supporter", "text": "There?"},
+                ]
+            },
+            "missing_strategy",
+            1,
+        ),
         ({"turns": [{"speaker": "seeker", "text": "Hail.", "strategy": "Question"}]}, "wrong_shape", 0),
         (
             {
