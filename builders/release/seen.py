@@ -145,13 +145,13 @@ class Seen:
             if not pa.types.is_struct(calls.type):
                 continue
             keys = pc.struct_field(calls, "request_key")
-            found = _among(digests(keys.drop_null()), self.calls)
+            found = among(digests(keys.drop_null()), self.calls)
             if not found.all():
                 unknown = np.unique(rows[np.asarray(keys.is_valid())][~found])
                 yield Broken("known_call", unknown, f"{column}.request_key is not in completions")
 
 
-def _among(wanted: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+def among(wanted: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     """Which of `wanted` are among the sorted numbers `ordered`."""
     if not len(ordered):
         return np.zeros(len(wanted), dtype=bool)

@@ -17,6 +17,7 @@ from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
 from .columns import schema_difference
 from .finding import Finding
+from .labelled import Labelled
 from .layout import MANIFEST, splits_of
 from .licensed import check_license
 from .promises import check_conservation, check_held_out_calls, check_splits
@@ -37,7 +38,8 @@ RULES: dict[str, str] = {
     "strategy": "strategies and messages agree, and no reply carries a strategy in brackets where it must not",
     "verdict": "verdicts and the error of a pair agree; a chosen side has none",
     "trace": "a trace is in its written form, and says what its columns say",
-    "steps": "labels are those of the panels, and panels what votes and rules come to",
+    "steps": "labels are those of the panels, and panels what votes and rules come to; demonstrations are right in "
+    "every step, and the traces of pairs are labelled",
     "score": "of two traces the chosen one is better where the row says so, and worse nowhere",
     "weight": "weights are above 0 and at most 1",
     "duplicate_pair": "no pair occurs twice",
@@ -50,18 +52,18 @@ RULES: dict[str, str] = {
 """Every rule by its id."""
 
 _DIALOGUES = (Config.DIALOGUES, Config.CRISIS_HOLDOUT)
-_FIRST = (*_DIALOGUES, Config.COMPLETIONS)
-"""Read first, since every other row names a dialogue and its calls."""
+_FIRST = (*_DIALOGUES, Config.COMPLETIONS, Config.REASONING_STEPS)
+"""Read first, since every other row names a dialogue and its calls, and what is made of traces goes by their labels."""
 
 
 def validate_release(release: Release) -> Iterator[Finding]:
     """Every finding of every rule, file by file."""
     for changed in changed_files(release):
         yield Finding(rule="files", file=changed.file, row=changed.row, detail=changed.what)
-    seen = Seen(repeats_bar=release.manifest.spec.drop_repeated_dialogues)
+    seen, labelled = Seen(repeats_bar=release.manifest.spec.drop_repeated_dialogues), Labelled()
     first = [config for config in _FIRST if config in release.configs]
     for config in (*first, *(config for config in release.configs if config not in first)):
-        yield from _ConfigCheck(release, config, seen).findings()
+        yield from _ConfigCheck(release, config, seen, labelled).findings()
     yield from check_held_out_calls(release, seen)
     yield from check_splits(release, seen)
     yield from check_conservation(release, seen)
@@ -75,6 +77,7 @@ class _ConfigCheck:
     release: Release
     config: Config
     seen: Seen
+    labelled: Labelled
     ids: Digests = field(default_factory=Digests)
     pairs: Digests = field(default_factory=Digests)
     keys: Digests = field(default_factory=Digests)
@@ -118,8 +121,10 @@ class _ConfigCheck:
         elif self.config is Config.DROPPED:
             drops = zip(batch.column("config").to_pylist(), batch.column("reason").to_pylist(), strict=True)
             self.seen.drops.update(drops)
+        elif self.config is Config.REASONING_STEPS:
+            self.labelled.note(batch)
         self._digest(batch, name, first)
-        broken = list(broken_rows(batch, self.config, self.release.layout))
+        broken = [*broken_rows(batch, self.config, self.release.layout), *self.labelled.broken(batch, self.config)]
         if self.config not in _DIALOGUES:
             broken += [*self.seen.unknown_calls(batch), *self.seen.foreign_rows(batch, self.config, split)]
         for found in broken:

@@ -55,6 +55,14 @@ _TRACE_OF_STEPS = "completions are no trace with its emotion and strategy"
 _NOT_PANELS = "labels or rationales are not those of its panels, step by step"
 _NOT_VOTES = "panels are not what the judgements, the human's choice and the rules come to"
 
+_NOT_RIGHT = "its trace is not labelled right in every step"
+_OF_LABELS = (
+    _NOT_RIGHT,
+    "the chosen trace has no labels in reasoning_steps",
+    "the rejected trace has no labels in reasoning_steps",
+)
+"""What is told besides, of rows that are made of a trace that was changed."""
+
 FAULTS: tuple[tuple[str, str, str, Callable[[Row], Any]], ...] = (
     ("trace", "reasoning", "completion is no trace with its emotion, intensity and strategy",
      _answers("completion", "</history>", "")),
@@ -62,6 +70,9 @@ FAULTS: tuple[tuple[str, str, str, Callable[[Row], Any]], ...] = (
      lambda row: row.update(intensity=1 + row["intensity"] % 5)),
     ("messages", "reasoning", "completion is not one assistant message with words",
      lambda row: row["completion"][0].update(role="user")),
+    ("steps", "reasoning", _NOT_RIGHT, _answers("completion", "<reply>\n", "<reply>\nAnyway, ")),
+    ("steps", "reasoning_pairs", _OF_LABELS[1], _answers("chosen", "<reply>\n", "<reply>\nAnyway, ")),
+    ("steps", "reasoning_pairs", _OF_LABELS[2], _answers("rejected", "<reply>\n", "<reply>\nAnyway, ")),
     ("weight", "reasoning", "weight is not above 0 and at most 1", lambda row: row.update(weight=0.0)),
     ("known_call", "reasoning", "reasoner.request_key is not in completions",
      lambda row: row["reasoner"].update(request_key="0" * 64)),
@@ -99,7 +110,8 @@ def test_planted_fault_is_found(
     change_rows(release, file, lambda rows: change(rows[0]))
     refresh_hashes(release.root)
     found = findings(release)
-    assert {(one.rule, one.file, one.row) for one in found} == {(rule, file, 0)}
+    own = {(one.rule, one.file, one.row) for one in found if one.detail not in _OF_LABELS or one.detail == detail}
+    assert own == {(rule, file, 0)}
     assert any(one.detail.startswith(detail) for one in found)
 
 
