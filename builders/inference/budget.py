@@ -61,13 +61,17 @@ class Budget:
         """
         while self.limit_usd is not None and self.spent + self.reserved + usd > self.limit_usd:
             if not self.reserved:
-                raise BudgetError(
-                    f"the budget is spent: ${self.spent:.4f} of ${self.limit_usd:.4f}, and the next call may take "
-                    f"${usd:.4f}; {self.kept} calls are kept: raise --budget and repeat the same command"
-                )
+                raise self.refusal(usd)
             self._settled = self._settled or asyncio.Event()
             await self._settled.wait()
         self.reserved += usd
+
+    def refusal(self, usd: float) -> BudgetError:
+        """What to raise where a call that may take `usd` cannot be afforded."""
+        return BudgetError(
+            f"the budget is spent: ${self.spent:.4f} of ${self.limit_usd:.4f}, and the next call may take "
+            f"${usd:.4f}; {self.kept} calls are kept: raise --budget and repeat the same command"
+        )
 
     def settle(self, reserved: float, real: float, *, kept: bool) -> None:
         """Give `reserved` back, and take `real` for a call that is now `kept` in the records, or is not."""

@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from ...schemas.inference import Request
@@ -41,13 +41,16 @@ class Dialect:
     Args:
         place: the endpoint, for the log.
         on_change: told the name of each parameter that is no longer sent.
+        without: names that it was told of before.
     """
 
-    def __init__(self, place: str, on_change: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, place: str, on_change: Callable[[str], None] | None = None, without: Collection[str] = ()
+    ) -> None:
         self._place = place
         self._on_change = on_change
-        self._dropped: set[str] = set()
-        self._limit_name = "max_tokens"
+        self._dropped = {*without} - {"max_tokens"}
+        self._limit_name = "max_completion_tokens" if "max_tokens" in without else "max_tokens"
 
     def body(self, request: Request) -> Body:
         """`request` in this dialect."""

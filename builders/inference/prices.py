@@ -12,7 +12,8 @@ from ...schemas.errors import UsageError
 
 FORMAT_HELP = (
     "a price file is YAML with USD per million tokens: 'models: {MODEL: {prompt: 0.40, completion: 1.60}}'; "
-    "a model of your own machine is {prompt: 0, completion: 0}"
+    "a model of your own machine is {prompt: 0, completion: 0}; `batch: 0.5` beside them is the share that a call in a "
+    "batch costs, half where nothing is said"
 )
 """How to write a price file, for messages."""
 
@@ -40,6 +41,13 @@ class Price(Frozen):
     """USD per million tokens sent."""
     completion: float = Field(ge=0, allow_inf_nan=False)
     """USD per million tokens that come back."""
+    batch: float = Field(default=0.5, ge=0, le=1)
+    """The share of both that a call in a batch costs."""
+
+    @property
+    def in_batch(self) -> "Price":
+        """What a call in a batch costs."""
+        return Price(prompt=self.prompt * self.batch, completion=self.completion * self.batch, batch=1.0)
 
     def of(self, usage: Tokens) -> float:
         """USD for `usage`."""

@@ -187,10 +187,8 @@ class ChatServer:
 
     async def _run(self) -> None:
         self._stop = asyncio.Event()
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", self._complete)
-        app.router.add_get("/v1/models", self._list_models)
-        app.router.add_get("/stats", self._show_stats)
+        app = web.Application(client_max_size=2**30)
+        self.add_routes(app.router)
         runner = web.AppRunner(app, shutdown_timeout=0.0, handler_cancellation=True, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port)
@@ -199,6 +197,12 @@ class ChatServer:
         self._ready.set()
         await self._stop.wait()
         await runner.cleanup()
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Says which paths there are; a server that has more adds its own."""
+        router.add_post("/v1/chat/completions", self._complete)
+        router.add_get("/v1/models", self._list_models)
+        router.add_get("/stats", self._show_stats)
 
     async def _list_models(self, _request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
@@ -227,12 +231,12 @@ class ChatServer:
             return web.Response(status=raw.status, body=data, headers=headers)
         if self.key is not None and request.headers.get("Authorization") != f"Bearer {self.key}":
             given = request.headers.get("Authorization", "none")
-            return _error(401, f"Incorrect API key provided: {given}", "invalid_api_key")
+            return error_answer(401, f"Incorrect API key provided: {given}", "invalid_api_key")
         if body["model"] not in self.models:
-            return _error(404, f"The model `{body['model']}` does not exist", "model_not_found")
+            return error_answer(404, f"The model `{body['model']}` does not exist", "model_not_found")
         for name in sorted(self.faults.unsupported & body.keys()):
             said = f"Unsupported parameter: '{name}' is not supported with this model."
-            return _error(400, said, "unsupported_parameter", name)
+            return error_answer(400, said, "unsupported_parameter", name)
         return None
 
     async def _answer(self, request: web.Request, body: dict[str, Any], name: str) -> web.StreamResponse:
@@ -241,13 +245,13 @@ class ChatServer:
             self.met[fault] += 1
         if fault == "rate_limited":
             wait = {"Retry-After": f"{self.faults.retry_after_s:g}"}
-            return _error(429, "Rate limit reached", "rate_limit_exceeded", headers=wait)
+            return error_answer(429, "Rate limit reached", "rate_limit_exceeded", headers=wait)
         await asyncio.sleep(self.faults.straggler_s if fault == "straggle" else self.latency_s)
         match fault:
             case "server_error":
-                return _error(500, "The server had an error", "server_error")
+                return error_answer(500, "The server had an error", "server_error")
             case "reset":
-                return _reset(request)
+                return reset(request)
             case "hang":
                 await asyncio.Event().wait()
         text = self.reply(body)
@@ -256,7 +260,7 @@ class ChatServer:
             answer["choices"] = []
         data = json.dumps(answer).encode()
         if fault == "cut":
-            return await _cut(request, data)
+            return await cut(request, data)
         self.answered[name] += fault != "empty_choices"
         return web.Response(body=data, content_type="application/json")
 
@@ -296,14 +300,14 @@ _REWRITES: dict[str | None, Callable[[str], str]] = {
 }
 
 
-def _error(
+def error_answer(
     status: int, message: str, code: str, param: str | None = None, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     error = {"message": message, "type": "invalid_request_error", "code": code, "param": param}
     return web.json_response({"error": error}, status=status, headers=headers)
 
 
-def _reset(request: web.Request) -> web.Response:
+def reset(request: web.Request) -> web.Response:
     transport = request.transport
     if transport is not None:
         connection = transport.get_extra_info("socket")
@@ -312,7 +316,7 @@ def _reset(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def _cut(request: web.Request, data: bytes) -> web.StreamResponse:
+async def cut(request: web.Request, data: bytes) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(data))})
     await response.prepare(request)
     with suppress(ConnectionError):

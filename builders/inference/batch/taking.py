@@ -1,0 +1,145 @@
+"""What the files of an ended batch mean for its requests, and how that gets into the records."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ....schemas.inference import Completion, Failed, FailureReason, Outcome
+from ..dialect import Body, Dialect
+from ..meter import Meter
+from ..record import Records
+from ..record_file import Recorded
+from ..replies import Answer, read_error, read_failure, read_reply
+from .job import Asked, Job
+from .ledger import Ledger
+from .results import CANCELLED, EXPIRED, Line
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Taken:
+    """What a batch brought."""
+
+    answered: int = 0
+    """Replies."""
+    refused: int = 0
+    """Final failures."""
+    passing: list[str] = field(default_factory=list)
+    """Keys of requests that failed in passing: expired, missing, or a fault of the provider's."""
+    cancelled: int = 0
+    """Requests that were never run, since somebody cancelled the batch."""
+    unheard: int = 0
+    """Requests that had a parameter that the endpoint does not take; they are asked without it."""
+    useless: str | None = None
+    """What the endpoint said where it is of no use at all, as for a wrong key or a spent account."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Taker:
+    """Takes in the results of one job.
+
+    Args:
+        job: ended.
+        ledger: knows its requests.
+        records: where the outcomes go.
+        dialect: learns what the endpoint does not take.
+        meter: where outcomes are counted.
+        mask: takes the key out of what is quoted.
+    """
+
+    def __init__(
+        self, job: Job, ledger: Ledger, records: Records, dialect: Dialect, meter: Meter, mask: Callable[[str], str]
+    ) -> None:
+        self._job = job
+        self._ledger = ledger
+        self._records = records
+        self._dialect = dialect
+        self._meter = meter
+        self._mask = mask
+
+    def take(self, lines: Iterable[Line]) -> Taken:
+        """Records every outcome in `lines`, and a failure for every request that they leave out; on disk at return.
+
+        Whatever order the lines come in, and however often; those of other jobs are left alone.
+        """
+        taken, missing = Taken(), set(self._ledger.keys(self._job))
+        self._records.put_many(self._outcomes(lines, taken, missing))
+        if self._job.status != "cancelled":
+            said = f"batch {self._job.batch_id} ended as {self._job.status} without a result for this request"
+            left = sorted(missing)
+            self._records.put_many(self._failures(left, FailureReason.MALFORMED, said))
+            taken.passing += left
+        else:
+            taken.cancelled += len(missing)
+        self._records.flush()
+        return taken
+
+    def refuse(self, faults: Iterable[tuple[str, str]]) -> None:
+        """Records requests, by key, that the provider will not take, with what it said; on disk at return."""
+        for key, said in faults:
+            self._records.put_many(self._failures([key], FailureReason.BAD_REQUEST, self._mask(said)))
+        self._records.flush()
+
+    def _failures(self, keys: Iterable[str], reason: FailureReason, said: str) -> Iterator[Recorded]:
+        for key in keys:
+            asked = self._ledger.find(self._job, key)
+            assert asked is not None, "the keys are the job's"
+            yield self._recorded(asked, Failed(key=key, reason=reason, detail=said))
+
+    def _outcomes(self, lines: Iterable[Line], taken: Taken, missing: set[str]) -> Iterator[Recorded]:
+        strangers = 0
+        for line in lines:
+            asked = self._ledger.find(self._job, line.key) if line.key in missing else None
+            if asked is None:
+                strangers += 1
+                continue
+            missing.discard(line.key)
+            outcome = self._read(line, asked, taken)
+            if outcome is not None:
+                yield self._recorded(asked, outcome)
+        if strangers:
+            log.warning("batch %s: %d results of no request of it, or there twice", self._job.batch_id, strangers)
+
+    def _recorded(self, asked: Asked, outcome: Outcome) -> Recorded:
+        self._meter.calls += 1
+        self._meter.count(outcome)
+        return Recorded(asked.key, asked.role, asked.model, asked.revision, asked.draw, outcome)
+
+    def _read(self, line: Line, asked: Asked, taken: Taken) -> Outcome | None:
+        """The outcome of one line; None where the request is simply to be asked again."""
+        if line.code == CANCELLED:
+            taken.cancelled += 1
+            return None
+        outcome = self._outcome(line, asked, taken)
+        if isinstance(outcome, Completion):
+            taken.answered += 1
+            taken.prompt_tokens += outcome.prompt_tokens
+            taken.completion_tokens += outcome.completion_tokens
+            return outcome
+        if outcome is None:
+            return None
+        if outcome.transient:
+            taken.passing.append(line.key)
+        else:
+            taken.refused += 1
+        return outcome.model_copy(update={"detail": self._mask(outcome.detail)})
+
+    def _outcome(self, line: Line, asked: Asked, taken: Taken) -> Outcome | None:
+        if line.status is None:
+            reason = FailureReason.TIMEOUT if line.code == EXPIRED else FailureReason.SERVER_ERROR
+            return Failed(key=line.key, reason=reason, detail=f"{line.code}: {line.message}")
+        if line.status == 200:
+            return read_reply(line.key, line.body, structured=asked.structured)
+        error = read_error(line.body)
+        if line.status in (400, 422):
+            sent = self._ledger.body(line.key)
+            if self._dialect.learn(error, Body(sent, frozenset(json.loads(sent)))):
+                taken.unheard += 1
+                return None
+        failed = read_failure(line.key, Answer(line.status, {}, line.body), error)
+        if failed is None:
+            taken.useless = self._mask(f"HTTP {line.status}: {error}")
+        return failed
