@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..schemas.config import PAIR_CONFIGS
 from ..schemas.errors import BudgetError, PrefDialError
 from ..schemas.inference import ModelRef, Outcome, Request, Role
+from .inference.batch.deferring import Deferred
 from .inference.client import Completer
 from .mining.mine import mine_pairs
 from .mining.plan import MiningPlan
@@ -48,13 +50,17 @@ async def answer(conversation: Conversation[T], completers: Completers) -> T:
 async def _all(waiting: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """Everything that is waited for.
 
-    Where the budget ends, what is in flight is still waited for, since it is paid for; any other failure stops it.
+    Where the budget ends, what is in flight is still waited for, since it is paid for; so it is where an answer comes
+    later, since the others are needed then too. Any other failure stops it.
     """
     tasks = [asyncio.ensure_future(one) for one in waiting]
     try:
         return await asyncio.gather(*tasks)
-    except BudgetError:
+    except (BudgetError, Deferred):
         await asyncio.wait(tasks)
+        failures = (error for task in tasks if isinstance(error := task.exception(), PrefDialError))
+        if (failure := next(failures, None)) is not None:
+            raise failure from None
         raise
     except BaseException:
         for task in tasks:
@@ -70,7 +76,7 @@ async def gather_answers(
     *,
     turns_at_once: int,
     on_turn: Callable[[], None] = lambda: None,
-) -> None:
+) -> int:
     """Has every request of every dialogue and turn answered; what the answers are is in the records, not returned.
 
     Dialogues are screened first, since of one that is barred no turn is mined. A worker takes the next item as soon as
@@ -82,26 +88,60 @@ async def gather_answers(
         steps: what is made of the answers, as far as further questions hang on it.
         completers: who answers.
         turns_at_once: workers.
-        on_turn: called after every turn, of barred dialogues too.
+        on_turn: called after every turn that is done, of barred dialogues too.
+
+    Returns:
+        How many dialogues and turns wait for answers that come later; with live models none.
 
     Raises:
         EndpointError: an endpoint is of no use; the other workers are stopped first.
         BudgetError: the budget is spent; what was in flight has been answered and recorded.
     """
-    barred: set[int] = set()
+    walk = _Walk(plan, steps, completers, on_turn)
+    await _each(iter(dialogues), walk.look_at, turns_at_once)
+    await _each((turn for placed in dialogues for turn in supporter_turns(placed)), walk.mine, turns_at_once)
+    return len(walk.unseen) + walk.waiting
 
-    async def look_at(placed: PlacedDialogue) -> None:
-        if (await answer(screen(placed, plan), completers)).barred is not None:
-            barred.add(placed.position)
 
-    async def mine(turn: SupporterTurn) -> None:
-        if turn.placed.position not in barred:
-            mining = [answer(mine_pairs(turn, config, plan, steps.of_turns), completers) for config in PAIR_CONFIGS]
-            await _all([*mining, answer(reason(turn, plan, steps.of_turns), completers)])
-        on_turn()
+@dataclass
+class _Walk:
+    """One way through all dialogues and turns, and what is found out on it."""
 
-    await _each(iter(dialogues), look_at, turns_at_once)
-    await _each((turn for placed in dialogues for turn in supporter_turns(placed)), mine, turns_at_once)
+    plan: MiningPlan
+    steps: Steps
+    completers: Completers
+    on_turn: Callable[[], None]
+    barred: set[int] = field(default_factory=set)
+    """Dialogues, by position, of which no turn is mined."""
+    unseen: set[int] = field(default_factory=set)
+    """Dialogues of which that is not known yet."""
+    waiting: int = 0
+    """Turns that wait for answers."""
+
+    async def look_at(self, placed: PlacedDialogue) -> None:
+        """Screens a dialogue."""
+        try:
+            if (await answer(screen(placed, self.plan), self.completers)).barred is not None:
+                self.barred.add(placed.position)
+        except Deferred:
+            self.unseen.add(placed.position)
+
+    async def mine(self, turn: SupporterTurn) -> None:
+        """Has everything about a turn asked, as far as that can be now."""
+        if turn.placed.position in self.unseen:
+            return
+        if turn.placed.position not in self.barred:
+            try:
+                await self._ask_about(turn)
+            except Deferred:
+                self.waiting += 1
+                return
+        self.on_turn()
+
+    async def _ask_about(self, turn: SupporterTurn) -> None:
+        plan, steps = self.plan, self.steps.of_turns
+        mining = [answer(mine_pairs(turn, config, plan, steps), self.completers) for config in PAIR_CONFIGS]
+        await _all([*mining, answer(reason(turn, plan, steps), self.completers)])
 
 
 async def _each(items: Iterator[T], do: Callable[[T], Coroutine[Any, Any, None]], workers: int) -> None:

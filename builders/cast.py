@@ -6,26 +6,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
-
-from ..schemas.dialogue import Split
-from ..schemas.errors import UsageError
 from ..schemas.inference import ModelRef, Role
 from ..schemas.manifest import ModelRecord
 from ..schemas.spec import BuildSpec
 from .answers import Completers
+from .inference.batch.deferring import Deferring
+from .inference.batch.desk import known_dialect
+from .inference.batch.job import JobState, Queue
+from .inference.batch.ledger import Ledger
+from .inference.batch.limits import BatchLimits
 from .inference.budget import Budget, spent_usd
 from .inference.client import Completer, Store
-from .inference.endpoint import Endpoint, parse_model, resolve
+from .inference.endpoint import Endpoint
 from .inference.limit import Limits
 from .inference.meter import Meter, Snapshot
-from .inference.prices import Prices, load_prices
+from .inference.prices import Prices
 from .inference.record import Records
 from .inference.recording import Recording
 from .inference.stack import open_model
-from .intake import Intake
 
 if TYPE_CHECKING:
     from .inference.corpus.models import CorpusModels
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 CORPUS = "corpus"
 """What the embedded models are called, in commands and in rows."""
 
-Stage = Callable[[str, int | None], None]
 Attempt = Callable[[ModelRef, Completer], Completer]
 """Puts something around every single attempt at a model."""
 
@@ -67,6 +67,10 @@ class CastOptions:
     """What all calls together may cost, earlier runs of the same build included."""
     prices: Path | None = None
     """A price table over the built-in one."""
+    batch: frozenset[Role] = frozenset()
+    """Roles that are asked through the provider's Batch API, as far as they are reached over HTTP."""
+    batch_limits: BatchLimits = field(default_factory=BatchLimits)
+    """How much goes into a batch, and how patiently it is waited for."""
 
     def of(self, role: Role, spec: BuildSpec) -> tuple[str, ...]:
         """The models of a role in a release, as they were named."""
@@ -105,28 +109,34 @@ class Cast:
         return {role: tuple(record.ref for record in records) for role, records in self.records.items()}
 
     @asynccontextmanager
-    async def open(self, records: Records, known: Store | None = None) -> AsyncIterator[Completers]:
-        """Everybody who answers, recorded, limited and within the budget.
+    async def open(
+        self, records: Records, known: Store | None = None, ledger: Ledger | None = None
+    ) -> AsyncIterator[Completers]:
+        """Everybody who answers, recorded, limited and within the budget; in batch roles, whoever has answers wait.
 
         Args:
             records: what this build has asked so far; the budget goes by it.
             known: where answers are looked for and kept; the records alone where it is None.
+            ledger: the build's batches; where it is None, everybody is asked live.
         """
-        self.opened = time.monotonic()
-        spent, known = records.spent(), known or records
-        budget = Budget(
-            self.options.budget_usd,
-            self.prices,
-            spent_usd(spent, self.prices),
-            kept=sum(total.calls for total in spent),
-        )
+        self.opened = self.opened or time.monotonic()
+        known, budget = known or records, self.budget(records, ledger)
         limits = Limits(concurrency=self.options.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
-        async with self.reached(known, budget, limits) as completers:
+        later: dict[tuple[Role, ModelRef], Completer] = {}
+        if ledger is not None:
+            later = self._deferring(known, ledger)
+            budget.spent += sum(job.usd for job in ledger.open_jobs() if job.state is not JobState.TAKEN)
+        async with self.reached(known, budget, limits, later=later) as completers:
             yield completers
 
     @asynccontextmanager
     async def reached(
-        self, known: Store, budget: Budget, limits: Limits, attempt: Attempt | None = None
+        self,
+        known: Store,
+        budget: Budget,
+        limits: Limits,
+        attempt: Attempt | None = None,
+        later: Completers = MappingProxyType({}),
     ) -> AsyncIterator[Completers]:
         """Everybody who answers, over a store, a budget and limits that are given.
 
@@ -135,10 +145,13 @@ class Cast:
             budget: the money of all of them.
             limits: of each endpoint.
             attempt: what is put around single attempts at a model, see `open_model`.
+            later: whoever answers in place of a model that is not asked now.
         """
-        completers: dict[tuple[Role, ModelRef], Completer] = {}
+        completers: dict[tuple[Role, ModelRef], Completer] = {**later}
         async with AsyncExitStack() as stack:
-            for endpoint, roles in self._shared():
+            for endpoint, shared in self._shared():
+                if not (roles := [role for role in shared if (role, endpoint.ref) not in later]):
+                    continue
                 completer = await stack.enter_async_context(
                     open_model(
                         endpoint,
@@ -166,11 +179,39 @@ class Cast:
         costs = [meter.price.of(meter) for meter in meters if meter.price is not None]
         return ", ".join([*parts, f"${sum(costs):.2f}"] if costs else parts)
 
-    def cost_usd(self, records: Records) -> float | None:
+    def budget(self, records: Records, ledger: Ledger | None = None) -> Budget:
+        """The money as it stands: what all calls on record took, those in batches at the batch price."""
+        spent = records.spent()
+        usd = spent_usd(spent, self.prices) - self._saved_usd(ledger)
+        return Budget(self.options.budget_usd, self.prices, usd, kept=sum(total.calls for total in spent))
+
+    def meter_named(self, name: str) -> Meter:
+        """Where the calls of a model in batches are counted."""
+        refs = [ref for refs in self.models.values() for ref in refs if ref.name == name]
+        return self.meter_of(refs[0] if refs else ModelRef(name=name))
+
+    def cost_usd(self, records: Records, ledger: Ledger | None = None) -> float | None:
         """What everything in the records cost; None where a model of the cast has no price."""
         if any(self.prices.find(ref.name) is None for refs in self.models.values() for ref in refs):
             return None
-        return round(spent_usd(records.spent(), self.prices), 6)
+        return round(self.budget(records, ledger).spent, 6)
+
+    def _saved_usd(self, ledger: Ledger | None) -> float:
+        """What calls in batches took less than they would have taken one by one."""
+        usages = [] if ledger is None else ledger.usage()
+        priced = [(usage, price) for usage in usages if (price := self.prices.find(usage.model)) is not None]
+        return sum(price.of(usage) - price.in_batch.of(usage) for usage, price in priced)
+
+    def _deferring(self, known: Store, ledger: Ledger) -> dict[tuple[Role, ModelRef], Completer]:
+        """Who has requests wait, in every role that is asked in batches and reached over HTTP."""
+        found: dict[tuple[Role, ModelRef], Completer] = {}
+        for endpoint, roles in self._shared():
+            queue = Queue(endpoint.base_url, endpoint.name, roles[0])
+            price, tries = self.prices.find(endpoint.name), self.options.batch_limits.tries
+            in_batch = None if price is None else price.in_batch
+            deferring = Deferring(queue, known, ledger, known_dialect(ledger, queue), tries, in_batch)
+            found |= {(role, endpoint.ref): deferring for role in self.options.batch.intersection(roles)}
+        return found
 
     def _shared(self) -> list[tuple[Endpoint, list[Role]]]:
         """Each endpoint once, with the roles that it plays: they share its limits."""
@@ -194,85 +235,6 @@ class Cast:
 
     def meter_of(self, ref: ModelRef) -> Meter:
         """Where the calls to a model are counted."""
-        return self.meters.setdefault(str(ref), Meter(self.prices.find(ref.name)))
-
-
-def choose_cast(options: CastOptions, spec: BuildSpec, intake: Intake, stage: Stage) -> Cast:
-    """The cast that `options` name; the embedded models are fitted on the training dialogues.
-
-    Raises:
-        UsageError: a model is misspelt, named twice, has no key, or has no price while there is a budget.
-    """
-    prices = load_prices(options.prices)
-    endpoints = endpoints_of(options, spec)
-    for endpoint in endpoints.values():
-        Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
-    named = _named(options, spec)
-    corpus = None
-    if any(CORPUS in texts for texts in named.values()):
-        stage("fitting the embedded models", None)
-        corpus = _fit(intake)
-    records = {role: tuple(_record(text, role, endpoints, corpus, intake) for text in named[role]) for role in named}
-    return Cast(options, prices, endpoints, corpus, records)
-
-
-def endpoints_of(options: CastOptions, spec: BuildSpec) -> dict[tuple[Role, ModelRef], Endpoint]:
-    """The models that are reached over HTTP, with the keys of this process's environment.
-
-    Raises:
-        UsageError: a model is misspelt, named twice, or has no key.
-    """
-    endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
-    named = _named(options, spec)
-    if CORPUS in named.get(Role.REWRITER, ()):
-        raise UsageError(
-            "--repair-chosen: the embedded responder cannot rewrite; name another as the first --responder"
-        )
-    if CORPUS in named.get(Role.STYLIST, ()):
-        raise UsageError("--stylist: the embedded models cannot rewrite; name another, or leave it out")
-    for role, texts in named.items():
-        for text in texts:
-            if text == CORPUS:
-                continue
-            endpoint = resolve(parse_model(text), role)
-            if (role, endpoint.ref) in endpoints:
-                raise UsageError(f"{endpoint.ref} is named twice as {role}")
-            endpoints[role, endpoint.ref] = endpoint
-    return endpoints
-
-
-def _named(options: CastOptions, spec: BuildSpec) -> dict[Role, tuple[str, ...]]:
-    return {role: models for role in Role if (models := options.of(role, spec))}
-
-
-def _fit(intake: Intake) -> "CorpusModels":
-    from .inference.corpus.models import fit_corpus  # brings scikit-learn, slow to import
-
-    return fit_corpus(intake.of_split(Split.TRAIN))
-
-
-def _record(
-    text: str,
-    role: Role,
-    endpoints: Mapping[tuple[Role, ModelRef], Endpoint],
-    corpus: "CorpusModels | None",
-    intake: Intake,
-) -> ModelRecord:
-    if text != CORPUS:
-        choice = parse_model(text)
-        return ModelRecord(ref=choice.ref, kind="openai")
-    assert corpus is not None, "a role that the corpus plays had it fitted"
-    return ModelRecord(ref=corpus.ref, kind="corpus", facts=_facts(role, corpus, intake))
-
-
-def _facts(role: Role, corpus: "CorpusModels", intake: Intake) -> dict[str, JsonValue]:
-    """What is measured of the embedded model of a role, for the card."""
-    from .inference.corpus.agreement import known_agreement
-    from .inference.corpus.scores import evaluate_planner
-
-    if role is Role.PLANNER:
-        scores = evaluate_planner(corpus, (placed.dialogue for placed in intake if placed.split is not Split.TRAIN))
-        return {"top strategy against the human's on held-out dialogues": scores.model_dump(mode="json")}
-    if role is Role.JUDGE:
-        return {"agreement with a published judge": known_agreement().model_dump(mode="json")}
-    return {}
+        price = self.prices.find(ref.name)
+        in_batch = any(ref in refs for role, refs in self.models.items() if role in self.options.batch)
+        return self.meters.setdefault(str(ref), Meter(price.in_batch if price is not None and in_batch else price))

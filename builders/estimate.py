@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from ..schemas.strategy import Strategy
 from ..schemas.trace import Step
 from .answers import Conversation
 from .assemble import Seen
+from .inference.batch.ledger import Ledger
 from .inference.budget import estimate_prompt_tokens
 from .inference.prices import Price
 from .inference.record import Records
@@ -41,7 +42,7 @@ class RoleEstimate(Frozen):
     calls: int
     """Distinct calls; of a judge, at most."""
     recorded: int
-    """Of these, the ones that an earlier run of the same build has answered; they are not sent again."""
+    """Of these, the ones that an earlier run of the same build has answered, or has in a batch; not sent again."""
     reused: dict[str, int]
     """Of these, the ones that an earlier release has answered, by the place that `--reuse` names."""
     new: int
@@ -51,11 +52,14 @@ class RoleEstimate(Frozen):
     completion_tokens: int
     """Of the calls still to be sent, at most."""
     cost_usd: float | None
-    """At most; None where the model has no price."""
+    """At most, one by one; None where the model has no price."""
+    batch_usd: float | None
+    """At most, in batches; None where the model has no price."""
 
-    def cost(self) -> str:
-        """The cost for people."""
-        return "no price" if self.cost_usd is None else f"{self.cost_usd:.2f}"
+    def costs(self) -> tuple[str, str]:
+        """Both costs for people."""
+        told = ["no price" if usd is None else f"{usd:.2f}" for usd in (self.cost_usd, self.batch_usd)]
+        return told[0], told[1]
 
 
 class Estimate(Frozen):
@@ -76,16 +80,20 @@ def estimate(options: BuildOptions) -> Estimate:
     workspace = Workspace(options.out)
     with tempfile.TemporaryDirectory(prefix="ipm-prefdial-estimate-") as folder:
         prepared = prepare(options, open_sources(options), Path(folder) / "dialogues.jsonl", NoProgress())
-        with _records(workspace.records) as records, open_earlier(options.reuse) as earlier:
-            return _add_up(prepared, KnownAnswers(records, earlier))
+        with (
+            _if_there(Records, workspace.records) as records,
+            _if_there(Ledger, workspace.batches) as ledger,
+            open_earlier(options.reuse) as earlier,
+        ):
+            return _add_up(prepared, KnownAnswers(records, earlier), ledger)
 
 
-def _records(path: Path) -> AbstractContextManager[Records | None]:
-    """The records of an earlier run; None where there was none."""
-    return Records(path) if path.is_file() else nullcontext()
+def _if_there(opened: Callable[[Path], AbstractContextManager[T]], path: Path) -> AbstractContextManager[T | None]:
+    """What an earlier run left; None where there was none."""
+    return opened(path) if path.is_file() else nullcontext()
 
 
-def _add_up(prepared: Prepared, known: KnownAnswers) -> Estimate:
+def _add_up(prepared: Prepared, known: KnownAnswers, ledger: Ledger | None) -> Estimate:
     sums: dict[tuple[Role, str], Counter[str]] = {}
     seen, turns, steps = Seen(), 0, steps_of(prepared.plan.spec)
     for placed in prepared.intake:
@@ -98,7 +106,7 @@ def _add_up(prepared: Prepared, known: KnownAnswers) -> Estimate:
             guesses.talk(reason(turn, prepared.plan, steps.of_turns), turn)
         for request in guesses.asked:
             if seen.add(request.key):
-                _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, known)
+                _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, known, ledger)
     seen.close()
     dialogues = sum(source.dialogues for source in prepared.intake.sources)
     places = known.earlier.places if known.earlier is not None else ()
@@ -175,10 +183,13 @@ def _trace(turn: SupporterTurn, reply: str) -> str:
     return json.dumps({"history": said, **feeling, **planned, "reply": reply})
 
 
-def _count(sums: Counter[str], request: Request, known: KnownAnswers) -> None:
+def _count(sums: Counter[str], request: Request, known: KnownAnswers, ledger: Ledger | None) -> None:
     sums["calls"] += 1
     if (found := known.look_up(request.key)) is not None:
         sums["recorded" if found.release is None else _from(found.release)] += 1
+        return
+    if ledger is not None and ledger.holds(request.key):
+        sums["recorded"] += 1
         return
     sums["new"] += 1
     sums["prompt_tokens"] += estimate_prompt_tokens(request)
@@ -199,8 +210,9 @@ def _roles(
             price = prepared.cast.prices.find(ref.name)
             counts = {name: added[name] for name in ("calls", "recorded", "new", "prompt_tokens", "completion_tokens")}
             reused = {place: added[_from(number)] for number, place in enumerate(places)}
-            one = RoleEstimate(role=role, model=str(ref), reused=reused, **counts, cost_usd=None)
-            found.append(one.model_copy(update={"cost_usd": _usd(one, price)}))
+            one = RoleEstimate(role=role, model=str(ref), reused=reused, **counts, cost_usd=None, batch_usd=None)
+            in_batch = price.in_batch if price is not None else None
+            found.append(one.model_copy(update={"cost_usd": _usd(one, price), "batch_usd": _usd(one, in_batch)}))
     return tuple(found)
 
 

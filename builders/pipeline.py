@@ -5,19 +5,18 @@ assembles the tables from the records alone, in source order. So a slow answer d
 answers nor rows, a stopped build goes on from its records, and `verify` can repeat the second pass for ever.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from ..schemas.errors import DataError, UsageError
 from ..schemas.manifest import Manifest, RunRecord
 from ..schemas.spec import SourceRef
-from .answers import gather_answers
+from .asking import Asker, Books, Progress, batches_of
 from .assemble import Assembly
-from .cast import Cast, CastOptions, choose_cast
+from .cast import Cast, CastOptions
+from .casting import choose_cast
 from .cluster.engine import Engine
 from .cluster.keeper import KeeperOptions
 from .cluster.run import Asking, ask_on_ray
@@ -42,25 +41,13 @@ from .workspace import Clock, Workspace
 log = logging.getLogger(__name__)
 
 
-class Progress(Protocol):
-    """Told of what goes on; a terminal shows it, a test counts it."""
-
-    def stage(self, name: str, total: int | None) -> None:
-        """A new stage begins, of `total` steps where that is known."""
-        ...
-
-    def advance(self, note: str = "") -> None:
-        """One step of the stage is done; `note` says what the models did so far."""
-        ...
-
-
 class NoProgress:
     """Shows nothing."""
 
     def stage(self, name: str, total: int | None) -> None:
         """Shows nothing."""
 
-    def advance(self, note: str = "") -> None:
+    def advance(self, note: str = "", steps: int = 1) -> None:
         """Shows nothing."""
 
 
@@ -88,6 +75,13 @@ class BuildOptions:
     """Earlier releases whose published completions answer what was asked before: folders or repos of the Hub."""
     force: bool = False
     """Whether a release that is there may be replaced."""
+
+    def __post_init__(self) -> None:
+        if self.engine.ray and self.cast.batch:
+            raise UsageError(
+                "--engine ray and --mode batch: the provider runs batches, so there is nothing for a cluster to do; "
+                "leave one of the two out"
+            )
 
 
 @dataclass(frozen=True)
@@ -117,14 +111,16 @@ def build(options: BuildOptions, progress: Progress | None = None) -> Manifest:
         disk_errors(workspace.root),
         Records(workspace.records) as records,
         workspace.timed(clock),
+        batches_of(workspace, options.cast) as ledger,
         open_earlier(options.reuse) as earlier,
     ):
         workspace.clear()
-        prepared, known = prepare(options, sources, workspace.spool, progress), KnownAnswers(records, earlier)
-        endpoints = _ask(options, prepared, records, known, progress)
+        prepared = prepare(options, sources, workspace.spool, progress)
+        books = Books(records, KnownAnswers(records, earlier), ledger)
+        endpoints = _ask(options, prepared, books, progress)
         records.flush()
-        assembly = _assemble(prepared, known, workspace.release, progress)
-        told = _provenance(options, prepared, _run_record(prepared.cast, records, known, clock, endpoints))
+        assembly = _assemble(prepared, books.known, workspace.release, progress)
+        told = _provenance(options, prepared, _run_record(prepared.cast, books, clock, endpoints))
         manifest = finish_release(workspace.release, assembly, prepared.intake.splits, told)
         _validate(workspace.release, progress)
     with disk_errors(workspace.out):
@@ -151,28 +147,13 @@ def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progr
     return Prepared(released, tuple(sources), intake, cast, MiningPlan.of(released.spec, cast.models))
 
 
-def _ask(
-    options: BuildOptions, prepared: Prepared, records: Records, known: KnownAnswers, progress: Progress
-) -> dict[str, Snapshot]:
+def _ask(options: BuildOptions, prepared: Prepared, books: Books, progress: Progress) -> dict[str, Snapshot]:
     """Has every request on record; what the models did meanwhile."""
-    total = sum(1 for placed in prepared.intake for _ in supporter_turns(placed))
-    progress.stage("asking models", total)
     if options.engine.ray:
-        return ask_on_ray(_shared_out(options, prepared, records), progress.advance)
-    asyncio.run(_ask_here(prepared, records, known, progress))
+        progress.stage("asking models", sum(1 for placed in prepared.intake for _ in supporter_turns(placed)))
+        return ask_on_ray(_shared_out(options, prepared, books.records), progress.advance)
+    Asker(prepared.cast, prepared.intake, prepared.plan, books, progress).ask_all()
     return prepared.cast.snapshots()
-
-
-async def _ask_here(prepared: Prepared, records: Records, known: KnownAnswers, progress: Progress) -> None:
-    async with prepared.cast.open(records, known) as completers:
-        await gather_answers(
-            prepared.intake,
-            prepared.plan,
-            steps_of(prepared.plan.spec),
-            completers,
-            turns_at_once=prepared.cast.options.concurrency,
-            on_turn=lambda: progress.advance(prepared.cast.told()),
-        )
 
 
 def _shared_out(options: BuildOptions, prepared: Prepared, records: Records) -> Asking:
@@ -209,18 +190,16 @@ def _provenance(options: BuildOptions, prepared: Prepared, run: RunRecord) -> Pr
     )
 
 
-def _run_record(
-    cast: Cast, records: Records, known: KnownAnswers, clock: Clock, endpoints: Mapping[str, Snapshot]
-) -> RunRecord:
+def _run_record(cast: Cast, books: Books, clock: Clock, endpoints: Mapping[str, Snapshot]) -> RunRecord:
     return RunRecord(
         started=clock.started.isoformat(timespec="seconds"),
         wall_s=round(clock.total(), 1),
-        cost_usd=cast.cost_usd(records),
+        cost_usd=cast.cost_usd(books.records, books.ledger),
         python=python_version(),
         packages=package_versions(),
         git=git_commit(),
         endpoints={name: one.model_dump(mode="json") for name, one in endpoints.items()},
-        reused=known.reused(),
+        reused=books.known.reused(),
     )
 
 

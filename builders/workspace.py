@@ -32,6 +32,11 @@ class Workspace:
         return self.root / "records.sqlite"
 
     @property
+    def batches(self) -> Path:
+        """Which requests are in which batch of a provider."""
+        return self.root / "batches.sqlite"
+
+    @property
     def spool(self) -> Path:
         """The dialogues in source order."""
         return self.root / "dialogues.jsonl"

@@ -1,7 +1,6 @@
 """`ipm-prefdial build`: makes a release."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from ..pipeline import BuildOptions, build
 from ..release.layout import splits_of
 from ..release.origins import origins_of
 from ..release.read import Release
+from .batches import add_batches, cancel, limits_of
+from .numbers import positive, whole
 from .pairs import show_pairs
 from .show import Bars, say, say_json, say_table
 
@@ -44,10 +45,11 @@ def add_to(verbs: Any) -> None:
         default=[],
         help="an earlier release: what it has published answers to is not asked again; repeat it for several",
     )
-    parser.add_argument("--limit", metavar="N", type=_whole, help="take in the first N dialogues")
+    add_batches(parser)
+    parser.add_argument("--limit", metavar="N", type=whole, help="take in the first N dialogues")
     parser.add_argument("--dry-run", action="store_true", help="tell calls, tokens and cost, and send nothing")
     parser.add_argument("--force", action="store_true", help="replace an unpublished release that is there")
-    parser.add_argument("--show", metavar="N", type=_whole, default=0, help="print N pairs when it is done")
+    parser.add_argument("--show", metavar="N", type=whole, default=0, help="print N pairs when it is done")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     parser.set_defaults(run=run)
 
@@ -82,7 +84,10 @@ def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
-    form = "`corpus` (embedded, no network) or MODEL[#REVISION][@BASE_URL]; repeat it for several"
+    form = (
+        "`corpus` (embedded, no network) or MODEL[#REVISION][@BASE_URL[,BASE_URL…]], the URLs sharing the load; repeat "
+        "it for several models"
+    )
     for role in _NAMED:
         told = form + _DEFAULTS.get(role, "")
         parser.add_argument(f"--{role}", metavar="MODEL", action="append", default=[], help=told)
@@ -97,17 +102,19 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         default="local",
         help="where models are asked: here, or by the workers of a Ray cluster (the extra `ray`)",
     )
-    parser.add_argument("--workers", metavar="N", type=_whole, help="workers of the cluster; one a CPU if not given")
-    parser.add_argument("--concurrency", metavar="N", type=_whole, default=32, help="calls in flight, per model")
-    parser.add_argument("--rpm", metavar="N", type=_whole, help="requests a minute, per model")
-    parser.add_argument("--tpm", metavar="N", type=_whole, help="tokens a minute, per model")
-    parser.add_argument("--timeout", metavar="S", type=_positive, default=120.0, help="seconds that one call may take")
-    parser.add_argument("--budget", metavar="USD", type=_positive, help="what all calls together may cost")
+    parser.add_argument("--workers", metavar="N", type=whole, help="workers of the cluster; one a CPU if not given")
+    parser.add_argument("--concurrency", metavar="N", type=whole, default=32, help="calls in flight, per model")
+    parser.add_argument("--rpm", metavar="N", type=whole, help="requests a minute, per model")
+    parser.add_argument("--tpm", metavar="N", type=whole, help="tokens a minute, per model")
+    parser.add_argument("--timeout", metavar="S", type=positive, default=120.0, help="seconds that one call may take")
+    parser.add_argument("--budget", metavar="USD", type=positive, help="what all calls together may cost")
     parser.add_argument("--prices", metavar="FILE", type=Path, help="a price table over the built-in one")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Builds, or estimates what building would take."""
+    """Builds, estimates what building would take, or ends the batches of a build."""
+    if options.cancel:
+        return cancel(options)
     wanted = _options(options)
     if options.dry_run:
         _tell_estimate(estimate(wanted), as_json=options.json)
@@ -136,6 +143,8 @@ def _options(options: argparse.Namespace) -> BuildOptions:
         timeout_s=options.timeout,
         budget_usd=options.budget,
         prices=options.prices,
+        batch=options.mode,
+        batch_limits=limits_of(options),
     )
     return BuildOptions(
         out=options.out.absolute(),
@@ -187,25 +196,9 @@ def _tell_estimate(found: Estimate, *, as_json: bool) -> None:
     lines = []
     for one in found.roles:
         calls = (one.calls, one.recorded, *one.reused.values(), one.new)
-        lines.append((one.role, one.model, *calls, one.prompt_tokens, one.completion_tokens, one.cost()))
+        lines.append((one.role, one.model, *calls, one.prompt_tokens, one.completion_tokens, *one.costs()))
     known = ("recorded", *(f"from {Path(place).name}" for place in places), "new")
-    columns = ("role", "model", "calls", *known, "prompt tokens", "completion tokens at most", "USD at most")
+    prices = ("USD at most", "in batches")
+    columns = ("role", "model", "calls", *known, "prompt tokens", "completion tokens at most", *prices)
     say_table(f"{found.dialogues} dialogues, {found.turns} supporter turns: what a build would ask", columns, lines)
     say("Nothing was sent. Judge calls are an upper bound: a reply that is dropped earlier is not judged.")
-
-
-def _number(kind: Callable[[str], float], what: str) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = 0
-        if value <= 0:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
-        return value
-
-    return read
-
-
-_whole = _number(int, "a whole number above 0")
-_positive = _number(float, "a number above 0")

@@ -94,11 +94,11 @@ class Bars:
         elif not self._quiet:
             _errors.print(f"{name}{'' if total is None else f' ({total})'} …")
 
-    def advance(self, note: str = "") -> None:
-        """One step is done; `note` stands behind the bar."""
-        self._done += 1
+    def advance(self, note: str = "", steps: int = 1) -> None:
+        """So many steps are done; `note` stands behind the bar."""
+        self._done += steps
         if self._live is not None and self._task is not None:
-            self._live.update(self._task, advance=1, note=note)
+            self._live.update(self._task, advance=steps, note=note)
         elif not self._quiet and time.monotonic() - self._said > _LINE_EVERY_S:
             self._said = time.monotonic()
             _errors.print(f"{self._name}: {self._done} of {self._total}{f', {note}' if note else ''}")

@@ -14,7 +14,8 @@ from ...schemas.errors import BudgetError, PrefDialError
 from ...schemas.inference import Outcome, Role
 from ...schemas.manifest import ModelRecord
 from ..answers import Completers, gather_answers
-from ..cast import Cast, CastOptions, endpoints_of
+from ..cast import Cast, CastOptions
+from ..casting import endpoints_of
 from ..inference.limit import Limits
 from ..inference.meter import Snapshot
 from ..inference.prices import Prices

@@ -2,9 +2,9 @@
 
 from ....schemas.inference import Outcome, Request
 from ..budget import estimate_prompt_tokens
+from ..client import Store
 from ..dialect import Dialect
 from ..prices import Price
-from ..record import Records
 from .job import Queue
 from .ledger import Ledger
 
@@ -14,11 +14,11 @@ class Deferred(Exception):  # noqa: N818 - no failure: it ends a conversation fo
 
 
 class Deferring:
-    """A completer that answers from the records, and has every other request wait for a batch.
+    """A completer that answers what is known, and has every other request wait for a batch.
 
     Args:
         queue: where its requests wait.
-        records: what is known.
+        known: where answers are looked for.
         ledger: within a wave.
         dialect: the parameters that the endpoint takes.
         tries: batches after which a failure in passing is the answer.
@@ -26,24 +26,24 @@ class Deferring:
     """
 
     def __init__(
-        self, queue: Queue, records: Records, ledger: Ledger, dialect: Dialect, tries: int, price: Price | None
+        self, queue: Queue, known: Store, ledger: Ledger, dialect: Dialect, tries: int, price: Price | None
     ) -> None:
         self._queue = queue
-        self._records = records
+        self._known = known
         self._ledger = ledger
         self._dialect = dialect
         self._tries = tries
         self._price = price
 
     async def complete(self, request: Request) -> Outcome:
-        """What is recorded; a failure in passing only where it has been tried often enough.
+        """What is known; a failure in passing only where it has been tried often enough.
 
         Raises:
             Deferred: there is no answer yet.
         """
-        found = self._records.find(request.key)
+        found = self._known.find(request.key)
         if found is None and self._ledger.tries(request.key) >= self._tries:
-            found = self._records.find(request.key, include_transient=True)
+            found = self._known.find(request.key, include_transient=True)
         if found is not None:
             return found
         tokens = estimate_prompt_tokens(request)
