@@ -16,12 +16,12 @@ CALLS = 25
 TESTS = Path(__file__).parents[3]
 
 POINTS = [
-    (name, number)
+    (when + name, number)
     for name in ("upload", "create", "retrieve", "download", "delete")
-    for number in (1, 3)
-    for name in (name, f"done {name}")
+    for number in (1, 2)
+    for when in ("", "done ")
 ]
-"""The call at which it is killed: before it is carried out or after, and the how-manieth."""
+"""The calls at which it is killed, before they are carried out or after, and the how-manieth of their name."""
 
 
 def start(server: BatchServer, folder: Path) -> "subprocess.Popen[bytes]":
