@@ -72,8 +72,11 @@ def test_a_dry_run_sends_and_writes_nothing(tmp_path: Path) -> None:
     planner = next(one for one in told["roles"] if one["role"] == "planner")
     assert planner["calls"] == told["turns"] > 10
     assert planner["cost_usd"] > 0
+    assert planner["batch_usd"] == pytest.approx(planner["cost_usd"] / 2, abs=1e-4)
     assert list(tmp_path.iterdir()) == []
-    assert "Nothing was sent" in ipm_prefdial(*words).out
+    shown = ipm_prefdial(*words, environ={"COLUMNS": "300"}).out
+    assert "Nothing was sent" in shown
+    assert "USD at most" in shown and "in batches" in shown
 
 
 def test_a_build_prints_tables_pairs_and_what_is_next(tmp_path: Path) -> None:

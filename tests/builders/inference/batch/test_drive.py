@@ -203,6 +203,32 @@ def test_cancelling_keeps_what_is_answered_and_leaves_nothing(tmp_path: Path) ->
         check(server, ask_in_batches(server.url, tmp_path, REQUESTS, THREE_BATCHES))
 
 
+def test_answers_that_are_on_record_before_the_books_are_closed_are_taken_in_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop between the two, which no call to the server marks."""
+    settle = Ledger.settle
+
+    def stop(*args: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    with BatchServer(trouble=Trouble(expire=0.2, fail=0.2)) as server:
+        monkeypatch.setattr(Ledger, "settle", stop)
+        for _ in range(4):  # more often than a request may fail
+            with pytest.raises(KeyboardInterrupt):
+                ask_in_batches(server.url, tmp_path, REQUESTS)
+        monkeypatch.setattr(Ledger, "settle", settle)
+        check(server, ask_in_batches(server.url, tmp_path, REQUESTS))
+
+
+def test_a_file_with_more_than_a_batch_may_hold_is_refused_and_smaller_ones_go(tmp_path: Path) -> None:
+    with BatchServer(trouble=Trouble(requests=12)) as server:
+        with pytest.raises(EndpointError, match="larger than a batch may be"):
+            ask_in_batches(server.url, tmp_path, REQUESTS)
+        assert server.files == {} and not server.run_times
+        check(server, ask_in_batches(server.url, tmp_path, REQUESTS, THREE_BATCHES))
+
+
 def test_somebody_elses_cancelling_is_not_paid_against(tmp_path: Path) -> None:
     with BatchServer() as server:
 

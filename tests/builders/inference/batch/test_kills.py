@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from servers.batch_server import BatchServer, Trouble
+from servers.batching import ask_in_batches
 from support.kills import kill_at
 
 from ipm_prefdial.builders.inference.batch.ledger import Ledger
@@ -62,6 +63,36 @@ def run_with_kills(folder: Path, points: list[tuple[str, int]], trouble: Trouble
 def test_killed_at_one_stage_after_the_other(tmp_path: Path) -> None:
     points = [("done upload", 1), ("create", 2), ("done create", 1), ("done retrieve", 4), ("done download", 1)]
     run_with_kills(tmp_path, points)
+
+
+def kill_and_cancel(folder: Path, point: tuple[str, int]) -> None:
+    """Ends the batches of a killed run: what is answered stays, nothing is left, and the rest can be asked later."""
+    running: list[subprocess.Popen[bytes]] = []
+    with BatchServer() as server:
+        server.on_call = kill_at(*point, lambda: running[-1].pid)
+        running.append(start(server, folder))
+        assert end(running[-1]) == -signal.SIGKILL
+        server.on_call = lambda name: None
+        ask_in_batches(server.url, folder, [], cancel=True)
+        assert server.files == {}
+        assert {batch.about["status"] for batch in server.batches.values()} <= {"cancelled", "completed"}
+        with Records(folder / "records.sqlite") as records:
+            assert {row.key for row in records.rows()} == set(server.run_times)
+        running.append(start(server, folder))
+        assert end(running[-1]) == 0
+        assert len(server.run_times) == CALLS and set(server.run_times.values()) == {1}
+        assert server.files == {}
+
+
+@pytest.mark.parametrize("point", [("done upload", 1), ("done create", 1), ("done retrieve", 4)], ids=str)
+def test_killed_and_then_cancelled(tmp_path: Path, point: tuple[str, int]) -> None:
+    kill_and_cancel(tmp_path, point)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS, ids=str)
+def test_killed_at_any_call_and_then_cancelled(tmp_path: Path, point: tuple[str, int]) -> None:
+    kill_and_cancel(tmp_path, point)
 
 
 @pytest.mark.slow
