@@ -1,56 +1,25 @@
 """Whole builds in batches: byte-equal to live ones, whatever happens on the way, and paid once at half the price."""
 
-import json
-import signal
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from servers.batch_server import BatchServer, Trouble
-from support.command import Done, clean_environ, command_line, ipm_prefdial
-from support.kills import kill_at
+from servers.batch_parts import Trouble
+from servers.batch_server import BatchServer
+from support.batches import ALL, LARGE, bytes_of, options, settled
+from support.command import ipm_prefdial
 from support.persona import play_role, play_role_of_panels
 from support.same import bytes_of_tables
 
-from ipm_prefdial.builders.asking import cancel_batches
 from ipm_prefdial.builders.cast import CastOptions
 from ipm_prefdial.builders.estimate import estimate
-from ipm_prefdial.builders.inference.batch.limits import BatchLimits
-from ipm_prefdial.builders.pipeline import BuildOptions, NoProgress, build
+from ipm_prefdial.builders.pipeline import BuildOptions, build
 from ipm_prefdial.builders.rebuild import verify_release
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.builders.workspace import Workspace
 from ipm_prefdial.schemas.config import REASONING_CONFIGS, Config
 from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.inference import Role
-
-QUICK = BatchLimits(poll_s=0.001, requests=40)
-LARGE = BatchLimits(poll_s=0.001, requests=200)
-ALL = frozenset(Role)
-
-
-def options(
-    out: Path, server: BatchServer, batch: frozenset[Role] = ALL, release: str = "1.0.0", limit: int = 3, **cast: object
-) -> BuildOptions:
-    """A build of the sample; the model `mock` plays whom `cast` does not name."""
-    mock = dict.fromkeys(("planner", "responder", "judge"), (f"mock@{server.url}",))
-    named = CastOptions(**(mock | {"batch": batch, "batch_limits": QUICK} | cast))  # type: ignore[arg-type]
-    return BuildOptions(out=out, release=release, cast=named, limit=limit)
-
-
-def bytes_of(root: Path) -> dict[str, bytes]:
-    """Every file of a release but the manifest, and the manifest without how the run went."""
-    files = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    manifest = json.loads(files.pop("manifest.json"))
-    del manifest["run"]
-    return {**files, "manifest.json": json.dumps(manifest).encode()}
-
-
-def settled(server: BatchServer) -> bool:
-    """Whether everything was paid once, and nothing is left at the provider."""
-    return set(server.run_times.values()) == {1} and not server.files
 
 
 def test_a_release_made_in_batches_is_the_live_one_byte_for_byte(tmp_path: Path) -> None:
@@ -154,93 +123,11 @@ def test_the_estimate_tells_both_prices_and_the_build_keeps_to_the_lower(tmp_pat
         assert manifest.run.cost_usd == pytest.approx(len(server.run_times) * 19 * 100 * 0.25 / 1e6)
 
 
-def command(out: Path, server: BatchServer, *more: str) -> list[str]:
-    models = [word for role in ("planner", "responder", "judge") for word in (f"--{role}", f"mock@{server.url}")]
-    fast = ("--mode", "batch", "--batch-poll", "0.05", "--batch-requests", "40")
-    return command_line("build", "--out", out, "--limit", "2", *models, *fast, *more)
-
-
-def run(out: Path, server: BatchServer, *more: str) -> Done:
-    done = subprocess.run(
-        command(out, server, *more), capture_output=True, text=True, env=clean_environ(), timeout=300, check=False
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-STAGES = ["upload", "done upload", "create", "done create", "done retrieve", "download", "done download", "delete"]
-
-
-def run_killed(
-    out: Path, server: BatchServer, name: str, number: int, by: signal.Signals = signal.SIGKILL
-) -> tuple[int, str]:
-    """The command, killed at a call of the server's: its exit code, and what it said."""
-    running: list[subprocess.Popen[str]] = []
-    server.on_call = kill_at(name, number, lambda: running[-1].pid, by)
-    running.append(subprocess.Popen(command(out, server), env=clean_environ(), stderr=subprocess.PIPE, text=True))
-    _, told = running[-1].communicate(timeout=300)
-    server.on_call = lambda name: None
-    return running[-1].returncode, told
-
-
-def test_an_interrupted_build_says_that_it_goes_on_and_does(tmp_path: Path) -> None:
-    with BatchServer(play_role) as server:
-        code, told = run_killed(tmp_path / "release", server, "retrieve", 2, signal.SIGINT)
-        assert code == 130 and "Traceback" not in told
-        wanted = options(tmp_path / "release", server, limit=2)
-        waits = sum(len(batch.lines) for batch in server.batches.values())
-        assert sum(one.recorded for one in estimate(wanted).roles) == waits > 0, "what is in a batch is not new"
-        build(wanted)
-        assert settled(server)
-
-
-def test_the_command_killed_after_a_submit_finds_its_batch(tmp_path: Path) -> None:
-    with BatchServer(play_role) as server:
-        assert run_killed(tmp_path / "release", server, "done create", 1)[0] == -signal.SIGKILL
-        live = ipm_prefdial("build", "--out", tmp_path / "release", "--limit", "2")
-        assert live.code == 2 and "paid twice" in live.err
-        done = run(tmp_path / "release", server)
-        assert done.code == 0, done.err
-        assert "wave 2" in done.err
-        assert settled(server)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [1, 3])
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_command_killed_at_any_stage(tmp_path: Path, stage: str, number: int) -> None:
-    with BatchServer(play_role) as server, BatchServer(play_role) as calm:
-        assert run_killed(tmp_path / "release", server, stage, number)[0] == -signal.SIGKILL
-        assert run(tmp_path / "release", server).code == 0
-        assert settled(server)
-        assert run(tmp_path / "calm", calm).code == 0
-    assert bytes_of(tmp_path / "release") == bytes_of(tmp_path / "calm")
-
-
-def test_cancelling_by_the_command(tmp_path: Path) -> None:
-    with BatchServer(play_role) as server:
-        run_killed(tmp_path / "release", server, "done retrieve", 6)
-        assert server.files
-        done = ipm_prefdial(
-            "build", "--mode", "batch", "--cancel", "--out", tmp_path / "release", "--batch-poll", "0.05", "--json"
-        )
-        assert done.code == 0, done.err
-        assert json.loads(done.out)["answers"] == len(server.run_times)
-        assert not server.files
-        build(options(tmp_path / "release", server))
-        assert settled(server)
-
-
 def test_batches_are_no_work_for_a_cluster(tmp_path: Path) -> None:
     done = ipm_prefdial("build", "--out", tmp_path / "release", "--mode", "batch", "--engine", "ray")
     assert done.code == 2
     assert "leave one of the two out" in " ".join(done.err.split())
     assert list(tmp_path.iterdir()) == []
-
-
-def test_there_is_nothing_to_cancel_where_nothing_was_begun(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no unfinished build"):
-        cancel_batches(Workspace(tmp_path / "release"), BatchLimits(), NoProgress())
 
 
 def test_batches_go_to_one_place(tmp_path: Path) -> None:

@@ -15,73 +15,13 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from servers.batch_parts import FakeBatch, Trouble, error_line, fault, no_such, page, result_line
 from servers.chat_server import ChatServer, answer_with, cut, error_answer, reset
 
 _ENDED = ("completed", "failed", "expired", "cancelled")
-_PAGE = 20
-
-
-@dataclass
-class Trouble:
-    """What goes wrong. Numbers are how many of the first calls meet it, shares how many requests do (0 to 1)."""
-
-    refused_uploads: int = 0
-    """429 to an upload."""
-    refused_creates: int = 0
-    """429 to a new batch."""
-    lost_uploads: int = 0
-    """The file is kept, and the connection reset instead of an answer."""
-    lost_creates: int = 0
-    """The batch is made, and the connection reset instead of an answer."""
-    cut_downloads: int = 0
-    """Half of the body that the length promises."""
-    short_downloads: int = 0
-    """Half of the file, and a length that fits it."""
-    unknown_files: int = 0
-    """A new batch is told that its file is not there."""
-    expire: float = 0.0
-    """Requests that the window closes on."""
-    fail: float = 0.0
-    """Requests that meet a 500."""
-    miss: float = 0.0
-    """Requests that are in neither file."""
-    lasts: bool = False
-    """Whether the three above are met in every batch, and not in a request's first alone."""
-    bad_line: Callable[[dict[str, Any]], bool] = lambda body: False
-    """Bodies for which a file does not pass validation."""
-    enqueued_tokens: int | None = None
-    """Tokens (a quarter of the bytes) in all batches that have not ended."""
-    requests: int = 50_000
-    """Requests in one file."""
-    bytes: int = 200_000_000
-    """Size of one file."""
-
-
-@dataclass
-class FakeBatch:
-    """One batch."""
-
-    about: dict[str, Any]
-    """The object as it is shown."""
-    lines: list[dict[str, Any]]
-    """Its requests."""
-    looks: int = 0
-    """How often it was looked at."""
-    results: list[dict[str, Any]] = field(default_factory=list)
-    """Lines of the output file so far."""
-    errors: list[dict[str, Any]] = field(default_factory=list)
-    """Lines of the error file so far."""
-    run: int = 0
-    """How many of its requests were looked at."""
-
-    @property
-    def tokens(self) -> int:
-        """About how many tokens it takes up."""
-        return len(json.dumps(self.lines)) // 4
 
 
 class BatchServer(ChatServer):
@@ -159,16 +99,16 @@ class BatchServer(ChatServer):
         return self.files[number][0]
 
     async def _list_files(self, request: web.Request) -> web.StreamResponse:
-        return _page([shown for shown, _ in self.files.values()], request)
+        return page([shown for shown, _ in self.files.values()], request)
 
     async def _show_file(self, request: web.Request) -> web.StreamResponse:
         found = self.files.get(request.match_info["id"])
-        return _no("file") if found is None else web.json_response(found[0])
+        return no_such("file") if found is None else web.json_response(found[0])
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         found = self.files.get(request.match_info["id"])
         if found is None:
-            return _no("file")
+            return no_such("file")
         if self._spend("cut_downloads"):
             return await cut(request, found[1])
         data = found[1][: len(found[1]) // 2] if self._spend("short_downloads") else found[1]
@@ -177,7 +117,7 @@ class BatchServer(ChatServer):
     async def _delete(self, request: web.Request) -> web.StreamResponse:
         number = request.match_info["id"]
         if self.files.pop(number, None) is None:
-            return _no("file")
+            return no_such("file")
         return web.json_response({"id": number, "object": "file", "deleted": True})
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
@@ -204,19 +144,19 @@ class BatchServer(ChatServer):
         return reset(request) if self._spend("lost_creates") else web.json_response(about)
 
     async def _list_batches(self, request: web.Request) -> web.StreamResponse:
-        return _page([batch.about for batch in reversed(self.batches.values())], request)
+        return page([batch.about for batch in reversed(self.batches.values())], request)
 
     async def _retrieve(self, request: web.Request) -> web.StreamResponse:
         batch = self.batches.get(request.match_info["id"])
         if batch is None:
-            return _no("batch")
+            return no_such("batch")
         self._move_on(batch)
         return web.json_response(batch.about)
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
         batch = self.batches.get(request.match_info["id"])
         if batch is None:
-            return _no("batch")
+            return no_such("batch")
         if batch.about["status"] in _ENDED:
             return error_answer(409, "Cannot cancel a batch that has ended", "conflict")
         batch.about["status"] = "cancelling"
@@ -240,7 +180,7 @@ class BatchServer(ChatServer):
                 self._close(batch, "expired" if expired else "completed")
             case "cancelling":
                 for line in batch.lines[batch.run :]:
-                    batch.errors.append(_error_line(line, "batch_cancelled", "This batch was cancelled."))
+                    batch.errors.append(error_line(line, "batch_cancelled", "This batch was cancelled."))
                 self._close(batch, "cancelled")
 
     def _faults_of(self, batch: FakeBatch) -> list[dict[str, Any]]:
@@ -248,19 +188,19 @@ class BatchServer(ChatServer):
         bodies = [line["body"] for line in batch.lines]
         _, data = self.files[batch.about["input_file_id"]]
         if len({line["custom_id"] for line in batch.lines}) < len(batch.lines):
-            return [_fault("duplicate_custom_id", "The custom_id is there twice")]
+            return [fault("duplicate_custom_id", "The custom_id is there twice")]
         if len({body["model"] for body in bodies}) > 1:
-            return [_fault("mismatched_model", "All requests of a file must be for one model")]
+            return [fault("mismatched_model", "All requests of a file must be for one model")]
         if len(batch.lines) > self.trouble.requests or len(data) > self.trouble.bytes:
-            return [_fault("request_limit_exceeded", "The file is larger than a batch may be")]
+            return [fault("request_limit_exceeded", "The file is larger than a batch may be")]
         if bodies[0]["model"] not in self.models:
-            return [_fault("model_not_found", f"The model {bodies[0]['model']} does not exist for batches", 1)]
+            return [fault("model_not_found", f"The model {bodies[0]['model']} does not exist for batches", 1)]
         others = sum(one.tokens for one in self.batches.values() if one.about["status"] not in (*_ENDED, "validating"))
         if self.trouble.enqueued_tokens is not None and others + batch.tokens > self.trouble.enqueued_tokens:
             said = f"Enqueued token limit reached for {bodies[0]['model']}. Limit: {self.trouble.enqueued_tokens}"
-            return [_fault("token_limit_exceeded", said)]
+            return [fault("token_limit_exceeded", said)]
         bad = [number for number, body in enumerate(bodies, start=1) if self.trouble.bad_line(body)]
-        return [_fault("invalid_request", "This line is none that can be run", number) for number in bad]
+        return [fault("invalid_request", "This line is none that can be run", number) for number in bad]
 
     def _execute(self, batch: FakeBatch, number: int) -> None:
         for line in batch.lines[batch.run : batch.run + number]:
@@ -272,24 +212,24 @@ class BatchServer(ChatServer):
     def _execute_one(self, batch: FakeBatch, line: dict[str, Any]) -> None:
         match self._pick(line["custom_id"]):
             case "expire":
-                batch.errors.append(_error_line(line, "batch_expired", "The window closed before this one was run."))
+                batch.errors.append(error_line(line, "batch_expired", "The window closed before this one was run."))
                 return
             case "fail":
                 error = {"error": {"message": "The server had an error", "code": "server_error"}}
-                batch.errors.append(_result_line(line, 500, error))
+                batch.errors.append(result_line(line, 500, error))
                 return
             case "miss":
                 return
         for name in sorted(self.faults.unsupported & line["body"].keys()):
             said = f"Unsupported parameter: '{name}' is not supported with this model."
             error = {"error": {"message": said, "code": "unsupported_parameter", "param": name}}
-            batch.errors.append(_result_line(line, 400, error))
+            batch.errors.append(result_line(line, 400, error))
             return
         if self.raw is not None and (raw := self.raw(line["body"])) is not None:
-            batch.errors.append(_result_line(line, raw.status, raw.body))
+            batch.errors.append(result_line(line, raw.status, raw.body))
             return
         self.run_times[line["custom_id"]] += 1
-        batch.results.append(_result_line(line, 200, answer_with(self.reply(line["body"]))))
+        batch.results.append(result_line(line, 200, answer_with(self.reply(line["body"]))))
 
     def _pick(self, key: str) -> str | None:
         if key in self._met and not self.trouble.lasts:
@@ -310,29 +250,3 @@ class BatchServer(ChatServer):
                 data = "".join(json.dumps(line) + "\n" for line in lines).encode()
                 batch.about[name] = self._keep(f"{batch.about['id']}_{name}.jsonl", data, "batch_output")["id"]
         batch.about["status"] = status
-
-
-def _page(items: list[dict[str, Any]], request: web.Request) -> web.Response:
-    """One page of a list, after the item that the request names."""
-    after, size = request.query.get("after"), int(request.query.get("limit", _PAGE))
-    first = next((number for number, item in enumerate(items, start=1) if item["id"] == after), 0)
-    shown = items[first : first + size]
-    return web.json_response({"object": "list", "data": shown, "has_more": first + size < len(items)})
-
-
-def _no(what: str) -> web.Response:
-    return error_answer(404, f"No such {what}", "not_found")
-
-
-def _fault(code: str, message: str, line: int | None = None) -> dict[str, Any]:
-    return {"code": code, "message": message, "line": line, "param": None}
-
-
-def _result_line(line: dict[str, Any], status: int, body: Any) -> dict[str, Any]:
-    response = {"status_code": status, "request_id": "req", "body": body}
-    return {"id": "batch_req", "custom_id": line["custom_id"], "response": response, "error": None}
-
-
-def _error_line(line: dict[str, Any], code: str, message: str) -> dict[str, Any]:
-    error = {"code": code, "message": message}
-    return {"id": "batch_req", "custom_id": line["custom_id"], "response": None, "error": error}

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from servers.asking import make_request
-from servers.batch_server import BatchServer, Trouble
+from servers.batch_parts import Trouble
+from servers.batch_server import BatchServer
 from servers.batching import KEY, QUICK, ask_in_batches
 from servers.chat_server import Faults, RawAnswer
 

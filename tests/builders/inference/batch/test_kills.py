@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from servers.batch_server import BatchServer, Trouble
+from servers.batch_parts import Trouble
+from servers.batch_server import BatchServer
 from servers.batching import ask_in_batches
 from support.kills import kill_at
 
