@@ -27,6 +27,7 @@ from .inference.prices import Prices
 from .inference.record import Records
 from .inference.recording import Recording
 from .inference.stack import open_model
+from .scorers import Scorer
 
 if TYPE_CHECKING:
     from .inference.corpus.models import CorpusModels
@@ -48,7 +49,7 @@ class CastOptions:
     joint: tuple[str, ...] = ()
     """The responder's models where none are named."""
     judge: tuple[str, ...] = (CORPUS,)
-    """Several are a panel."""
+    """Several are a panel; `reward:DIR` has a seat in it where the steps of traces are labelled."""
     reasoner: tuple[str, ...] = ()
     """The embedded one where none are named and the release has reasoning traces."""
     stylist: tuple[str, ...] = ()
@@ -98,6 +99,8 @@ class Cast:
     """The embedded models, where any role has them."""
     records: Mapping[Role, tuple[ModelRecord, ...]]
     """What the manifest says of each."""
+    scorers: tuple[Scorer, ...] = ()
+    """Reward models among the judges."""
     meters: dict[str, Meter] = field(default_factory=dict)
     """Counters by model."""
     opened: float = 0.0
@@ -225,13 +228,14 @@ class Cast:
         return found
 
     def _embedded(self, known: Store) -> Completers:
-        if self.corpus is None:
-            return {}
-        from .inference.corpus.completer import CorpusCompleter
+        """Who answers in this process, recorded."""
+        inside: dict[ModelRef, Completer] = {scorer.ref: scorer.completer() for scorer in self.scorers}
+        if self.corpus is not None:
+            from .inference.corpus.completer import CorpusCompleter
 
-        ref = self.corpus.ref
-        completer = Recording(CorpusCompleter(self.corpus), known, self.meter_of(ref))
-        return {(role, ref): completer for role, refs in self.models.items() if ref in refs}
+            inside[self.corpus.ref] = CorpusCompleter(self.corpus)
+        recorded = {ref: Recording(completer, known, self.meter_of(ref)) for ref, completer in inside.items()}
+        return {(role, ref): recorded[ref] for role, refs in self.models.items() for ref in refs if ref in recorded}
 
     def meter_of(self, ref: ModelRef) -> Meter:
         """Where the calls to a model are counted."""

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from ..schemas.dialogue import Split
 from ..schemas.errors import UsageError
-from ..schemas.inference import ModelRef, Role
+from ..schemas.inference import REWARD, ModelRef, Role
 from ..schemas.manifest import ModelRecord
 from ..schemas.spec import BuildSpec
 from .cast import CORPUS, Cast, CastOptions
@@ -15,6 +15,7 @@ from .inference.budget import Budget
 from .inference.endpoint import Endpoint, parse_model, resolve
 from .inference.prices import load_prices
 from .intake import Intake
+from .scorers import Scorer, open_scorers
 
 if TYPE_CHECKING:
     from .inference.corpus.models import CorpusModels
@@ -37,8 +38,15 @@ def choose_cast(options: CastOptions, spec: BuildSpec, intake: Intake, stage: St
     if any(CORPUS in texts for texts in named.values()):
         stage("fitting the embedded models", None)
         corpus = _fit(intake)
-    records = {role: tuple(_record(text, role, endpoints, corpus, intake) for text in named[role]) for role in named}
-    return Cast(options, prices, endpoints, corpus, records)
+    scorers = open_scorers(named.get(Role.JUDGE, ()), spec)
+    records = {
+        role: tuple(
+            _scorer_record(scorers[text]) if text in scorers else _record(text, role, endpoints, corpus, intake)
+            for text in named[role]
+        )
+        for role in named
+    }
+    return Cast(options, prices, endpoints, corpus, records, tuple(scorers.values()))
 
 
 def endpoints_of(options: CastOptions, spec: BuildSpec) -> dict[tuple[Role, ModelRef], Endpoint]:
@@ -57,7 +65,7 @@ def endpoints_of(options: CastOptions, spec: BuildSpec) -> dict[tuple[Role, Mode
         raise UsageError("--stylist: the embedded models cannot rewrite; name another, or leave it out")
     for role, texts in named.items():
         for text in texts:
-            if text == CORPUS:
+            if text == CORPUS or (role is Role.JUDGE and text.startswith(REWARD)):
                 continue
             endpoint = resolve(parse_model(text), role)
             if endpoint.more_urls and role in options.batch:
@@ -90,6 +98,10 @@ def _record(
         return ModelRecord(ref=choice.ref, kind="openai")
     assert corpus is not None, "a role that the corpus plays had it fitted"
     return ModelRecord(ref=corpus.ref, kind="corpus", facts=_facts(role, corpus, intake))
+
+
+def _scorer_record(scorer: Scorer) -> ModelRecord:
+    return ModelRecord(ref=scorer.ref, kind="reward", facts=dict(scorer.facts))
 
 
 def _facts(role: Role, corpus: "CorpusModels", intake: Intake) -> dict[str, JsonValue]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..schemas.errors import DataError, UsageError
+from ..schemas.inference import REWARD
 from ..schemas.manifest import Manifest, RunRecord
 from ..schemas.spec import SourceRef
 from .asking import Asker, Books, Progress, batches_of
@@ -77,6 +78,11 @@ class BuildOptions:
     """Whether a release that is there may be replaced."""
 
     def __post_init__(self) -> None:
+        if self.engine.ray and any(judge.startswith(REWARD) for judge in self.cast.judge):
+            raise UsageError(
+                "--engine ray and --judge reward:DIR: the reward model is loaded into the command's own process; leave "
+                "one of the two out"
+            )
         if self.engine.ray and self.cast.batch:
             raise UsageError(
                 "--engine ray and --mode batch: the provider runs batches, so there is nothing for a cluster to do; "

@@ -93,6 +93,10 @@ class ReplySchema(Frozen):
     """The JSON Schema."""
 
 
+REWARD = "reward:"
+"""What the names of reward models begin with, in commands and in rows."""
+
+
 class ModelRef(Frozen):
     """Which model answers; never where it is served, never with what key."""
 
@@ -103,6 +107,11 @@ class ModelRef(Frozen):
 
     def __str__(self) -> str:
         return f"{self.name}#{self.revision}" if self.revision else self.name
+
+    @property
+    def only_labels_steps(self) -> bool:
+        """Whether it is a reward model, which is asked about the steps of traces and about nothing else."""
+        return self.name.startswith(REWARD)
 
 
 class Ask(Frozen):

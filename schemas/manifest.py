@@ -59,8 +59,9 @@ class ModelRecord(Frozen):
     """A model that answered."""
 
     ref: ModelRef
-    kind: Literal["corpus", "openai", "scripted"]
-    """`corpus`: embedded, no network; `openai`: an OpenAI-compatible endpoint; `scripted`: a test's."""
+    kind: Literal["corpus", "openai", "reward", "scripted"]
+    """`corpus`: embedded, no network; `openai`: an OpenAI-compatible endpoint; `reward`: a reward model that labelled
+    steps in the process of the build; `scripted`: a test's."""
     facts: dict[str, JsonValue] = Field(default_factory=dict)
     """What is measured of it, for the card."""
 

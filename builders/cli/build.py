@@ -25,6 +25,7 @@ _NAMED = (Role.PLANNER, Role.RESPONDER, Role.JOINT, Role.JUDGE, Role.REASONER, R
 """The roles that a command names models for; the rewriter is the responder."""
 _DEFAULTS = {
     Role.JOINT: "; the responder's where it is not given",
+    Role.JUDGE: "; or reward:DIR, a run of a reward recipe, which labels the steps of traces beside other judges",
     Role.REASONER: " (releases from 2.1.0)",
     Role.STYLIST: "; rewrites replies under sampled personalities (releases from 2.1.0): nobody where it is not given",
 }

@@ -41,6 +41,11 @@ class MiningPlan:
         needed = [role for role in Role if role not in OPTIONAL or (role is Role.REASONER and spec.reasoner)]
         if missing := [role for role in needed if not models.get(role)]:
             raise UsageError(f"no model for the {missing[0]}")
+        if all(model.only_labels_steps for model in models[Role.JUDGE]):
+            raise UsageError(
+                f"--judge {models[Role.JUDGE][0].name}: a reward model labels the steps of traces alone; name a judge "
+                "besides, for replies and strategies"
+            )
         for role, told in OPTIONAL.items():
             if models.get(role) and spec.inference(Task(role.value)) is None:
                 raise UsageError(f"release {spec.version} {told}")
@@ -54,11 +59,16 @@ class MiningPlan:
         return (*self.prompts.values(), *((self.written,) if self.written else ()))
 
     def requests(self, ask: Ask) -> Iterator[Request]:
-        """The requests that `ask` comes to: every draw of every model of its role, in that order."""
+        """The requests that `ask` comes to: every draw of every model of its role, in that order.
+
+        A reward model among the judges is asked about the steps of traces alone.
+        """
         inference = self.spec.inference(ask.task)
         assert inference is not None, "a step asks only what its release has"
         messages = self.prompts[ask.task].messages(ask)
         for model in self.models[ask.role]:
+            if model.only_labels_steps and ask.task is not Task.STEP_JUDGE:
+                continue
             for draw in range(inference.draws):
                 yield Request(
                     model=model,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.dialogue import Split
+from ...schemas.inference import REWARD
 
 if TYPE_CHECKING:
     from ..evaluate.players import PlayerOptions
@@ -89,7 +90,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _players(options: argparse.Namespace) -> "PlayerOptions":
     from ..evaluate.players import PlayerOptions
-    from ..evaluate.reward_judge import REWARD
 
     return PlayerOptions(
         planner=options.planner,

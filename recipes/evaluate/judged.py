@@ -19,7 +19,6 @@ from ..metrics.paired import difference_of, p_value
 from ..metrics.sample import Sample
 from .judging import GRADES, PROMPTS, STEP_GRADES, Judgement, Protocol, Question
 from .players import CORPUS
-from .reward_judge import REWARD
 from .score import win_rate
 
 ANY_ERROR = "any error"
@@ -132,7 +131,7 @@ class Panel:
     @property
     def _is_reward(self) -> bool:
         """Whether it is a reward model, which is asked nothing in words."""
-        return self.judge.name.startswith(REWARD)
+        return self.judge.only_labels_steps
 
     def _notes(self) -> tuple[str, ...]:
         if self._is_reward:

@@ -1,22 +1,47 @@
 """A checkpoint behind the seam that every model stands behind: requests that wait together are answered in a batch."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from ...schemas.inference import Failed, Outcome, Request
-from .loaded import LoadedModel, Question
 
 _QUIET_S = 0.005
 """Seconds without a new request after which a batch is taken to be complete."""
 
 
+class InTokens(Protocol):
+    """A request as a model reads it."""
+
+    @property
+    def ids(self) -> list[int]:
+        """Its tokens."""
+        ...
+
+
+Q = TypeVar("Q", bound=InTokens)
+
+
+class Batched(Protocol[Q]):
+    """A model that answers several requests at once; see `LoadedModel`."""
+
+    def put(self, request: Request) -> Q | Failed:
+        """The request in tokens, or why it cannot be asked."""
+        ...
+
+    def answer(self, questions: Sequence[Q]) -> list[Outcome]:
+        """The answers to a batch, in order."""
+        ...
+
+
 @dataclass(frozen=True)
-class _Waiting:
-    question: Question
+class _Waiting(Generic[Q]):
+    question: Q
     answer: "asyncio.Future[Outcome]"
 
 
-class LocalModel:
+class LocalModel(Generic[Q]):
     """Answers requests in this process.
 
     Args:
@@ -25,9 +50,9 @@ class LocalModel:
         batch: requests that are answered at once, at most.
     """
 
-    def __init__(self, model: LoadedModel, turn: asyncio.Lock, batch: int) -> None:
+    def __init__(self, model: Batched[Q], turn: asyncio.Lock, batch: int) -> None:
         self._model, self._turn, self._batch = model, turn, batch
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_Waiting[Q]] = []
         self._worker: asyncio.Task[None] | None = None
 
     async def complete(self, request: Request) -> Outcome:
@@ -58,14 +83,14 @@ class LocalModel:
             before = len(self._waiting)
             await asyncio.sleep(_QUIET_S)
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self) -> list[_Waiting[Q]]:
         """The longest that wait, since a batch is as wide as the longest in it; the rest come after."""
         self._waiting = [one for one in self._waiting if not one.answer.done()]
         self._waiting.sort(key=lambda one: len(one.question.ids), reverse=True)
         taken, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
         return taken
 
-    async def _answer(self, taken: list[_Waiting]) -> None:
+    async def _answer(self, taken: list[_Waiting[Q]]) -> None:
         if not taken:
             return
         try:

@@ -7,15 +7,12 @@ from pathlib import Path
 from ...prompts.library import load_prompt
 from ...prompts.parsers.trace import step_texts
 from ...schemas.errors import UsageError
-from ...schemas.inference import Ask, ModelRef, Task
+from ...schemas.inference import REWARD, Ask, ModelRef, Task
 from ...schemas.spec import BuildSpec
 from ...schemas.trace import Step
 from ..train.record import FILE_NAME, read_run
 from ..train.start import check_reward_run
 from .judging import ALL_STEPS, Judgement, Protocol, Question, Reply, step_grade
-
-REWARD = "reward:"
-"""What the name of such a judge begins with."""
 
 
 def reward_folder(named: str) -> Path:
@@ -57,5 +54,10 @@ def judge_by_reward(folder: Path, replies: Sequence[Reply], spec: BuildSpec) -> 
         grades[ALL_STEPS] = sum(steps) / len(steps)
         place = (reply.turn.dialogue_id, reply.turn.index)
         said.append(Judgement(reply.system, place, Question.STEPS, Protocol.ALONE, grades, None))
+    return reward_ref(folder), tuple(said)
+
+
+def reward_ref(folder: Path) -> ModelRef:
+    """How requests and rows name the model in a folder: by the folder's own name and a digest of its run's record."""
     digest = hashlib.sha256((folder / FILE_NAME).read_bytes()).hexdigest()
-    return ModelRef(name=f"{REWARD}{folder.resolve().name}", revision=digest[:12]), tuple(said)
+    return ModelRef(name=f"{REWARD}{folder.resolve().name}", revision=digest[:12])

@@ -1,0 +1,75 @@
+"""A reward model has a seat among a build's judges: it labels steps, and its labels are rebuilt without it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trl", reason="needs the [train] extra")
+
+from support.command import ipm_prefdial
+from support.reasoning import reasoning_release
+from support.training import run_quick
+
+from ipm_prefdial.builders.release.read import Release
+from ipm_prefdial.builders.release.validate import validate_release
+from ipm_prefdial.schemas.config import Config
+from ipm_prefdial.schemas.inference import Task
+
+pytestmark = [
+    pytest.mark.train,
+    # TRL 1.16 still asks Transformers 5.23 by the old name.
+    pytest.mark.filterwarnings("ignore:.(is_)?gradient_checkpointing. is deprecated:FutureWarning"),
+]
+
+BUILD = ("build", "--release", "2.1.0", "--source", "sample", "--limit", "3")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reward model that has learnt hardly anything."""
+    out = tmp_path_factory.mktemp("runs") / "unifi"
+    run_quick("tiny/reward/reward", reasoning_release().root, out, max_rows=12)
+    return out
+
+
+def test_its_labels_are_votes_and_verify_needs_no_model(folder: Path, tmp_path: Path) -> None:
+    out, named = tmp_path / "release", f"reward:{folder}"
+    done = ipm_prefdial(*BUILD, "--out", out, "--judge", "corpus", "--judge", named)
+    assert done.code == 0, done.err
+    release = Release(out)
+    assert list(validate_release(release)) == []
+    asked = [row["task"] for row in release.rows(Config.COMPLETIONS) if row["model"] == "reward:unifi"]
+    assert set(asked) == {Task.STEP_JUDGE}
+    for row in release.rows(Config.REASONING_STEPS):
+        judges = {one["model"]: one for one in row["judgements"]}
+        assert judges.keys() == {"corpus", "reward:unifi"}
+        assert all(why.startswith("It scores 0.") for why in judges["reward:unifi"]["rationales"])
+    (record,) = [one for one in release.manifest.models["judge"] if one.kind == "reward"]
+    assert "on held-out dialogues" in record.facts
+    assert str(folder.parent) not in (out / "manifest.json").read_text()
+    shutil.move(folder, tmp_path / "elsewhere")
+    try:
+        again = ipm_prefdial("verify", out)
+        assert again.code == 0, again.err
+    finally:
+        shutil.move(tmp_path / "elsewhere", folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--judge", "{}"), "a reward model labels the steps of traces alone; name a judge besides"),
+        (("--judge", "corpus", "--judge", "{}", "--judge", "{}"), "a reward model is named twice"),
+        (("--judge", "corpus", "--judge", "reward:nowhere"), "there is no run of a reward recipe in nowhere"),
+        (("--judge", "corpus", "--judge", "{}", "--release", "2.0.0"), "release 2.0.0 has no reasoning traces"),
+        (("--judge", "corpus", "--judge", "{}", "--engine", "ray"), "loaded into the command's own process"),
+    ],
+)
+def test_what_cannot_be_is_one_line(folder: Path, tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    named = [word.format(f"reward:{folder}") for word in words]
+    done = ipm_prefdial(*BUILD, "--out", tmp_path / "release", *named)
+    assert done.code == 2
+    assert message in done.err
+    assert len(done.err.strip().splitlines()) <= 3
+    assert not (tmp_path / "release").exists()
