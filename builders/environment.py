@@ -1,11 +1,12 @@
-"""What a build ran on, for the manifest."""
+"""What a build, or a training run, ran on."""
 
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = (
+BUILD_PACKAGES = (
     "ipm-prefdial",
     "datasets",
     "datasketch",
@@ -15,12 +16,13 @@ _PACKAGES = (
     "pydantic",
     "scikit-learn",
 )
+"""The libraries that decide a release's bytes or the embedded models' answers."""
 
 
-def package_versions() -> dict[str, str]:
-    """The versions of the libraries that decide a release's bytes or the embedded models' answers."""
+def package_versions(names: Sequence[str] = BUILD_PACKAGES) -> dict[str, str]:
+    """The versions of some packages; what is not installed is not named."""
     found = {}
-    for name in _PACKAGES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -16,10 +16,26 @@ ALLOWED = {
     "prompts": {"schemas"},
     "builders.inference": {"schemas"},
     "builders.statistics": {"schemas"},
+    "builders.environment": set(),
     "cards": {"schemas"},
-    "builders": {"schemas", "prompts", "builders.inference", "builders.statistics", "builders.audit", "cards"},
+    "builders": {
+        "schemas",
+        "prompts",
+        "builders.inference",
+        "builders.statistics",
+        "builders.environment",
+        "builders.audit",
+        "cards",
+    },
     "builders.audit": {"schemas", "prompts", "builders", "builders.inference", "builders.statistics", "cards"},
-    "recipes": {"schemas", "prompts", "builders.inference", "builders.statistics", "builders.audit"},
+    "recipes": {
+        "schemas",
+        "prompts",
+        "builders.inference",
+        "builders.statistics",
+        "builders.environment",
+        "builders.audit",
+    },
 }
 """What each layer may import, besides itself."""
 

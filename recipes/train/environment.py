@@ -1,10 +1,8 @@
 """What a run ran on, for its record."""
 
 import platform
-import subprocess
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
+from ...builders.environment import git_commit, package_versions, python_version
 from ...schemas.base import Frozen
 
 _PACKAGES = (
@@ -50,13 +48,13 @@ def environment_of(processes: int, *, use_cpu: bool) -> Environment:
 
     on_gpu = not use_cpu and torch.cuda.is_available()
     return Environment(
-        python=f"{platform.python_implementation()} {platform.python_version()}",
+        python=python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         device=torch.cuda.get_device_name() if on_gpu else "cpu" if use_cpu else _accelerator(),
         processes=processes,
         cuda=torch.version.cuda,
-        packages=_versions(),
-        git=_git_commit(),
+        packages=package_versions(_PACKAGES),
+        git=git_commit(),
     )
 
 
@@ -65,27 +63,3 @@ def _accelerator() -> str:
 
     device = torch.accelerator.current_accelerator(check_available=True)
     return "cpu" if device is None else device.type
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _git_commit() -> str | None:
-    here = Path(__file__).resolve().parent
-    try:
-        commit = _git(here, "rev-parse", "HEAD")
-        return f"{commit}+dirty" if _git(here, "status", "--porcelain", "--untracked-files=no") else commit
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(("git", *words), cwd=folder, capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout.strip()
