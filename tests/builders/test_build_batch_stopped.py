@@ -53,6 +53,7 @@ def test_an_interrupted_build_says_that_it_goes_on_and_does(tmp_path: Path) -> N
     with BatchServer(play_role) as server:
         code, told = run_killed(tmp_path / "release", server, "retrieve", 2, signal.SIGINT)
         assert code == 130 and "Traceback" not in told
+        assert "the same command goes on" in " ".join(told.split())
         wanted = options(tmp_path / "release", server, limit=2)
         waits = sum(len(batch.lines) for batch in server.batches.values())
         assert sum(one.recorded for one in estimate(wanted).roles) == waits > 0, "what is in a batch is not new"
