@@ -36,7 +36,7 @@ class RowCounts(Frozen):
     """What became of the rows of a split; `read` is `used` and `dropped` together."""
 
     available: int = Field(ge=0)
-    """Rows in the release, of the dialogues that were chosen."""
+    """Rows in the release, of the dialogues that were chosen; of GRPO its prompts, each once."""
     read: int = Field(ge=0)
     """Rows that were looked at: all, or those that were drawn where a recipe wants no more."""
     used: int = Field(ge=0)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...schemas.base import digest_of
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
 from ..data.chosen import Chosen
@@ -12,28 +13,41 @@ from ..reward.rows import load_reward_rows
 from ..tasks import ANSWERS, Stage, Task, configs_of
 from .arguments import Arguments
 from .start import check_end_of_turn
+from .weighted import WEIGHT
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-_OTHERS = {Stage.GRPO: ("human_strategy",)}
-"""Columns that a stage wants besides prompts and answers."""
+_OTHERS = {(Task.REASONER, Stage.SFT): (WEIGHT,), (Task.REASONER, Stage.GRPO): ("human_strategy",)}
+"""Columns that a task's stage wants besides prompts and answers."""
 
 
 def load_stage_rows(data: Chosen, task: Task, stage: Stage, split: Split) -> "Dataset":
-    """All rows of a split that a task's stage trains on.
+    """All rows of a split that a task's stage trains on; of GRPO one row a prompt, however many demonstrations it has.
+
+    GRPO takes no more than the prompt from a row, so a turn with several draws and rewritings would be met several
+    times over; the weights of its demonstrations say how alike these are, and nothing of the prompt.
 
     Raises:
         DataError: there are none.
     """
     configs = configs_of(task, stage)
     if stage is not Stage.REWARD:
-        return load_rows(data, configs[0], split, ANSWERS[stage], _OTHERS.get(stage, ()))
+        loaded = load_rows(data, configs[0], split, ANSWERS[stage], _OTHERS.get((task, stage), ()))
+        return _each_prompt_once(loaded) if stage is Stage.GRPO else loaded
     rows = load_reward_rows(data, split)
     if not len(rows):
         raise no_rows(data, configs, split)
     return rows
+
+
+def _each_prompt_once(rows: "Dataset") -> "Dataset":
+    """The first row of every prompt, in order."""
+    first: dict[str, int] = {}
+    for at, prompt in enumerate(rows["prompt"]):
+        first.setdefault(digest_of(prompt), at)
+    return rows.select(list(first.values()))
 
 
 def texts_of(rows: "Dataset", stage: Stage) -> Iterator[str]:

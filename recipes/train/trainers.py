@@ -13,6 +13,7 @@ from ..reward.arguments import RewardArguments
 from ..tasks import Stage
 from .arguments import Arguments
 from .start import Start, model_errors
+from .weighted import WEIGHT, check_weighable, make_weighted_trainer
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -43,7 +44,7 @@ def make_trainer(
         reward: what rewards a GRPO run.
 
     Raises:
-        UsageError: the model cannot be loaded.
+        UsageError: the model cannot be loaded, or the settings leave no place for the weights of rows.
         LostRowsError: the trainer left out rows that it was given.
     """
     if isinstance(arguments.stage, RewardArguments):
@@ -52,6 +53,10 @@ def make_trainer(
 
     training = arguments.training
     kinds = {Stage.SFT: SFTTrainer, Stage.DPO: DPOTrainer, Stage.GRPO: GRPOTrainer}
+    kind = kinds[arguments.recipe.stage]
+    if arguments.recipe.stage is Stage.SFT and WEIGHT in rows[Split.TRAIN].column_names:
+        check_weighable(arguments.recipe.name, training)
+        kind = make_weighted_trainer
     _choose_lengths(arguments)
     given: dict[str, Any] = {
         "args": training,
@@ -69,7 +74,7 @@ def make_trainer(
             training.model_init_kwargs = _loading(arguments, arguments.model.model_revision if on_hub else None)
             config = _pinned(get_peft_config(arguments.model), arguments, on_hub=on_hub)
             given |= {"model": model, "peft_config": config}
-        trainer = kinds[arguments.recipe.stage](**given)
+        trainer = kind(**given)
     if not getattr(training, "packing", False):
         _check_rows(trainer, rows)
     return trainer
