@@ -22,7 +22,7 @@ from .players import CORPUS
 from .score import win_rate
 
 ANY_ERROR = "any error"
-ALL_GRADES = "mean of four grades"
+ALL_GRADES = "mean of five grades"
 
 Place = tuple[str, int]
 
@@ -56,7 +56,7 @@ class Panel:
         return list(dict.fromkeys(one.system for one in self.said))
 
     def wins(self) -> Iterator[WinRate]:
-        """Whose reply has the better mean of all four grades, turn by turn; where both have all four."""
+        """Whose reply has the better mean of all five grades, turn by turn; where both have all five."""
         for protocol in Protocol:
             means = {name: self._all_grades(name, protocol) for name in self.systems}
             for one, other in combinations(self.systems, 2):

@@ -1,4 +1,4 @@
-"""Asks judges about replies: four grades and five psychological errors, each with and without the human's reply shown;
+"""Asks judges about replies: five grades and five psychological errors, each with and without the human's reply shown;
 and about the steps of traces.
 
 A judge sees one reply at a time and is not told who wrote it; the human's own replies are judged likewise, for a
@@ -27,8 +27,8 @@ from .held_out import HumanTurn
 from .players import CORPUS, Completers, Players
 from .pool import answer_all
 
-GRADES = ("fluency", "professionalism", "empathy", "helpfulness")
-"""What replies are graded in."""
+GRADES = ("fluency", "professionalism", "empathy", "helpfulness", "human_likeness")
+"""What replies are graded in. The fifth, by which PEER (arXiv 2508.09521) is compared too, is worded by ourselves."""
 ALL_STEPS = "all four steps"
 """The mean over the steps of a trace."""
 
@@ -56,15 +56,15 @@ class Protocol(StrEnum):
 class Question(StrEnum):
     """What a judge is asked."""
 
-    GRADES = "four_grades"
+    GRADES = "five_grades"
     ERRORS = "five_errors"
     STEPS = "four_steps"
     """Asked about replies at the end of a trace."""
 
 
 PROMPTS: Mapping[tuple[Question, Protocol], str] = {
-    (Question.GRADES, Protocol.ALONE): "judge/four_grades@1",
-    (Question.GRADES, Protocol.BESIDE_HUMAN): "judge/four_grades_beside_human@1",
+    (Question.GRADES, Protocol.ALONE): "judge/five_grades@1",
+    (Question.GRADES, Protocol.BESIDE_HUMAN): "judge/five_grades_beside_human@1",
     (Question.ERRORS, Protocol.ALONE): "judge/five_errors@1",
     (Question.ERRORS, Protocol.BESIDE_HUMAN): "judge/five_errors_beside_human@1",
     (Question.STEPS, Protocol.ALONE): "judge/four_steps@1",

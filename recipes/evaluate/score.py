@@ -22,8 +22,7 @@ from ...schemas.evaluation import (
     WinRate,
 )
 from ..metrics.bias import preference_counts, published_strengths
-from ..metrics.catalogue import HUMAN_METRICS, METRICS, measure
-from ..metrics.diversity import measure_diversity
+from ..metrics.catalogue import METRICS, measure, measure_human
 from ..metrics.measured import Measured
 from ..metrics.overlap import unigram_f1
 from ..metrics.paired import P_VALUE, difference_of, p_value
@@ -128,14 +127,13 @@ def _told(scored: Scored) -> SystemScores:
 
 def _told_human(human: System, options: Options) -> SystemScores:
     sample = Sample.of([one.answer for one in human.predictions], options.replicates)
-    measured = measure_diversity(sample)
     return SystemScores(
         name=human.name,
         kind="human",
         about=human.about,
         turns=sample.size,
         left_out=0,
-        scores=_scores({name: measured[name] for name in HUMAN_METRICS}),
+        scores=_scores(measure_human(sample)),
         invalid={},
         confusion=(),
         strengths=None,

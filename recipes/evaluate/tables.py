@@ -7,8 +7,8 @@ from ...schemas.error_type import ErrorType
 from ...schemas.evaluation import Evaluation, Grade, Judged, MetricInfo, SystemScores
 from ...schemas.measures import Interval
 from ...schemas.strategy import Strategy
-from ..metrics import bias, diversity, likeness, overlap, reasoning, strategies
-from .judging import STEP_GRADES
+from ..metrics import bias, diversity, likeness, overlap, reasoning, repetition, strategies
+from .judging import ALL_STEPS, STEP_GRADES, Protocol
 
 _UNDEFINED = "–"
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
@@ -18,8 +18,13 @@ FAMILIES = (
     ("Reasoning", tuple(reasoning.METRICS)),
     ("Replies beside the human's", (*overlap.METRICS, *likeness.METRICS)),
     ("Variety and length", tuple(diversity.METRICS)),
+    ("Repetition", tuple(repetition.METRICS)),
 )
 """The tables of scores, with the metrics of each."""
+SIDE_BY_SIDE = (("accuracy", "emotion_accuracy"), ("distinct_2", "self_bleu", *repetition.METRICS))
+"""The metrics of the first table, before and after what judges say."""
+JUDGED_SIDE_BY_SIDE = (ALL_STEPS, "empathy", "human_likeness")
+"""What judges say that stands in it, of replies that they saw alone."""
 HEADLINES = ("accuracy", "macro_f1", "bias", "bias_smoothed", "bleu_2", "rouge_l", "distinct_2", "self_bleu", "words")
 """The metrics whose differences stand on the page; the file of comparisons has all of them."""
 
@@ -35,7 +40,7 @@ class Table:
 
 def tables_of(evaluation: Evaluation) -> tuple[Table, ...]:
     """Every table that the evaluation has the numbers of."""
-    found = [_scores(evaluation, title, metrics) for title, metrics in FAMILIES]
+    found = [_side_by_side(evaluation), *(_scores(evaluation, title, metrics) for title, metrics in FAMILIES)]
     found.append(_strengths(evaluation))
     found += [
         table
@@ -44,6 +49,50 @@ def tables_of(evaluation: Evaluation) -> tuple[Table, ...]:
     ]
     found += [_comparisons(evaluation), _wins(evaluation), _invalid(evaluation)]
     return tuple(table for table in found if table.rows)
+
+
+def _side_by_side(evaluation: Evaluation) -> Table:
+    """A row a system, whatever way it works; the intervals stand in the tables below."""
+    before, after = ([_metric_column(evaluation, name) for name in names] for names in SIDE_BY_SIDE)
+    judged = [_grade_column(one, grade, evaluation) for one in evaluation.judged for grade in JUDGED_SIDE_BY_SIDE]
+    columns = [(name, values) for name, values in (*before, *judged, *after) if values]
+    rows = [
+        (_named(system), *(_plain(values.get(system.name)) for _, values in columns)) for system in evaluation.systems
+    ]
+    return Table("Side by side", ("system", *(name for name, _ in columns)), tuple(rows) if columns else ())
+
+
+_Column = tuple[str, dict[str, float]]
+"""A title, and the values of the systems that have one."""
+
+
+def _metric_column(evaluation: Evaluation, metric: str) -> _Column:
+    values = {
+        system.name: score.value.value
+        for system in evaluation.systems
+        for score in system.scores
+        if score.metric == metric and score.value.value is not None
+    }
+    info = evaluation.metrics[metric]
+    return ("strategy accuracy" + _ARROWS[info.better] if metric == "accuracy" else _column(info)), values
+
+
+def _grade_column(judged: Judged, grade: str, evaluation: Evaluation) -> _Column:
+    values = {
+        one.system: one.mean.value
+        for one in judged.grades
+        if one.grade == grade and one.protocol == Protocol.ALONE and one.mean.value is not None
+    }
+    by = f" by {judged.judge}" if len(evaluation.judged) > 1 else ""
+    return f"{'steps right' if grade == ALL_STEPS else _words(grade)}{by} ↑", values
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _plain(value: float | None) -> str:
+    return _UNDEFINED if value is None else f"{value:.{_digits(value)}f}"
 
 
 def _scores(evaluation: Evaluation, title: str, metrics: Sequence[str]) -> Table:
@@ -87,7 +136,7 @@ def _strengths(evaluation: Evaluation) -> Table:
 
 def _grades(judged: Judged) -> Table:
     grades = [one for one in judged.grades if one.grade not in STEP_GRADES]
-    rows = [(one.system, _spoken(one.protocol), one.grade, told(one.mean, 2), _coverage(one)) for one in grades]
+    rows = [(one.system, _spoken(one.protocol), _words(one.grade), told(one.mean, 2), _coverage(one)) for one in grades]
     return Table(f"Grades 0 to 5 by {judged.judge}", ("system", "judge saw", "grade", "mean ↑", "graded"), tuple(rows))
 
 
@@ -112,13 +161,18 @@ def _errors(judged: Judged) -> Table:
         )
         for one in judged.errors
     ]
-    columns = ("system", "judge saw", "any error ↓", *(error.value.replace("_", " ") for error in ErrorType), "read")
+    columns = ("system", "judge saw", "any error ↓", *(_words(error) for error in ErrorType), "read")
     return Table(f"Psychological errors by {judged.judge}", columns, tuple(rows))
 
 
 def _judged_apart(judged: Judged) -> Table:
     rows = [
-        (f"{one.one} − {one.other}", f"{what}, judge saw {_spoken(protocol)}", told(one.difference, 2), p_told(one.p))
+        (
+            f"{one.one} − {one.other}",
+            f"{_words(what)}, judge saw {_spoken(protocol)}",
+            told(one.difference, 2),
+            p_told(one.p),
+        )
         for one in judged.comparisons
         for what, protocol in [one.metric.split(", ")]
     ]
@@ -160,10 +214,14 @@ def told(value: Interval | None, digits: int | None = None) -> str:
     """A value with its interval; a dash where there is none."""
     if value is None or value.value is None:
         return _UNDEFINED
-    digits = digits if digits is not None else (1 if abs(value.value) >= 10 else 3)
+    digits = digits if digits is not None else _digits(value.value)
     if value.low is None or value.high is None:
         return f"{value.value:.{digits}f}"
     return f"{value.value:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
+
+
+def _digits(value: float) -> int:
+    return 1 if abs(value) >= 10 else 3
 
 
 def p_told(p: float | None) -> str:

@@ -8,18 +8,7 @@ reward of one.
 
 from collections.abc import Sequence
 
-from ..metrics.words import ngrams, tokens
-
-ORDER = 3
-"""Words of a phrase."""
-
-Phrases = frozenset[tuple[str, ...]]
-
-
-def phrases_of(text: str) -> Phrases:
-    """The different runs of three words; of a shorter text the text as one, so that no text is without a phrase."""
-    words = tokens(text)
-    return frozenset(ngrams(words, ORDER)) or frozenset([tuple(words)])
+from ..metrics.words import Phrases, phrases_of
 
 
 def likeness(one: Phrases, other: Phrases) -> float:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import bias, diversity, likeness, overlap, reasoning, strategies
+from . import bias, diversity, likeness, overlap, reasoning, repetition, strategies
 from .measured import Measured, Metric
 from .sample import Sample
 
@@ -13,11 +13,9 @@ METRICS: dict[str, Metric] = {
     **overlap.METRICS,
     **likeness.METRICS,
     **diversity.METRICS,
+    **repetition.METRICS,
 }
 """By id, in the order of tables."""
-
-HUMAN_METRICS = tuple(one for one in diversity.METRICS if one != "replied")
-"""What can be said of the human's replies, too: a yardstick for the systems'."""
 
 
 def measure(sample: Sample, similarity_model: Path | None = None) -> dict[str, Measured]:
@@ -33,4 +31,11 @@ def measure(sample: Sample, similarity_model: Path | None = None) -> dict[str, M
         **overlap.measure_overlap(sample),
         **(likeness.measure_likeness(sample, similarity_model) if similarity_model is not None else {}),
         **diversity.measure_diversity(sample),
+        **repetition.measure_repetition(sample),
     }
+
+
+def measure_human(sample: Sample) -> dict[str, Measured]:
+    """What can be said of the human's replies, too: a yardstick for the systems'."""
+    found = {**diversity.measure_diversity(sample), **repetition.measure_repetition(sample)}
+    return {name: one for name, one in found.items() if name != "replied"}

@@ -14,3 +14,13 @@ def tokens(text: str | None) -> list[str]:
 def ngrams(words: list[str], order: int) -> list[tuple[str, ...]]:
     """Every run of `order` words, in order."""
     return [tuple(words[at : at + order]) for at in range(len(words) - order + 1)]
+
+
+Phrases = frozenset[tuple[str, ...]]
+"""The different runs of three words in a text."""
+
+
+def phrases_of(text: str) -> Phrases:
+    """The different runs of three words; of a shorter text the text as one, so that no text is without a phrase."""
+    words = tokens(text)
+    return frozenset(ngrams(words, 3)) or frozenset([tuple(words)])

@@ -18,6 +18,8 @@ _RELEASED = {
     "judge/crisis@1": "b1b43087bf38fc5ca504e7f9f5778bd04bf485cb84616695f1abd71a45196e23",
     "judge/five_errors@1": "e692b96fe9926be2b1835fadfb955a626b929bb3545fe9f9a3ae65bba69af976",
     "judge/five_errors_beside_human@1": "ee01169ad9f0c5cd5bab2b54145052f819c9419f5f80dc24ca3563fa07c8e336",
+    "judge/five_grades@1": "0ec9ea4b9a8607eeb06f6070d99d87daabc59cefc73359482b9c2d769cdaef3d",
+    "judge/five_grades_beside_human@1": "2ad4d013b19830043ad1197d9082ef8a5b243738edc9c7933a6f777a5e96fa4b",
     "judge/four_grades@1": "606ad46750bfcc3936469bc3bcd533f4a6cf7322e3d6f1842478248a7afbb916",
     "judge/four_grades_beside_human@1": "7c2a32a3ce7b98f184cc1aaf664933e7583240a46578476cac080c324082eb74",
     "judge/four_steps@1": "7de2f6db2cebb87fbcfb8c62a9bdfa54a474cb0de9fc103c4912b17734381d7a",
@@ -35,7 +37,9 @@ _RELEASED = {
 _PERSONALITY = "4dddf10c64414a6ced00cd15d3d57c8d75bbc2d746c36fa5012cf7aa13fd55ef"
 """The wording of personalities, which `stylist/big_five@1` states."""
 
-_FOR_EVALUATION = {one for one in _RELEASED if one.startswith(("judge/five_errors", "judge/four_grades"))}
+_FOR_EVALUATION = {
+    one for one in _RELEASED if one.startswith(("judge/five_errors", "judge/four_grades", "judge/five_grades"))
+}
 """Prompts that no release is made by: models are graded with them."""
 
 

@@ -115,8 +115,8 @@ def test_differences_and_wins_are_of_the_turns_that_both_were_judged_on() -> Non
     assert ("fluency, alone", "larch", "maple") not in told
     assert told["any error, beside_human", "larch", "maple"].difference.value == -1
     wins = {(one.one, one.other, one.by): one for one in panel.wins()}
-    assert ("larch", "maple", "mean of four grades, alone, by a-judge") not in wins
-    human = wins["larch", "human", "mean of four grades, alone, by a-judge"]
+    assert ("larch", "maple", "mean of five grades, alone, by a-judge") not in wins
+    human = wins["larch", "human", "mean of five grades, alone, by a-judge"]
     assert (human.wins.value, human.ties, human.losses) == (0, 8, 0)
 
 

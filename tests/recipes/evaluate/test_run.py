@@ -11,14 +11,17 @@ from support.predictions import many, their_rows, written
 from support.releases import shared_release
 
 from ipm_prefdial.recipes.evaluate.baselines import BASELINES
+from ipm_prefdial.recipes.evaluate.judging import GRADES
 from ipm_prefdial.recipes.evaluate.options import EvaluateOptions
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions
 from ipm_prefdial.recipes.evaluate.predictions import predictions_text
 from ipm_prefdial.recipes.evaluate.reading import read_systems
 from ipm_prefdial.recipes.evaluate.run import evaluate
+from ipm_prefdial.recipes.evaluate.tables import tables_of
 from ipm_prefdial.schemas.errors import EndpointError, OutputExistsError, UsageError
 from ipm_prefdial.schemas.evaluation import Evaluation
 
+GOLDEN = Path(__file__).parents[2] / "golden"
 FILES = {
     "comparisons.csv",
     "confusion.png",
@@ -29,7 +32,6 @@ FILES = {
     "tables.tex",
     "wins.png",
 }
-GRADES = ("fluency", "professionalism", "empathy", "helpfulness")
 
 
 def _says(body: dict[str, object]) -> str:
@@ -81,12 +83,31 @@ def test_served_models_are_asked_once_and_judged(tmp_path: Path, server: ChatSer
     assert set(server.asked.values()) == {1}
     assert server.asked.total() <= 3 * turns + 4 * 2 * turns + 2 * turns
     grades = {(one.system, one.protocol, one.grade) for one in found.judged[0].grades}
-    assert len(grades) == 4 * 2 * 2 + 4
+    assert len(grades) == 5 * 2 * 2 + 5
     assert all(one.mean.n == one.asked for one in found.judged[0].grades)
-    assert "mean of four grades" in found.wins[-1].by
+    assert "mean of five grades" in found.wins[-1].by
     before = server.asked.total()
     assert evaluate(options) == found
     assert server.asked.total() == before
+
+
+def test_reasoning_decoupled_and_joint_systems_stand_side_by_side(tmp_path: Path, server: ChatServer) -> None:
+    mock = f"mock@{server.url}"
+    players = PlayerOptions(planner=mock, responder=mock, joint=mock, reasoner=mock, judges=(f"other@{server.url}",))
+    options = EvaluateOptions(out=tmp_path / "out", place=str(GOLDEN / "2.1.0"), players=players, replicates=20)
+    table = tables_of(evaluate(options))[0]
+    assert table.columns == (
+        "system", "strategy accuracy ↑", "emotion accuracy ↑", "steps right ↑", "empathy ↑", "human likeness ↑",
+        "Distinct-2 ↑", "self-BLEU ↓", "repeats the supporter ↓", "repeats itself ↓", "repeats across dialogues ↓",
+    )  # fmt: skip
+    rows = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    assert list(rows)[:3] == ["decoupled", "joint", "reasoning"]
+    assert "–" not in rows["reasoning"].values(), "it is measured in everything"
+    for name in ("decoupled", "joint"):
+        assert [title for title, cell in rows[name].items() if cell == "–"] == ["emotion accuracy ↑", "steps right ↑"]
+    assert (rows["human"]["strategy accuracy ↑"], rows["human"]["steps right ↑"]) == ("–", "–")
+    assert rows["human"]["human likeness ↑"] != "–"
+    assert "## Side by side\n" in (tmp_path / "out" / "evaluation.md").read_text()
 
 
 def test_what_was_stopped_goes_on_and_asks_nothing_twice(tmp_path: Path, server: ChatServer) -> None:

@@ -6,6 +6,7 @@ from support.predictions import EVERY, many, prediction, system
 from ipm_prefdial.recipes.evaluate.align import align
 from ipm_prefdial.recipes.evaluate.baselines import MAJORITY, majority_of
 from ipm_prefdial.recipes.evaluate.score import NEARER, Options, score_systems
+from ipm_prefdial.recipes.metrics import diversity, repetition
 from ipm_prefdial.recipes.metrics.catalogue import METRICS
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.evaluation import Evaluated, Evaluation, SystemScores
@@ -28,7 +29,8 @@ def test_every_system_has_every_metric_and_the_human_those_of_words() -> None:
     mine, yours, majority, human = found.systems
     assert [one.kind for one in found.systems] == ["system", "system", "baseline", "human"]
     assert [score.metric for score in mine.scores] == [one for one in METRICS if one != "likeness"]
-    assert [score.metric for score in human.scores] == ["distinct_1", "distinct_2", "distinct_3", "self_bleu", "words"]
+    of_words = [*diversity.METRICS, *repetition.METRICS]
+    assert [score.metric for score in human.scores] == [one for one in of_words if one != "replied"]
     assert _value(mine, "accuracy") == 0.5
     assert _value(yours, "accuracy") == pytest.approx(1 / 3, abs=1e-6)
     assert _value(majority, "accuracy") == pytest.approx(1 / 8)
