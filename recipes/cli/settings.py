@@ -7,9 +7,12 @@ import yaml
 
 from ...schemas.errors import UsageError
 
+_WORDS = ("no", "off", "on", "yes")
+"""What YAML 1.1 takes for truth values, and trainers take as names, such as `eval_strategy=no`, or as either."""
+
 
 def read_settings(given: Sequence[str], *, dotted: bool = False) -> Iterator[tuple[str, Any]]:
-    """The settings in `NAME=VALUE` words; a value is read as YAML reads it.
+    """The settings in `NAME=VALUE` words; a value is read as YAML reads it, but `no` and its like stay words.
 
     Args:
         given: the words.
@@ -24,6 +27,6 @@ def read_settings(given: Sequence[str], *, dotted: bool = False) -> Iterator[tup
         if not equals or not all(part.isidentifier() for part in parts):
             raise UsageError(f"--set: {word!r} is not of the form NAME=VALUE")
         try:
-            yield name, yaml.safe_load(value)
+            yield name, value if value.lower() in _WORDS else yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise UsageError(f"--set: {name}: {value!r} is no value: {' '.join(str(error).split())}") from error
