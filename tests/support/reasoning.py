@@ -85,10 +85,13 @@ def plant_rows(turns: Iterable[HumanTurn], draws: int, seed: int = 0) -> Iterato
     for turn in turns:
         for draw in range(draws):
             right = plant_trace(turn, (True,) * 4, random)
-            yield Config.REASONING, _demonstration(turn, draw, right)
+            yield Config.REASONING, demonstration_row(turn, draw, right)
             labels: Labels = tuple(random.random() < 0.5 for _ in Step)  # type: ignore[assignment]
-            yield Config.REASONING_STEPS, _labelled(turn, draw, plant_trace(turn, labels, random), labels)
-            yield Config.REASONING_PAIRS, _pair(turn, draw, right, plant_trace(turn, (True, True, True, False), random))
+            yield Config.REASONING_STEPS, labelled_row(turn, draw, plant_trace(turn, labels, random), labels)
+            yield (
+                Config.REASONING_PAIRS,
+                pair_row(turn, draw, right, plant_trace(turn, (True, True, True, False), random)),
+            )
 
 
 def _common(config: Config, turn: HumanTurn, draw: int) -> dict[str, Any]:
@@ -104,14 +107,15 @@ def _common(config: Config, turn: HumanTurn, draw: int) -> dict[str, Any]:
     }
 
 
-def _said(trace: Trace) -> tuple[dict[str, str]]:
+def _message(trace: Trace) -> tuple[dict[str, str]]:
     return ({"role": "assistant", "content": format_trace(trace)},)
 
 
-def _demonstration(turn: HumanTurn, draw: int, trace: Trace) -> dict[str, Any]:
+def demonstration_row(turn: HumanTurn, draw: int, trace: Trace) -> dict[str, Any]:
+    """A row of `reasoning`."""
     row = ReasoningRow(
         **_common(Config.REASONING, turn, draw),
-        completion=_said(trace),
+        completion=_message(trace),
         emotion=trace.emotion.emotion,
         intensity=trace.emotion.intensity,
         strategy=trace.strategy.strategy,
@@ -121,7 +125,8 @@ def _demonstration(turn: HumanTurn, draw: int, trace: Trace) -> dict[str, Any]:
     return row.model_dump(mode="json")
 
 
-def _labelled(turn: HumanTurn, draw: int, trace: Trace, labels: Labels) -> dict[str, Any]:
+def labelled_row(turn: HumanTurn, draw: int, trace: Trace, labels: Labels) -> dict[str, Any]:
+    """A row of `reasoning_steps`."""
     panels = tuple(
         StepPanel(
             step=step, label=label, rule=None, votes=1, votes_for=int(label), confidence=2 / 3, rationale="planted"
@@ -142,11 +147,12 @@ def _labelled(turn: HumanTurn, draw: int, trace: Trace, labels: Labels) -> dict[
     return row.model_dump(mode="json")
 
 
-def _pair(turn: HumanTurn, draw: int, better: Trace, worse: Trace) -> dict[str, Any]:
+def pair_row(turn: HumanTurn, draw: int, better: Trace, worse: Trace) -> dict[str, Any]:
+    """A row of `reasoning_pairs`, whose worse side has a worse reply."""
     row = ReasoningPairRow(
         **_common(Config.REASONING_PAIRS, turn, draw),
-        chosen=_said(better),
-        rejected=_said(worse),
+        chosen=_message(better),
+        rejected=_message(worse),
         differs="outcome",
         chosen_score=TraceScore(process=1, outcome=1),
         rejected_score=TraceScore(process=1, outcome=0),
