@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ...schemas.inference import Message
 from ...schemas.trace import Step
 from .encode import encode
-from .rows import ANSWERS
+from .rows import ANSWERS, trace_ends
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,8 +21,8 @@ def collate(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Mapping[str, An
     """A batch of rows in the form of `load_reward_rows`.
 
     Gives `input_ids` and `attention_mask` (sequences × tokens, padded on the right; of a pair both traces), `ends` and
-    `step_labels` (sequences × steps; a pair has `UNKNOWN` labels, and of its ends the last one alone counts), `weights`
-    (sequences), and of the pairs `better`, `worse` (the numbers of their sequences) and `pair_weights`.
+    `step_labels` (sequences × steps; a pair has `UNKNOWN` labels), `weights` (sequences), and of the pairs `better`,
+    `worse` (the numbers of their sequences) and `pair_weights`.
     """
     import torch
 
@@ -37,7 +37,7 @@ def collate(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Mapping[str, An
             pair_weights.append(row["weight"])
         for side in sides:
             text = side[0]["content"]
-            sequences.append((row["prompt"], text, row["ends"] or [len(text)] * STEPS))
+            sequences.append((row["prompt"], text, row["ends"] or trace_ends(text)))
             labels.append([int(label) for label in row["labels"]] or [UNKNOWN] * STEPS)
             weights.append(row["weight"])
     encoded = encode(tokenizer, sequences)

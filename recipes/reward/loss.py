@@ -44,8 +44,8 @@ def reward_loss(scores: "Tensor", batch: Mapping[str, "Tensor"], *, step_weight:
     """The loss of scores over a batch of `collate`.
 
     A labelled step costs `-log sigmoid(s)` where it is right and `-log sigmoid(-s)` where it is wrong; a pair costs
-    `-log sigmoid(s_better - s_worse)` by the scores of the last step. Each part is a mean by the rows' weights, so that
-    a batch of many pairs and few labels does not count the labels for less.
+    `-log sigmoid(s_better - s_worse)` by the sums of the scores of their steps. Each part is a mean by the
+    rows' weights, so that a batch of many pairs and few labels does not count the labels for less.
 
     Args:
         scores: sequences × steps.
@@ -60,7 +60,7 @@ def reward_loss(scores: "Tensor", batch: Mapping[str, "Tensor"], *, step_weight:
     known = labels != UNKNOWN
     per_step = binary_cross_entropy_with_logits(scores, labels.clamp(min=0).to(scores.dtype), reduction="none")
     steps = _mean(per_step, known * batch["weights"][:, None])
-    margins = scores[batch["better"], -1] - scores[batch["worse"], -1]
+    margins = (scores[batch["better"]] - scores[batch["worse"]]).sum(dim=1)
     pairs = _mean(-logsigmoid(margins), batch["pair_weights"])
     with torch.no_grad():
         right_steps = ((scores > 0) == (labels > 0))[known].float().mean()

@@ -14,7 +14,7 @@ from .rows import step_ends
 from .trainer import HEAD
 
 ScoredSteps = tuple[float, ...]
-"""The probability that each step is right, 0 to 1; that of the last one, the reply, is the score of the whole trace."""
+"""The probability that each step is right, 0 to 1; the reply is the last one."""
 
 _ADAPTER = "adapter_config.json"
 _TOKENS_AT_ONCE = 16_384

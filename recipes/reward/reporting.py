@@ -18,10 +18,13 @@ from .encode import encode, measure_traces
 from .held_out import Judged, Scores
 from .model import RewardModel
 from .report import FILE_NAME, MODEL, PAGE_NAME, RewardReport, make_report
-from .rows import ANSWERS, load_reward_rows
+from .rows import ANSWERS, load_reward_rows, trace_ends
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+_NEVER = 1e-9
+"""A probability that is taken for 0."""
 
 
 def report_on(
@@ -58,9 +61,15 @@ def score_rows(model: RewardModel, rows: "Dataset") -> Scores:
     steps = model.score_encoded(
         encode(model.tokenizer, [(row["prompt"], row["trace"][0]["content"], row["ends"]) for row in labelled])
     )
-    sides = [(row["prompt"], text := row[name][0]["content"], [len(text)]) for row in paired for name in ANSWERS]
-    pairs = model.score_encoded(encode(model.tokenizer, sides))
-    return Scores(np.array(steps).reshape(-1, len(Step)), np.array(pairs).reshape(-1, 2))
+    sides = [(row["prompt"], text := row[name][0]["content"], trace_ends(text)) for row in paired for name in ANSWERS]
+    pairs = np.array(model.score_encoded(encode(model.tokenizer, sides))).reshape(-1, 2, len(Step))
+    return Scores(np.array(steps).reshape(-1, len(Step)), log_odds(pairs).sum(axis=2))
+
+
+def log_odds(probabilities: np.ndarray) -> np.ndarray:
+    """What the sigmoid makes probabilities of; finite for those of 0 and 1, too."""
+    inside = np.clip(probabilities, _NEVER, 1 - _NEVER)
+    return np.asarray(np.log(inside) - np.log1p(-inside))
 
 
 def write_report(folder: Path, report: RewardReport) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
 from ...schemas.inference import Message
+from ...schemas.trace import Step
 from ..data.chosen import Chosen
 from ..data.release import PinnedRelease
 
@@ -66,6 +67,18 @@ def _paired(batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 def step_ends(steps: list[str] | tuple[str, ...]) -> list[int]:
     """Where each of several steps ends, in characters, in the text that they make when joined by line breaks."""
     return list(accumulate((len(step) for step in steps), lambda end, length: end + 1 + length))
+
+
+def trace_ends(text: str) -> list[int]:
+    """Where each step ends in the text form of a trace, in characters; one whose end is missing ends with the text.
+
+    A trace holds no tag inside its steps, so the first one is the step's own.
+    """
+    ends = [0]
+    for tag in (f"</{step}>" for step in Step):
+        found = text.find(tag, ends[-1])
+        ends.append(found + len(tag) if found >= 0 else len(text))
+    return ends[1:]
 
 
 def _said(text: str) -> list[Message]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEAD = {"num_labels": 1, "token_classification_bias": False, "classifier_dropout": 0.0}
 """The head: a token classifier of one value. Without a constant and dropout it is also a sequence classifier's head,
 
-so that one checkpoint serves as both: for the steps by `AutoModelForTokenClassification`, for the whole trace by
+so that one checkpoint serves as both: for all steps by `AutoModelForTokenClassification`, for the reply alone by
 `AutoModelForSequenceClassification`, which reads the last token."""
 
 _LABELS = "step_labels"

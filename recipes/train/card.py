@@ -21,7 +21,7 @@ _DOES = {
     Task.RESPONDER: "writes the supporter's next turn under a strategy that its system prompt names",
     Task.JOINT: "chooses a strategy and writes the turn in one answer, `[Strategy] reply`: the entangled baseline",
     Task.REASONER: "writes a reasoning trace, step by step: what was said, what is felt, which strategy, and the reply",
-    Task.REWARD: "scores every step of a reasoning trace; its score of the reply is that of the whole trace",
+    Task.REWARD: "scores every step of a reasoning trace; the reply is the last of them",
 }
 _SHOWN = (
     *("loss", "eval_loss", "eval_mean_token_accuracy", "eval_rewards/accuracies", "eval_rewards/margins"),

@@ -40,7 +40,7 @@ def test_tokens_up_to_an_end_hold_the_step_and_no_more(tokenizer: Any) -> None:
     for number, end in enumerate(found.ends):
         read = tokenizer.decode(found.ids[: end + 1]).rstrip("\n")
         assert read == begun + "\n".join(STEPS[: number + 1])
-    assert found.ends[-1] == len(found.ids) - 1, "so that what reads the last token reads the score of the whole"
+    assert found.ends[-1] == len(found.ids) - 1, "so that what reads the last token reads the score of the reply"
 
 
 @given(trace=traces)

@@ -33,13 +33,13 @@ def _batch(labels: list[list[int]], weights: list[float], pairs: list[tuple[int,
 
 
 def test_mixed_batch_by_hand() -> None:
-    scores = torch.tensor([[0.5, -1.0, 2.0, 0.0], [9.0, 9.0, 9.0, 1.5], [9.0, 9.0, 9.0, -0.5], [1.0, 1.0, 1.0, -3.0]])
+    scores = torch.tensor([[0.5, -1.0, 2.0, 0.0], [9.0, 9.0, 9.0, 1.5], [9.0, 8.0, 9.0, 0.5], [1.0, 1.0, 1.0, -3.0]])
     batch = _batch([[1, 0, 1, 0], NONE, NONE, [0, UNKNOWN, 1, 1]], [1.0, 1.0, 1.0, 0.5], [(1, 2, 0.25)])
     losses = reward_loss(scores, batch, step_weight=2.0, pair_weight=3.0)
     whole = _cost(0.5) + _cost(1.0) + _cost(2.0) + _cost(0.0)
     half = 0.5 * (_cost(-1.0) + _cost(1.0) + _cost(-3.0))
     assert float(losses.steps) == pytest.approx((whole + half) / (4 + 1.5))
-    assert float(losses.pairs) == pytest.approx(_cost(2.0))
+    assert float(losses.pairs) == pytest.approx(_cost(2.0)), "the sums of the steps' scores are 2 apart"
     assert float(losses.total) == pytest.approx(2 * float(losses.steps) + 3 * float(losses.pairs))
     assert float(losses.right_steps) == pytest.approx(5 / 7), "a score of 0 is on the side of wrong"
     assert float(losses.right_pairs) == 1

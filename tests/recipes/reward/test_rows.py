@@ -12,7 +12,7 @@ from support.traces import traces
 from ipm_prefdial.prompts.parsers.trace import format_trace, step_texts
 from ipm_prefdial.recipes.data.release import PinnedRelease, open_release
 from ipm_prefdial.recipes.reward.held_out import Judged
-from ipm_prefdial.recipes.reward.rows import load_reward_rows, step_ends
+from ipm_prefdial.recipes.reward.rows import load_reward_rows, step_ends, trace_ends
 from ipm_prefdial.recipes.tasks import Stage, Task
 from ipm_prefdial.recipes.train.rows import load_stage_rows
 from ipm_prefdial.schemas.config import Config
@@ -56,6 +56,12 @@ def test_ends_are_those_of_the_written_trace(trace: Trace) -> None:
     ends = step_ends(steps)
     assert [text[end - len(step) : end] for step, end in zip(steps, ends, strict=True)] == list(steps)
     assert ends[-1] == len(text)
+    assert trace_ends(text) == ends
+
+
+def test_step_that_does_not_end_ends_with_the_text() -> None:
+    assert trace_ends("<history>\nHail.\n</history>\n<emotion>\n") == [26, 37, 37, 37]
+    assert trace_ends("") == [0] * 4
 
 
 @given(st.lists(st.text(max_size=9), min_size=1, max_size=5))

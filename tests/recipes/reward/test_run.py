@@ -84,7 +84,7 @@ def test_report_is_of_all_held_out_rows(trained: Path) -> None:
 
 
 def test_model_that_is_loaded_again_scores_as_it_did(trained: Path) -> None:
-    """Also one by one, without padding; and as a sequence classifier it gives the score of the whole trace."""
+    """Also one by one, without padding; and as a sequence classifier it gives the score of the reply."""
     import torch
     from transformers import AutoModelForSequenceClassification
 
