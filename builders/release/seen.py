@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -92,12 +93,9 @@ class Seen:
     """Dropped candidates by config and reason."""
 
     @cached_property
-    def known(self) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
-        """Id, split, source and licence of every dialogue as columns; made once, when all of them are known."""
-        rows = [(dialogue_id, str(split), *rest) for dialogue_id, (split, *rest) in self.dialogues.items()]
-        columns = zip(*rows, strict=True) if rows else ((), (), (), ())
-        ids, splits, sources, licenses = (pa.array(column, type=pa.string()) for column in columns)
-        return ids, splits, sources, licenses
+    def known(self) -> "KnownDialogues":
+        """Every dialogue as columns; made once, when all of them are known."""
+        return KnownDialogues.of(self)
 
     def note_dialogues(
         self, batch: pa.RecordBatch, config: Config, split: Split, name: str, first: int
@@ -120,19 +118,19 @@ class Seen:
 
     def foreign_rows(self, batch: pa.RecordBatch, config: Config, split: Split) -> Iterator[Broken]:
         """Rows whose dialogue is not in the release, is in another split, or has another source or licence."""
-        ids, splits, sources, licenses = self.known
-        at = pc.index_in(batch.column("dialogue_id"), value_set=ids)
-        if at.null_count:
-            yield Broken("dialogue", np.flatnonzero(np.asarray(at.is_null())), "its dialogue is not in the release")
-        if config in _MADE_OF_TURNS and self.barred:
-            barred = np.asarray(pc.is_in(batch.column("dialogue_id"), value_set=pa.array(sorted(self.barred))))
-            if barred.any():
-                yield Broken("dialogue", np.flatnonzero(barred), "its dialogue may give no rows")
+        known = self.known
+        there, at = known.find(batch.column("dialogue_id"))
+        if not there.all():
+            yield Broken("dialogue", np.flatnonzero(~there), "its dialogue is not in the release")
+        if config in _MADE_OF_TURNS and (barred := there & known.barred[at]).any():
+            yield Broken("dialogue", np.flatnonzero(barred), "its dialogue may give no rows")
+        places = pa.array(at, mask=~there)
         if config is not Config.COMPLETIONS:
             due = pa.scalar(split.value)
-            yield from _unequal("splits", splits.take(at), due, f"its dialogue is not in {split}")
-        yield from _unequal("dialogue", sources.take(at), batch.column("source"), "source is not its dialogue's")
-        yield from _unequal("dialogue", licenses.take(at), batch.column("license"), "license is not its dialogue's")
+            yield from _unequal("splits", known.splits.take(places), due, f"its dialogue is not in {split}")
+        for column, due_column in (("source", known.sources), ("license", known.licenses)):
+            detail = f"{column} is not its dialogue's"
+            yield from _unequal("dialogue", due_column.take(places), batch.column(column), detail)
 
     def unknown_calls(self, batch: pa.RecordBatch) -> Iterator[Broken]:
         """Rows that name a call which `completions` does not hold."""
@@ -149,6 +147,39 @@ class Seen:
             if not found.all():
                 unknown = np.unique(rows[np.asarray(keys.is_valid())][~found])
                 yield Broken("known_call", unknown, f"{column}.request_key is not in completions")
+
+
+@dataclass(frozen=True)
+class KnownDialogues:
+    """Every dialogue of a release, found by the digest of its id: a table of hashes would be made anew every batch."""
+
+    ids: np.ndarray
+    """Digests, sorted; in the same order:"""
+    splits: pa.Array
+    sources: pa.Array
+    licenses: pa.Array
+    barred: np.ndarray
+    """Whether nothing may be made of it; one more than there are dialogues, for ids that are none."""
+
+    @classmethod
+    def of(cls, seen: Seen) -> Self:
+        """What was seen of all dialogues."""
+        ids = digests(pa.array(list(seen.dialogues), type=pa.string()))
+        order = np.argsort(ids)
+        rows = [(str(split), *rest) for split, *rest in seen.dialogues.values()]
+        columns = zip(*rows, strict=True) if rows else ((), (), ())
+        splits, sources, licenses = (pa.array(column, type=pa.string()).take(pa.array(order)) for column in columns)
+        barred = np.array([one in seen.barred for one in seen.dialogues], dtype=bool)[order]
+        return cls(ids[order], splits, sources, licenses, np.append(barred, False))
+
+    def find(self, dialogue_ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+        """Which ids are those of dialogues, and the place of each; that of an id that is none says nothing."""
+        wanted = digests(dialogue_ids)
+        at = np.searchsorted(self.ids, wanted)
+        if not len(self.ids):
+            return np.zeros(len(wanted), dtype=bool), at
+        there = self.ids[np.minimum(at, len(self.ids) - 1)] == wanted
+        return np.asarray(there), at
 
 
 def among(wanted: np.ndarray, ordered: np.ndarray) -> np.ndarray:
