@@ -53,6 +53,8 @@ async def _all(waiting: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     Where the budget ends, what is in flight is still waited for, since it is paid for; so it is where an answer comes
     later, since the others are needed then too. Any other failure stops it.
     """
+    if len(waiting) < 2:  # a task of its own would cost more than many an answer
+        return [await one for one in waiting]
     tasks = [asyncio.ensure_future(one) for one in waiting]
     try:
         return await asyncio.gather(*tasks)

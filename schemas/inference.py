@@ -61,7 +61,11 @@ class Task(StrEnum):
     @property
     def role(self) -> Role:
         """Who is asked."""
-        return Role.JUDGE if self.value.endswith("_judge") else Role(self.value)
+        return _ROLES[self]
+
+
+_ROLES = {task: Role.JUDGE if task.value.endswith("_judge") else Role(task.value) for task in Task}
+"""Looked up for every request, many times over."""
 
 
 class Message(TypedDict):

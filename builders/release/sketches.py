@@ -7,9 +7,13 @@ tens of bytes a text.
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO
+from functools import lru_cache
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 PERMUTATIONS = 128
 """Numbers of a sketch."""
@@ -28,12 +32,18 @@ Read = Callable[[np.ndarray], np.ndarray]
 
 def sketch_of(words: Sequence[str]) -> np.ndarray:
     """The MinHash sketch of a text's word triples: two sketches agree in the share that the triples do, about."""
-    from datasketch import MinHash  # brings SciPy, slow to import
-
     triples = {" ".join(words[at : at + 3]).encode() for at in range(max(1, len(words) - 2))}
-    sketch = MinHash(num_perm=PERMUTATIONS)
+    sketch = _empty_sketch().copy()
     sketch.update_batch(sorted(triples))
     return np.asarray(sketch.hashvalues, dtype=np.uint32)
+
+
+@lru_cache
+def _empty_sketch() -> "MinHash":
+    """Copied for every text, since what a new one costs is mostly drawing its permutations."""
+    from datasketch import MinHash  # brings SciPy, slow to import
+
+    return MinHash(num_perm=PERMUTATIONS)
 
 
 class Sketches:
