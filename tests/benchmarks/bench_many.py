@@ -1,20 +1,27 @@
 """A whole build, validate, audit and diff by number of supporter turns: rows a second, peak memory and disk.
 
-`python tests/benchmarks/bench_many.py [TURNS …] [VERSION …]`; it prints what it measured and asserts nothing. The
-models are a null endpoint in the build's own process, which answers by script, so that what is measured is ours. Beside
-it the same dialogues through plain `datasets` as far as that goes: prompts and invented replies by `map`, no judge.
+`python tests/benchmarks/bench_many.py [TURNS …] [VERSION …] [--in FOLDER]`; it prints what it measured and asserts
+nothing. The models are a null endpoint in the build's own process, which answers by script, so that what is measured is
+ours. Beside it the same job through plain `datasets`, see `plain_datasets`.
+
+With `--in`, releases stay in that folder: what is there is not built again, a build that was killed goes on, and of
+every command `FOLDER/<command>-<turns>.rss` has the seconds and the memory in MB every ten seconds.
 """
 
+import argparse
 import asyncio
+import hashlib
+import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,35 +101,76 @@ def build_null(out: Path, source: Path, version: str) -> None:
 
 
 def plain_datasets(out: Path, source: Path) -> None:
-    """Prompt and invented reply of every supporter turn through `datasets`, as a script without this package does."""
-    from datasets import load_dataset
+    """The job of 1.0.0 through `datasets`, as a script without this package does it.
+
+    Every supporter turn gives a prompt for each of three tasks, each reply is judged beside the human's by two more
+    calls, and what is left becomes Parquet. The model is a digest of its prompt, and is asked in line. So there are no
+    records, no drops, no demonstrations, no de-duplication, no splits and no provenance.
+    """
+    from datasets import Dataset
+
+    def talks() -> Iterator[dict[str, Any]]:
+        with source.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
 
     def pairs(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        rows: dict[str, list[Any]] = {"prompt": [], "chosen": [], "rejected": []}
-        for turns in batch["turns"]:
-            talk = [{"role": "user" if t["speaker"] == "seeker" else "assistant", "content": t["text"]} for t in turns]
-            for at in range(1, len(talk), 2):
-                rows["prompt"].append(talk[:at])
-                rows["chosen"].append([talk[at]])
-                rows["rejected"].append(
-                    [{"role": "assistant", "content": f"A reply to {talk[at - 1]['content'][:40]}"}]
-                )
-        return rows
+        found = [pair for turns in batch["turns"] for pair in _pairs_of(turns)]
+        return {name: [pair[name] for pair in found] for name in ("prompt", "chosen", "rejected", "task")}
 
-    data = load_dataset("json", data_files=str(source), split="train", cache_dir=str(out / "cache"))
-    mapped = data.map(pairs, batched=True, remove_columns=data.column_names)
+    data = Dataset.from_generator(talks, cache_dir=str(out / "cache"))
+    mapped = data.map(pairs, batched=True, batch_size=100, remove_columns=data.column_names)
     mapped.to_parquet(str(out / "pairs.parquet"))
 
 
-def measure(*words: str | Path, quiet: bool = True, allowed: tuple[int, ...] = (0,)) -> Measured:
-    """Runs a command to its end."""
+def _pairs_of(turns: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The pairs of a dialogue whose inferred side the null judge finds flawed, and the human's not."""
+    talk = [{"role": "user" if turn["speaker"] == "seeker" else "assistant", "content": turn["text"]} for turn in turns]
+    for at in range(1, len(talk), 2):
+        for task in ("planner", "responder", "joint"):
+            prompt = [{"role": "system", "content": f"{task}: {_ASKED}"}, *talk[:at]]
+            reply = f"Scripted reply {_null(prompt)}"
+            shown = "\n".join(f"{message['role']}: {message['content']}" for message in talk[:at])
+            sides = [
+                [{"role": "user", "content": f"{_ASKED}\n{shown}\n{side}"}] for side in (talk[at]["content"], reply)
+            ]
+            if task == "planner" or (_null(sides[0]) % 16 and _null(sides[1]) % 8):
+                chosen, rejected = talk[at : at + 1], [{"role": "assistant", "content": reply}]
+                yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, "task": task}
+
+
+_ASKED = "Read what was said so far and answer as an emotional supporter would, in the form that is asked for. " * 6
+"""As long as the instructions of a prompt are."""
+
+
+def _null(messages: list[dict[str, str]]) -> int:
+    """A model's answer to a prompt."""
+    return int(hashlib.sha256(json.dumps(messages).encode()).hexdigest()[:8], 16)
+
+
+def measure(*words: str | Path, samples: Path | None = None, allowed: tuple[int, ...] = (0,)) -> Measured:
+    """Runs a command to its end, and shows what a build prints; where `samples` is named its memory goes there."""
     started = time.perf_counter()
-    sink = subprocess.DEVNULL if quiet else None
+    sink = None if "--build" in words else subprocess.DEVNULL
     child = subprocess.Popen([*map(str, words)], stdout=sink, stderr=sink)
+    if samples is not None:
+        threading.Thread(target=_sample, args=(child.pid, samples), daemon=True).start()
     _, status, usage = os.wait4(child.pid, 0)
     if os.waitstatus_to_exitcode(status) not in allowed:
         sys.exit(f"{words} ended with status {status}")
     return Measured(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def _sample(process: int, samples: Path) -> None:
+    """Seconds and resident MB of a process, every ten seconds for as long as there is one."""
+    started, page = time.perf_counter(), os.sysconf("SC_PAGE_SIZE")
+    with samples.open("a") as file:
+        while True:
+            try:
+                resident = int(Path(f"/proc/{process}/statm").read_text().split()[1]) * page
+            except (OSError, IndexError):
+                return
+            print(f"{time.perf_counter() - started:.0f} {resident / 1e6:.0f}", file=file, flush=True)
+            time.sleep(10)
 
 
 def rows_of(folder: Path) -> int:
@@ -146,20 +194,31 @@ def _line(what: str, turns: int, rows: int, done: Measured, disk: float = 0.0) -
 def bench(folder: Path, turns: int, versions: tuple[str, ...] = VERSIONS) -> None:
     """Everything at one size."""
     source = write_dialogues(folder / f"{turns}.jsonl", turns * 2 // TURNS)
+
+    def run(what: str, *words: str | Path) -> Measured:
+        return measure(*words, samples=folder / f"{what.replace(' ', '-')}-{turns}.rss", allowed=(0, 1))
+
     for version in versions:
         out = folder / f"{version}-{turns}"
-        done = measure(*_HERE, "--build", out, source, version, quiet=False)
-        rows = rows_of(out)
-        _line(f"build {version}", turns, rows, done, disk_mb(out))
-        _line(f"validate {version}", turns, rows, measure(*_COMMAND, "validate", out))
-        _line(f"audit {version}", turns, rows, measure(*_COMMAND, "audit", out, "--json", allowed=(0, 1)))
-    if versions == VERSIONS:
-        old, new = (folder / f"{version}-{turns}" for version in versions)
-        _line("diff", turns, rows_of(old) + rows_of(new), measure(*_COMMAND, "diff", old, new, allowed=(0, 1)))
+        if not out.exists():
+            done = run(f"build {version}", *_HERE, "--build", out, source, version)
+            _line(f"build {version}", turns, rows_of(out), done, disk_mb(out))
+        for verb in ("validate", "audit"):
+            _line(f"{verb} {version}", turns, rows_of(out), run(f"{verb} {version}", *_COMMAND, verb, out, "--json"))
+    old, new = (folder / f"{version}-{turns}" for version in (versions[0], versions[-1]))
+    if old != new:
+        _line("diff", turns, rows_of(old) + rows_of(new), run("diff", *_COMMAND, "diff", old, new, "--json"))
     plain = folder / f"plain-{turns}"
-    done = measure(*_HERE, "--plain", plain, source)
-    _line("plain datasets", turns, turns, done, disk_mb(plain))
+    done = run("plain", *_HERE, "--plain", plain, source)
+    _line("plain datasets", turns, plain_rows(plain), done, disk_mb(plain))
     shutil.rmtree(plain)
+
+
+def plain_rows(folder: Path) -> int:
+    """Rows of what `plain_datasets` wrote."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(folder / "pairs.parquet").num_rows)
 
 
 def main() -> None:
@@ -168,10 +227,17 @@ def main() -> None:
     if sys.argv[1:2] and sys.argv[1] in verbs:
         out, source, *more = sys.argv[2:]
         return verbs[sys.argv[1]](Path(out), Path(source), *more)  # type: ignore[operator]
-    print(f"{'':<20}{'turns':>9}{'rows':>10}{'wall s':>9}{'rows/s':>9}{'CPU s':>9}{'peak MB':>9}{'disk MB':>9}")
-    versions = tuple(word for word in sys.argv[1:] if "." in word) or VERSIONS
-    with tempfile.TemporaryDirectory() as folder:
-        for turns in [int(word) for word in sys.argv[1:] if "." not in word] or SIZES:
+    asked = argparse.ArgumentParser()
+    asked.add_argument("what", nargs="*", help="numbers of turns, and versions")
+    asked.add_argument("--in", type=Path, dest="folder", help="where releases stay")
+    told = asked.parse_args()
+    print(
+        f"{'':<20}{'turns':>9}{'rows':>10}{'wall s':>9}{'rows/s':>9}{'CPU s':>9}{'peak MB':>9}{'disk MB':>9}",
+        flush=True,
+    )
+    versions = tuple(word for word in told.what if "." in word) or VERSIONS
+    with nullcontext(told.folder) if told.folder else tempfile.TemporaryDirectory() as folder:
+        for turns in [int(word) for word in told.what if "." not in word] or SIZES:
             bench(Path(folder), turns, versions)
     return None
 
