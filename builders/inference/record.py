@@ -31,13 +31,15 @@ from .record_file import (
 
 _BATCH_INTERVAL_S = 0.005
 _CHUNK = 5000
+_MOST_WAITING = 10_000
+"""Rows that wait for the writer at most: whoever puts more waits for it, so that memory holds no more of them."""
 
 
 class Records:
     """The outcomes of one build: a SQLite file with one writer thread, which commits what there is in groups.
 
-    `put` returns before the row is on disk; `flush` returns after. A reply or a final failure stays as it was first
-    recorded; a transient failure gives way to whatever comes later for the same key.
+    `put` returns before the row is on disk, unless thousands wait for it already; `flush` returns after. A reply or a
+    final failure stays as it was first recorded; a transient failure gives way to whatever comes later for its key.
 
     Args:
         path: the file; made where there is none.
@@ -174,9 +176,12 @@ class Records:
                     self._pending[outcome.key] = outcome
             self._queue += entries
             self._put_count += len(entries)
+            behind = self._put_count - self._durable_count
         # The writer clears this before it takes the queue, so a set flag means that it has yet to take ours.
         if not self._wake.is_set():
             self._wake.set()
+        if behind > _MOST_WAITING:
+            self.flush()
 
     def _write_until_closed(self) -> None:
         try:

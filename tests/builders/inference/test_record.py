@@ -86,6 +86,19 @@ async def test_awaited_flush_makes_rows_durable(path: Path) -> None:
         other.close()
 
 
+def test_who_puts_faster_than_the_disk_takes_waits_for_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ipm_prefdial.builders.inference.record._MOST_WAITING", 10)
+    with Records(path, batch_interval_s=60) as records:
+        waiting = []
+        for draw in range(50):
+            request = make_request(draw=draw)
+            records.put(request, replied(request.key))
+            waiting.append(len(records._pending))
+    assert max(waiting) == 10
+    with Records(path) as records:
+        assert len(list(records.rows())) == 50
+
+
 @pytest.mark.parametrize("flush_between", [True, False])
 def test_transient_failure_is_kept_but_found_only_on_demand_and_gives_way(path: Path, flush_between: bool) -> None:
     request = make_request()
