@@ -18,9 +18,9 @@ class _Question(Frozen):
 
 def find_answer(text: str, asked: str) -> CrisisFinding | None:
     """What a seeker's answer admits to, where the last thing said before was a question about it."""
-    said, question = fold_sentences(text), " ".join(map(decode, fold_sentences(asked)))
-    if not said or "?" not in asked:
+    if "?" not in asked or not (said := fold_sentences(text)):
         return None
+    question = " ".join(map(decode, fold_sentences(asked)))
     for one, about, answer in _questions():
         if about.search(question) and answer.match(said[0]):
             return CrisisFinding(category=one.category, form=CrisisForm.INDIRECT, rule=one.id)

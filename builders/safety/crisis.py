@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from ...schemas.safety import CrisisFinding, CrisisForm
 from .answers import find_answer
 from .folding import decode, fold_sentences
-from .rule import Rule, is_past, written_rules
+from .rule import Rule, is_past, rules_for, written_rules
 
 
 def find_crisis(text: str, previous: Sequence[str] = ()) -> CrisisFinding | None:
@@ -45,11 +45,12 @@ def find_crisis(text: str, previous: Sequence[str] = ()) -> CrisisFinding | None
 def _findings(sentences: Sequence[str]) -> Iterator[CrisisFinding]:
     read = [(sentence, decode(sentence)) for sentence in sentences]
     whole = [(" ".join(sentences), " ".join(decoded for _, decoded in read))]
+    tried = {text: rules_for(text) for text in {text for both in (*read, *whole) for text in both}}
     for rule in written_rules():
         for plain, decoded in whole if rule.whole else read:
-            if rule.holds(plain):
+            if rule.id in tried[plain] and rule.holds(plain):
                 yield _finding(rule, rule.form, plain)
-            elif decoded != plain and rule.holds(decoded):
+            elif decoded != plain and rule.id in tried[decoded] and rule.holds(decoded):
                 coded = CrisisForm.CODED if rule.form is CrisisForm.EXPLICIT else rule.form
                 yield _finding(rule, coded, decoded)
 

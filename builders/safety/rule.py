@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field
 
 from ...schemas.base import Frozen
 from ...schemas.safety import CrisisCategory, CrisisForm
+from .needed import needed_words
 
 _GAPS = {" ~~ ": r"(?: \w+){0,10} ", " ~ ": r"(?: \w+){0,4} "}
 
@@ -41,6 +42,9 @@ class Rule(Frozen):
 
     whole: bool = False
     """Whether it is tried on the turn as a whole, not on each sentence."""
+
+    needed: frozenset[str] = frozenset()
+    """Words of which one stands in every sentence that says it; none where that is unknown (see `needed_words`)."""
 
     def holds(self, sentence: str) -> bool:
         """Whether the sentence says it, and neither excludes nor denies it."""
@@ -67,6 +71,17 @@ def written_rules() -> tuple[Rule, ...]:
     return tuple(_rule(category, **row) for category in order for row in read_rules(category))
 
 
+def rules_for(sentence: str) -> frozenset[str]:
+    """The ids of the rules that may hold for a sentence: it has a word that they need. Most need none of its words."""
+    there = {word for word in _needed() if word in sentence}
+    return frozenset(rule.id for rule in written_rules() if not rule.needed or not rule.needed.isdisjoint(there))
+
+
+@lru_cache
+def _needed() -> tuple[str, ...]:
+    return tuple(frozenset[str]().union(*(rule.needed for rule in written_rules())))
+
+
 def _rule(
     category: CrisisCategory,
     *,
@@ -80,14 +95,16 @@ def _rule(
 ) -> Rule:
     exclusions = [read_rules("groups")["exclusions"][name] for name in unless]
     others = "\n".join([*exclusions, unless_said]).strip()
+    pattern = compile_phrases(said)
     return Rule(
         id=id,
         category=category,
         form=CrisisForm(form),
-        said=compile_phrases(said),
+        said=pattern,
         unless=compile_phrases(others) if others else None,
         deniable=deniable,
         whole=whole,
+        needed=needed_words(pattern),
     )
 
 
