@@ -11,10 +11,9 @@ from ...prompts.parsers.thinking import without_thinking
 from ...schemas.config import Config
 from ...schemas.drops import DropReason
 from ...schemas.inference import Failed, FailureReason, Outcome, Task
-from ...schemas.safety import PiiKind
 from ...schemas.text import words_of
 from ...schemas.verdict import Unparsed
-from ..safety.pii import find_pii
+from ..safety.pii import find_reaching
 from .candidate import Candidate, Drop, Result
 from .plan import MiningPlan
 
@@ -22,9 +21,6 @@ _CUT_OFF = frozenset({"length", "max_tokens"})
 _ROLE_LABEL = re.compile(r"(?im)^\s*(seeker|supporter|assistant|user|system)\s*:|<\|\w+\|>")
 _ECHO_WORDS = 8
 """Words in a row that no reply shares with the instructions by chance (our own choice)."""
-
-_REACHES = frozenset({PiiKind.EMAIL, PiiKind.PHONE, PiiKind.URL, PiiKind.HANDLE, PiiKind.ID})
-"""Kinds by which somebody could be reached or looked up."""
 
 _TASKS = {Config.STRATEGY: Task.PLANNER, Config.RESPONSE: Task.RESPONDER, Config.JOINT: Task.JOINT}
 
@@ -111,7 +107,7 @@ def check_no_personal_data(candidate: Candidate, plan: MiningPlan) -> Result:
 
 def reachable_person(text: str) -> list[str]:
     """The kinds of personal data in a text by which somebody could be reached or looked up."""
-    return sorted({span.kind.value for span in find_pii(text)} & _REACHES)
+    return sorted({span.kind.value for span in find_reaching(text)})
 
 
 def check_three_errors(candidate: Candidate, plan: MiningPlan) -> Result:

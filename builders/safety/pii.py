@@ -11,7 +11,8 @@ be mistaken for one, and none is found again, so masking twice is masking once.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from ...schemas.safety import PiiKind, PiiSpan
 from . import patterns
@@ -34,8 +35,21 @@ def find_pii(text: str) -> tuple[PiiSpan, ...]:
 
     Where kinds contend for the same words, an address of the net comes first, then numbers, handles, places and names.
     """
+    return _apart(chain(_reaching(text), _places(text), _names(text)))
+
+
+def find_reaching(text: str) -> tuple[PiiSpan, ...]:
+    """Those finds of `find_pii` by which somebody could be reached or looked up: all but places and names.
+
+    They come before places and names where words are contended for, so that neither need be looked for.
+    """
+    return _apart(_reaching(text))
+
+
+def _apart(candidates: Iterable[PiiSpan]) -> tuple[PiiSpan, ...]:
+    """The candidates that share no words with an earlier one, in the order of the text."""
     found: list[PiiSpan] = []
-    for span in _candidates(text):
+    for span in candidates:
         if all(span.end <= other.start or other.end <= span.start for other in found):
             found.append(span)
     return tuple(sorted(found, key=lambda span: span.start))
@@ -49,7 +63,7 @@ def mask_pii(text: str) -> str:
     return text
 
 
-def _candidates(text: str) -> Iterator[PiiSpan]:
+def _reaching(text: str) -> Iterator[PiiSpan]:
     yield from _whole(PiiKind.EMAIL, patterns.EMAIL, text)
     yield from _whole(PiiKind.URL, patterns.URL, text)
     yield from (span for span in _whole(PiiKind.ID, patterns.CARD, text) if _is_card(text[span.start : span.end]))
@@ -62,8 +76,6 @@ def _candidates(text: str) -> Iterator[PiiSpan]:
         yield from (
             span for span in _whole(PiiKind.HANDLE, pattern, text) if _said(span, text).strip("@") not in NOT_A_HANDLE
         )
-    yield from _places(text)
-    yield from _names(text)
 
 
 def _whole(kind: PiiKind, pattern: re.Pattern[str], text: str) -> Iterator[PiiSpan]:

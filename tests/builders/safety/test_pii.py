@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.safety.pii import PLACEHOLDERS, find_pii, mask_pii
+from ipm_prefdial.builders.safety.pii import PLACEHOLDERS, find_pii, find_reaching, mask_pii
 from ipm_prefdial.schemas.safety import PiiKind
 
 FOUND = [
@@ -124,3 +124,9 @@ def test_nothing_is_found_in_masked_text_and_masking_it_changes_nothing(text: st
 def test_text_without_a_find_is_not_touched(text: str) -> None:
     if not find_pii(text):
         assert mask_pii(text) == text
+
+
+@given(_TEXTS)
+def test_what_reaches_somebody_is_the_same_whether_places_and_names_are_looked_for_or_not(text: str) -> None:
+    told = {PiiKind.PLACE, PiiKind.NAME}
+    assert find_reaching(text) == tuple(span for span in find_pii(text) if span.kind not in told)
