@@ -1,7 +1,6 @@
 """The promises of a release as a whole: splits and conservation; `licensed` has those on its licence."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -19,20 +18,22 @@ from .splits import HELD_OUT
 
 def check_splits(release: Release, seen: Seen) -> Iterator[Finding]:
     """splits.json against the tables."""
+    due = {
+        dialogue_id: HELD_OUT if dialogue_id in seen.held_out else split.value
+        for dialogue_id, (split, _, _) in seen.dialogues.items()
+    }
     try:
         read = json.loads((release.root / SPLITS).read_bytes())
-        listed = read["splits"]
-        held_out = read.get(HELD_OUT, [])
-        stated = Counter((dialogue_id, split) for split, ids in listed.items() for dialogue_id in ids)
-        stated.update((dialogue_id, HELD_OUT) for dialogue_id in held_out)
+        wrong = {
+            dialogue_id
+            for where, ids in (*read["splits"].items(), (HELD_OUT, read.get(HELD_OUT, [])))
+            for dialogue_id in ids
+            if due.pop(dialogue_id, None) != where
+        }
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         yield Finding(rule="splits", file=SPLITS, detail=f"cannot be read: {error}")
         return
-    due = Counter(
-        (dialogue_id, HELD_OUT if dialogue_id in seen.held_out else split.value)
-        for dialogue_id, (split, _, _) in seen.dialogues.items()
-    )
-    wrong = {dialogue_id for dialogue_id, _ in (stated - due) + (due - stated)}
+    wrong |= due.keys()
     for dialogue_id in sorted(wrong):
         yield Finding(rule="splits", file=SPLITS, detail=f"dialogue {dialogue_id} is not listed once, in its split")
 

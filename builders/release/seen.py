@@ -55,6 +55,8 @@ class Digests:
 
     def repeated(self, rule: str, detail: str) -> Iterator[Finding]:
         """A finding for every value that stands earlier."""
+        if not _has_repeats(self.all()):
+            return
         values = self.all()
         _, first = np.unique(values, return_index=True)
         again = np.ones(len(values), dtype=bool)
@@ -64,6 +66,12 @@ class Digests:
             part = int(np.searchsorted(starts, at, side="right")) - 1
             file, row = self._places[part]
             yield Finding(rule=rule, file=file, row=row + int(at - starts[part]), detail=detail)
+
+
+def _has_repeats(values: np.ndarray) -> bool:
+    """Whether a value stands twice; sorts in place, since to find out where takes several times the memory."""
+    values.sort()
+    return bool((values[1:] == values[:-1]).any())
 
 
 def digests(values: pa.Array) -> np.ndarray:
