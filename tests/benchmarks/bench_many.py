@@ -127,18 +127,18 @@ def _pairs_of(turns: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     talk = [{"role": "user" if turn["speaker"] == "seeker" else "assistant", "content": turn["text"]} for turn in turns]
     for at in range(1, len(talk), 2):
         for task in ("planner", "responder", "joint"):
-            prompt = [{"role": "system", "content": f"{task}: {_ASKED}"}, *talk[:at]]
+            prompt = [{"role": "system", "content": f"{task}: {ASKED}"}, *talk[:at]]
             reply = f"Scripted reply {_null(prompt)}"
             shown = "\n".join(f"{message['role']}: {message['content']}" for message in talk[:at])
             sides = [
-                [{"role": "user", "content": f"{_ASKED}\n{shown}\n{side}"}] for side in (talk[at]["content"], reply)
+                [{"role": "user", "content": f"{ASKED}\n{shown}\n{side}"}] for side in (talk[at]["content"], reply)
             ]
             if task == "planner" or (_null(sides[0]) % 16 and _null(sides[1]) % 8):
                 chosen, rejected = talk[at : at + 1], [{"role": "assistant", "content": reply}]
                 yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, "task": task}
 
 
-_ASKED = "Read what was said so far and answer as an emotional supporter would, in the form that is asked for. " * 6
+ASKED = "Read what was said so far and answer as an emotional supporter would, in the form that is asked for. " * 6
 """As long as the instructions of a prompt are."""
 
 
