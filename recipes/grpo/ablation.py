@@ -14,8 +14,8 @@ from ..train.record import write_whole
 from .arguments import PARTS
 
 PAGE_NAME, TABLE_NAME = "ablation.md", "ablation.csv"
-BEFORE = "before GRPO"
-"""The SFT checkpoint: what the first step generates, before anything was learnt."""
+BEGINNING = "at the beginning"
+"""The first steps of the run with all parts: still close to the SFT checkpoint."""
 WHOLE = "all parts"
 
 _MEASURED = {
@@ -30,7 +30,8 @@ _MEASURED = {
     "completions/mean_length": "tokens",
 }
 """What is compared, by the names that it is logged by; no variant's own reward, which is another sum in each."""
-_LAST_SHARE = 4
+_FIRST_SHARE, _LAST_SHARE = 6, 4
+"""Which share of the steps is the beginning, and which the end: a step alone is of a few prompts, and mostly chance."""
 
 Settings = Sequence[tuple[str, Any]]
 
@@ -66,7 +67,7 @@ def ablate(name: str, out: Path, settings: Settings, run: Callable[[Settings], N
         run([*given, ("output_dir", str(folder)), *changed.items()])
         logs = [log for log in read_curves(folder) if "reward" in log]
         if not found:
-            found[BEFORE] = _means(logs[:1])
+            found[BEGINNING] = _means(logs[: max(1, len(logs) // _FIRST_SHARE)])
         found[variant] = _means(logs[-max(1, len(logs) // _LAST_SHARE) :])
     write_whole(out / TABLE_NAME, ablation_csv(found))
     write_whole(out / PAGE_NAME, ablation_page(name, found))
@@ -98,8 +99,9 @@ def ablation_page(name: str, found: Mapping[str, Mapping[str, float]]) -> str:
         "",
         "Every variant was trained from the same checkpoint with the same seed and differs in one setting. A part is",
         "measured in every variant, also where it is switched off. Figures are means over the last quarter of the",
-        f"training steps, of what was generated then; `{BEFORE}` is the first step alone. One run each: a small",
-        "difference may be chance.",
+        f"training steps, of what was generated then; `{BEGINNING}` is the first sixth with all parts. The same seed",
+        "draws the same prompts in the same order, so variants can be compared with each other; from the beginning to",
+        "the end the prompts change, too. One run each: a small difference may be chance.",
         "",
     ]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ipm_prefdial.recipes.grpo.ablation import BEFORE, WHOLE, ablate
+from ipm_prefdial.recipes.grpo.ablation import BEGINNING, WHOLE, ablate
 from ipm_prefdial.schemas.errors import UsageError
 
 GIVEN = [("data", "release"), ("seed", 7)]
@@ -39,7 +39,7 @@ def test_every_variant_differs_in_one_setting(tmp_path: Path) -> None:
     assert len({one["output_dir"] for one in asked}) == 5
     assert {one["sft_checkpoint"] for one in asked} == {str(tmp_path / "reasoner" / "sft")}
     assert {one["reward_model"] for one in asked} == {str(tmp_path / "reward" / "reward")}
-    assert found[BEFORE] == {"format": 0.5}
+    assert found[BEGINNING] == {"format": 0.5}
     assert found[WHOLE] == {"format": pytest.approx(0.565)}, "the mean of the last two of eight steps"
     assert found["without process"] == {"format": pytest.approx(0.065)}
 
@@ -48,7 +48,7 @@ def test_table_for_people_and_for_machines(tmp_path: Path) -> None:
     ablate("tiny/reasoner/grpo", tmp_path / "out", GIVEN, _logging([]))
     rows = list(csv.DictReader((tmp_path / "out" / "ablation.csv").read_text().splitlines()))
     assert [row["variant"] for row in rows] == [
-        BEFORE, WHOLE, "without process", "without outcome", "without format", "without redundancy",
+        BEGINNING, WHOLE, "without process", "without outcome", "without format", "without redundancy",
     ]  # fmt: skip
     assert (rows[1]["format"], rows[1]["process"]) == ("0.565", "")
     page = (tmp_path / "out" / "ablation.md").read_text()

@@ -112,7 +112,7 @@ def test_ablation_trains_every_variant_and_goes_on(runs: Path) -> None:
     assert folders == ["all-parts", "without-format", "without-outcome", "without-process", "without-redundancy"]
     again = ipm_prefdial(*words, *given, "--json")
     assert "finished already" in again.err
-    assert list(json.loads(again.out))[:2] == ["before GRPO", "all parts"]
+    assert list(json.loads(again.out))[:2] == ["at the beginning", "all parts"]
 
 
 @pytest.mark.slow
