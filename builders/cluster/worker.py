@@ -75,7 +75,7 @@ class RayKeeper:
 
     def settle(self, reserved: float, real: float, *, kept: bool) -> None:
         """See `Sharing`."""
-        self.handle.settle.remote(reserved, real, kept=kept, worker=self.who)
+        self.handle.settle.remote(reserved, real, kept=kept, who=self.who)
 
     async def pace(self, model: str, tokens: float) -> None:
         """See `Sharing`."""

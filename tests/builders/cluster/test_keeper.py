@@ -2,9 +2,11 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.mining import PANELS, plan_of
@@ -12,6 +14,7 @@ from support.mining import PANELS, plan_of
 from ipm_prefdial.builders.cluster.engine import Engine, parse_engine
 from ipm_prefdial.builders.cluster.keeper import Keeper, KeeperOptions, Who
 from ipm_prefdial.builders.cluster.shared import Kept, Nothing, Paced, SharedBudget
+from ipm_prefdial.builders.cluster.worker import RayKeeper
 from ipm_prefdial.builders.inference.budget import Budgeted
 from ipm_prefdial.builders.inference.limit import Limits
 from ipm_prefdial.builders.inference.meter import Meter, Snapshot
@@ -20,7 +23,7 @@ from ipm_prefdial.builders.inference.prices import Price, Prices
 from ipm_prefdial.builders.inference.record import Records
 from ipm_prefdial.builders.inference.record_file import Recorded
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
-from ipm_prefdial.schemas.errors import BudgetError, EndpointError, PrefDialError, UsageError
+from ipm_prefdial.schemas.errors import BudgetError, EndpointError, UsageError
 from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Task
 
 ONE, TWO, THREE = (Who(name, "first") for name in ("one", "two", "three"))
@@ -34,39 +37,30 @@ def a_request(number: int = 0) -> Request:
     return next(plan_of(PANELS).requests(ask))
 
 
-class InProcess:
-    """`Sharing` with a keeper in this process."""
+@dataclass(frozen=True)
+class Remote:
+    """A method of an actor in this process."""
 
-    def __init__(self, keeper: Keeper, worker: str) -> None:
-        self.keeper, self.who = keeper, Who(worker, "first")
-        self._settling: set[asyncio.Task[None]] = set()
+    method: Callable[..., Awaitable[Any]]
 
-    async def claim(self, key: str) -> Outcome | None:
-        return await self.keeper.claim(key, self.who)
+    def remote(self, *values: Any, **named: Any) -> "asyncio.Future[Any]":
+        """The call, under way."""
+        return asyncio.ensure_future(self.method(*values, **named))
 
-    async def record(self, recorded: Recorded) -> Outcome:
-        return await self.keeper.record(recorded)
 
-    async def give_up(self, key: str) -> None:
-        await self.keeper.give_up(key, self.who)
+@dataclass(frozen=True)
+class Handle:
+    """A keeper in this process, called as one elsewhere is."""
 
-    async def reserve(self, usd: float) -> BudgetError | None:
-        return await self.keeper.reserve(usd, self.who)
+    keeper: Keeper
 
-    def settle(self, reserved: float, real: float, *, kept: bool) -> None:
-        self._settling.add(asyncio.ensure_future(self.keeper.settle(reserved, real, kept=kept, worker=self.who)))
+    def __getattr__(self, name: str) -> Remote:
+        return Remote(getattr(self.keeper, name))
 
-    async def pace(self, model: str, tokens: float) -> None:
-        await self.keeper.pace(model, tokens)
 
-    async def tell(self, meters: dict[str, Snapshot]) -> None:
-        await self.keeper.tell(self.who, meters)
-
-    async def fail(self, error: PrefDialError) -> None:
-        await self.keeper.fail(error)
-
-    async def failure(self) -> PrefDialError | None:
-        return await self.keeper.failure()
+def seen_by(keeper: Keeper, worker: str) -> RayKeeper:
+    """A keeper as a worker sees it."""
+    return RayKeeper(Handle(keeper), Who(worker, "first"))
 
 
 @pytest.fixture
@@ -93,7 +87,7 @@ async def test_what_one_worker_asks_the_others_wait_for(keeper: Keeper) -> None:
             return await super().complete(request)
 
     model = Slow(["Question"])
-    workers = [Kept(model, InProcess(keeper, f"worker {number}"), Meter()) for number in range(3)]
+    workers = [Kept(model, seen_by(keeper, f"worker {number}"), Meter()) for number in range(3)]
     asking = [asyncio.ensure_future(worker.complete(request)) for worker in workers]
     await asyncio.sleep(0.05)
     answer.set()
@@ -160,7 +154,7 @@ async def test_whoever_fails_to_ask_lets_the_next_one(keeper: Keeper) -> None:
 
     request = a_request()
     with pytest.raises(EndpointError):
-        await Kept(Broken(), InProcess(keeper, "one"), Meter()).complete(request)
+        await Kept(Broken(), seen_by(keeper, "one"), Meter()).complete(request)
     assert await asyncio.wait_for(keeper.claim(request.key, TWO), timeout=0.1) is None
     await keeper.give_up(request.key, ONE)
     assert not await is_free(keeper, request.key)
@@ -215,17 +209,20 @@ async def test_money_is_one_for_all_and_that_of_the_dead_comes_back(tmp_path: Pa
 
 
 async def test_a_budget_without_limit_asks_nobody(keeper: Keeper) -> None:
-    sharing = InProcess(keeper, "one")
+    sharing = seen_by(keeper, "one")
     model = Budgeted(ScriptedCompleter(["Question"]), SharedBudget(None, PRICES, sharing), "scripted")
     await model.complete(a_request())
     limited = SharedBudget(1.0, PRICES, sharing)
     await limited.reserve(0.5)
     assert keeper._set_aside == {"one": 0.5}
+    limited.settle(0.5, 0.25, kept=True)
+    await asyncio.sleep(0)
+    assert keeper._set_aside == {"one": 0.0}
 
 
 async def test_the_pace_is_one_for_all_workers(tmp_path: Path) -> None:
     keeper = Keeper(KeeperOptions(tmp_path / "records.sqlite", limits=Limits(rpm=60)))
-    models = [Paced(ScriptedCompleter(["Question"] * 9), InProcess(keeper, name), "mock") for name in ("one", "two")]
+    models = [Paced(ScriptedCompleter(["Question"] * 9), seen_by(keeper, name), "mock") for name in ("one", "two")]
     calls = [asyncio.ensure_future(model.complete(a_request())) for model in models for _ in range(4)]
     await asyncio.wait(calls, timeout=0.5)
     assert sum(call.done() for call in calls) == 1
