@@ -1,7 +1,6 @@
 """Builds on a Ray cluster of several nodes give the bytes of a local one, whoever dies on the way."""
 
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -117,8 +116,8 @@ def test_a_killed_build_goes_on_with_the_same_command(tmp_path: Path, cluster: R
         for requests in (60, 200):
             running = start(tmp_path / "release", cluster, server)
             wait_for(server, requests)
-            running.send_signal(signal.SIGKILL)
-            running.wait()
+            running.kill()
+            running.communicate()
         code, told = end(start(tmp_path / "release", cluster, server))
         assert code == 0, told
         assert sent_twice(server) <= 2 * CONCURRENCY
