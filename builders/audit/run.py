@@ -1,12 +1,15 @@
-"""Audits a dataset: reads it once, shows every batch to every measure, and closes or opens the gates."""
+"""Audits a dataset: reads it, shows every batch to every measure, and closes or opens the gates."""
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...schemas.audit import FILE_NAME, Audit
 from ...schemas.config import REASONING_CONFIGS
 from ...schemas.errors import UsageError
+from ..apart import Apart
 from ..release.read import Release
 from ..renewing import renew
 from .artefacts import SAMPLE, Artefacts
@@ -46,12 +49,13 @@ def measures_of(source: Source, sample: int) -> tuple[Measure, ...]:
     )
 
 
-def audit_source(source: Source, sample: int = SAMPLE) -> Audit:
+def audit_source(source: Source, sample: int = SAMPLE, apart: Apart | None = None) -> Audit:
     """What the data is like.
 
     Args:
-        source: what to audit; it is read once.
+        source: what to audit.
         sample: pairs of a config that model-based measures look at, at most.
+        apart: does every measure apart, each over a reading of its own; where it is None, all share one reading.
 
     Raises:
         DataError: a table is damaged.
@@ -60,14 +64,26 @@ def audit_source(source: Source, sample: int = SAMPLE) -> Audit:
     if unknown := sorted(set(source.gates) - set(GATES)):
         raise UsageError(f"there is no gate {unknown[0]}; the spec may limit {', '.join(GATES)}")
     measures = measures_of(source, sample)
+    told: dict[str, Any] = {"subject": source.subject(), "gates": ()}
+    if apart is None:
+        told |= _told(source, measures)
+    else:
+        for part in apart(partial(_told_by_one, source, sample), range(len(measures))):
+            told |= part
+    audit = Audit(**told)
+    return audit.model_copy(update={"gates": check_gates(audit, source.gates)})
+
+
+def _told(source: Source, measures: Sequence[Measure]) -> dict[str, Any]:
+    """What the measures tell after one reading."""
     for batch in source.batches():
         for measure in measures:
             _show(measure, batch)
-    told: dict[str, Any] = {"subject": source.subject(), "gates": ()}
-    for measure in measures:
-        told |= measure.tell()
-    audit = Audit(**told)
-    return audit.model_copy(update={"gates": check_gates(audit, source.gates)})
+    return {name: value for measure in measures for name, value in measure.tell().items()}
+
+
+def _told_by_one(source: Source, sample: int, number: int) -> dict[str, Any]:
+    return _told(source, measures_of(source, sample)[number : number + 1])
 
 
 def audit_release(root: Path, name: str, sample: int = SAMPLE) -> Audit:

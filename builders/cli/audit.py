@@ -10,9 +10,11 @@ from ...schemas.audit import FILE_NAME, Audit, Counts, GateResult, Interval
 from ...schemas.errors import UsageError
 from ...schemas.manifest import FILE_NAME as MANIFEST
 from ...schemas.report import FILE_NAME as REPORT
+from ..cluster.engine import parse_engine
+from ..cluster.parts import apart_on
 from ..release.read import Release
 from ..release.write import disk_errors
-from .places import add_place, dataset_folder, local_folder
+from .places import add_engine, add_place, dataset_folder, local_folder
 from .show import say, say_table
 
 _SAMPLE = 10_000
@@ -37,6 +39,7 @@ def add_to(verbs: Any) -> None:
     parser.add_argument(
         "--sample", type=_positive, default=_SAMPLE, metavar="N", help="pairs of a config that models look at, at most"
     )
+    add_engine(parser)
     parser.set_defaults(run=run)
 
 
@@ -46,13 +49,16 @@ def run(options: argparse.Namespace) -> int:
     from ..audit.subjects import ReleaseSource
     from ..report import write_report
 
-    folder = dataset_folder(options.place) if options.columns else local_folder(options.place)
+    engine = parse_engine(options.engine)
+    folder = engine.place(dataset_folder(options.place) if options.columns else local_folder(options.place))
     name, version = _name_of(options.place, folder)
     if options.columns:
-        audit = audit_source(_foreign(folder, options.columns, name, version), options.sample)
+        with apart_on(engine, (folder,)) as apart:
+            audit = audit_source(_foreign(folder, options.columns, name, version), options.sample, apart)
     else:
         release = _release(folder)
-        audit = audit_source(ReleaseSource(release, name), options.sample)
+        with apart_on(engine, (folder,)) as apart:
+            audit = audit_source(ReleaseSource(release, name), options.sample, apart)
         # What the Hub's client downloaded is its cache, which is not ours to write to.
         if not options.no_write and Path(options.place).exists():
             with disk_errors(folder):

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...schemas.diff import ConfigDiff, Diff, Presence, RowChange, RowDiff
+from ..cluster.engine import parse_engine
+from ..cluster.parts import apart_on
 from ..release.read import Release
-from .places import local_folder
+from .places import add_engine, local_folder
 from .show import say, say_table
 
 MOST = 50
@@ -27,6 +29,7 @@ def add_to(verbs: Any) -> None:
         "--most", type=_positive, default=MOST, metavar="N", help=f"rows that --rows lists, at most ({MOST})"
     )
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    add_engine(parser)
     parser.set_defaults(run=run)
 
 
@@ -34,8 +37,10 @@ def run(options: argparse.Namespace) -> int:
     """Compares; 1 where the new version's number does not fit."""
     from ..release.diff.run import diff_releases  # numpy is slow to import
 
-    old, new = (Release(local_folder(place)) for place in (options.old, options.new))
-    found = diff_releases(old, new, most=options.most if options.rows else 0)
+    engine = parse_engine(options.engine)
+    old, new = (Release(engine.place(local_folder(place))) for place in (options.old, options.new))
+    with apart_on(engine, (old.root, new.root)) as apart:
+        found = diff_releases(old, new, most=options.most if options.rows else 0, apart=apart)
     if options.json:
         sys.stdout.write(found.model_dump_json(indent=1) + "\n")
     else:

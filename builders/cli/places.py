@@ -1,4 +1,4 @@
-"""Where a release is: a folder, or a repo of the Hub at a revision."""
+"""Where a release is, a folder or a repo of the Hub at a revision, and where work on it is done."""
 
 import argparse
 import os
@@ -17,6 +17,16 @@ def add_place(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
         "place", metavar="DIR_OR_REPO[@REV]", nargs=count, help="a release folder, or ORG/NAME@TAG on the Hub"
     )
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Adds the argument that says where a release is read and measured."""
+    parser.add_argument(
+        "--engine",
+        metavar="local|ray[:ADDRESS]",
+        default="local",
+        help="where the work is done: here, or in parts on a Ray cluster (the extra `ray`) whose nodes see the folder",
+    )
 
 
 def local_folder(place: str | None) -> Path:

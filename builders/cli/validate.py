@@ -4,12 +4,12 @@ import argparse
 from itertools import islice
 from typing import Any
 
+from ..cluster.engine import parse_engine
+from ..cluster.parts import apart_on
 from ..release.read import Release
-from ..release.validate import RULES, validate_release
-from .places import add_place, local_folder
+from ..release.validate import MOST, RULES, validate_release
+from .places import add_engine, add_place, local_folder
 from .show import say, say_json, say_table
-
-MOST = 1_000
 
 
 def add_to(verbs: Any) -> None:
@@ -17,6 +17,7 @@ def add_to(verbs: Any) -> None:
     parser = verbs.add_parser("validate", help="check every row of every config and every promise of a release")
     add_place(parser, optional=True)
     parser.add_argument("--rules", action="store_true", help="tell what each rule means, and stop")
+    add_engine(parser)
     parser.set_defaults(run=run)
 
 
@@ -25,8 +26,10 @@ def run(options: argparse.Namespace) -> int:
     if options.rules:
         say_table("Rules", ("rule", "what holds"), RULES.items())
         return 0
-    release = Release(local_folder(options.place))
-    findings = list(islice(validate_release(release), MOST + 1))
+    engine = parse_engine(options.engine)
+    release = Release(engine.place(local_folder(options.place)))
+    with apart_on(engine, (release.root,)) as apart:
+        findings = list(islice(validate_release(release, apart), MOST + 1))
     rows = sum(record.rows or 0 for record in release.manifest.files.values())
     if options.json:
         say_json({"clean": not findings, "rows": rows, "findings": [one.model_dump() for one in findings[:MOST]]})

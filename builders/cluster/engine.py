@@ -1,6 +1,7 @@
-"""Where a build asks its models: in its own process, or on a Ray cluster."""
+"""Where work is done: in the command's own process, or on a Ray cluster."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...schemas.errors import UsageError
 
@@ -10,11 +11,15 @@ class Engine:
     """What `--engine` says."""
 
     ray: bool = False
-    """Whether models are asked by the workers of a Ray cluster."""
+    """Whether it is a Ray cluster."""
     address: str | None = None
-    """The cluster's; None starts one on this machine for as long as the build takes, unless `RAY_ADDRESS` is set."""
+    """The cluster's; None starts one on this machine for as long as the command runs, unless `RAY_ADDRESS` is set."""
     workers: int | None = None
-    """Processes that ask; one for every CPU of the cluster where it is None."""
+    """Of a build, the processes that ask; one for every CPU of the cluster where it is None."""
+
+    def place(self, folder: Path) -> Path:
+        """A folder as all processes that work may call it."""
+        return folder.absolute() if self.ray else folder
 
 
 def parse_engine(text: str, workers: int | None = None) -> Engine:

@@ -5,22 +5,21 @@ that is ours. Results are not what comes back, but what the keeper puts on recor
 """
 
 import logging
-import os
 import pickle
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from ...schemas.errors import EndpointError, PrefDialError, UsageError
+from ...schemas.errors import PrefDialError
 from ..cast import Cast
 from ..inference.meter import Snapshot
 from ..intake import Intake
 from ..mining.plan import MiningPlan
+from .connection import connected, ray_errors
 from .engine import Engine
 from .keeper import Keeper, KeeperOptions
 from .worker import Part, Worker
@@ -35,6 +34,7 @@ _CLOSING_S = 30.0
 """How long the keeper of a build that fails may take to put everything on disk."""
 _WAITING_CALLS = 100_000
 """Calls to the keeper that may wait in it: for another worker's answer, for money or for their turn."""
+_REMEDY = "Every answer so far is kept; repeat the same command"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def ask_on_ray(asking: Asking, on_turn: Callable[[str], None]) -> dict[str, Snap
         EndpointError: an endpoint, or the cluster itself, is of no use; the same command goes on where it stopped.
         BudgetError: the budget is spent.
     """
-    with _connected(asking.engine) as ray, _ray_errors(ray):
+    with connected(asking.engine) as ray, ray_errors(ray, _REMEDY):
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
@@ -128,55 +128,6 @@ def _blocks(ray: ModuleType, intake: Intake) -> Iterator[Any]:
         yield ray.put(pa.table({"placed": pa.array(block, type=pa.binary())}))
 
 
-@contextmanager
-def _connected(engine: Engine) -> Iterator[ModuleType]:
-    """Ray, connected to the cluster that the engine names, or to one of this machine that ends with the context.
-
-    Raises:
-        UsageError: it is not installed.
-        EndpointError: there is no such cluster.
-    """
-    try:
-        import ray
-        import ray.data
-        import ray.util.scheduling_strategies
-    except ImportError as error:
-        raise UsageError(f"--engine ray needs Ray Data: pip install 'ipm-prefdial[ray]' ({error})") from error
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its files have the rest
-    on_term = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(address=engine.address, log_to_driver=False, logging_level=logging.WARNING)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise EndpointError(f"no Ray cluster at {engine.address or 'this machine'}: {_first_line(error)}") from error
-    signal.signal(signal.SIGTERM, on_term)  # which Ray makes its own
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-@contextmanager
-def _ray_errors(ray: ModuleType) -> Iterator[None]:
-    """What Ray cannot mend becomes one clear line.
-
-    Raises:
-        EndpointError: the cluster is of no use any more.
-    """
-    try:
-        yield
-    except ray.exceptions.RayError as error:
-        if isinstance(cause := getattr(error, "cause", None), PrefDialError):
-            raise cause from None
-        raise EndpointError(
-            f"the Ray cluster failed: {_first_line(error)}. Every answer so far is kept; repeat the same command"
-        ) from error
-
-
 def _raise(failure: PrefDialError | None) -> None:
     if failure is not None:
         raise failure
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -49,6 +49,11 @@ class Digests:
         self._parts.append(digests(values))
         self._places.append((file, first))
 
+    def extend(self, later: "Digests") -> None:
+        """Takes in what was noted of later files."""
+        self._parts += later._parts
+        self._places += later._places
+
     def all(self) -> np.ndarray:
         """Every digest, in order."""
         return np.concatenate(self._parts) if self._parts else np.zeros(0, dtype=np.uint64)

@@ -4,8 +4,11 @@ A finding says which rule, which file and which row. Rules within a batch of row
 in `seen`, those of the release as a whole in `promises`.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ import pyarrow.compute as pc
 from ...schemas.config import PAIR_CONFIGS, Config
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
+from ..apart import Apart
 from .columns import schema_difference
 from .finding import Finding
 from .labelled import Labelled
@@ -51,19 +55,29 @@ RULES: dict[str, str] = {
 }
 """Every rule by its id."""
 
+MOST = 1_000
+"""Findings of one shard that are told, at most, where shards are looked at apart; the command tells no more in all."""
+
 _DIALOGUES = (Config.DIALOGUES, Config.CRISIS_HOLDOUT)
 _FIRST = (*_DIALOGUES, Config.COMPLETIONS, Config.REASONING_STEPS)
 """Read first, since every other row names a dialogue and its calls, and what is made of traces goes by their labels."""
+_REMEMBERED = (*_DIALOGUES, Config.REASONING_STEPS)
+"""Read here in any case, since of these more is remembered than digests and counts."""
 
 
-def validate_release(release: Release) -> Iterator[Finding]:
-    """Every finding of every rule, file by file."""
+def validate_release(release: Release, apart: Apart | None = None) -> Iterator[Finding]:
+    """Every finding of every rule, file by file.
+
+    Args:
+        release: what is looked at.
+        apart: looks at every shard apart; one after the other, here, where it is None.
+    """
     for changed in changed_files(release):
         yield Finding(rule="files", file=changed.file, row=changed.row, detail=changed.what)
     seen, labelled = Seen(repeats_bar=release.manifest.spec.drop_repeated_dialogues), Labelled()
     first = [config for config in _FIRST if config in release.configs]
     for config in (*first, *(config for config in release.configs if config not in first)):
-        yield from _ConfigCheck(release, config, seen, labelled).findings()
+        yield from _ConfigCheck(release, config, seen, labelled).findings(None if config in _REMEMBERED else apart)
     yield from check_held_out_calls(release, seen)
     yield from check_splits(release, seen)
     yield from check_conservation(release, seen)
@@ -82,19 +96,42 @@ class _ConfigCheck:
     pairs: Digests = field(default_factory=Digests)
     keys: Digests = field(default_factory=Digests)
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self, apart: Apart | None) -> Iterator[Finding]:
         """What single batches tell, and then what only the whole config does."""
-        for split in splits_of(self.config):
-            paths = self.release.files(self.config, split)
-            if not paths:
+        paths = {split: self.release.files(self.config, split) for split in splits_of(self.config)}
+        shards = [(path, split) for split, found in paths.items() for path in found]
+        if apart is None:
+            looked_at: Iterator[Iterable[Finding]] = (self._shard(path, split) for path, split in shards)
+        else:
+            looked_at = map(self._taken_in, apart(partial(_look_at, self), shards))
+        for split, found in paths.items():
+            if not found:
                 yield Finding(rule="configs", file=f"data/{self.config}", detail=f"there is no split {split}")
-            for path in paths:
-                yield from self._shard(path, split)
+            for _ in found:
+                yield from next(looked_at)
         yield from self.ids.repeated("row_id", "the same row_id stands earlier in the config")
         yield from self.pairs.repeated("duplicate_pair", "the same pair stands earlier in the config")
         yield from self.keys.repeated("known_call", "the same call stands earlier")
         if self.config is Config.COMPLETIONS:
             self.seen.calls = np.sort(self.keys.all())
+
+    def look_at(self, path: Path, split: Split) -> "_Looked":
+        """What one shard comes to; this check itself is left as it was."""
+        alone = replace(self, seen=replace(self.seen, rows=Counter(), drops=Counter()))
+        alone.ids, alone.pairs, alone.keys = Digests(), Digests(), Digests()
+        findings = alone._shard(path, split)
+        told = list(islice(findings, MOST + 1))
+        for _ in findings:
+            pass  # beyond what is told, but its rows are counted
+        return _Looked(told, alone.seen.rows, alone.seen.drops, (alone.ids, alone.pairs, alone.keys))
+
+    def _taken_in(self, looked: "_Looked") -> list[Finding]:
+        """Remembers what a shard that was looked at apart comes to; its findings."""
+        self.seen.rows.update(looked.rows)
+        self.seen.drops.update(looked.drops)
+        for ours, theirs in zip((self.ids, self.pairs, self.keys), looked.digests, strict=True):
+            ours.extend(theirs)
+        return looked.findings
 
     def _shard(self, path: Path, split: Split) -> Iterator[Finding]:
         name, first = self.release.name_of(path), 0
@@ -138,3 +175,18 @@ class _ConfigCheck:
             self.pairs.add(pc.binary_join_element_wise(*sides, "\0\0"), name, first)
         elif self.config is Config.COMPLETIONS:
             self.keys.add(batch.column("request_key"), name, first)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What a shard comes to that was looked at apart."""
+
+    findings: list[Finding]
+    rows: Counter[tuple[Config, Split]]
+    drops: Counter[tuple[str, str]]
+    digests: tuple[Digests, Digests, Digests]
+    """Of row ids, pairs and keys."""
+
+
+def _look_at(check: _ConfigCheck, shard: tuple[Path, Split]) -> _Looked:
+    return check.look_at(*shard)

@@ -6,24 +6,27 @@ words beyond one batch.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from ....schemas.config import Config
 from ....schemas.diff import Diff, FileDiff, Presence, RowChange
 from ....schemas.version import Version, largest
+from ...apart import Apart
 from ..layout import config_and_split
 from ..read import Release
-from .config import ConfigComparison
+from .config import ConfigComparison, Found
 from .reasons import find_reasons
 from .tables import same_bytes
 
 
-def diff_releases(old: Release, new: Release, *, most: int = 0) -> Diff:
+def diff_releases(old: Release, new: Release, *, most: int = 0, apart: Apart | None = None) -> Diff:
     """What differs between two releases, the step of the version that it needs, and whether the new one's number fits.
 
     Args:
         old: the earlier release.
         new: the later release.
         most: the number of differing rows to list, at most.
+        apart: does every config apart; one after the other, here, where it is None.
 
     Raises:
         DataError: a file of either is gone or damaged; the message names the release and the file.
@@ -31,7 +34,7 @@ def diff_releases(old: Release, new: Release, *, most: int = 0) -> Diff:
     """
     before, after = Version.of(old.manifest.version), Version.of(new.manifest.version)
     configs = [config for config in Config if old.files(config) or new.files(config)]
-    found = [ConfigComparison(old, new, config).found(most) for config in configs]
+    found = [*(apart or map)(partial(_found, old, new, most), configs)]
     rewritten = tuple(name for one in found for name in one.rewritten)
     files = tuple(_other_files(old, new))
     reasons = find_reasons([one.diff for one in found], rewritten, files)
@@ -54,6 +57,10 @@ def diff_releases(old: Release, new: Release, *, most: int = 0) -> Diff:
 
 
 _WORST_FIRST = tuple(RowChange)
+
+
+def _found(old: Release, new: Release, most: int, config: Config) -> Found:
+    return ConfigComparison(old, new, config).found(most)
 
 
 def _other_files(old: Release, new: Release) -> Iterator[FileDiff]:

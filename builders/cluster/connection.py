@@ -1,0 +1,62 @@
+"""Ray, connected for as long as a command needs it, and its failures in our words."""
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from ...schemas.errors import EndpointError, PrefDialError, UsageError
+from .engine import Engine
+
+
+@contextmanager
+def connected(engine: Engine) -> Iterator[ModuleType]:
+    """Ray, connected to the cluster that the engine names, or to one of this machine that ends with the context.
+
+    Raises:
+        UsageError: it is not installed.
+        EndpointError: there is no such cluster.
+    """
+    try:
+        import ray
+        import ray.data
+        import ray.util.scheduling_strategies
+    except ImportError as error:
+        raise UsageError(f"--engine ray needs Ray Data: pip install 'ipm-prefdial[ray]' ({error})") from error
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its files have the rest
+    on_term = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address=engine.address, log_to_driver=False, logging_level=logging.WARNING)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise EndpointError(f"no Ray cluster at {engine.address or 'this machine'}: {_first_line(error)}") from error
+    signal.signal(signal.SIGTERM, on_term)  # which Ray makes its own
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def ray_errors(ray: ModuleType, remedy: str) -> Iterator[None]:
+    """What Ray cannot mend becomes one clear line; an error of ours that was raised on a node is raised here.
+
+    Args:
+        ray: the library.
+        remedy: what to do about it, as the end of the line.
+
+    Raises:
+        EndpointError: the cluster is of no use any more.
+    """
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        if isinstance(cause := getattr(error, "cause", None), PrefDialError):
+            raise cause from None
+        raise EndpointError(f"the Ray cluster failed: {_first_line(error)}. {remedy}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
