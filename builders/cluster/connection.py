@@ -3,8 +3,9 @@
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from types import ModuleType
 
 from ...schemas.errors import EndpointError, PrefDialError, UsageError
@@ -34,7 +35,8 @@ def connected(engine: Engine) -> Iterator[ModuleType]:
         raise EndpointError(f"no Ray cluster at {engine.address or 'this machine'}: {_first_line(error)}") from error
     signal.signal(signal.SIGTERM, on_term)  # which Ray makes its own
     try:
-        yield ray
+        with redirect_stdout(sys.stderr):  # where Ray tells of what died; stdout is for what the command was asked
+            yield ray
     finally:
         ray.shutdown()
 

@@ -44,17 +44,15 @@ class RayCluster:
 
     def kill_worker(self) -> bool:
         """One process in which dialogues are mined dies at once; whether there was one."""
-        found = _processes("ray::MapWorker")
-        if found:
-            os.kill(found[0], signal.SIGKILL)
-        return bool(found)
+        return _kill_one("ray::MapWorker")
 
     def kill_keeper(self) -> bool:
         """The process that has the records dies at once; whether there was one."""
-        found = _processes("ray::Keeper")
-        if found:
-            os.kill(found[0], signal.SIGKILL)
-        return bool(found)
+        return _kill_one("ray::Keeper")
+
+    def kill_task(self) -> bool:
+        """One process in which a part of a release is read dies at once; whether there was one."""
+        return _kill_one("ray::_do")
 
     def close(self) -> None:
         """Every node ends."""
@@ -80,7 +78,14 @@ def _patiently(start: Callable[[], Any]) -> Any:
     return start()
 
 
-def _processes(name: str) -> list[int]:
+def _kill_one(name: str) -> bool:
+    found = processes(name)
+    if found:
+        os.kill(found[0], signal.SIGKILL)
+    return bool(found)
+
+
+def processes(name: str) -> list[int]:
     """The processes of this user that call themselves so and belong to this interpreter's clusters."""
     listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
     found = [line.split(maxsplit=1) for line in listed.splitlines()]
