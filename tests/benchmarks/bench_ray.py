@@ -1,10 +1,10 @@
 """Calls a second of a build's asking by 1, 2 and 4 workers of a Ray cluster, beside the local engine.
 
-`python tests/benchmarks/bench_ray.py [--dialogues N] [WORKERS …]`; it prints what it measured and asserts nothing. The
-endpoint is the light mock in C. What is measured is from its first call to its last, so neither Ray's start nor the
-tables count. Beside calls a second stand the milliseconds of CPU that a call takes, by who spends them: the command, the
-keeper of the records, and all workers together. They hold on a busy machine, too, and tell what bounds a larger cluster:
-there is one keeper, so more workers help until it has a core to itself.
+`python tests/benchmarks/bench_ray.py [--dialogues N] [WORKERS …]`; it prints what it measured and asserts nothing.
+The endpoint is the light mock in C. What is measured is from its first call to its last, so neither Ray's start nor
+the tables count. Beside calls a second stand the milliseconds of CPU that a call takes, by who spends them: the
+command, the keeper of the records, and all workers together. They hold on a busy machine, too, and tell what bounds a
+larger cluster: there is one keeper, so more workers help until it has a core to itself.
 """
 
 import argparse
