@@ -204,7 +204,7 @@ def test_missing_and_surplus_rows_are_told(release: Release) -> None:
     ("column", "value", "what"),
     [
         ("turns.2.text", _TEXT, "the dialogue was changed: its turns give the id"),
-        ("turns.1.strategy", None, "a supporter turn needs a strategy"),
+        ("turns.1.strategy", None, "either every supporter turn"),
         ("turns", [], "it has turns if and only if"),
         ("dialogue_id", "0" * 16, "the dialogue was changed"),
         ("withheld", True, "it has turns if and only if"),
