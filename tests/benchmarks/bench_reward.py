@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1_500)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--draws", type=int, default=8, help="rows of each config at every planted moment")
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=3e-3)
     options = parser.parse_args()
     sets = {"compared with the dialogue": compared_release, "inside the trace": reasoning_release}
     for name, release in sets.items():
