@@ -1,1 +1,1 @@
-"""Asking on many machines: the same conversations and wrappers inside Ray actors. Nothing outside knows Ray."""
+"""Work on many machines: the same conversations, wrappers and measures inside Ray. Nothing outside knows Ray."""
