@@ -29,7 +29,7 @@ WORKERS = (1, 2, 4)
 CONCURRENCY = 64
 LATENCY_MS = 20
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-_LOOK_S = 0.2
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def run(out: Path, source: Path, mock: MockEndpoint, *engine: str) -> Asked:
     asked, before = mock.stats(), 0.0
     while running.poll() is None:
         at = mock.stats()
-        if asked["requests"] == 0 < at["requests"]:
+        if not at["requests"]:
             before = _cpu_s(running.pid)
         if at["requests"] > asked["requests"]:
             whose = {"command": [running.pid], "keeper": processes("ray::Keeper"), "workers": processes("ray::Map")}

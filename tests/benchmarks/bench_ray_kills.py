@@ -57,9 +57,13 @@ class Endpoints:
         return "mock@" + ",".join(server.url for server in self.servers)
 
     @property
-    def answered(self) -> Counter[str]:
-        """How often each request got a whole answer, wherever."""
-        return sum((server.answered for server in self.servers), Counter())
+    def answers(self) -> int:
+        """Whole answers so far."""
+        return sum(server.answered.total() for server in self.servers)
+
+    def requests(self) -> int:
+        """Different requests that came, once all are through."""
+        return len({name for server in self.servers for name in server.asked})
 
     @property
     def in_flight(self) -> int:
@@ -68,12 +72,13 @@ class Endpoints:
 
     def paid_again(self) -> int:
         """Answers beyond the first to one request."""
-        return sum(times - 1 for times in self.answered.values())
+        answered: Counter[str] = sum((server.answered for server in self.servers), Counter())
+        return answered.total() - len(answered)
 
     def sent_again(self) -> int:
         """Calls beyond one a request and one more for each that the endpoint itself failed."""
-        asked: Counter[str] = sum((server.asked for server in self.servers), Counter())
-        return asked.total() - len(asked) - sum(server.met.total() for server in self.servers)
+        asked = sum(server.asked.total() - server.met.total() for server in self.servers)
+        return asked - self.requests()
 
 
 @contextmanager
@@ -131,7 +136,7 @@ def run_with_kill(out: Path, cluster: RayCluster, victim: str, after: int, due: 
     began = time.monotonic()
     with endpoints() as asked:
         running, commands = start(out, asked.name, *engine), 1
-        while (at := asked.answered.total()) < after and running.poll() is None:
+        while (at := asked.answers) < after and running.poll() is None:
             time.sleep(0.005)
         in_flight = asked.in_flight
         if victim == "driver":
@@ -181,7 +186,7 @@ def local_release(out: Path) -> tuple[dict[str, bytes], int]:
     """The tables as the local engine makes them, and how many calls that takes."""
     with endpoints() as asked:
         assert _end(start(out, asked.name)) == 0, "the local engine builds"
-        return bytes_of_tables(out), len(asked.answered)
+        return bytes_of_tables(out), asked.requests()
 
 
 def summarise(told: dict[str, Sequence[Told]]) -> None:
