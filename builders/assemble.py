@@ -8,16 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
 
 from ..schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ..schemas.dialogue import Dialogue
 from ..schemas.drops import DropReason
 from ..schemas.errors import LostRowsError
-from ..schemas.inference import Completion, Message, Outcome, Request, Role
-from ..schemas.licence import LICENCES
+from ..schemas.inference import Message, Outcome, Request, Role
 from ..schemas.manifest import ConfigCounts, Usage
-from ..schemas.rows import candidate_configs, content_id_of
+from ..schemas.rows import candidate_configs
 from .answers import replay
 from .holding import Holding
 from .mining.candidate import Candidate, Drop, Result
@@ -32,6 +30,7 @@ from .reasoning.reason import reason
 from .reasoning.weights import Weighing
 from .release.layout import splits_of
 from .release.write import ReleaseWriter
+from .source_rows import completion_row, crisis_row, dialogue_row
 
 Find = Callable[[Request], Outcome]
 """Gives the recorded answer to a request; raises where there is none."""
@@ -192,78 +191,3 @@ def assemble(dialogues: Iterable[PlacedDialogue], assembly: Assembly) -> Assembl
     for placed in dialogues:
         assembly.add(placed)
     return assembly
-
-
-def dialogue_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
-    """The row of `dialogues`; where the licence forbids passing the words on, the id is all that is left of them."""
-    row = _dialogue_columns(placed)
-    if layout > 1:
-        row |= {"repeats": placed.repeats, "contaminated_by": placed.contaminated_by}
-    return {"row_id": content_id_of(Config.DIALOGUES, row), **row}
-
-
-def crisis_row(placed: PlacedDialogue) -> dict[str, Any]:
-    """The row of `crisis_holdout`: the dialogue, and every sign of a crisis that was seen in it."""
-    row = _dialogue_columns(placed) | {"repeats": placed.repeats, "contaminated_by": placed.contaminated_by}
-    row["findings"] = [found.model_dump() for found in placed.findings]
-    return {"row_id": content_id_of(Config.CRISIS_HOLDOUT, row), **row}
-
-
-def _dialogue_columns(placed: PlacedDialogue) -> dict[str, Any]:
-    dialogue = placed.dialogue
-    withheld = not LICENCES[dialogue.license].may_pass_on
-    told = dialogue.model_dump(include={"problem", "emotion", "situation"})
-    return {
-        "dialogue_id": dialogue.dialogue_id,
-        "turn": None,
-        "source": dialogue.source,
-        "license": dialogue.license,
-        "position": placed.position,
-        "own_split": dialogue.split,
-        **(dict.fromkeys(told) if withheld else told),
-        "withheld": withheld,
-        "turns": [] if withheld else [turn.model_dump(mode="json") for turn in dialogue.turns],
-    }
-
-
-def completion_row(
-    request: Request, outcome: Outcome, dialogue: Dialogue, turn: int | None, layout: int
-) -> dict[str, Any]:
-    """The row of `completions`; its id covers the answer, so that a changed answer is told."""
-    row = {
-        "dialogue_id": dialogue.dialogue_id,
-        "turn": turn,
-        "source": dialogue.source,
-        "license": dialogue.license,
-        "request_key": request.key,
-        "role": request.ask.role,
-        "model": request.model.name,
-        "revision": request.model.revision,
-        "draw": request.draw,
-        **_answer_columns(outcome),
-    }
-    if layout > 1:
-        row["task"] = request.ask.task
-    return {"row_id": content_id_of(Config.COMPLETIONS, row), **row}
-
-
-def _answer_columns(outcome: Outcome) -> dict[str, Any]:
-    if isinstance(outcome, Completion):
-        return {
-            "reply": outcome.text,
-            "finish_reason": outcome.finish_reason,
-            "failure": None,
-            "failure_detail": None,
-            "prompt_tokens": outcome.prompt_tokens,
-            "completion_tokens": outcome.completion_tokens,
-            "structured": outcome.structured,
-        }
-    return {
-        "reply": None,
-        "finish_reason": None,
-        "failure": outcome.reason,
-        "failure_detail": outcome.detail,
-        "prompt_tokens": 0,
-        "completion_tokens": 0,
-        "structured": False,
-    }

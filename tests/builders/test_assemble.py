@@ -15,10 +15,11 @@ from support.dialogues import dialogue, dialogues, placed, seeker, supporter, wo
 from support.mining import ASKED
 from support.releases import scripted_plan, shared_release
 
-from ipm_prefdial.builders.assemble import Assembly, Seen, assemble, completion_row, dialogue_row
+from ipm_prefdial.builders.assemble import Assembly, Seen, assemble
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import PlacedDialogue, supporter_turns
 from ipm_prefdial.builders.release.write import ReleaseWriter
+from ipm_prefdial.builders.source_rows import completion_row, dialogue_row
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.drops import DropReason
