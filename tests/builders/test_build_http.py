@@ -161,6 +161,7 @@ def test_a_killed_build_goes_on_and_sends_again_at_most_what_was_in_flight(tmp_p
     assert list(validate_release(release)) == []
 
 
+@pytest.mark.slow
 def test_the_release_after_kills_is_the_release_without_them(tmp_path: Path) -> None:
     with ChatServer(play_role, latency_s=0.03) as server:
         running = start(tmp_path, server)
@@ -174,7 +175,7 @@ def test_the_release_after_kills_is_the_release_without_them(tmp_path: Path) -> 
     assert {path: killed.files[path] for path in tables} == {path: calm.files[path] for path in tables}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_build_says_so_and_goes_on(tmp_path: Path, number: signal.Signals) -> None:
     with ChatServer(play_role, latency_s=0.05) as server:
         running = start(tmp_path, server)

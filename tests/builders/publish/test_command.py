@@ -57,6 +57,7 @@ def rows_of(release: Release) -> dict[str, dict[str, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_release_after_the_other(server: HubServer, tmp_path: Path) -> None:
     first = copy_release(tmp_path / "first", publishable("1.0.0", 4))
     second = copy_release(tmp_path / "second", publishable("1.1.0", 6))
