@@ -34,11 +34,11 @@ def choose_cast(options: CastOptions, spec: BuildSpec, intake: Intake, stage: St
     for endpoint in endpoints.values():
         Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
     named = _named(options, spec)
+    scorers = open_scorers(named.get(Role.JUDGE, ()), spec)  # what may be misnamed comes before what takes long
     corpus = None
     if any(CORPUS in texts for texts in named.values()):
         stage("fitting the embedded models", None)
         corpus = _fit(intake)
-    scorers = open_scorers(named.get(Role.JUDGE, ()), spec)
     records = {
         role: tuple(
             _scorer_record(scorers[text]) if text in scorers else _record(text, role, endpoints, corpus, intake)

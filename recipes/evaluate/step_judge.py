@@ -61,16 +61,12 @@ class StepJudge:
 
     def put(self, request: Request) -> Scored | Failed:
         """The trace in tokens; `bad_request` where there is none to label."""
-        from ..reward.encode import encode
-        from ..reward.rows import step_ends
-
         if request.ask.task is not Task.STEP_JUDGE or request.ask.trace is None:
             return Failed(
                 key=request.key, reason=FailureReason.BAD_REQUEST, detail="a reward model labels the steps of a trace"
             )
         before = list(self._prompt.messages(Ask(task=Task.REASONER, history=request.ask.history)))
-        steps = tuple(step_texts(request.ask.trace))
-        (encoded,) = encode(self._model.tokenizer, [(before, "\n".join(steps), step_ends(steps))])
+        (encoded,) = self._model.encode([(before, step_texts(request.ask.trace))])
         longest = getattr(self._model.model.config, "max_position_embeddings", None)
         if longest is not None and len(encoded.ids) > longest:
             detail = f"{len(encoded.ids)} tokens, of which the reward model reads {longest}"

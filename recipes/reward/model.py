@@ -66,8 +66,12 @@ class RewardModel:
         Args:
             traces: prompts with the texts of the steps, as `prompts.parsers.trace.step_texts` gives them.
         """
+        return self.score_encoded(self.encode(traces))
+
+    def encode(self, traces: Sequence[tuple[list[Message], Sequence[str]]]) -> list[Encoded]:
+        """Traces, given as to `score`, as the model reads them."""
         joined = [(prompt, "\n".join(steps), step_ends(tuple(steps))) for prompt, steps in traces]
-        return self.score_encoded(encode(self.tokenizer, joined))
+        return encode(self.tokenizer, joined)
 
     def score_encoded(self, encoded: Sequence[Encoded]) -> list[ScoredSteps]:
         """The same of what is tokens already."""
