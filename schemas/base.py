@@ -1,10 +1,20 @@
 """The base of every schema, and the one canonical form that digests are taken of."""
 
 import hashlib
+from enum import StrEnum
 from typing import Any, ClassVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 
 class Frozen(BaseModel):
@@ -30,6 +40,31 @@ class Grown(Frozen):
             name for name in self.gained if getattr(self, name) == fields[name].get_default(call_default_factory=True)
         ]
         return {name: value for name, value in written.items() if name not in unused}
+
+
+class Pinned:
+    """Annotates an enum field with the members that a released layout knows.
+
+    An enum grows from version to version. Without a pin, a new member would change the JSON Schema of every layout that
+    was released before it, and let a row of an old layout hold a value that its readers have never seen.
+    """
+
+    def __init__(self, members: tuple[StrEnum, ...]) -> None:
+        self.members = members
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        json_schema = handler(schema)
+        # The definition is shared by all fields of the model, which belong to one layout.
+        handler.resolve_ref_schema(json_schema)["enum"] = [member.value for member in self.members]
+        return json_schema
+
+    def _check(self, value: StrEnum) -> StrEnum:
+        if value not in self.members:
+            raise ValueError(f"{value.value!r} is newer than this layout; it knows {', '.join(self.members)}")
+        return value
 
 
 def canonical_json(value: Any) -> bytes:

@@ -1,6 +1,9 @@
 """Why a candidate became no row."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from .base import Pinned
 
 
 class DropReason(StrEnum):
@@ -8,6 +11,8 @@ class DropReason(StrEnum):
 
     CRISIS = "crisis"
     """A seeker may be in a crisis in this dialogue: it is held out of all training until a human has looked at it."""
+    CRISIS_UNREAD = "crisis_unread"
+    """No crisis was found, but a crisis judge gave no answer that can be read; the dialogue is held out unread."""
     CONTAMINATED = "contaminated"
     """The dialogue overlaps with a benchmark that the maintainer named."""
     REPEATED_DIALOGUE = "repeated_dialogue"
@@ -28,6 +33,10 @@ class DropReason(StrEnum):
     """The reply ran into the token limit."""
     EMPTY_REPLY = "empty_reply"
     """The reply holds no words."""
+    TOO_LONG = "too_long"
+    """The reply, or a turn of the dialogue, is longer than the bound that the release sets."""
+    UNKNOWN_MARKER = "unknown_marker"
+    """The reply begins with a marker of no known meaning, which may open thoughts instead of an answer."""
     NOT_A_STRATEGY = "not_a_strategy"
     """The reply names none of the eight strategies where it had to."""
     SAME_STRATEGY = "same_strategy"
@@ -79,6 +88,7 @@ class DropReason(StrEnum):
 NEVER_A_PAIR = frozenset(
     {
         DropReason.CRISIS,
+        DropReason.CRISIS_UNREAD,
         DropReason.CONTAMINATED,
         DropReason.REPEATED_DIALOGUE,
         DropReason.NO_SEEKER_TURN,
@@ -89,6 +99,8 @@ NEVER_A_PAIR = frozenset(
         DropReason.REFUSED,
         DropReason.CUT_OFF,
         DropReason.EMPTY_REPLY,
+        DropReason.TOO_LONG,
+        DropReason.UNKNOWN_MARKER,
         DropReason.NOT_A_STRATEGY,
         DropReason.SAME_STRATEGY,
         DropReason.BRACKETED_STRATEGY,
@@ -104,3 +116,13 @@ NEVER_A_PAIR = frozenset(
     }
 )
 """Reasons by which there was no whole pair to choose; every other drop is a choice among pairs: the filter's."""
+
+LAYOUTS_1_TO_3 = tuple(
+    reason
+    for reason in DropReason
+    if reason not in (DropReason.CRISIS_UNREAD, DropReason.TOO_LONG, DropReason.UNKNOWN_MARKER)
+)
+"""The reasons that layouts 1 to 3 were released with."""
+
+EarlyDropReason = Annotated[DropReason, Pinned(LAYOUTS_1_TO_3)]
+"""A drop reason of layouts 1 to 3."""

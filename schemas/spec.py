@@ -139,7 +139,7 @@ class BuildSpec(Grown):
     steps: tuple[str, ...] = Field(min_length=1)
     """Released step ids, `name@n`, in the order in which a candidate meets them."""
     splits: SplitRule
-    layout: Literal[1, 2, 3] = 1
+    layout: Literal[1, 2, 3, 4] = 1
     """Which columns the rows have; see `schemas.rows`."""
     safety: SafetyRule = SafetyRule()
     drop_repeated_dialogues: bool = False

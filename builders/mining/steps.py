@@ -180,8 +180,8 @@ def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
     yield "only layouts from 2 can hold dialogues out or drop them", spec.layout > 1 or not barring
     traces = (spec.reasoning, spec.reasoner, spec.step_judge)
     yield (
-        "layout 3, reasoning, reasoner and step_judge need each other",
-        {spec.layout == 3} == {bool(one) for one in traces},
+        "layouts from 3, reasoning, reasoner and step_judge need each other",
+        {spec.layout >= 3} == {bool(one) for one in traces},
     )
     yield (
         "stylist and style_judge need each other, and reasoning",

@@ -110,5 +110,6 @@ LAYOUT_RULES: Mapping[int, Mapping[Config, Rules]] = {
     ),
     2: _COMPARED,
     3: {**_COMPARED, **REASONING_RULES},
+    4: {**_COMPARED, **REASONING_RULES},
 }
 """The rules of each layout by config."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..base import digest_of
 from ..config import PAIR_CONFIGS, REASONING_CONFIGS, SFT_CONFIGS, Config
-from . import layout_1, layout_2, reasoning
+from . import layout_1, layout_2, layout_4, reasoning
 from .common import DialogueRow, InferredBy, Messages, Row, SftRow, TurnStruct
 
 __all__ = [
@@ -45,6 +45,14 @@ _LAYOUT_2: Rows = {
     Config.CRISIS_HOLDOUT: layout_2.CrisisRow,
 }
 
+_LAYOUT_3: Rows = {
+    **_LAYOUT_2,
+    Config.DROPPED: reasoning.DroppedRow,
+    Config.REASONING: reasoning.ReasoningRow,
+    Config.REASONING_STEPS: reasoning.ReasoningStepsRow,
+    Config.REASONING_PAIRS: reasoning.ReasoningPairRow,
+}
+
 LAYOUTS: Mapping[int, Rows] = {
     1: {
         Config.STRATEGY: layout_1.StrategyRow,
@@ -56,13 +64,8 @@ LAYOUTS: Mapping[int, Rows] = {
         Config.DIALOGUES: DialogueRow,
     },
     2: _LAYOUT_2,
-    3: {
-        **_LAYOUT_2,
-        Config.DROPPED: reasoning.DroppedRow,
-        Config.REASONING: reasoning.ReasoningRow,
-        Config.REASONING_STEPS: reasoning.ReasoningStepsRow,
-        Config.REASONING_PAIRS: reasoning.ReasoningPairRow,
-    },
+    3: _LAYOUT_3,
+    4: {**_LAYOUT_3, Config.DROPPED: layout_4.DroppedRow},
 }
 """Every layout by its number."""
 

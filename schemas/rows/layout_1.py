@@ -3,7 +3,7 @@
 from typing import Literal
 
 from ..base import Frozen
-from ..drops import DropReason
+from ..drops import EarlyDropReason
 from ..error_type import ErrorType
 from ..strategy import Strategy
 from . import common
@@ -89,7 +89,7 @@ class DroppedRow(Row):
     """Index of the supporter turn in the dialogue, from 0."""
     config: Literal["strategy", "response", "joint", "strategy_sft", "response_sft", "joint_sft"]
     """The config that it was a candidate of."""
-    reason: DropReason
+    reason: EarlyDropReason
     """Why it was dropped."""
     detail: str
     """What exactly was wrong; may be empty."""

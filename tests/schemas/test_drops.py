@@ -1,6 +1,11 @@
 """Every way out is either no choice of the filter's, or one."""
 
-from ipm_prefdial.schemas.drops import NEVER_A_PAIR, DropReason
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from ipm_prefdial.schemas.config import Config
+from ipm_prefdial.schemas.drops import NEVER_A_PAIR, DropReason, EarlyDropReason
+from ipm_prefdial.schemas.rows import rows_of
 
 
 def test_these_are_the_choices_among_whole_pairs_and_all_others_are_none() -> None:
@@ -22,3 +27,17 @@ def test_these_are_the_choices_among_whole_pairs_and_all_others_are_none() -> No
 
 def test_a_reasons_name_is_its_value() -> None:
     assert all(reason.value == reason.name.lower() for reason in DropReason)
+
+
+@pytest.mark.parametrize("layout", [1, 2, 3])
+def test_a_released_layout_knows_no_reason_that_is_newer_than_it(layout: int) -> None:
+    row = rows_of(layout)[Config.DROPPED]
+    known = row.model_json_schema()["$defs"]["DropReason"]["enum"]
+    assert DropReason.CRISIS in known
+    assert DropReason.CRISIS_UNREAD not in known
+    with pytest.raises(ValidationError, match="'crisis_unread' is newer than this layout"):
+        TypeAdapter(EarlyDropReason).validate_python("crisis_unread")
+
+
+def test_the_newest_layout_knows_every_reason() -> None:
+    assert rows_of(4)[Config.DROPPED].model_json_schema()["$defs"]["DropReason"]["enum"] == list(DropReason)

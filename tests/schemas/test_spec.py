@@ -102,7 +102,7 @@ def test_a_spec_with_everything_comes_back_from_its_own_json() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("layout", 4),
+        ("layout", 5),
         ("layout", "2"),
         ("safety", {"crisis": "drop"}),
         ("safety", {"personal_data": "hide"}),

@@ -286,7 +286,7 @@ def test_nobody_reasons_for_a_release_without_traces_and_somebody_has_to_for_one
         ({"reasoning": None}, "reasoning"),
         ({"reasoner": None}, "reasoner"),
         ({"step_judge": None}, "step_judge"),
-        ({"layout": 2}, "layout 3"),
+        ({"layout": 2}, "layouts from 3"),
         ({"style_judge": None}, "style_judge"),
     ],
 )

@@ -1,0 +1,28 @@
+"""A spec in preparation: the newest released one in the next layout, with whatever a test wants to try in it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ipm_prefdial.builders.releases import load_release
+
+NEXT_LAYOUT = 4
+
+
+def write_draft(folder: Path, *, first: tuple[str, ...] = (), last: tuple[str, ...] = (), **changes: Any) -> Path:
+    """Writes a draft of 3.0.0 into a folder, for `build --release FILE`.
+
+    Args:
+        folder: where the file goes.
+        first: ids of steps before all of the released ones.
+        last: ids of steps right before the first that asks a judge.
+        changes: fields of the spec that are to be other than in 2.1.0.
+    """
+    spec = load_release("2.1.0").spec.model_dump(mode="json")
+    steps = spec["steps"]
+    at = steps.index("compare_sides@1")
+    spec |= {"version": "3.0.0", "layout": NEXT_LAYOUT, "steps": [*first, *steps[:at], *last, *steps[at:]], **changes}
+    path = folder / "draft.yaml"
+    path.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
+    return path
