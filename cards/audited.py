@@ -7,6 +7,7 @@ from typing import Any
 
 from ..schemas.audit import Audit, GateResult
 from ..schemas.config import PAIR_CONFIGS
+from ..schemas.escape import Markdown, escape_sentence
 from ..schemas.publishing import AcceptedGate
 from .words import UNDEFINED, fixed, said, told
 
@@ -25,7 +26,7 @@ def _gate_line(name: str, some: Sequence[GateResult]) -> dict[str, Any]:
         "worst": UNDEFINED if worst is None else f"{number(worst.value)} ({said(worst.measure)})",
         "limit": number(some[0].limit),
         "answer": f"✗ closed by {closed}" if closed else "? cannot tell" if worst is None else "✓ open",
-        "why": some[0].why,
+        "why": escape_sentence(some[0].why),
     }
 
 
@@ -40,9 +41,9 @@ def closed_lines(audit: Audit, accepted: Sequence[AcceptedGate]) -> list[dict[st
             "name": gate.name,
             "measure": said(gate.measure),
             "value": number(gate.value),
-            "interval": "" if gate.low is None else f" [{fixed(gate.low)}, {fixed(gate.high)}]",
+            "interval": Markdown("" if gate.low is None else f" [{fixed(gate.low)}, {fixed(gate.high)}]"),
             "limit": number(gate.limit),
-            "accepted": next((one.why for one in accepted if _covers(one, gate)), ""),
+            "accepted": next((escape_sentence(one.why) for one in accepted if _covers(one, gate)), ""),
         }
         for gate in audit.closed
     ]

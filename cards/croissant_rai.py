@@ -26,7 +26,7 @@ def rai_properties(manifest: Manifest, beside: Beside) -> dict[str, Any]:
         "dataCollectionMissingData": _missing(manifest),
         "dataPreprocessingProtocol": [f"{step}: {STEPS[step]}" for step in manifest.spec.steps],
         "dataAnnotationProtocol": _annotation(manifest),
-        "dataAnnotationPlatform": ["Sheets that show both sides unlabelled"] if beside.review else [],
+        "dataAnnotationPlatform": ["Sheets that show both sides unlabelled"] if review_lines(beside.review) else [],
         "dataAnnotationAnalysis": list(_agreement(beside)),
         "annotationsPerItem": _per_item(manifest),
         "machineAnnotationTools": [str(record.ref) for record in manifest.models.get(Role.JUDGE, ())],

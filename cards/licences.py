@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..schemas.escape import one_line
 from ..schemas.licence import LICENCES, licence_of, refusals
 from ..schemas.manifest import Manifest, SourceRecord
 from .corpora import corpus_of
+from .words import ours
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def license_text(manifest: Manifest, origins: Sequence[Origin]) -> str:
     licence = licence_of(manifest.license)
     parts = [f"The data of this release is under: {licence.name}\n{licence.url or ''}".rstrip()]
     if reasons := refusals_of(origins):
-        parts.append("This release must not be passed on:\n" + "\n".join(f"- {one}" for one in reasons))
+        parts.append("This release must not be passed on:\n" + "\n".join(f"- {one_line(one)}" for one in reasons))
     parts.append("NOTICE names its sources, their licences and whom to credit.")
     return "\n\n".join(parts) + "\n"
 
@@ -62,8 +64,8 @@ def license_lines(origins: Sequence[Origin]) -> list[dict[str, Any]]:
             "source": one.source,
             "dialogues": one.dialogues,
             "license": one.license,
-            "asks": licence_of(one.license).asks,
-            "credit": _credit(one.source),
+            "asks": ours(licence_of(one.license).asks),
+            "credit": ours(_credit(one.source)),
         }
         for one in origins
     ]
@@ -72,7 +74,7 @@ def license_lines(origins: Sequence[Origin]) -> list[dict[str, Any]]:
 def _notice(origin: Origin, manifest: Manifest) -> str:
     licence, corpus, record = licence_of(origin.license), corpus_of(origin.source), _record_of(origin, manifest)
     lines = [
-        f"{origin.source} ({origin.dialogues} {'dialogue' if origin.dialogues == 1 else 'dialogues'})",
+        f"{one_line(origin.source, 100)} ({origin.dialogues} {'dialogue' if origin.dialogues == 1 else 'dialogues'})",
         f"  Licence: {licence.name}{f', {licence.url}' if licence.url else ''}; it asks: {licence.asks}",
         f"  Credit: {_credit(origin.source)}",
     ]
@@ -80,7 +82,7 @@ def _notice(origin: Origin, manifest: Manifest) -> str:
         lines.append(f"  From: {corpus.url}")
     if record is not None:
         revision = f" at {record.revision}" if record.revision else ""
-        lines.append(f"  Read: {record.uri}{revision}, sha256 {record.sha256}")
+        lines.append("  " + one_line(f"Read: {record.uri}{revision}, sha256 {record.sha256}"))
     return "\n".join(lines)
 
 

@@ -6,10 +6,12 @@ from ..schemas.audit import Audit, FlagRate
 from ..schemas.config import PAIR_CONFIGS, Config
 from ..schemas.dialogue import Split
 from ..schemas.drops import DropReason
+from ..schemas.escape import escape_code, escape_markdown
 from ..schemas.inference import Role
 from ..schemas.manifest import Manifest
 from .beside import Beside
 from .corpora import corpus_of
+from .review import LEAST_LABELS
 from .tables import rows_by_split
 from .words import fixed, told
 
@@ -110,8 +112,14 @@ def _of_sources(manifest: Manifest, beside: Beside) -> Iterator[str]:
 def _unseen(beside: Beside) -> Iterator[str]:
     if beside.audit is None:
         yield "Not audited yet: how far the sides can be told apart by their surface, for one, is not known."
-    if beside.review is None or not beside.review.configs:
+    compared = max((one.judge.flagged.n for one in beside.review.configs.values()), default=0) if beside.review else 0
+    if not compared:
         yield "No human has compared its verdicts with their own yet."
+    elif compared < LEAST_LABELS:
+        yield (
+            f"People compared its verdicts with their own on {compared} replies alone, which says nothing yet: it "
+            f"takes {LEAST_LABELS} at least."
+        )
 
 
 def _of_people() -> Iterator[str]:
@@ -124,8 +132,8 @@ def _of_judges(manifest: Manifest) -> Iterator[str]:
     if len(judges) == 1 and models:
         yield "One judge: its taste is the data's, and no other vote sets it right."
     writers = {one.ref for role in (Role.RESPONDER, Role.JOINT) for one in manifest.models.get(role, ())}
-    if own := [str(one.ref) for one in models if one.ref in writers]:
-        yield f"`{'`, `'.join(own)}` judges replies that it wrote itself; models are known to be lenient there."
+    if own := [escape_code(str(one.ref)) for one in models if one.ref in writers]:
+        yield f"{', '.join(own)} judges replies that it wrote itself; models are known to be lenient there."
 
 
 def _unmeasured() -> Iterator[str]:
@@ -141,7 +149,7 @@ def _measured(audit: Audit) -> Iterator[str]:
     for bias in audit.filter_bias:
         if bias.shift.value is not None:
             yield (
-                f"In `{bias.config}` choosing among whole pairs moved the bias between strategies from "
+                f"In {escape_code(bias.config)} choosing among whole pairs moved the bias between strategies from "
                 f"{fixed(bias.before.value)} to {fixed(bias.after.value)} (0 is none; our estimator)."
             )
     for one in audit.artefacts:
@@ -153,8 +161,9 @@ def _measured(audit: Audit) -> Iterator[str]:
     for order in audit.orders:
         if order.first.value is not None:
             yield (
-                f"`{order.judge}` preferred the side that stood first in {order.first.value:.0%} of its preferences in "
-                f"`{order.config}`, and turned with the order on {_share(order.flips.value)} of candidates."
+                f"{escape_code(order.judge)} preferred the side that stood first in {order.first.value:.0%} of its "
+                f"preferences in {escape_code(order.config)}, and turned with the order on "
+                f"{_share(order.flips.value)} of candidates."
             )
 
 
@@ -169,7 +178,8 @@ def _flags(audit: Audit, config: str) -> Iterator[str]:
         least, most = min(rates, key=_rate), max(rates, key=_rate)
         yield (
             f"In `{config}` judges found an error in {_share(most.rate.value)} of {most.rate.n} inferred sides under "
-            f"{most.strategy}, and in {_share(least.rate.value)} of {least.rate.n} under {least.strategy}."
+            f"{escape_markdown(most.strategy or '')}, and in {_share(least.rate.value)} of {least.rate.n} under "
+            f"{escape_markdown(least.strategy or '')}."
         )
 
 

@@ -1,5 +1,6 @@
 """Renders the dataset card from a release's manifest and what lies beside it; whatever is undefined is an error."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ..schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, Config
 from ..schemas.dialogue import Split
 from ..schemas.error_type import ErrorType
+from ..schemas.escape import Markdown, escape_prose, escape_sentence
 from ..schemas.inference import Task
 from ..schemas.licence import licence_of
 from ..schemas.manifest import Manifest
@@ -26,6 +28,9 @@ from .steps import STEPS
 from .tables import config_lines, drop_lines, facts, source_lines, task_lines
 from .uses import GOOD_FOR, NOT_FOR
 from .validation import validation_lines
+from .words import escaped, ours
+
+_REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 PLACEHOLDER = "ORG/IPM-PrefDial"
 """What stands for the repo as long as nobody has said where the release is to be."""
@@ -46,7 +51,11 @@ def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: Besi
         beside: what else the release holds.
     """
     environment = Environment(
-        loader=PackageLoader(__package__, ""), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+        loader=PackageLoader(__package__, ""),
+        undefined=StrictUndefined,
+        finalize=escaped,
+        trim_blocks=True,
+        keep_trailing_newline=True,
     )
     return environment.get_template("dataset_card.md.jinja").render(values_of(manifest, features, beside))
 
@@ -54,14 +63,15 @@ def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: Besi
 def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: Beside) -> dict[str, Any]:
     """Everything that the template may show, whether this release has it or not."""
     return {
-        "front_matter": front_matter(manifest, features),
+        "front_matter": Markdown(front_matter(manifest, features)),
         "manifest": manifest,
         "pretty_name": PRETTY_NAME,
-        "changelog": beside.changelog or manifest.spec.notes,
-        "limits": known_limits(manifest, beside),
-        "biases": known_biases(manifest, beside),
-        "good_for": GOOD_FOR,
-        "not_for": NOT_FOR,
+        "notes": escape_prose(manifest.spec.notes),
+        "changelog": escape_prose(beside.changelog or manifest.spec.notes),
+        "limits": ours(known_limits(manifest, beside)),
+        "biases": ours(known_biases(manifest, beside)),
+        "good_for": ours(GOOD_FOR),
+        "not_for": ours(NOT_FOR),
         **_loading(manifest, features),
         **_making(manifest, beside),
         **_measures(beside),
@@ -70,14 +80,15 @@ def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: Beside
 
 
 def _loading(manifest: Manifest, features: Mapping[Config, Any]) -> dict[str, Any]:
-    repo = manifest.repo or PLACEHOLDER
+    named = manifest.repo if manifest.repo and _REPO.fullmatch(manifest.repo) else None
+    repo = named or PLACEHOLDER
     return {
-        "repo": repo,
-        "revision": f', revision="v{manifest.version}"',
-        "place": f"{repo}@v{manifest.version}" if manifest.repo else "DIR",
+        "repo": ours(repo),
+        "revision": ours(f', revision="v{manifest.version}"'),
+        "place": ours(f"{repo}@v{manifest.version}" if named else "DIR"),
         "default": DEFAULT_CONFIG.value,
         "splits": [split.value for split in Split],
-        "configs": config_lines(manifest, features),
+        "configs": ours(config_lines(manifest, features)),
     }
 
 
@@ -86,18 +97,18 @@ def _making(manifest: Manifest, beside: Beside) -> dict[str, Any]:
     return {
         "tasks": task_lines(manifest),
         "compares": spec.layout > 1,
-        "errors": [{"name": error.value, "about": errors[error.name]} for error in spec.errors],
-        "steps": [{"id": step, "about": STEPS[step]} for step in spec.steps],
+        "errors": ours([{"name": error.value, "about": errors[error.name]} for error in spec.errors]),
+        "steps": ours([{"id": step, "about": STEPS[step]} for step in spec.steps]),
         "pair_names": [config.value for config in PAIR_CONFIGS],
-        "drops": drop_lines(manifest),
+        "drops": ours(drop_lines(manifest)),
         "screened": spec.safety.crisis == "hold_out",
         "crisis_judged": spec.crisis_judge is not None and _has_models(manifest, Task.CRISIS_JUDGE),
-        "crisis_recall": beside.crisis_recall,
-        "crisis": crisis_lines(beside.review),
+        "crisis_recall": ours(beside.crisis_recall),
+        "crisis": ours(" ".join(crisis_lines(beside.review))),
         "personal_data": _PERSONAL_DATA[spec.safety.personal_data],
         "masked": _masked(manifest),
-        "facts": facts(manifest),
-        "embedded": embedded_note(manifest),
+        "facts": ours(facts(manifest)),
+        "embedded": ours(embedded_note(manifest)),
     }
 
 
@@ -105,24 +116,26 @@ def _measures(beside: Beside) -> dict[str, Any]:
     audit = beside.audit
     return {
         "audit": audit is not None,
-        "pictures": [{"path": path, "about": about} for path, about in PICTURES.items() if path in beside.pictures],
+        "pictures": ours(
+            [{"path": path, "about": about} for path, about in PICTURES.items() if path in beside.pictures]
+        ),
         "strategies": strategy_lines(audit) if audit else [],
         "error_counts": error_lines(audit) if audit else [],
-        "lengths": list(length_lines(audit)) if audit else [],
+        "lengths": ours(list(length_lines(audit))) if audit else [],
         "gates": gate_lines(audit) if audit else [],
         "closed": closed_lines(audit, beside.accepted) if audit else [],
-        "reviews": review_lines(beside.review),
-        "validation": validation_lines(beside.validation),
+        "reviews": ours(review_lines(beside.review)),
+        "validation": ours(validation_lines(beside.validation)),
     }
 
 
 def _rights(manifest: Manifest, beside: Beside) -> dict[str, Any]:
     return {
-        "license": licence_of(manifest.license),
-        "refusals": refusals_of(beside.origins),
+        "license": ours(licence_of(manifest.license).model_dump(mode="json")),
+        "refusals": [escape_sentence(one) for one in refusals_of(beside.origins)],
         "licences": license_lines(beside.origins),
         "sources": source_lines(manifest),
-        "citations": citations([origin.source for origin in beside.origins]),
+        "citations": ours(citations([origin.source for origin in beside.origins])),
     }
 
 

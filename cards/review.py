@@ -1,4 +1,4 @@
-"""What people said of a release, as the card shows it."""
+"""What people said of a release, as the card shows it: every claim with its n, and none on a handful of labels."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 from ..schemas.config import Config
 from ..schemas.measures import Interval
 from ..schemas.review import ConfigReview, CrisisDecision, CrisisReview, Review
+
+LEAST_LABELS = 20
+"""Labels from which the card shows a figure; below it says how many there are and nothing more (our own bound)."""
 
 _UNDEFINED = "–"
 _DECIDED = {
@@ -16,14 +19,15 @@ _DECIDED = {
 
 
 def review_lines(review: Review | None) -> list[dict[str, Any]]:
-    """Per reviewed config what its section says; empty where there is no review."""
-    return [] if review is None else [_section(config, one) for config, one in review.configs.items()]
+    """Per reviewed config what its section says; a config without a single label is not reviewed."""
+    sections = [] if review is None else [_section(config, one) for config, one in review.configs.items()]
+    return [section for section in sections if section["pairs"]]
 
 
 def crisis_lines(review: Review | None) -> list[str]:
-    """Sentences on what people decided about dialogues that are held out; empty where nobody read any."""
+    """Sentences on what people decided about dialogues that are held out; empty where no decision was made."""
     crisis = None if review is None else review.crisis
-    return [] if crisis is None or not crisis.readers else list(_crisis(crisis))
+    return [] if crisis is None or not crisis.findings_read else list(_crisis(crisis))
 
 
 def _crisis(review: CrisisReview) -> Iterator[str]:
@@ -32,8 +36,10 @@ def _crisis(review: CrisisReview) -> Iterator[str]:
         f"{_counted(len(review.readers), 'person', 'people')} read {review.findings_read} of {review.findings} "
         f"findings, and thereby {review.dialogues_read} of {review.dialogues} dialogues whole: {', '.join(said)}."
     )
-    if review.alpha.n:
-        yield f"Krippendorff's alpha among them is {_told(review.alpha)}, over {_counted(review.alpha.n, 'finding')}."
+    if review.alpha.n >= LEAST_LABELS:
+        yield f"Krippendorff's alpha among them is {_told(review.alpha)}."
+    elif review.alpha.n:
+        yield f"Several people read {_counted(review.alpha.n, 'finding')}: too few to say how far they agree."
     yield "Nothing was released from the holdout by it."
 
 
@@ -41,8 +47,9 @@ def _section(config: Config, review: ConfigReview) -> dict[str, Any]:
     labelled = sum(any(_has_words(label) for label in pair.labels.values()) for pair in review.pairs)
     return {
         "config": config.value,
-        "annotators": _counted(len(review.annotators), "annotator"),
-        "pairs": _counted(labelled, "pair"),
+        "annotators": _counted(sum(one.cells > 0 for one in review.annotators.values()), "annotator"),
+        "pairs": _counted(labelled, "pair") if labelled else "",
+        "least": LEAST_LABELS,
         "preferences": review.preference.chosen.n,
         "chosen": _share(review.preference.chosen),
         "rejected": _share(review.preference.rejected),
@@ -65,11 +72,12 @@ def _line(what: str, among: Interval, judge: Interval | None) -> dict[str, str]:
 
 
 def _told(interval: Interval) -> str:
+    if 0 < interval.n < LEAST_LABELS:
+        return f"too few (n={interval.n})"
     if interval.value is None:
         return _UNDEFINED
-    if interval.low is None or interval.high is None:
-        return f"{interval.value:.2f}"
-    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+    span = "" if interval.low is None or interval.high is None else f" [{interval.low:.2f}, {interval.high:.2f}]"
+    return f"{interval.value:.2f}{span}, n={interval.n}"
 
 
 def _share(interval: Interval) -> str:

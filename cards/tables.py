@@ -8,6 +8,7 @@ from typing import Any
 from ..schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, Config
 from ..schemas.dialogue import Split
 from ..schemas.drops import DropReason
+from ..schemas.escape import Markdown, escape_code, escape_markdown
 from ..schemas.inference import Task
 from ..schemas.manifest import Manifest, SourceRecord
 from ..schemas.rows import rows_of
@@ -69,7 +70,7 @@ def _task_lines(manifest: Manifest, task: Task) -> Iterator[dict[str, Any]]:
     counted = task.value == task.role.value
     yield {
         "role": said(task.value),
-        "models": ", ".join(f"`{record.ref}`" for record in manifest.models[task.role]),
+        "models": Markdown(", ".join(escape_code(str(record.ref)) for record in manifest.models[task.role])),
         "prompt": inference.prompt,
         "draws": inference.draws,
         "temperature": inference.sampling.temperature,
@@ -97,7 +98,9 @@ def source_lines(manifest: Manifest) -> list[dict[str, Any]]:
     """What was read, as it was found."""
     return [
         {
-            "name": source.name + (f" at `{source.revision[:12]}`" if source.revision else ""),
+            "name": Markdown(
+                escape_markdown(source.name) + (f" at {escape_code(source.revision[:12])}" if source.revision else "")
+            ),
             "dialogues": source.dialogues,
             "turns": source.turns,
             "skipped": _skipped(source),
@@ -115,7 +118,7 @@ def _skipped(source: SourceRecord) -> str:
 def facts(manifest: Manifest) -> list[str]:
     """What the manifest holds on each model, a line each."""
     return [
-        f"{role} `{record.ref}`, {name}: {_told(value)}"
+        f"{role} {escape_code(str(record.ref))}, {escape_markdown(name)}: {_told(value)}"
         for role, records in manifest.models.items()
         for record in records
         for name, value in record.facts.items()
@@ -127,5 +130,5 @@ def _told(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     if isinstance(value, dict):
-        return "; ".join(f"{said(name)} {_told(part)}" for name, part in value.items())
-    return str(value)
+        return "; ".join(f"{escape_markdown(said(name))} {_told(part)}" for name, part in value.items())
+    return escape_markdown(str(value))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..schemas.escape import escape_code, escape_markdown, escape_sentence
 from ..schemas.validation import Answered, Validation, Verdict
 from .words import told
 
@@ -16,19 +17,22 @@ def validation_lines(validation: Validation | None) -> dict[str, Any]:
     return {
         "scale": validation.scale.value,
         "on": f"{validation.release.turns} test turns of {validation.release.dialogues} dialogues",
-        "models": [f"`{one.recipe}` ({one.base_model}, {one.steps} steps)" for one in validation.models],
+        "models": ", ".join(
+            f"{escape_code(one.recipe)} ({escape_markdown(one.base_model)}, {one.steps} steps)"
+            for one in validation.models
+        ),
         "groups": [
             {"title": title, "questions": [_row(one) for one in validation.questions if one.group == group]}
             for group, title in _GROUPS.items()
         ],
-        "notes": list(validation.notes),
+        "notes": [escape_sentence(note) for note in validation.notes],
     }
 
 
 def _row(one: Answered) -> dict[str, str]:
-    return {"asks": one.asks, "verdict": _SIGNS[one.verdict], "figure": told(one.figure), "why": _cell(one.why)}
-
-
-def _cell(text: str) -> str:
-    """Text that no table is broken by."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return {
+        "asks": escape_sentence(one.asks),
+        "verdict": _SIGNS[one.verdict],
+        "figure": told(one.figure),
+        "why": escape_sentence(one.why),
+    }

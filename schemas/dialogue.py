@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from .base import Frozen
+from .escape import SOURCE_NAME
 from .strategy import Strategy, parse_strategy
 from .text import has_half_pair, normalise_text
 
@@ -87,7 +88,7 @@ class Dialogue(Frozen):
     dialogue_id: str = ""
     """Digest of who said what (see `content_id`); made here, never taken from a source."""
     source: str = Field(min_length=1)
-    """The name of the corpus or file that it came from; never a path."""
+    """The name of the corpus or file that it came from, as `escape.SOURCE_NAME` has it; never a path."""
     license: str = Field(min_length=1)
     """Id of the source's licence as the Hub spells it, or `unknown`."""
     split: Split | None = None
@@ -105,6 +106,13 @@ class Dialogue(Frozen):
     @classmethod
     def _is_text(cls, text: str | None) -> str | None:
         return None if text is None else _whole(text)
+
+    @field_validator("source")
+    @classmethod
+    def _is_name(cls, name: str) -> str:
+        if not SOURCE_NAME.fullmatch(name):
+            raise ValueError("a source's name is letters, digits, spaces and .,+&()/'’:@-, and at most 100 of them")
+        return name
 
     @property
     def names_strategies(self) -> bool:

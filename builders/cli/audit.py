@@ -8,6 +8,7 @@ from typing import Any
 
 from ...schemas.audit import FILE_NAME, Audit, Counts, GateResult, Interval
 from ...schemas.errors import UsageError
+from ...schemas.escape import visible, visible_json
 from ...schemas.manifest import FILE_NAME as MANIFEST
 from ...schemas.report import FILE_NAME as REPORT
 from ..cluster.engine import parse_engine
@@ -65,11 +66,11 @@ def run(options: argparse.Namespace) -> int:
                 write_audit(release, audit)
                 write_report(release, audit)
     if options.json:
-        sys.stdout.write(audit_json(audit))
+        sys.stdout.write(visible_json(audit_json(audit)))
     else:
         _show(audit)
     for gate in audit.closed:
-        sys.stderr.write(f"ipm-prefdial: gate {_in_words(gate)}\n")
+        sys.stderr.write(visible(f"ipm-prefdial: gate {_in_words(gate)}\n"))
     return 1 if audit.closed else 0
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...schemas.diff import ConfigDiff, Diff, Presence, RowChange, RowDiff
+from ...schemas.escape import visible_json
 from ..cluster.engine import parse_engine
 from ..cluster.parts import apart_on
 from ..release.read import Release
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     with apart_on(engine, (old.root, new.root)) as apart:
         found = diff_releases(old, new, most=options.most if options.rows else 0, apart=apart)
     if options.json:
-        sys.stdout.write(found.model_dump_json(indent=1) + "\n")
+        sys.stdout.write(visible_json(found.model_dump_json(indent=1)) + "\n")
     else:
         _show(found)
     return 0 if found.fits else 1

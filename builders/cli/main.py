@@ -11,7 +11,7 @@ from types import FrameType
 from ...recipes.cli import evaluate, recipe
 from ...schemas.errors import PrefDialError
 from . import audit, build, card, diff, new_release, publish, releases, review, schema, validate, verify
-from .show import say_error
+from .show import LogFormatter, say_error
 
 VERBS = (build, verify, validate, audit, diff, publish, card, review, releases, new_release, recipe, evaluate, schema)
 INTERRUPTED = 130
@@ -20,7 +20,9 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and gives its exit code: as `schemas.errors` has them, 130 where it was interrupted."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=_LEVELS[min(options.verbose, 2)], format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=_LEVELS[min(options.verbose, 2)], handlers=[handler])
     # A shell starts background jobs with SIGINT ignored; a build is to stop for it there as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)

@@ -1,6 +1,11 @@
-"""What the command prints: tables and bars on a terminal, plain lines elsewhere, JSON for machines."""
+"""What the command prints: tables and bars on a terminal, plain lines elsewhere, JSON for machines.
+
+Everything that is printed goes through here, so that no control byte of a source, a file name or an error body reaches
+the terminal.
+"""
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -18,6 +23,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from ...schemas.escape import visible, visible_json
 from ...schemas.measures import Interval
 
 _WIDTH_OF_FILES = 140
@@ -31,25 +37,33 @@ _errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 def say(text: str = "") -> None:
     """A line of plain text."""
-    console.print(text, markup=False)
+    console.print(visible(text), markup=False)
 
 
 def say_json(value: Any) -> None:
     """A value as JSON on standard output, for machines."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(visible_json(json.dumps(value, indent=1, ensure_ascii=False)) + "\n")
+
+
+class LogFormatter(logging.Formatter):
+    """Writes log records without control bytes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one text."""
+        return visible(super().format(record))
 
 
 def say_error(text: str, *, as_json: bool, exit_code: int) -> None:
     """Why the command failed, on standard error; as JSON on standard output where that was asked for."""
     if as_json:
         say_json({"error": text, "exit_code": exit_code})
-    _errors.print(f"ipm-prefdial: {text}")
+    _errors.print(f"ipm-prefdial: {visible(text)}")
 
 
 def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table; every column but the first is aligned to the right where it holds numbers."""
     table = Table(title=title, title_justify="left", title_style="bold")
-    lines = [[str(cell) for cell in row] for row in rows]
+    lines = [[visible(str(cell)) for cell in row] for row in rows]
     for number, name in enumerate(columns):
         numeric = all(line[number].replace(".", "").strip("–").isdigit() or line[number] == "–" for line in lines)
         table.add_column(name, justify="right" if number and lines and numeric else "left", overflow="fold")
@@ -98,10 +112,10 @@ class Bars:
         """So many steps are done; `note` stands behind the bar."""
         self._done += steps
         if self._live is not None and self._task is not None:
-            self._live.update(self._task, advance=steps, note=note)
+            self._live.update(self._task, advance=steps, note=visible(note))
         elif not self._quiet and time.monotonic() - self._said > _LINE_EVERY_S:
             self._said = time.monotonic()
-            _errors.print(f"{self._name}: {self._done} of {self._total}{f', {note}' if note else ''}")
+            _errors.print(f"{self._name}: {self._done} of {self._total}{f', {visible(note)}' if note else ''}")
 
 
 def _bars() -> Progress:

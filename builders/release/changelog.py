@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ...schemas.diff import ConfigDiff, Diff
+from ...schemas.escape import escape_prose, escape_sentence
 from ...schemas.manifest import Manifest
 from ...schemas.version import Bump
 
@@ -36,7 +37,7 @@ def changelog_of(manifest: Manifest, diff: Diff | None, earlier: str | None) -> 
     title, *entries = _ENTRY.split(earlier or "")
     # The pattern gives each entry after its version.
     kept = [text for version, text in zip(entries[::2], entries[1::2], strict=True) if version != manifest.version]
-    entry = "\n\n".join((f"## {manifest.version}", manifest.spec.notes, *_figures(diff)))
+    entry = "\n\n".join((f"## {manifest.version}", escape_prose(manifest.spec.notes), *_figures(diff)))
     return "\n\n".join(part.strip("\n") for part in (title.strip() or _TITLE, entry, *kept)) + "\n"
 
 
@@ -49,7 +50,9 @@ def release_notes(manifest: Manifest, diff: Diff | None, repo: str) -> str:
         repo: where it is published, `ORG/NAME`.
     """
     load = f'```python\nload_dataset("{repo}", "response", revision="v{manifest.version}")\n```'
-    return "\n\n".join((f"# {repo} {manifest.version}", manifest.spec.notes, *_figures(diff), load)) + "\n"
+    return (
+        "\n\n".join((f"# {repo} {manifest.version}", escape_prose(manifest.spec.notes), *_figures(diff), load)) + "\n"
+    )
 
 
 def _figures(diff: Diff | None) -> Iterator[str]:
@@ -70,4 +73,4 @@ def _rows(config: ConfigDiff) -> str:
 
 
 def _reasons(diff: Diff, config: ConfigDiff) -> str:
-    return "; ".join(reason.what for reason in diff.reasons if reason.config == config.config)
+    return "; ".join(escape_sentence(reason.what) for reason in diff.reasons if reason.config == config.config)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...schemas.base import Frozen
+from ...schemas.errors import UsageError
 from ...schemas.review import FILE_NAME, CrisisDecision, CrisisReview, ReadFinding, Review
 from ..release.read import Release
 from ..renewing import renew
@@ -44,12 +45,17 @@ def import_crisis(root: Path, files: Sequence[Path]) -> ImportedCrisis:
         files: filled sheets, of any number of readers.
 
     Raises:
-        UsageError: the release has no holdout, or cells cannot be read; each is named.
+        UsageError: the release has no holdout, cells cannot be read (each is named), or no line has a decision.
         DataError: nothing is held out.
     """
     release = Release(root)
     items = {item.finding: item for item in crisis_items(release)}
     decided, blank = _read(files, items)
+    if not decided:
+        raise UsageError(
+            f"{', '.join(path.name for path in files)}: no line has a decision, so there is nothing to store: fill in "
+            f"{DECISION_COLUMN} and {READER_COLUMN}"
+        )
     review = read_review(root) or Review(replicates=REPLICATES, configs={})
     earlier = _decided(review.crisis)
     found = crisis_review_of(list(items.values()), _joined(items, {**earlier, **decided}))

@@ -8,6 +8,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from ...schemas.error_type import ErrorType
+from ...schemas.escape import escape_cell
 from ...schemas.review import NO_ERROR
 from .items import BETTER, BETTER_COLUMN, COLUMNS, ERROR_COLUMNS, Item
 
@@ -43,13 +44,8 @@ def sheet_text(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)
-    writer.writerows([_no_formula(row.get(name, "")) for name in columns] for row in rows)
+    writer.writerows([escape_cell(row.get(name, "")) for name in columns] for row in rows)
     return "\ufeff" + out.getvalue()
-
-
-def _no_formula(text: str) -> str:
-    """Text that a spreadsheet program would calculate gets an apostrophe before it."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def jsonl_text(items: Sequence[Item]) -> str:

@@ -14,6 +14,7 @@ from ..renewing import renew
 from ..statistics.bootstrap import REPLICATES
 from .figures import review_of
 from .key import Key, read_key
+from .readers import ANSWERS
 from .sample import rows_by_id
 from .sheets import BLANK, Sheet, read_sheets
 from .store import read_review, review_json
@@ -55,7 +56,7 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
         annotators: who filled each, in order; where it is empty, the files' names tell.
 
     Raises:
-        UsageError: the key is another release's, or cells cannot be read; each is named.
+        UsageError: the key is another release's, cells cannot be read (each is named), or a sheet has no label at all.
     """
     release = Release(root)
     key = read_key(key_path)
@@ -65,6 +66,7 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
             what = f"{name} is {entry.row_id}, which {root} does not have in {key.config}"
             raise UsageError(f"{key_path}: {what}: give the key of an export of this release")
     sheets = read_sheets(files, annotators, key)
+    _refuse_empty(sheets, key)
     review = read_review(root) or Review(replicates=REPLICATES, configs={})
     earlier = review.configs.get(key.config)
     found = review_of(_joined(earlier, key, rows, sheets).values())
@@ -73,6 +75,16 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
     renew(release.root, {FILE_NAME: review_json(review)})
     told = tuple(_told(sheet, key, earlier) for sheet in sheets)
     return Imported(config=key.config, sheets=told, review=found)
+
+
+def _refuse_empty(sheets: Sequence[Sheet], key: Key) -> None:
+    """A sheet without a label would count an annotator who said nothing, and wipe out what they said before."""
+    for sheet in sheets:
+        if not any(label != BLANK for label in sheet.labels.values()):
+            raise UsageError(
+                f"{sheet.file}: {sheet.annotator} labelled none of {len(key.items)} pairs, so there is nothing to "
+                f"store: fill in {', '.join(ANSWERS)}, or leave the file out"
+            )
 
 
 def _joined(

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...schemas.dialogue import Dialogue, Split
 from ...schemas.errors import SourceError, UsageError
+from ...schemas.escape import one_line, source_name
 from ...schemas.licence import LICENCES, UNKNOWN
 from ...schemas.spec import SourceRef
 from .empathetic import NAME, whole_dialogues
@@ -130,8 +131,8 @@ def _open_sample() -> Source:
 def _open_file(path: Path, kind: str | None, license_id: str | None) -> Source:
     if not _is_there(path):
         raise SourceError(f"{path}: no such file")
-    name = path.stem if _own_split(path) is None else NAME
-    return Source(name, path.name, kind, sha256_of(path), None, license_id or UNKNOWN, (path,))
+    name = source_name(path.stem) if _own_split(path) is None else NAME
+    return Source(name, one_line(path.name), kind, sha256_of(path), None, license_id or UNKNOWN, (path,))
 
 
 def _own_split(path: Path) -> Split | None:
@@ -142,7 +143,16 @@ def _own_split(path: Path) -> Split | None:
 def _open_dataset(copy: DatasetCopy, name: str, kind: str | None, license_id: str | None) -> Source:
     stated = license_id or copy.license() or UNKNOWN
     sha256 = sha256_of_all(copy.files(), copy.folder)
-    return Source(name, name, kind, sha256, copy.revision, stated if stated in LICENCES else UNKNOWN, (), copy)
+    return Source(
+        source_name(name),
+        one_line(name),
+        kind,
+        sha256,
+        copy.revision,
+        stated if stated in LICENCES else UNKNOWN,
+        (),
+        copy,
+    )
 
 
 def _unknown_shape(record: Any) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.dialogue import Split
+from ...schemas.escape import visible, visible_json
 from ...schemas.inference import REWARD
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     )
     with Steps(quiet=options.json) as steps:
         evaluation = evaluate(wanted, steps)
-    sys.stdout.write(evaluation_json(evaluation) if options.json else markdown(evaluation))
+    sys.stdout.write(visible_json(evaluation_json(evaluation)) if options.json else visible(markdown(evaluation)))
     if options.out is not None and not options.json:
         sys.stdout.write(f"\nTables, pictures and predictions are in {options.out}\n")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import UsageError
+from ...schemas.escape import visible, visible_json
 from ..tasks import SYSTEM_STAGES, Stage
 from .settings import read_settings
 
@@ -50,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
     quieten()
     wanted = _options(options)
     report = mine(wanted, say_line)
-    sys.stdout.write(json_text(report.model_dump(mode="json")) if options.json else markdown(report))
+    text = visible_json(json_text(report.model_dump(mode="json"))) if options.json else visible(markdown(report))
+    sys.stdout.write(text)
     if not options.json:
         sys.stdout.write(f"\nEverything is in {wanted.out}\n")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import DataError
+from ...schemas.escape import visible, visible_json
 from ..catalogue import Recipe, find_recipe, recipe_names
 from ..train.launch import launcher_words, launchers
 from . import mine, validate_release
@@ -152,7 +153,7 @@ def run_ablate(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(found)
     else:
-        sys.stdout.write(ablation_page(options.name, found))
+        sys.stdout.write(visible(ablation_page(options.name, found)))
     return 0
 
 
@@ -176,8 +177,8 @@ def _launch(config: str, argv: list[str]) -> int:
 def _say_record(record: "RunRecord", out: Path) -> None:
     shown = ("train_loss", "eval_loss", "eval_rewards/accuracies", "eval_rewards/margins")
     told = ", ".join(f"{name} {record.results[name]:.4g}" for name in shown if name in record.results)
-    print(f"{out}: {record.recipe}, {record.steps} steps{f', {told}' if told else ''}")
+    print(visible(f"{out}: {record.recipe}, {record.steps} steps{f', {told}' if told else ''}"))
 
 
 def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(visible_json(json.dumps(value, indent=1, ensure_ascii=False)) + "\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import UsageError
+from ...schemas.escape import visible, visible_json
 from ...schemas.validation import FILE_NAME, Scale, Validation
 from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, Stage, Task
 from .settings import read_settings
@@ -89,6 +90,6 @@ def _say(validation: Validation, out: Path, *, json: bool) -> None:
     from ..validation.pages import markdown
 
     if json:
-        sys.stdout.write(json_text(validation.model_dump(mode="json")))
+        sys.stdout.write(visible_json(json_text(validation.model_dump(mode="json"))))
     else:
-        sys.stdout.write(f"{markdown(validation)}\n{FILE_NAME}, tables and pictures are in {out}\n")
+        sys.stdout.write(visible(f"{markdown(validation)}\n{FILE_NAME}, tables and pictures are in {out}\n"))

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 
 from ...schemas.errors import PrefDialError
+from ...schemas.escape import visible
 from .curves import on_terminal
 from .run import train
 
@@ -42,7 +43,7 @@ def _leave_together() -> None:
 
 def say_line(text: str) -> None:
     """A line of plain text on standard error."""
-    sys.stderr.write(f"ipm-prefdial: {text}\n")
+    sys.stderr.write(f"ipm-prefdial: {visible(text)}\n")
 
 
 def quieten() -> None:

@@ -198,7 +198,7 @@ def test_what_is_not_there_is_not_told() -> None:
     assert all(said.values())
     reviewed = full_beside()
     reviewed = type(reviewed)(**{**vars(reviewed), "review": Review(replicates=1, configs={})})
-    assert "rai:dataAnnotationPlatform" in rai_properties(manifest, reviewed)
+    assert "rai:dataAnnotationPlatform" not in rai_properties(manifest, reviewed), "a review without a label is none"
 
 
 def test_equal_releases_give_equal_bytes() -> None:

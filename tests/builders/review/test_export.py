@@ -249,7 +249,7 @@ def test_sheet_opens_in_a_spreadsheet_program(exported: Export) -> None:
     assert all(row[0].startswith("pair-") for row in rows[1:])
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", " =", "\n=", "\u3000=", "\uff1d", "|=", '"=', "\xa0+"])
 def test_no_cell_is_a_formula(start: str) -> None:
     item = Item(item="pair-1", conversation="seeker: =1+1", strategy="", reply_a=f"{start}SUM(A1)", reply_b="No.")
     (row,) = list(csv.DictReader(io.StringIO(csv_text([item])[1:])))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.cards import rendered
 from support.releases import copy_release, shared_release
 from support.review import (
     Export,
@@ -15,12 +16,16 @@ from support.review import (
 from ipm_prefdial.builders.rebuild import verify_release
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
+from ipm_prefdial.builders.review.figures import review_of
 from ipm_prefdial.builders.review.importing import Imported, import_review
 from ipm_prefdial.builders.review.key import KeyItem
+from ipm_prefdial.builders.review.sheets import BLANK
 from ipm_prefdial.builders.review.store import read_review
+from ipm_prefdial.cards.beside import Beside
+from ipm_prefdial.cards.review import review_lines
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.error_type import ErrorType
-from ipm_prefdial.schemas.errors import DataError
+from ipm_prefdial.schemas.errors import DataError, UsageError
 from ipm_prefdial.schemas.review import Better, ConfigReview
 
 
@@ -177,7 +182,10 @@ def test_card_shows_the_figures_of_the_review(release: Release, exported: Export
     files.append(exported.filled(tmp_path / "cleo.csv", exported.agreeing))
     found = import_review(release.root, exported.key_path, files).review
     lines = [line for line in card_of(release).splitlines() if line.startswith("| error or none ")]
-    told = [f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in (found.among.flagged, found.judge.flagged)]
+    told = [
+        f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}], n={one.n}"
+        for one in (found.among.flagged, found.judge.flagged)
+    ]
     assert lines == [f"| error or none | {told[0]} | {told[1]} |"]
     assert f"chosen side in {found.preference.chosen.value:.0%} [" in card_of(release)
     assert card_of(release).count("`lack_of_empathy`, or not") == 1
@@ -247,11 +255,51 @@ def test_annotators_who_share_no_item(release: Release, exported: Export, tmp_pa
     assert (found.judge.flagged.value, found.judge.flagged.n) == (1, 120)
 
 
-def test_nothing_filled_in_at_all(release: Release, exported: Export, tmp_path: Path) -> None:
-    done = _imported(release, exported, tmp_path, anna=lambda item, entry: {})
-    assert (done.sheets[0].pairs, done.sheets[0].blank) == (0, 180)
-    assert done.review.preference.chosen.value is None
-    assert "1 annotator labelled 0 pairs. They preferred the chosen side in –" in card_of(release)
+def test_a_sheet_without_a_label_is_refused_and_nothing_is_stored(
+    release: Release, exported: Export, tmp_path: Path
+) -> None:
+    before = card_of(release)
+    with pytest.raises(UsageError, match=r"^ben\.csv: ben labelled none of 60 pairs"):
+        _imported(release, exported, tmp_path, anna=exported.agreeing, ben=lambda item, entry: {})
+    assert read_review(release.root) is None
+    assert card_of(release) == before
+
+
+def test_an_empty_sheet_does_not_wipe_out_earlier_labels(release: Release, exported: Export, tmp_path: Path) -> None:
+    _imported(release, exported, tmp_path, anna=exported.agreeing)
+    earlier = stored(release)
+    with pytest.raises(UsageError, match="labelled none"):
+        _imported(release, exported, tmp_path, anna=lambda item, entry: {})
+    assert stored(release) == earlier
+
+
+def test_the_card_makes_no_claim_on_a_handful_of_labels(release: Release, exported: Export, tmp_path: Path) -> None:
+    few = set(list(exported.key.items)[:5])
+    _imported(
+        release, exported, tmp_path, anna=lambda item, entry: exported.agreeing(item, entry) if item in few else {}
+    )
+    card = card_of(release)
+    assert "1 annotator labelled 5 pairs. They said in 5 cases which side is better, too few for a share" in card
+    assert "| error or none | – | too few (n=10) |" in card
+    assert "compared its verdicts with their own on 10 replies alone, which says nothing yet: it takes 20" in card
+
+
+def test_a_review_of_before_in_which_nobody_labelled_anything_is_no_review(
+    release: Release, exported: Export, tmp_path: Path
+) -> None:
+    _imported(release, exported, tmp_path, anna=exported.agreeing)
+    review = read_review(release.root)
+    assert review is not None
+    blank = [
+        pair.model_copy(update={"labels": {"anna": BLANK}})
+        for config in review.configs.values()
+        for pair in config.pairs
+    ]
+    empty = review.model_copy(update={"configs": {Config.RESPONSE: review_of(blank)}})
+    assert review_lines(empty) == []
+    assert "- No human has compared its verdicts with their own yet." in rendered(
+        release.manifest, Beside(origins=(), review=empty)
+    )
 
 
 def test_pairs_that_no_judge_saw_have_no_agreement_with_it(release: Release, tmp_path: Path) -> None:
