@@ -85,7 +85,7 @@ class Assembly:
         placed = replay(screen(placed, self.plan), lambda request: self._answer(request, placed.dialogue, None))
         if placed.findings:
             self.held_out.add(placed.dialogue.dialogue_id)
-            self.writer.add(Config.CRISIS_HOLDOUT, placed.split, crisis_row(placed))
+            self.writer.add(Config.CRISIS_HOLDOUT, placed.split, crisis_row(placed, self.plan.spec.layout))
         else:
             self.writer.add(Config.DIALOGUES, placed.split, dialogue_row(placed, self.plan.spec.layout))
         for turn in supporter_turns(placed):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ...cards.licences import refusals_of
 from ...schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, REASONING_CONFIGS, Config
-from ...schemas.drops import DropReason
 from ...schemas.manifest import AnswersRecord, Manifest
+from ...schemas.safety import CrisisCounts
 from ..failures import advice_on_cut_offs
-from ..release.crisis_counts import CrisisCounts, count_crises
+from ..release.crisis_counts import count_crises
 from ..release.layout import splits_of
 from ..release.origins import origins_of
 from ..release.read import Release
@@ -30,7 +30,8 @@ def report_build(release: Release, *, as_json: bool, show: int) -> int:
         as_json: whether a machine reads it.
         show: pairs to print.
     """
-    manifest, crises = release.manifest, count_crises(release)
+    manifest = release.manifest
+    crises = count_crises(release.root, manifest)
     problem = _nothing_to_load(manifest)
     if as_json:
         say_json(
@@ -86,12 +87,10 @@ def _report_counts(manifest: Manifest, crises: CrisisCounts | None) -> None:
 
 
 def _dropped(manifest: Manifest, config: Config, crises: CrisisCounts | None) -> Counter[str]:
-    """Drops by reason; what nobody could read stands apart, also where the rows of an old layout say `crisis`."""
-    drops = Counter({reason.value: times for reason, times in manifest.counts[config].dropped.items()})
-    unread = 0 if crises is None else crises.unread_named_crisis.get(config, 0)
-    if unread:
-        drops.update({DropReason.CRISIS.value: -unread, DropReason.CRISIS_UNREAD.value: unread})
-    return +drops
+    """Drops by reason; what no judge could read stands apart, also where the rows of an old layout say `crisis`."""
+    dropped = manifest.counts[config].dropped
+    apart = dropped if crises is None else crises.apart(config, dropped)
+    return Counter({reason.value: times for reason, times in apart.items()})
 
 
 def _report_answers(answers: tuple[AnswersRecord, ...]) -> None:

@@ -1,57 +1,40 @@
-"""How many dialogues a release holds out because of a crisis that was seen, and how many because nobody could tell.
-
-A finding of a judge that names no category is an answer that could not be read. A dialogue with such findings alone is
-held out unread: it says nothing of its seeker, only of its judge. From layout 4 on its rows say `crisis_unread`; those
-of layouts 2 and 3 say `crisis`, since what is released keeps its bytes, and are told apart here.
-"""
+"""Counts what a release holds out: dialogues in which a crisis was seen, and those that no judge could read."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from ...schemas.base import Frozen
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from ...schemas.config import Config
 from ...schemas.drops import DropReason
-from .read import Release
+from ...schemas.errors import DataError
+from ...schemas.manifest import Manifest
+from ...schemas.safety import CrisisCounts
+from .layout import config_and_split
 
 
-class CrisisCounts(Frozen):
-    """What is held out, by whether somebody saw a sign of a crisis."""
+def count_crises(root: Path, manifest: Manifest) -> CrisisCounts | None:
+    """The counts of the tables in `root`; None where the release holds no dialogues out.
 
-    seen: int
-    """Dialogues with a sign that a rule or a judge saw."""
-    unread: int
-    """Dialogues of which a judge gave no answer that can be read, and nothing else is known."""
-    unread_named_crisis: dict[Config, int]
-    """Candidates of such dialogues whose row in `dropped` says `crisis`, by config: of layouts 2 and 3 alone."""
-
-    def lines(self) -> Iterator[str]:
-        """What is held out, in sentences."""
-        if self.seen:
-            yield f"{_dialogues(self.seen)} held out, since a seeker may be in a crisis there."
-        if self.unread:
-            yield (
-                f"{_dialogues(self.unread)} held out unread: a crisis judge gave no answer that can be read, which "
-                "says nothing of the seeker. People have to read them, or a judge that answers."
-            )
-
-
-def count_crises(release: Release) -> CrisisCounts | None:
-    """The counts of a release; None where it holds no dialogues out."""
-    if Config.CRISIS_HOLDOUT not in release.configs or release.manifest.spec.safety.crisis != "hold_out":
+    Raises:
+        DataError: a table is gone or damaged.
+    """
+    if manifest.spec.safety.crisis != "hold_out":
         return None
     unread: set[str] = set()
     held_out = 0
-    for path in release.files(Config.CRISIS_HOLDOUT):
-        for batch in release.batches(path):
-            columns = (batch.column(name).to_pylist() for name in ("dialogue_id", "findings"))
-            for dialogue_id, findings in zip(*columns, strict=True):
-                held_out += 1
-                if all_unread(findings):
-                    unread.add(dialogue_id)
-    return CrisisCounts(
-        seen=held_out - len(unread), unread=len(unread), unread_named_crisis=_named_crisis(release, unread)
-    )
+    for dialogue_id, findings in _cells(root, manifest, Config.CRISIS_HOLDOUT, ("dialogue_id", "findings")):
+        held_out += 1
+        if all_unread(findings):
+            unread.add(dialogue_id)
+    named = Counter[Config]()
+    if unread and manifest.spec.layout < 4:
+        for dialogue_id, config, reason in _cells(root, manifest, Config.DROPPED, ("dialogue_id", "config", "reason")):
+            named[Config(config)] += reason == DropReason.CRISIS and dialogue_id in unread
+    return CrisisCounts(seen=held_out - len(unread), unread=len(unread), unread_named_crisis=dict(+named))
 
 
 def is_unread(finding: Any) -> bool:
@@ -64,18 +47,14 @@ def all_unread(findings: Sequence[Any]) -> bool:
     return all(map(is_unread, findings))
 
 
-def _named_crisis(release: Release, unread: set[str]) -> dict[Config, int]:
-    if not unread:
-        return {}
-    counts: Counter[Config] = Counter()
-    for path in release.files(Config.DROPPED):
-        for batch in release.batches(path):
-            columns = (batch.column(name).to_pylist() for name in ("dialogue_id", "config", "reason"))
-            for dialogue_id, config, reason in zip(*columns, strict=True):
-                if reason == DropReason.CRISIS and dialogue_id in unread:
-                    counts[Config(config)] += 1
-    return dict(counts)
-
-
-def _dialogues(number: int) -> str:
-    return f"{number} dialogue is" if number == 1 else f"{number} dialogues are"
+def _cells(root: Path, manifest: Manifest, config: Config, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    for name in manifest.files:
+        if (table := config_and_split(name)) is None or table[0] is not config:
+            continue
+        try:
+            with pq.ParquetFile(root / name) as file:
+                for batch in file.iter_batches(columns=list(columns)):
+                    yield from zip(*(batch.column(column).to_pylist() for column in columns), strict=True)
+        except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise DataError(f"{name}: cannot be read: {first}") from error
