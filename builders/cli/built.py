@@ -10,7 +10,7 @@ from ...schemas.manifest import AnswersRecord, Manifest
 from ...schemas.safety import CrisisCounts
 from ..failures import advice_on_cut_offs
 from ..release.crisis_counts import count_crises
-from ..release.layout import splits_of
+from ..release.layout import config_and_split, splits_of
 from ..release.origins import origins_of
 from ..release.read import Release
 from .pairs import show_pairs
@@ -22,8 +22,8 @@ _MAIN_REASONS = 3
 def report_build(release: Release, *, as_json: bool, show: int) -> int:
     """Says what a build came to, and gives its exit code: 1 where the default config has no row, and 0 otherwise.
 
-    Such a release is put in place all the same, since it holds every answer that was paid for, and why each candidate
-    was dropped. It is no success: no reader can load it.
+    Such a release is put in place all the same, since it holds every answer that was paid for, and says why each
+    candidate was dropped. It is no success: a reader who loads it by its name gets an error.
 
     Args:
         release: that was made.
@@ -48,7 +48,7 @@ def report_build(release: Release, *, as_json: bool, show: int) -> int:
         _report_answers(manifest.run.answers)
         if show:
             show_pairs(release, show)
-        _report_next(release.root, manifest, loads=problem is None)
+        _report_next(release.root, manifest, complete=problem is None)
     if problem is None:
         return 0
     say_error(problem, as_json=False, exit_code=1)
@@ -67,6 +67,13 @@ def _nothing_to_load(manifest: Manifest) -> str | None:
         f"published. Of {counts.candidates} candidates all were dropped ({why}); `dropped` says why of each. Build it "
         "from more dialogues, or with other models"
     )
+
+
+def _has_rows(manifest: Manifest, config: Config) -> bool:
+    """Whether a config that the release has holds a row in any split."""
+    tables = (config_and_split(name) for name in manifest.files)
+    files = zip(tables, manifest.files.values(), strict=True)
+    return any(table is not None and table[0] is config and one.rows for table, one in files)
 
 
 def _report_counts(manifest: Manifest, crises: CrisisCounts | None) -> None:
@@ -106,15 +113,25 @@ def _answer_lines(answers: tuple[AnswersRecord, ...]) -> Iterator[tuple[object, 
         yield one.role, one.task, one.model, one.calls, one.usable, unusable or "–", one.message or "–"
 
 
-def _report_next(out: Path, manifest: Manifest, *, loads: bool) -> None:
+def _report_next(out: Path, manifest: Manifest, *, complete: bool) -> None:
+    """What to do next; every line works for this very release.
+
+    Args:
+        out: where it is.
+        manifest: of it.
+        complete: whether its default config has rows.
+    """
     say(f"The release is in {out} ({manifest.run.wall_s} s). Next:")
-    config = DEFAULT_CONFIG if loads else Config.DROPPED
-    load = f"from datasets import load_dataset; print(load_dataset({str(out)!r}, {config.value!r}))"
-    say(f'  {"load it" if loads else "see why":<14} python -c "{load}"')
+    mined = [config for config in (DEFAULT_CONFIG, *PAIR_CONFIGS, *REASONING_CONFIGS) if _has_rows(manifest, config)]
+    for what, config in [("load it", config) for config in mined[:1]] + [("see why", Config.DROPPED)] * (not complete):
+        # `datasets` refuses a config without a row.
+        if _has_rows(manifest, config):
+            load = f"from datasets import load_dataset; print(load_dataset({str(out)!r}, {config.value!r}))"
+            say(f'  {what:<14} python -c "{load}"')
     say(f"  trust it       ipm-prefdial verify {out}")
     say("  real models    ipm-prefdial build --out DIR --planner MODEL@http://HOST:PORT/v1 --responder … --judge …")
     reasons = refusals_of(origins_of(out, manifest.files))
-    if not reasons and loads:
+    if not reasons and complete:
         say(f"  publish it     ipm-prefdial audit {out} && ipm-prefdial publish {out} --repo ORG/NAME --dry-run")
         return
     if reasons:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import load_dataset
 from servers.batch_server import BatchServer
 from servers.chat_server import ChatServer, RawAnswer, answer_with
 from support.batches import ALL, options
@@ -92,7 +93,14 @@ def test_an_endpoint_that_refuses_every_call_of_a_role_stops_the_build_in_its_ow
         code, out, err = run_build(*words, "--accept-failures", "1")
         assert code == 1 and set(server.asked.values()) == {1}
     assert "no row in `response`" in err and "call_failed" in err
-    assert "load_dataset" in out and "'response'" not in out and "'dropped'" in out
+    assert "'response'" not in out
+    loaded = [
+        line.partition("load_dataset(")[2].rpartition("))")[0] for line in out.splitlines() if "python -c" in line
+    ]
+    assert [config.rpartition("'")[0].rpartition("'")[2] for config in loaded] == ["strategy", "dropped"]
+    for place in loaded:
+        folder, config = (word.strip(" '") for word in place.split(","))
+        assert load_dataset(folder, config, cache_dir=str(tmp_path / "cache"))
     assert "bad_request" in out and "System role" in out
     release = Release(tmp_path / "release")
     assert release.manifest.run.accept_failures == 1
@@ -170,6 +178,18 @@ def test_a_planner_that_thinks_is_cut_off_and_told_how_to_get_more_tokens(
         assert run_build(*words, *reused, "--max-tokens", "planner=24")[0] == 0
         assert server.asked.total() == sent
         assert verify_release(tmp_path / "release").clean
+
+
+def test_a_dry_run_counts_the_tokens_that_models_may_think(run_build: Callable[..., Said]) -> None:
+    words = ("--limit", "2", "--planner", "mock@http://127.0.0.1:9/v1", "--dry-run", "--json")
+    plain, thinking = (
+        {one["role"]: one for one in json.loads(run_build(*words, *more)[1])["roles"]}
+        for more in ((), ("--thinking", "planner=100"))
+    )
+    assert plain["planner"]["new"] == thinking["planner"]["new"] > 0
+    more = thinking["planner"]["completion_tokens"] - plain["planner"]["completion_tokens"]
+    assert more == 100 * plain["planner"]["new"]
+    assert plain["judge"] == thinking["judge"]
 
 
 def test_most_of_a_run_that_fails_stops_it_and_a_tenth_does_not(tmp_path: Path, run_build: Callable[..., Said]) -> None:
