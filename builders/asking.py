@@ -106,7 +106,7 @@ class Asker:
         self.progress.stage(stage, sum(1 for placed in self.intake for _ in supporter_turns(placed)))
         async with self.cast.open(self.books.records, self.books.known, self.books.ledger) as completers:
             # A tally of its own for every wave, which meets all answers so far again.
-            tally = FailureTally(self.plan.spec, self.accept_failures)
+            tally = FailureTally(self.plan, self.accept_failures)
             return await gather_answers(
                 self.intake,
                 self.plan,

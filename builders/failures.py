@@ -26,10 +26,10 @@ from ..schemas.drops import DropReason
 from ..schemas.errors import UnusableAnswersError
 from ..schemas.inference import TRANSIENT, FailureReason, ModelRef, Outcome, Request, Role, Task
 from ..schemas.manifest import AnswersRecord
-from ..schemas.spec import BuildSpec
 from .answers import Completers
 from .assemble import Seen
 from .inference.client import Completer
+from .mining.plan import MiningPlan
 from .mining.screen import EMBEDDED
 from .mining.usable import CUT_OFF, Fault, fault_of
 
@@ -137,12 +137,12 @@ class FailureTally:
     """Counts every answer once.
 
     Args:
-        spec: of the release; it says how answers are read.
+        plan: of the release; it says how answers are read.
         accept: the share of unusable answers that the user accepts; the default where it is None.
     """
 
-    def __init__(self, spec: BuildSpec, accept: float | None = None) -> None:
-        self._spec = spec
+    def __init__(self, plan: MiningPlan, accept: float | None = None) -> None:
+        self._plan = plan
         self._accept = accept
         self._seen = Seen()
         self.counts: dict[Asked, Counted] = {}
@@ -151,7 +151,7 @@ class FailureTally:
         """Whether the answer is the first to this request, and of no use."""
         if not self._seen.add(request.key):
             return False
-        fault = fault_of(request, outcome, self._spec)
+        fault = fault_of(request, outcome, self._plan)
         counted = self.counts.setdefault(Asked(request.ask.task, request.model), Counted())
         counted.add(fault, request.messages[-1]["content"] if fault is not None else "")
         return fault is not None

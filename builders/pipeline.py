@@ -135,7 +135,7 @@ def build(options: BuildOptions, progress: Progress | None = None) -> Manifest:
         books = Books(records, KnownAnswers(records, earlier), ledger)
         endpoints = _ask(options, prepared, books, progress)
         records.flush()
-        tally = FailureTally(prepared.plan.spec, options.accept_failures)
+        tally = FailureTally(prepared.plan, options.accept_failures)
         assembly = _assemble(prepared, books.known, workspace.release, progress, tally)
         tally.check(complete=True)
         run = _run_record(prepared.cast, books, clock, endpoints).model_copy(

@@ -163,6 +163,6 @@ class Worker:
                     )
                 )
                 kept = {key: Kept(model, self._keeper, cast.meter_of(key[1])) for key, model in reached.items()}
-                self._tally = SharedTally(FailureTally(part.plan.spec), self._keeper)
+                self._tally = SharedTally(FailureTally(part.plan), self._keeper)
                 self._completers, self._cast = watched(kept, self._tally.note), cast
         return self._completers

@@ -19,6 +19,7 @@ from ...schemas.inference import Completion, Failed, Outcome, Request, Role, Tas
 from ...schemas.spec import BuildSpec
 from ...schemas.verdict import Unparsed
 from .checks import unanswered
+from .plan import MiningPlan
 
 CUT_OFF = DropReason.CUT_OFF.value
 """The reason that `--max-tokens` and `--thinking` help against."""
@@ -62,7 +63,7 @@ _NAMED = {"empty_reply": DropReason.EMPTY_REPLY, "unknown_strategy": DropReason.
 """What a parser's own word for it comes to in the steps."""
 
 
-def fault_of(request: Request, outcome: Outcome, spec: BuildSpec) -> Fault | None:
+def fault_of(request: Request, outcome: Outcome, plan: MiningPlan) -> Fault | None:
     """Why an answer is of no use to the task that asked for it; None where it is of use.
 
     A judge's answer is of use where a whole verdict can be read in it, however it ended; any other reply has to be
@@ -71,7 +72,7 @@ def fault_of(request: Request, outcome: Outcome, spec: BuildSpec) -> Fault | Non
     if isinstance(outcome, Failed):
         return Fault(outcome.reason.value, outcome.detail)
     task = request.ask.task
-    unread = _unread(request, outcome, spec)
+    unread = _unread(request, outcome, plan)
     if task.role is Role.JUDGE and unread is None:
         return None
     if (found := unanswered(outcome)) is not None:
@@ -79,9 +80,9 @@ def fault_of(request: Request, outcome: Outcome, spec: BuildSpec) -> Fault | Non
     return unread
 
 
-def _unread(request: Request, outcome: Completion, spec: BuildSpec) -> Fault | None:
+def _unread(request: Request, outcome: Completion, plan: MiningPlan) -> Fault | None:
     task = request.ask.task
-    read = _READERS[task](outcome.text, request, spec) if task in _READERS else None
+    read = _READERS[task](outcome.text, request, plan.spec) if task in _READERS else None
     if not isinstance(read, Unparsed):
         return None
     reason = _NAMED.get(read.reason) or _UNPARSED.get(task, DropReason.UNPARSED_VERDICT)

@@ -5,6 +5,7 @@ until their tokens are spent, and models of which a part of the answers fails.
 """
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_an_endpoint_that_refuses_every_call_of_a_role_stops_the_build_in_its_ow
     tmp_path: Path, run_build: Callable[..., Said]
 ) -> None:
     with ChatServer(play_role, raw=answering(lambda body: True, NO_SYSTEM)) as server:
-        words = ("--limit", "12", "--concurrency", "8", *models(server, "responder"), "--joint", "corpus")
+        words = ("--limit", "6", "--concurrency", "8", *models(server, "responder"), "--joint", "corpus")
         code, out, err = run_build(*words)
         sent = server.asked.total()
         assert code == 3 and 20 <= sent <= 20 + 8
@@ -94,13 +95,9 @@ def test_an_endpoint_that_refuses_every_call_of_a_role_stops_the_build_in_its_ow
         assert code == 1 and set(server.asked.values()) == {1}
     assert "no row in `response`" in err and "call_failed" in err
     assert "'response'" not in out
-    loaded = [
-        line.partition("load_dataset(")[2].rpartition("))")[0] for line in out.splitlines() if "python -c" in line
-    ]
-    assert [config.rpartition("'")[0].rpartition("'")[2] for config in loaded] == ["strategy", "dropped"]
-    for place in loaded:
-        folder, config = (word.strip(" '") for word in place.split(","))
-        assert load_dataset(folder, config, cache_dir=str(tmp_path / "cache"))
+    loaded = re.findall(r"load_dataset\('([^']+)', '(\w+)'\)", out)
+    assert [config for _, config in loaded] == ["strategy", "dropped"]
+    assert all(load_dataset(place, config, cache_dir=str(tmp_path / "cache")) for place, config in loaded)
     assert "bad_request" in out and "System role" in out
     release = Release(tmp_path / "release")
     assert release.manifest.run.accept_failures == 1
@@ -195,12 +192,12 @@ def test_a_dry_run_counts_the_tokens_that_models_may_think(run_build: Callable[.
 def test_most_of_a_run_that_fails_stops_it_and_a_tenth_does_not(tmp_path: Path, run_build: Callable[..., Said]) -> None:
     prose = RawAnswer(200, answer_with("Let us think about what they may need."))
     with ChatServer(play_role, raw=part_of(0.6, is_planner, prose)) as server:
-        code, _, err = run_build("--limit", "12", *models(server, "planner"))
+        code, _, err = run_build("--limit", "6", *models(server, "planner"))
         assert code == 3 and "not_a_strategy" in err and "Let us think about" in err
-        code, _, _ = run_build("--limit", "12", *models(server, "planner"), "--accept-failures", "0.75", "--json")
+        code, _, _ = run_build("--limit", "6", *models(server, "planner"), "--accept-failures", "0.75", "--json")
         assert code == 0
     with ChatServer(play_role, raw=part_of(0.1, is_planner, SPENT)) as server:
-        code, out, err = run_build("--limit", "12", *models(server, "planner"), "--force")
+        code, out, err = run_build("--limit", "6", *models(server, "planner"), "--force")
     assert code == 0, err
     assert "Answers of the models" in out and "finish_reason length" in out
     (planner,) = (one for one in Release(tmp_path / "release").manifest.run.answers if one.role is Role.PLANNER)

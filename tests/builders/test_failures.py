@@ -30,6 +30,7 @@ ASKS = {
     Task.JUDGE: Ask(task=Task.JUDGE, history=HISTORY, reply="I see.", other_reply="Oh."),
     Task.CRISIS_JUDGE: Ask(task=Task.CRISIS_JUDGE, history=HISTORY),
 }
+PLAN = plan_of(PANELS)
 CLEAR = '{"a": "none", "b": "lack_of_empathy", "better": "a"}'
 
 
@@ -38,7 +39,7 @@ def asked(task: Task, text: str | None = None) -> Request:
     ask = ASKS[task]
     if text is not None:
         ask = ask.model_copy(update={"history": (Turn(speaker=Speaker.SEEKER, text=text),)})
-    return next(plan_of(PANELS).requests(ask))
+    return next(PLAN.requests(ask))
 
 
 def reply(text: str, finish: str = "stop") -> Completion:
@@ -76,7 +77,7 @@ def reply(text: str, finish: str = "stop") -> Completion:
 def test_an_answer_is_of_use_where_its_task_can_read_it(
     task: Task, outcome: Completion | Failed, reason: str | None
 ) -> None:
-    fault = fault_of(asked(task), outcome, PANELS)
+    fault = fault_of(asked(task), outcome, PLAN)
     assert (None if fault is None else fault.reason) == reason
 
 
@@ -136,7 +137,7 @@ def test_counts_of_two_workers_add_up_to_those_of_one(answers: list[tuple[bool, 
 
 
 def test_each_call_counts_once_however_often_it_is_met() -> None:
-    tally = FailureTally(PANELS)
+    tally = FailureTally(PLAN)
     for _ in range(FIRST):
         tally.count(asked(Task.PLANNER), reply("", "length"))
     tally.check()
@@ -181,11 +182,11 @@ def test_foreign_words_lose_what_would_steer_a_terminal() -> None:
 
 
 def test_a_reply_is_quoted_only_where_several_questions_got_the_same() -> None:
-    tally, words = FailureTally(PANELS), "I cannot help with that."
+    tally, words = FailureTally(PLAN), "I cannot help with that."
     for number in range(3):
         tally.count(asked(Task.JUDGE, f"question {number}"), reply(words))
     assert [one.message for one in tally.records()] == [f"no json: “{words}”"]
-    private = FailureTally(PANELS)
+    private = FailureTally(PLAN)
     for number in range(3):
         private.count(asked(Task.JUDGE, f"question {number}"), reply(f"The seeker says {number}"))
     assert [one.message for one in private.records()] == ["no json"]
@@ -200,7 +201,7 @@ def test_what_is_remembered_of_words_has_a_bound() -> None:
 
 
 def test_frequent_cut_offs_name_the_options_at_the_end() -> None:
-    tally = FailureTally(PANELS)
+    tally = FailureTally(PLAN)
     for number in range(30):
         cut = number % 5 == 0
         tally.count(asked(Task.PLANNER, f"{number}"), reply("" if cut else "Question", "length" if cut else "stop"))

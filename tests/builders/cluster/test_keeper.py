@@ -285,7 +285,7 @@ def test_other_engines_are_wrong_use(text: str, workers: int | None) -> None:
 async def test_workers_together_stop_a_build_whose_answers_are_of_no_use(keeper: Keeper) -> None:
     async def spend(worker: str, first: int) -> None:
         sharing = seen_by(keeper, worker)
-        tally = SharedTally(FailureTally(PANELS), sharing)
+        tally = SharedTally(FailureTally(plan_of(PANELS)), sharing)
         for number in range(first, first + 10):
             request = a_request(number)
             await tally.note(request, Completion(key=request.key, text="", finish_reason="length"))
@@ -305,7 +305,7 @@ async def test_usable_answers_are_told_with_the_next_that_is_not(keeper: Keeper)
             told.extend(one.calls for one in counts.values())
             return await super().count(counts)
 
-    tally = SharedTally(FailureTally(PANELS), Counting(Handle(keeper), Who("one", "first")))
+    tally = SharedTally(FailureTally(plan_of(PANELS)), Counting(Handle(keeper), Who("one", "first")))
     for number in range(40):
         request = a_request(number)
         text, finish = ("", "length") if number == 20 else ("Question", "stop")
