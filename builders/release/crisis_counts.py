@@ -24,17 +24,23 @@ def count_crises(root: Path, manifest: Manifest) -> CrisisCounts | None:
     """
     if manifest.spec.safety.crisis != "hold_out":
         return None
-    unread: set[str] = set()
-    held_out = 0
-    for dialogue_id, findings in _cells(root, manifest, Config.CRISIS_HOLDOUT, ("dialogue_id", "findings")):
-        held_out += 1
-        if all_unread(findings):
-            unread.add(dialogue_id)
+    held_out = sum(1 for _ in _cells(root, manifest, Config.CRISIS_HOLDOUT, ("dialogue_id",)))
+    unread = unread_dialogues(root, manifest)
     named = Counter[Config]()
     if unread and manifest.spec.layout < 4:
         for dialogue_id, config, reason in _cells(root, manifest, Config.DROPPED, ("dialogue_id", "config", "reason")):
             named[Config(config)] += reason == DropReason.CRISIS and dialogue_id in unread
     return CrisisCounts(seen=held_out - len(unread), unread=len(unread), unread_named_crisis=dict(+named))
+
+
+def unread_dialogues(root: Path, manifest: Manifest) -> frozenset[str]:
+    """Ids of the dialogues that are held out though nobody saw a sign in them.
+
+    Raises:
+        DataError: a table is gone or damaged.
+    """
+    rows = _cells(root, manifest, Config.CRISIS_HOLDOUT, ("dialogue_id", "findings"))
+    return frozenset(dialogue_id for dialogue_id, findings in rows if all_unread(findings))
 
 
 def is_unread(finding: Any) -> bool:

@@ -11,6 +11,7 @@ from servers.chat_server import ChatServer, RawAnswer, answer_with
 from support.draft import write_draft
 from support.persona import play_role_of_panels
 
+from ipm_prefdial.builders.audit.run import audit_release
 from ipm_prefdial.builders.cli.main import main
 from ipm_prefdial.builders.rebuild import verify_release
 from ipm_prefdial.builders.release.crisis_counts import all_unread
@@ -97,6 +98,10 @@ def test_in_a_released_layout_every_count_for_people_tells_them_apart(
     card = " ".join((release.root / "README.md").read_text(encoding="utf-8").split())
     assert f"| `crisis_unread` | {' | '.join(map(str, candidates.values()))} |" in card
     assert "held out unread, since a crisis judge gave no answer that can be read" in card
+
+    (flow,) = (one for one in audit_release(release.root, "release").flows if one.config == "response")
+    counted = {step.reason: step.dropped for step in flow.steps}
+    assert counted["crisis_unread"] == candidates[Config.RESPONSE]
 
     assert main(["review", "crisis", str(release.root), "--out", str(tmp_path / "sheet.csv")]) == 0
     said = capsys.readouterr().out
