@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import NamedTuple, Self
+from zlib import crc32
 
 from ..schemas.drops import DropReason
 from ..schemas.errors import UnusableAnswersError
@@ -61,6 +62,7 @@ class Asked(NamedTuple):
 class Words(NamedTuple):
     """What was wrong with an answer, in words."""
 
+    reason: str
     said: str
     reply: str
     """How the reply begins."""
@@ -89,11 +91,11 @@ class Counted:
         if fault is None:
             return
         self.reasons[fault.reason] += 1
-        words = Words(plain(fault.said, _SAID), plain(fault.reply, _QUOTED))
+        words = Words(fault.reason, plain(fault.said, _SAID), plain(fault.reply, _QUOTED))
         if words in self.words or len(self.words) < _MESSAGES:
             self.words[words] += 1
             if len(asked := self.questions.get(words, frozenset())) < _QUESTIONS:
-                self.questions[words] = asked | {hash(question)}
+                self.questions[words] = asked | {crc32(question.encode())}
 
     def plus(self, other: Self) -> "Counted":
         """Both together."""
@@ -107,14 +109,21 @@ class Counted:
 
     @property
     def message(self) -> str | None:
-        """What was said most often, with the reply's beginning where many questions got that; None without any."""
-        if not self.words:
+        """What was said most often for the commonest reason, with the beginning of a reply that many questions got.
+
+        None where nothing was wrong.
+        """
+        if not self.reasons:
             return None
-        words, _ = self.words.most_common(1)[0]
+        reason, _ = self.reasons.most_common(1)[0]
+        found = Counter({words: times for words, times in self.words.items() if words.reason == reason})
+        if not found:  # so many other messages came before that this reason's are not remembered
+            return reason
+        words, _ = found.most_common(1)[0]
         if words.reply and len(self.questions.get(words, ())) >= _QUESTIONS:
             return f"{words.said}: “{words.reply}”"
         said = Counter[str]()
-        for one, times in self.words.items():
+        for one, times in found.items():
             said[one.said] += times
         return said.most_common(1)[0][0]
 

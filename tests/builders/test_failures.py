@@ -192,12 +192,21 @@ def test_a_reply_is_quoted_only_where_several_questions_got_the_same() -> None:
     assert [one.message for one in private.records()] == ["no json"]
 
 
+def test_the_message_is_of_the_commonest_reason_however_its_words_vary() -> None:
+    found = Counted()
+    for number in range(9):
+        found.add(Fault("bad_request", f"no (request {number})"), f"{number}")
+    for number in range(4):
+        found.add(Fault("cut_off", "finish_reason length"), f"{number}")
+    assert found.message == "no (request 0)"
+
+
 def test_what_is_remembered_of_words_has_a_bound() -> None:
     found = Counted()
     for number in range(5000):
         found.add(Fault("bad_request", f"no {number}"), "question")
     assert found.reasons.total() == 5000 and len(found.words) < 1000
-    assert max(found.words, key=lambda one: found.words[one]) == Words("no 0", "")
+    assert max(found.words, key=lambda one: found.words[one]) == Words("bad_request", "no 0", "")
 
 
 def test_frequent_cut_offs_name_the_options_at_the_end() -> None:
