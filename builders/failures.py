@@ -177,8 +177,17 @@ class FailureTally:
         check_counts(self.counts, self._accept, complete=complete)
 
     def records(self) -> tuple[AnswersRecord, ...]:
-        """What the manifest says of the answers, by task and model."""
-        return tuple(_record(asked, counted) for asked, counted in _sorted(self.counts))
+        """What the manifest says of the answers, by task and model.
+
+        A model that was never asked in its role has a line without calls, so that its silence shows.
+        """
+        counts = dict(self.counts)
+        for role, models in self._plan.models.items():
+            for model in models:
+                if not any(task.role is role and asked == model for task, asked in self.counts):
+                    task = Task.STEP_JUDGE if model.only_labels_steps else Task(role.value)
+                    counts[Asked(task, model)] = Counted()
+        return tuple(_record(asked, counted) for asked, counted in _sorted(counts))
 
 
 def check_counts(counts: Counts, accept: float | None, *, complete: bool = False) -> None:

@@ -23,7 +23,7 @@ from .limits import embedded_note, known_biases, known_limits
 from .pictures import PICTURES
 from .review import crisis_lines, review_lines
 from .steps import STEPS
-from .tables import config_lines, drop_lines, facts, source_lines, task_lines
+from .tables import config_lines, drop_lines, facts, source_lines, task_lines, token_lines
 from .uses import GOOD_FOR, NOT_FOR
 from .validation import validation_lines
 
@@ -85,6 +85,7 @@ def _making(manifest: Manifest, beside: Beside) -> dict[str, Any]:
     errors, spec = member_docs(ErrorType), manifest.spec
     return {
         "tasks": task_lines(manifest),
+        "tokens": token_lines(manifest),
         "compares": spec.layout > 1,
         "errors": [{"name": error.value, "about": errors[error.name]} for error in spec.errors],
         "steps": [{"id": step, "about": STEPS[step]} for step in spec.steps],

@@ -80,6 +80,15 @@ def _task_lines(manifest: Manifest, task: Task) -> Iterator[dict[str, Any]]:
     }
 
 
+def token_lines(manifest: Manifest) -> list[str]:
+    """The token limits of roles for which the build said otherwise than the spec."""
+    found = []
+    for role, limits in manifest.tokens.items():
+        answer = "the spec's number" if limits.answer is None else str(limits.answer)
+        found.append(f"{role}: {answer} for an answer, and {limits.thinking} on top for thinking")
+    return found
+
+
 def drop_lines(manifest: Manifest, crises: CrisisCounts | None = None) -> list[dict[str, Any]]:
     """Every reason for which something was dropped, with how often; dialogues that no judge could read stand apart."""
     docs = member_docs(DropReason)

@@ -170,6 +170,8 @@ def test_a_planner_that_thinks_is_cut_off_and_told_how_to_get_more_tokens(
         made = Release(tmp_path / "release").manifest
         assert made.tokens[Role.PLANNER].model_dump() == {"answer": 24, "thinking": 400}
         assert made.spec.planner.sampling.max_tokens == 16
+        card = (tmp_path / "release" / "README.md").read_text(encoding="utf-8")
+        assert "planner: 24 for an answer, and 400 on top for thinking" in card
         assert verify_release(tmp_path / "release").clean
         reused = ("--reuse", str(tmp_path / "release"), "--force", "--thinking", "planner=400")
         assert run_build(*words, *reused, "--max-tokens", "planner=24")[0] == 0

@@ -19,7 +19,7 @@ from ipm_prefdial.builders.failures import (
 from ipm_prefdial.builders.mining.usable import Fault, fault_of
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.errors import UnusableAnswersError
-from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, ModelRef, Request, Task
+from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, ModelRef, Request, Role, Task
 from ipm_prefdial.schemas.strategy import Strategy
 
 HISTORY = (Turn(speaker=Speaker.SEEKER, text="My sister moved away, and the flat is quiet."),)
@@ -181,15 +181,25 @@ def test_foreign_words_lose_what_would_steer_a_terminal() -> None:
     assert plain("x" * 99, 10) == "x" * 10 + "…"
 
 
+def test_a_model_that_was_never_asked_has_a_line_without_calls() -> None:
+    tally = FailureTally(PLAN)
+    tally.count(asked(Task.CRISIS_JUDGE), reply('{"crisis": "none"}'))
+    told = {(one.role, one.task): (one.calls, one.usable, one.message) for one in tally.records()}
+    assert told[Role.JUDGE, Task.CRISIS_JUDGE] == (1, 1, None)
+    assert (Role.JUDGE, Task.JUDGE) not in told
+    assert told[Role.PLANNER, Task.PLANNER] == (0, 0, None)
+    tally.check(complete=True)
+
+
 def test_a_reply_is_quoted_only_where_several_questions_got_the_same() -> None:
     tally, words = FailureTally(PLAN), "I cannot help with that."
     for number in range(3):
         tally.count(asked(Task.JUDGE, f"question {number}"), reply(words))
-    assert [one.message for one in tally.records()] == [f"no json: “{words}”"]
+    assert [one.message for one in tally.records() if one.calls] == [f"no json: “{words}”"]
     private = FailureTally(PLAN)
     for number in range(3):
         private.count(asked(Task.JUDGE, f"question {number}"), reply(f"The seeker says {number}"))
-    assert [one.message for one in private.records()] == ["no json"]
+    assert [one.message for one in private.records() if one.calls] == ["no json"]
 
 
 def test_the_message_is_of_the_commonest_reason_however_its_words_vary() -> None:
