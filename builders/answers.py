@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..schemas.config import PAIR_CONFIGS
-from ..schemas.errors import BudgetError, PrefDialError
+from ..schemas.errors import BudgetError, PrefDialError, UnusableAnswersError
 from ..schemas.inference import ModelRef, Outcome, Request, Role
 from .inference.batch.deferring import Deferred
 from .inference.client import Completer
@@ -21,6 +21,9 @@ Completers = Mapping[tuple[Role, ModelRef], Completer]
 """Who answers for each model in each role."""
 
 T = TypeVar("T")
+
+_ENDS = (BudgetError, UnusableAnswersError)
+"""What ends a build while its endpoints still answer: nothing new is asked, and what is in flight is taken in."""
 
 Conversation = Generator[tuple[Request, ...], tuple[Outcome, ...], T]
 """Yields the requests that it needs next, is sent their outcomes, and ends with what it made of them."""
@@ -50,15 +53,15 @@ async def answer(conversation: Conversation[T], completers: Completers) -> T:
 async def _all(waiting: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """Everything that is waited for.
 
-    Where the budget ends, what is in flight is still waited for, since it is paid for; so it is where an answer comes
-    later, since the others are needed then too. Any other failure stops it.
+    Where the budget ends, or a role can use too few of its answers, what is in flight is still waited for, since it is
+    paid for; so it is where an answer comes later, since the others are needed then too. Any other failure stops it.
     """
     if len(waiting) < 2:  # a task of its own would cost more than many an answer
         return [await one for one in waiting]
     tasks = [asyncio.ensure_future(one) for one in waiting]
     try:
         return await asyncio.gather(*tasks)
-    except (BudgetError, Deferred):
+    except (*_ENDS, Deferred):
         await asyncio.wait(tasks)
         failures = (error for task in tasks if isinstance(error := task.exception(), PrefDialError))
         if (failure := next(failures, None)) is not None:
@@ -98,6 +101,7 @@ async def gather_answers(
     Raises:
         EndpointError: an endpoint is of no use; the other workers are stopped first.
         BudgetError: the budget is spent; what was in flight has been answered and recorded.
+        UnusableAnswersError: a role can use too few of its answers; the same holds.
     """
     walk = _Walk(plan, steps, completers, on_turn)
     await _each(iter(dialogues), walk.look_at, turns_at_once)
@@ -148,16 +152,16 @@ class _Walk:
 
 async def _each(items: Iterator[T], do: Callable[[T], Coroutine[Any, Any, None]], workers: int) -> None:
     """Has `do` done with every item, so many at once."""
-    spent: list[BudgetError] = []
+    ended: list[PrefDialError] = []
 
     async def work() -> None:
         for item in items:
-            if spent:
+            if ended:
                 return
             try:
                 await do(item)
-            except BudgetError as error:
-                spent.append(error)
+            except _ENDS as error:
+                ended.append(error)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -165,8 +169,8 @@ async def _each(items: Iterator[T], do: Callable[[T], Coroutine[Any, Any, None]]
                 group.create_task(work())
     except* PrefDialError as errors:
         raise _first(errors) from None
-    if spent:
-        raise spent[0]
+    if ended:
+        raise ended[0]
 
 
 def _first(errors: BaseExceptionGroup[PrefDialError]) -> PrefDialError:

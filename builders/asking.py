@@ -15,6 +15,7 @@ from typing import Protocol
 from ..schemas.errors import UsageError
 from .answers import gather_answers
 from .cast import Cast, CastOptions
+from .failures import FailureTally, watched_by
 from .inference.batch.desk import Desk
 from .inference.batch.drive import Driver, Standing
 from .inference.batch.job import Job, JobState, Queue
@@ -67,6 +68,8 @@ class Asker:
     plan: MiningPlan
     books: Books
     progress: Progress
+    accept_failures: float | None = None
+    """The share of unusable answers that the user accepts; see `failures`."""
 
     def ask_all(self) -> None:
         """Returns when everything has its answer.
@@ -74,6 +77,7 @@ class Asker:
         Raises:
             EndpointError: an endpoint failed; the same command goes on where it stopped, batches included.
             BudgetError: the budget is spent; a larger one goes on where it stopped.
+            UnusableAnswersError: a role can use too few of its answers.
         """
         if self.cast.options.batch:
             self._ask_in_waves()
@@ -101,11 +105,13 @@ class Asker:
         """Goes through all turns once; how many dialogues and turns wait for batches."""
         self.progress.stage(stage, sum(1 for placed in self.intake for _ in supporter_turns(placed)))
         async with self.cast.open(self.books.records, self.books.known, self.books.ledger) as completers:
+            # A tally of its own for every wave, which meets all answers so far again.
+            tally = FailureTally(self.plan, self.accept_failures)
             return await gather_answers(
                 self.intake,
                 self.plan,
                 steps_of(self.plan.spec),
-                completers,
+                watched_by(completers, tally),
                 turns_at_once=self.cast.options.concurrency,
                 on_turn=lambda: self.progress.advance(self.cast.told()),
             )

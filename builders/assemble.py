@@ -65,6 +65,8 @@ class Assembly:
     candidates: Counter[Config] = field(default_factory=Counter)
     dropped: dict[Config, Counter[DropReason]] = field(default_factory=lambda: defaultdict(Counter))
     usage: dict[Role, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    on_answer: Callable[[Request, Outcome], object] | None = None
+    """Called with every answer, in source order; with that to a request that is asked several times, once."""
     held_out: set[str] = field(default_factory=set)
     """Ids of the dialogues that may show a crisis."""
     _asked: Seen = field(default_factory=Seen)
@@ -83,7 +85,7 @@ class Assembly:
         placed = replay(screen(placed, self.plan), lambda request: self._answer(request, placed.dialogue, None))
         if placed.findings:
             self.held_out.add(placed.dialogue.dialogue_id)
-            self.writer.add(Config.CRISIS_HOLDOUT, placed.split, crisis_row(placed))
+            self.writer.add(Config.CRISIS_HOLDOUT, placed.split, crisis_row(placed, self.plan.spec.layout))
         else:
             self.writer.add(Config.DIALOGUES, placed.split, dialogue_row(placed, self.plan.spec.layout))
         for turn in supporter_turns(placed):
@@ -137,6 +139,8 @@ class Assembly:
         """The recorded answer; the first time that a request is asked, its row of `completions` is written."""
         outcome = self.find(request)
         if self._asked.add(request.key):
+            if self.on_answer is not None:
+                self.on_answer(request, outcome)
             row = completion_row(request, outcome, dialogue, turn, self.plan.spec.layout)
             self.writer.add(Config.COMPLETIONS, splits_of(Config.COMPLETIONS)[0], row)
             self.usage[request.ask.role].update(

@@ -11,6 +11,7 @@ from ..schemas.manifest import Manifest
 from ..schemas.publishing import FILE_NAME as PUBLISHING
 from ..schemas.publishing import Publishing
 from .release.changelog import changelog_of
+from .release.crisis_counts import count_crises
 from .release.layout import CHANGELOG, tables_sha256
 from .release.origins import origins_of
 from .release.parts import read_part
@@ -33,6 +34,7 @@ def beside_of(root: Path, manifest: Manifest) -> Beside:
         audit=audit_of_tables(root, manifest),
         accepted=publishing.accepted if publishing else (),
         review=read_review(root),
+        crises=count_crises(root, manifest),
         validation=validation_of_tables(root, manifest),
         pictures=tuple(path for path in PICTURES if (root / path).is_file()),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ..schemas.inference import ModelRef, Role
+from ..schemas.inference import ModelRef, Role, TokenLimits
 from ..schemas.manifest import ModelRecord
 from ..schemas.spec import BuildSpec
 from .answers import Completers
@@ -56,6 +56,8 @@ class CastOptions:
     """Nobody where none are named: replies are then not rewritten under personalities."""
     rewrite: bool = False
     """Whether the responder's first model rewrites flawed human replies."""
+    tokens: Mapping[Role, TokenLimits] = field(default_factory=dict)
+    """How many tokens replies may take in roles where that is not the spec's number."""
     concurrency: int = 32
     """Calls in flight at once, per model."""
     rpm: int | None = None

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from ..cards.licences import license_text, notice_text
 from ..cards.pictures import PICTURES, draw_pictures
 from ..cards.render import render_card
 from ..schemas.config import Config
-from ..schemas.inference import Role
+from ..schemas.inference import Role, TokenLimits
 from ..schemas.licence import release_licence
 from ..schemas.manifest import BenchmarkRecord, Manifest, ModelRecord, RunRecord, SourceRecord
 from ..schemas.rows import rows_of
@@ -37,6 +37,7 @@ class Provenance:
     licenses: frozenset[str]
     run: RunRecord
     repo: str | None = None
+    tokens: Mapping[Role, TokenLimits] = field(default_factory=dict)
 
 
 def finish_release(root: Path, assembly: Assembly, splits: Splits, told: Provenance) -> Manifest:
@@ -62,6 +63,7 @@ def finish_release(root: Path, assembly: Assembly, splits: Splits, told: Provena
         sources=told.sources,
         benchmarks=told.benchmarks,
         models=dict(told.models),
+        tokens=dict(told.tokens),
         license=release_licence(told.licenses),
         repo=told.repo,
         counts=counts,

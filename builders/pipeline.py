@@ -22,6 +22,7 @@ from .cluster.engine import Engine
 from .cluster.keeper import KeeperOptions
 from .cluster.run import Asking, ask_on_ray
 from .environment import git_commit, package_versions, python_version
+from .failures import FailureTally
 from .finish import Provenance, finish_release
 from .inference.limit import Limits
 from .inference.meter import Snapshot
@@ -74,10 +75,16 @@ class BuildOptions:
     """Where models are asked."""
     reuse: tuple[str, ...] = ()
     """Earlier releases whose published completions answer what was asked before: folders or repos of the Hub."""
+    accept_failures: float | None = None
+    """The share (0 to 1) of a role's answers that may be of no use; the default of `failures` where it is None."""
+    retry_failed: bool = False
+    """Whether calls that failed for good in earlier runs of the build are asked again."""
     force: bool = False
     """Whether a release that is there may be replaced."""
 
     def __post_init__(self) -> None:
+        if self.accept_failures is not None and not 0 <= self.accept_failures <= 1:
+            raise UsageError(f"--accept-failures {self.accept_failures:g}: a share is from 0 to 1")
         if self.engine.ray and any(judge.startswith(REWARD) for judge in self.cast.judge):
             raise UsageError(
                 "--engine ray and --judge reward:DIR: the reward model is loaded into the command's own process; leave "
@@ -108,6 +115,7 @@ def build(options: BuildOptions, progress: Progress | None = None) -> Manifest:
         UsageError: the command, a source or the output folder is wrong; nothing was asked of any model.
         EndpointError: an endpoint failed; the same command goes on where it stopped.
         BudgetError: the budget is spent; a larger one goes on where it stopped.
+        UnusableAnswersError: a role can use too few of its answers; nothing is put in place, and all answers are kept.
     """
     progress = progress or NoProgress()
     workspace, clock = Workspace(options.out), Clock()
@@ -121,12 +129,19 @@ def build(options: BuildOptions, progress: Progress | None = None) -> Manifest:
         open_earlier(options.reuse) as earlier,
     ):
         workspace.clear()
+        if options.retry_failed:
+            records.forget_failures()
         prepared = prepare(options, sources, workspace.spool, progress)
         books = Books(records, KnownAnswers(records, earlier), ledger)
         endpoints = _ask(options, prepared, books, progress)
         records.flush()
-        assembly = _assemble(prepared, books.known, workspace.release, progress)
-        told = _provenance(options, prepared, _run_record(prepared.cast, books, clock, endpoints))
+        tally = FailureTally(prepared.plan, options.accept_failures)
+        assembly = _assemble(prepared, books.known, workspace.release, progress, tally)
+        tally.check(complete=True)
+        run = _run_record(prepared.cast, books, clock, endpoints).model_copy(
+            update={"answers": tally.records(), "accept_failures": options.accept_failures}
+        )
+        told = _provenance(options, prepared, run)
         manifest = finish_release(workspace.release, assembly, prepared.intake.splits, told)
         _validate(workspace.release, progress)
     with disk_errors(workspace.out):
@@ -150,7 +165,8 @@ def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progr
     intake = take_in(sources, released.spec, spool, on_bad=options.on_bad, limit=options.limit, benchmarks=benchmarks)
     log.info("%d dialogues from %d sources", sum(one.dialogues for one in intake.sources), len(sources))
     cast = choose_cast(options.cast, released.spec, intake, progress.stage)
-    return Prepared(released, tuple(sources), intake, cast, MiningPlan.of(released.spec, cast.models))
+    plan = MiningPlan.of(released.spec, cast.models, options.cast.tokens)
+    return Prepared(released, tuple(sources), intake, cast, plan)
 
 
 def _ask(options: BuildOptions, prepared: Prepared, books: Books, progress: Progress) -> dict[str, Snapshot]:
@@ -158,21 +174,31 @@ def _ask(options: BuildOptions, prepared: Prepared, books: Books, progress: Prog
     if options.engine.ray:
         progress.stage("asking models", sum(1 for placed in prepared.intake for _ in supporter_turns(placed)))
         return ask_on_ray(_shared_out(options, prepared, books.records), progress.advance)
-    Asker(prepared.cast, prepared.intake, prepared.plan, books, progress).ask_all()
+    accept = options.accept_failures
+    Asker(prepared.cast, prepared.intake, prepared.plan, books, progress, accept).ask_all()
     return prepared.cast.snapshots()
 
 
 def _shared_out(options: BuildOptions, prepared: Prepared, records: Records) -> Asking:
     cast = prepared.cast
     limits = Limits(rpm=cast.options.rpm, tpm=cast.options.tpm)
-    keeper = KeeperOptions(records.path, options.reuse, cast.options.budget_usd, cast.prices, limits)
+    keeper = KeeperOptions(
+        records.path,
+        options.reuse,
+        cast.options.budget_usd,
+        cast.prices,
+        limits,
+        accept_failures=options.accept_failures,
+    )
     return Asking(options.engine, prepared.intake, prepared.plan, cast, keeper)
 
 
-def _assemble(prepared: Prepared, known: KnownAnswers, root: Path, progress: Progress) -> Assembly:
-    """The tables below `root`, from recorded answers alone."""
+def _assemble(prepared: Prepared, known: KnownAnswers, root: Path, progress: Progress, tally: FailureTally) -> Assembly:
+    """The tables below `root`, from recorded answers alone, each of which is counted in `tally`."""
     spec = prepared.plan.spec
-    assembly = Assembly(prepared.plan, steps_of(spec), known.settle, ReleaseWriter(root, spec.layout))
+    assembly = Assembly(
+        prepared.plan, steps_of(spec), known.settle, ReleaseWriter(root, spec.layout), on_answer=tally.count
+    )
     progress.stage("writing tables", len(prepared.intake.splits.ids))
     for placed in prepared.intake:
         assembly.add(placed)
@@ -193,6 +219,7 @@ def _provenance(options: BuildOptions, prepared: Prepared, run: RunRecord) -> Pr
         models=prepared.cast.records,
         licenses=prepared.intake.licenses,
         run=run,
+        tokens=prepared.plan.tokens,
     )
 
 

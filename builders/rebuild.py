@@ -81,7 +81,9 @@ def rebuild(release: Release, root: Path) -> Release:
     manifest = release.manifest
     root.mkdir(parents=True)
     plan = MiningPlan.of(
-        manifest.spec, {role: tuple(one.ref for one in records) for role, records in manifest.models.items()}
+        manifest.spec,
+        {role: tuple(one.ref for one in records) for role, records in manifest.models.items()},
+        manifest.tokens,
     )
     splits = _splits(release)
     with PublishedAnswers([release]) as answers:
@@ -99,6 +101,7 @@ def rebuild(release: Release, root: Path) -> Release:
             licenses=splits.licenses,
             run=manifest.run,
             repo=manifest.repo,
+            tokens=manifest.tokens,
         )
         _carry_over(release.root, root)
         finish_release(root, assembly, splits.decided, told)

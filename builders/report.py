@@ -9,8 +9,9 @@ from ..cards.report import render_report
 from ..schemas.audit import Audit
 from ..schemas.config import PAIR_CONFIGS, Config
 from ..schemas.dialogue import Split
-from ..schemas.drops import DropReason
+from ..schemas.drops import HELD_OUT
 from ..schemas.report import FILE_NAME, HeldOut, ReportPair
+from .release.crisis_counts import count_crises
 from .release.read import Release
 from .release.write import write_into
 from .report_pairs import Row, report_pair
@@ -19,7 +20,7 @@ from .stratified import StratifiedSample
 SAMPLE = 400
 """Pairs on a page: some MB that any browser takes."""
 
-_CRISIS = DropReason.CRISIS.value
+_HELD_OUT = frozenset(reason.value for reason in HELD_OUT)
 
 Offered = tuple[tuple[str, ...], str, Callable[[], Row]]
 """Stratum, rank and row of something that may be in the sample."""
@@ -35,7 +36,7 @@ def write_report(release: Release, audit: Audit, sample: int = SAMPLE) -> None:
     for stratum, rank, make in _candidates(release, held_out):
         found.offer(stratum, rank, make)
     pairs = report_pairs(release, found.items())
-    page = render_report(audit, pairs, of=found.seen, held_out=_told(release, held_out))
+    page = render_report(audit, pairs, of=found.seen, held_out=_told(release))
     write_into(release.root, FILE_NAME, page)
 
 
@@ -46,17 +47,18 @@ def report_pairs(release: Release, rows: list[Row]) -> list[ReportPair]:
 
 
 def _held_out(release: Release) -> set[str]:
-    """Ids of the dialogues in which somebody may be in a crisis."""
+    """Ids of the dialogues in which somebody may be in a crisis, or of which no judge could say."""
     files = release.files(Config.CRISIS_HOLDOUT)
     return {one for path in files for batch in release.batches(path) for one in _cells(batch, "dialogue_id")}
 
 
-def _told(release: Release, held_out: set[str]) -> HeldOut | None:
+def _told(release: Release) -> HeldOut | None:
     """What the page says of them; None where the release holds nothing out."""
-    if release.manifest.spec.safety.crisis != "hold_out":
+    if (crises := count_crises(release.root, release.manifest)) is None:
         return None
-    dropped = (release.manifest.counts[config].dropped for config in PAIR_CONFIGS)
-    return HeldOut(dialogues=len(held_out), candidates=sum(reasons.get(DropReason.CRISIS, 0) for reasons in dropped))
+    dropped = [crises.apart(config, release.manifest.counts[config].dropped) for config in PAIR_CONFIGS]
+    seen, unread = (sum(reasons.get(one, 0) for reasons in dropped) for one in HELD_OUT)
+    return HeldOut(dialogues=crises.seen, candidates=seen, unread=crises.unread, unread_candidates=unread)
 
 
 def _candidates(release: Release, held_out: set[str]) -> Iterator[Offered]:
@@ -75,7 +77,7 @@ def _of_batch(batch: pa.RecordBatch, config: Config, split: Split, held_out: set
     outcomes = _cells(batch, "reason" if dropped else "rejected_error")
     columns = zip(configs, _cells(batch, "row_id"), _cells(batch, "dialogue_id"), strategies, outcomes, strict=True)
     for at, (name, row_id, dialogue_id, strategy, outcome) in enumerate(columns):
-        if name in PAIR_CONFIGS and outcome != _CRISIS and dialogue_id not in held_out:
+        if name in PAIR_CONFIGS and outcome not in _HELD_OUT and dialogue_id not in held_out:
             stratum = (name, strategy, "dropped" if dropped else "kept", outcome)
             # A row's id is a digest: as good a draw as any, and the same wherever the row stands.
             yield stratum, row_id, partial(_row, batch, at, {"config": name, "split": split.value})

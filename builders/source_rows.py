@@ -21,10 +21,13 @@ def dialogue_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
     return {"row_id": content_id_of(Config.DIALOGUES, row), **row}
 
 
-def crisis_row(placed: PlacedDialogue) -> dict[str, Any]:
+def crisis_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
     """The row of `crisis_holdout`: the dialogue, and every sign of a crisis that was seen in it."""
     row = _dialogue_columns(placed) | {"repeats": placed.repeats, "contaminated_by": placed.contaminated_by}
     row["findings"] = [found.model_dump() for found in placed.findings]
+    if layout > 3:
+        assert placed.barred is not None, "a dialogue with findings is barred for them"
+        row["reason"] = placed.barred[0].value
     return {"row_id": content_id_of(Config.CRISIS_HOLDOUT, row), **row}
 
 

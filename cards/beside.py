@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ..schemas.audit import Audit
 from ..schemas.publishing import AcceptedGate
 from ..schemas.review import Review
+from ..schemas.safety import CrisisCounts
 from ..schemas.validation import Validation
 from .licences import Origin
 
@@ -27,5 +28,7 @@ class Beside:
     """What people said of the release's pairs and of dialogues that are held out."""
     validation: Validation | None = None
     """What training on these very tables showed; None where nobody validated them."""
+    crises: CrisisCounts | None = None
+    """What is held out, seen and unread apart; None where the release holds nothing out."""
     pictures: tuple[str, ...] = ()
     """Paths of the pictures that lie in the release."""

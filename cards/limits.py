@@ -29,7 +29,7 @@ def known_limits(manifest: Manifest, beside: Beside) -> list[str]:
     """What the data cannot do, or nobody has found out yet."""
     return [
         *_of_language(),
-        *_of_models(manifest),
+        *_of_models(manifest, beside),
         *_of_size(manifest),
         *_of_sources(manifest, beside),
         *_unseen(beside),
@@ -69,7 +69,7 @@ def _of_language() -> Iterator[str]:
     yield "The human side is what volunteers wrote: mostly good, not always, and never a professional standard."
 
 
-def _of_models(manifest: Manifest) -> Iterator[str]:
+def _of_models(manifest: Manifest, beside: Beside) -> Iterator[str]:
     roles = _embedded(manifest)
     if {Role.RESPONDER, Role.JOINT} & set(roles):
         yield (
@@ -78,6 +78,11 @@ def _of_models(manifest: Manifest) -> Iterator[str]:
         )
     if Role.JUDGE in roles:
         yield "Verdicts come from written rules that look at words: they miss what a capable reader sees."
+    if beside.crises is not None and (unread := beside.crises.unread):
+        yield (
+            f"{unread} {'dialogue is' if unread == 1 else 'dialogues are'} held out unread, since a crisis judge gave "
+            "no answer that can be read: nobody knows whether a crisis is in them."
+        )
     if failed := sum(_dropped(manifest, reason) for reason in (DropReason.CALL_FAILED, DropReason.JUDGE_FAILED)):
         yield f"{failed} candidates were lost because a model's endpoint gave no answer."
 

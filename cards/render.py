@@ -25,7 +25,7 @@ from .limits import embedded_note, known_biases, known_limits
 from .pictures import PICTURES
 from .review import crisis_lines, review_lines
 from .steps import STEPS
-from .tables import config_lines, drop_lines, facts, source_lines, task_lines
+from .tables import config_lines, drop_lines, facts, source_lines, task_lines, token_lines
 from .uses import GOOD_FOR, NOT_FOR
 from .validation import validation_lines
 from .words import escaped, ours
@@ -96,15 +96,17 @@ def _making(manifest: Manifest, beside: Beside) -> dict[str, Any]:
     errors, spec = member_docs(ErrorType), manifest.spec
     return {
         "tasks": task_lines(manifest),
+        "tokens": ours(token_lines(manifest)),
         "compares": spec.layout > 1,
         "errors": ours([{"name": error.value, "about": errors[error.name]} for error in spec.errors]),
         "steps": ours([{"id": step, "about": STEPS[step]} for step in spec.steps]),
         "pair_names": [config.value for config in PAIR_CONFIGS],
-        "drops": ours(drop_lines(manifest)),
+        "drops": ours(drop_lines(manifest, beside.crises)),
         "screened": spec.safety.crisis == "hold_out",
         "crisis_judged": spec.crisis_judge is not None and _has_models(manifest, Task.CRISIS_JUDGE),
         "crisis_recall": ours(beside.crisis_recall),
         "crisis": ours(" ".join(crisis_lines(beside.review))),
+        "unread": beside.crises.unread if beside.crises else 0,
         "personal_data": _PERSONAL_DATA[spec.safety.personal_data],
         "masked": _masked(manifest),
         "facts": ours(facts(manifest)),

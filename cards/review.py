@@ -36,6 +36,11 @@ def _crisis(review: CrisisReview) -> Iterator[str]:
         f"{_counted(len(review.readers), 'person', 'people')} read {review.findings_read} of {review.findings} "
         f"findings, and thereby {review.dialogues_read} of {review.dialogues} dialogues whole: {', '.join(said)}."
     )
+    if review.findings_unread:
+        yield (
+            f"{_counted(review.findings_unread, 'finding')} of these {'is' if review.findings_unread == 1 else 'are'} "
+            "no sign of a crisis, but an answer of a judge that could not be read."
+        )
     if review.alpha.n >= LEAST_LABELS:
         yield f"Krippendorff's alpha among them is {_told(review.alpha)}."
     elif review.alpha.n:

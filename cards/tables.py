@@ -12,6 +12,7 @@ from ..schemas.escape import Markdown, escape_code, escape_markdown
 from ..schemas.inference import Task
 from ..schemas.manifest import Manifest, SourceRecord
 from ..schemas.rows import rows_of
+from ..schemas.safety import CrisisCounts
 from .columns import column_lines, columns_of
 from .docs import member_docs
 from .words import UNDEFINED, said
@@ -80,12 +81,23 @@ def _task_lines(manifest: Manifest, task: Task) -> Iterator[dict[str, Any]]:
     }
 
 
-def drop_lines(manifest: Manifest) -> list[dict[str, Any]]:
-    """Every reason for which something was dropped, with how often."""
+def token_lines(manifest: Manifest) -> list[str]:
+    """The token limits of roles for which the build said otherwise than the spec."""
+    found = []
+    for role, limits in manifest.tokens.items():
+        answer = "the spec's number" if limits.answer is None else str(limits.answer)
+        found.append(f"{role}: {answer} for an answer, and {limits.thinking} on top for thinking")
+    return found
+
+
+def drop_lines(manifest: Manifest, crises: CrisisCounts | None = None) -> list[dict[str, Any]]:
+    """Every reason for which something was dropped, with how often; dialogues that no judge could read stand apart."""
     docs = member_docs(DropReason)
+    counts = {config: manifest.counts[config].dropped for config in PAIR_CONFIGS}
+    if crises is not None:
+        counts = {config: crises.apart(config, dropped) for config, dropped in counts.items()}
     by_reason = {
-        reason: {config.value: manifest.counts[config].dropped.get(reason, 0) for config in PAIR_CONFIGS}
-        for reason in DropReason
+        reason: {config.value: dropped.get(reason, 0) for config, dropped in counts.items()} for reason in DropReason
     }
     return [
         {"reason": reason.value, "by_config": numbers, "about": docs[reason.name]}

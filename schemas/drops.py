@@ -85,6 +85,9 @@ class DropReason(StrEnum):
     """The rewriting changes the strategy or the facts, or adds advice."""
 
 
+HELD_OUT = (DropReason.CRISIS, DropReason.CRISIS_UNREAD)
+"""Reasons for which a dialogue stands in `crisis_holdout` and nowhere else."""
+
 NEVER_A_PAIR = frozenset(
     {
         DropReason.CRISIS,

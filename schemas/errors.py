@@ -9,6 +9,7 @@ PrefDialError
 │   ├── LostRowsError       1  candidates are not rows + drops: a bug of ours, never the user's
 │   └── BudgetError         1  the budget is spent; everything so far is kept
 └── EndpointError           3  an endpoint or the Hub failed; the same command can be repeated
+    └── UnusableAnswersError 3  a model answers, but a role can use too few of its answers
 """
 
 from typing import ClassVar
@@ -56,3 +57,7 @@ class EndpointError(PrefDialError):
     """An endpoint (or the Hub) failed; everything answered so far is kept and the command can be repeated."""
 
     exit_code = 3
+
+
+class UnusableAnswersError(EndpointError):
+    """Too many of a model's answers in a role are of no use; the message quotes the endpoint and names the way out."""

@@ -88,6 +88,24 @@ class Sampling(Frozen):
     """Tokens after which the reply is cut off; such a reply becomes a drop."""
 
 
+class TokenLimits(Frozen):
+    """The tokens that a role's replies may take, where the command says otherwise than the spec.
+
+    A spec says how many tokens the *answer* to a task needs. A model that thinks before it answers needs more, and how
+    many is a fact of the model: so this belongs to the command, to the request's key and to the manifest.
+    """
+
+    answer: int | None = Field(default=None, ge=1)
+    """Tokens of the answer to every task of the role; the spec's number where it is null."""
+    thinking: int = Field(default=0, ge=0)
+    """Tokens that the model may think on top of that."""
+
+    def applied(self, sampling: Sampling) -> Sampling:
+        """The sampling of a task with these limits; the same where they change nothing."""
+        most = (sampling.max_tokens if self.answer is None else self.answer) + self.thinking
+        return sampling if most == sampling.max_tokens else sampling.model_copy(update={"max_tokens": most})
+
+
 class ReplySchema(Frozen):
     """The JSON that a reply should be, for endpoints that can hold a model to it."""
 

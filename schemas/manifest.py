@@ -8,7 +8,7 @@ from .base import Frozen, Grown
 from .config import Config
 from .dialogue import Split
 from .drops import DropReason
-from .inference import ModelRef, Role
+from .inference import ModelRef, Role, Task, TokenLimits
 from .safety import PiiKind
 from .spec import BuildSpec
 
@@ -115,10 +115,27 @@ class ReusedRecord(Frozen):
     """Distinct calls that it answered, by role; the models were not asked these."""
 
 
+class AnswersRecord(Frozen):
+    """What the answers of one model to one task were worth; every distinct call counts once."""
+
+    role: Role
+    task: Task
+    model: str
+    """Name and revision."""
+    calls: int = Field(ge=0)
+    """Calls that were settled: a reply came, or a failure that stands."""
+    usable: int = Field(ge=0)
+    """Those of them whose answer the task could use."""
+    unusable: dict[str, int]
+    """The others by reason: a `FailureReason` where the call failed, a `DropReason` where a reply came."""
+    message: str | None
+    """What the endpoint said most often in the unusable ones, or what was wrong with the reply; null without any."""
+
+
 class RunRecord(Grown):
     """How the build went; the only part of a manifest that a rebuild cannot make again."""
 
-    gained: ClassVar[tuple[str, ...]] = ("reused",)
+    gained: ClassVar[tuple[str, ...]] = ("reused", "answers", "accept_failures")
 
     started: str
     """UTC, ISO 8601."""
@@ -135,12 +152,16 @@ class RunRecord(Grown):
     """Per model: retries and what they were for."""
     reused: tuple[ReusedRecord, ...] = ()
     """Where answers were taken from that this build did not ask for, in the order in which they were looked up."""
+    answers: tuple[AnswersRecord, ...] = ()
+    """What the answers to each task were worth, by task and model."""
+    accept_failures: float | None = None
+    """The share of unusable answers that the maintainer accepted with `--accept-failures`; null where none was."""
 
 
 class Manifest(Grown):
     """The manifest of one release."""
 
-    gained: ClassVar[tuple[str, ...]] = ("benchmarks", "repo")
+    gained: ClassVar[tuple[str, ...]] = ("benchmarks", "repo", "tokens")
 
     format: Literal[1] = 1
     version: str
@@ -156,6 +177,8 @@ class Manifest(Grown):
     benchmarks: tuple[BenchmarkRecord, ...] = ()
     """What the maintainer named with `--decontaminate`."""
     models: dict[Role, tuple[ModelRecord, ...]]
+    tokens: dict[Role, TokenLimits] = Field(default_factory=dict)
+    """The token limits of roles that the command changed; part of every request's key in that role."""
     license: str
     """Id of the licence that the release is under, or of ours that says why it must not be passed on."""
     repo: str | None = None

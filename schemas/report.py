@@ -73,11 +73,15 @@ class ReportRewrite(Frozen):
 
 
 class HeldOut(Frozen):
-    """What a report leaves out, since a seeker may be in a crisis in it."""
+    """What a report leaves out: what stands in `crisis_holdout`."""
 
     dialogues: int
-    """Dialogues that stand in `crisis_holdout`."""
+    """Dialogues in which a seeker may be in a crisis."""
     candidates: int
+    """Dropped candidates of preference configs that are of these."""
+    unread: int = 0
+    """Dialogues in which nobody saw a crisis, and of which a judge gave no answer that can be read."""
+    unread_candidates: int = 0
     """Dropped candidates of preference configs that are of these."""
 
 

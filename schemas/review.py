@@ -176,15 +176,17 @@ class ReaderKappa(Frozen):
     """`n` counts signs that both read."""
 
 
-class CrisisReview(Frozen):
+class CrisisReview(Grown):
     """What people decided about the signs for which dialogues are held out. Nothing leaves the holdout by it."""
+
+    gained: ClassVar[tuple[str, ...]] = ("dialogues_unread", "findings_unread")
 
     dialogues: int = Field(ge=0)
     """Dialogues in the holdout."""
     dialogues_read: int = Field(ge=0)
     """Those of them of which somebody read every sign."""
     findings: int = Field(ge=0)
-    """Signs in the holdout."""
+    """Signs in the holdout, answers of judges that could not be read among them."""
     findings_read: int = Field(ge=0)
     """Those of them that somebody read."""
     decisions: dict[CrisisDecision, int]
@@ -197,6 +199,10 @@ class CrisisReview(Frozen):
     """Every two readers."""
     read: tuple[ReadFinding, ...]
     """Every sign that somebody read, by id: all figures come from these."""
+    dialogues_unread: int = Field(default=0, ge=0)
+    """Dialogues in the holdout in which nobody saw a sign: a judge gave no answer that can be read."""
+    findings_unread: int = Field(default=0, ge=0)
+    """Of the findings, those that are such answers, and no signs."""
 
 
 class Review(Grown):

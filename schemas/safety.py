@@ -1,10 +1,13 @@
 """What is found in a turn that needs care: a trace of a person, or a sign of a crisis."""
 
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from pydantic import Field, model_validator
 
 from .base import Frozen
+from .config import Config
+from .drops import DropReason
 
 
 class PiiKind(StrEnum):
@@ -78,3 +81,42 @@ class CrisisFinding(Frozen):
     """The id of the rule; its words stand beside it in `builders.safety`."""
     said_to_be_past: bool = False
     """Whether the sentence places it in the past or calls it over; held out all the same."""
+
+
+class CrisisCounts(Frozen):
+    """How many dialogues a release holds out because a crisis was seen, and how many because nobody could tell.
+
+    A finding of a judge that names no category is an answer that could not be read. A dialogue with such findings alone
+    is unread: that says nothing of its seeker, only of its judge. The rows of layouts 2 and 3 say `crisis` of both,
+    since what is released keeps its bytes; every count for people tells them apart.
+    """
+
+    seen: int = Field(ge=0)
+    """Dialogues with a sign that a rule or a judge saw."""
+    unread: int = Field(ge=0)
+    """Dialogues without one, of which a judge gave no answer that can be read."""
+    unread_named_crisis: dict[Config, int] = Field(default_factory=dict)
+    """Candidates of unread dialogues whose rows say `crisis`, by config; of layouts 2 and 3 alone."""
+
+    def apart(self, config: Config, dropped: Mapping[DropReason, int]) -> dict[DropReason, int]:
+        """The drops of a config by reason, unread ones under a name of their own whatever the rows say."""
+        found = dict(dropped)
+        if unread := self.unread_named_crisis.get(config, 0):
+            found[DropReason.CRISIS_UNREAD] = unread
+            if seen := found.pop(DropReason.CRISIS, 0) - unread:
+                found[DropReason.CRISIS] = seen
+        return found
+
+    def lines(self) -> Iterator[str]:
+        """What is held out, in sentences."""
+        if self.seen:
+            yield f"{_counted(self.seen)} held out, since a seeker may be in a crisis there."
+        if self.unread:
+            yield (
+                f"{_counted(self.unread)} held out unread: a crisis judge gave no answer that can be read, which says "
+                "nothing of the seeker. People have to read them, or a judge that answers."
+            )
+
+
+def _counted(dialogues: int) -> str:
+    return f"{dialogues} dialogue is" if dialogues == 1 else f"{dialogues} dialogues are"

@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 from ...schemas.audit import Subject
 from ...schemas.config import PAIR_CONFIGS, REASONING_CONFIGS, SFT_CONFIGS, Config
 from ...schemas.dialogue import Split
+from ...schemas.drops import DropReason
 from ...schemas.errors import DataError
+from ..release.crisis_counts import unread_dialogues
 from ..release.layout import splits_of, tables_sha256
 from ..release.read import Release
 from ..release.rules import contents
@@ -48,6 +50,7 @@ class ReleaseSource:
     def __init__(self, release: Release, name: str) -> None:
         self._release, self._name = release, name
         self.gates = dict(release.manifest.spec.gates)
+        self._unread = pa.array(sorted(unread_dialogues(release.root, release.manifest)), pa.string())
 
     def subject(self) -> Subject:
         """See `Source`."""
@@ -89,8 +92,21 @@ class ReleaseSource:
             first, name = 0, self._release.name_of(path)
             for rows in self._release.batches(path):
                 place = Place(config.value, split.value, name, first)
+                rows = self._apart(rows) if config is Config.DROPPED else rows
                 yield pairs_of(rows, place) if config in PAIR_CONFIGS else Table(place, rows)
                 first += rows.num_rows
+
+    def _apart(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Drops under the name that counts for people have: the rows of layouts 2 and 3 say `crisis` also where a judge
+        could not be read.
+        """
+        columns = rows.schema.names
+        if not len(self._unread) or not {"reason", "dialogue_id"} <= set(columns):
+            return rows
+        reasons, dialogues = rows.column("reason"), rows.column("dialogue_id")
+        unread = pc.and_(pc.equal(reasons, DropReason.CRISIS.value), pc.is_in(dialogues, value_set=self._unread))
+        named = pc.if_else(unread, DropReason.CRISIS_UNREAD.value, reasons)
+        return rows.set_column(columns.index("reason"), "reason", named)
 
 
 def pairs_of(rows: pa.RecordBatch, place: Place) -> Pairs:

@@ -4,22 +4,18 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ...cards.licences import refusals_of
-from ...schemas.config import PAIR_CONFIGS, REASONING_CONFIGS, Config
 from ...schemas.inference import Role
-from ...schemas.manifest import Manifest
 from ...schemas.spec import SourceRef
 from ..cast import CastOptions
 from ..cluster.engine import parse_engine
 from ..estimate import Estimate, estimate
 from ..pipeline import BuildOptions, build
-from ..release.layout import splits_of
-from ..release.origins import origins_of
 from ..release.read import Release
 from .batches import add_batches, cancel, limits_of
-from .numbers import positive, whole
-from .pairs import show_pairs
+from .built import report_build
+from .numbers import positive, share, whole
 from .show import Bars, say, say_json, say_table
+from .tokens import add_tokens, tokens_of
 
 _NAMED = (Role.PLANNER, Role.RESPONDER, Role.JOINT, Role.JUDGE, Role.REASONER, Role.STYLIST)
 """The roles that a command names models for; the rewriter is the responder."""
@@ -47,6 +43,17 @@ def add_to(verbs: Any) -> None:
         help="an earlier release: what it has published answers to is not asked again; repeat it for several",
     )
     add_batches(parser)
+    parser.add_argument(
+        "--accept-failures",
+        metavar="SHARE",
+        type=share,
+        help="the share (0 to 1) of a role's answers that may be of no use before the build stops; 0.5 if not given",
+    )
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="ask again what failed for good in earlier runs of this build; replies stay",
+    )
     parser.add_argument("--limit", metavar="N", type=whole, help="take in the first N dialogues")
     parser.add_argument("--dry-run", action="store_true", help="tell calls, tokens and cost, and send nothing")
     parser.add_argument("--force", action="store_true", help="replace an unpublished release that is there")
@@ -104,6 +111,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         help="where models are asked: here, or by the workers of a Ray cluster (the extra `ray`)",
     )
     parser.add_argument("--workers", metavar="N", type=whole, help="workers of the cluster; one a CPU if not given")
+    add_tokens(parser)
     parser.add_argument("--concurrency", metavar="N", type=whole, default=32, help="calls in flight, per model")
     parser.add_argument("--rpm", metavar="N", type=whole, help="requests a minute, per model")
     parser.add_argument("--tpm", metavar="N", type=whole, help="tokens a minute, per model")
@@ -121,23 +129,15 @@ def run(options: argparse.Namespace) -> int:
         _tell_estimate(estimate(wanted), as_json=options.json)
         return 0
     with Bars(quiet=options.json) as bars:
-        manifest = build(wanted, bars)
-    if options.json:
-        say_json(
-            {"out": str(options.out), "counts": {str(k): v.model_dump(mode="json") for k, v in manifest.counts.items()}}
-        )
-        return 0
-    _tell_counts(manifest)
-    if options.show:
-        show_pairs(Release(options.out), options.show)
-    _tell_next(options.out, manifest)
-    return 0
+        build(wanted, bars)
+    return report_build(Release(options.out), as_json=options.json, show=options.show)
 
 
 def _options(options: argparse.Namespace) -> BuildOptions:
     cast = CastOptions(
         **{role.value: named for role in _NAMED if (named := tuple(getattr(options, role.value)))},
         rewrite=options.repair_chosen,
+        tokens=tokens_of(options),
         concurrency=options.concurrency,
         rpm=options.rpm,
         tpm=options.tpm,
@@ -157,36 +157,10 @@ def _options(options: argparse.Namespace) -> BuildOptions:
         on_bad=options.on_bad_dialogue,
         reuse=tuple(options.reuse),
         engine=parse_engine(options.engine, options.workers),
+        accept_failures=options.accept_failures,
+        retry_failed=options.retry_failed,
         force=options.force,
     )
-
-
-def _tell_counts(manifest: Manifest) -> None:
-    splits = splits_of(Config.RESPONSE)
-    lines = []
-    for config, counts in manifest.counts.items():
-        rows = [counts.rows[split] for split in splits]
-        lines.append((config, counts.candidates, *rows, sum(counts.dropped.values())))
-    say_table(f"IPM-PrefDial {manifest.version}", ("config", "candidates", *splits, "dropped"), lines)
-    inferred = [config for config in manifest.counts if config in (*PAIR_CONFIGS, *REASONING_CONFIGS)]
-    reasons = sorted({reason for counts in manifest.counts.values() for reason in counts.dropped})
-    drops = ((reason, *(manifest.counts[config].dropped.get(reason, 0) for config in inferred)) for reason in reasons)
-    say_table("Dropped candidates by reason", ("reason", *inferred), drops)
-
-
-def _tell_next(out: Path, manifest: Manifest) -> None:
-    say(f"The release is in {out} ({manifest.run.wall_s} s). Next:")
-    load = f"from datasets import load_dataset; print(load_dataset({str(out)!r}, 'response'))"
-    say(f'  load it        python -c "{load}"')
-    say(f"  trust it       ipm-prefdial verify {out}")
-    say("  real models    ipm-prefdial build --out DIR --planner MODEL@http://HOST:PORT/v1 --responder … --judge …")
-    reasons = refusals_of(origins_of(out, manifest.files))
-    if not reasons:
-        say(f"  publish it     ipm-prefdial audit {out} && ipm-prefdial publish {out} --repo ORG/NAME --dry-run")
-        return
-    say("Do NOT pass this release on; `publish` refuses it. It is for your own use:")
-    for reason in reasons:
-        say(f"  {reason}")
 
 
 def _tell_estimate(found: Estimate, *, as_json: bool) -> None:

@@ -40,6 +40,11 @@ def run_export(options: argparse.Namespace) -> int:
         say_json({"out": str(options.out), **done.model_dump()})
         return 0
     say(f"{done.findings} findings in {done.dialogues} dialogues that are held out: {options.out}")
+    if done.findings_unread:
+        say(
+            f"  {done.findings_unread} of them are no signs, but answers of a judge that could not be read; of "
+            f"{done.dialogues_unread} dialogues nothing else is known"
+        )
     say("  It tells of people in distress: not for publication. Give it to readers who chose to, and who may stop.")
     say(f"  decision   {', '.join(CrisisDecision)}; left empty where somebody does not want to say")
     say("  reader     who decided, the same in every line: a pseudonym, since it is published with the release")
@@ -71,6 +76,11 @@ def _tell(done: ImportedCrisis) -> None:
         f"{review.dialogues} dialogues whole: "
         + ", ".join(f"{decision} {number}" for decision, number in review.decisions.items())
     )
+    if review.findings_unread:
+        say(
+            f"{review.findings_unread} of the findings are no signs, but answers of a judge that could not be read; of "
+            f"{review.dialogues_unread} dialogues nothing else is known"
+        )
     if len(review.readers) > 1:
         say(f"agreement among {len(review.readers)} readers (alpha): {told_interval(review.alpha)}")
     for pair in review.pairwise:

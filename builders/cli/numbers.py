@@ -22,3 +22,14 @@ whole = _number(int, "a whole number above 0")
 
 positive = _number(float, "a number above 0")
 """Reads a number above 0."""
+
+
+def share(text: str) -> float:
+    """Reads a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value

@@ -15,8 +15,9 @@ from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
 
-from ...schemas.errors import BudgetError, PrefDialError, UsageError
+from ...schemas.errors import BudgetError, PrefDialError, UnusableAnswersError, UsageError
 from ...schemas.inference import Outcome
+from ..failures import Asked, Counted, check_counts
 from ..inference.budget import Budget, spent_usd
 from ..inference.limit import Limits, Pace
 from ..inference.meter import Snapshot
@@ -42,6 +43,8 @@ class KeeperOptions:
     prices: Prices = field(default_factory=lambda: Prices(models={}))
     limits: Limits = field(default_factory=Limits)
     """`rpm` and `tpm` of every model, over the whole cluster."""
+    accept_failures: float | None = None
+    """As `BuildOptions.accept_failures`."""
     lease_s: float = 600.0
     """After so long another worker may ask what one began to ask: for those that died and never came back."""
 
@@ -82,6 +85,7 @@ class Keeper:
         self._set_aside: defaultdict[str, float] = defaultdict(float)
         self._lives: dict[str, str] = {}
         self._meters: dict[Who, dict[str, Snapshot]] = {}
+        self._counts: dict[Who, dict[Asked, Counted]] = {}
         self._paces: dict[str, tuple[Pace | None, Pace | None]] = {}
         self._failure: PrefDialError | None = None
         self._next_flush: asyncio.Task[None] | None = None
@@ -173,6 +177,21 @@ class Keeper:
     async def tell(self, who: Who, meters: dict[str, Snapshot]) -> None:
         """Takes in what a worker's models did since its process began."""
         self._meters[who] = meters
+
+    async def count(self, who: Who, counts: dict[Asked, Counted]) -> PrefDialError | None:
+        """Takes in what a worker's answers were worth since its process began; what stops the build, if anything does.
+
+        What a worker that died had counted stays: the dialogues that it had finished are not gone through again.
+        """
+        self._counts[who] = counts
+        total: dict[Asked, Counted] = {}
+        for asked, counted in (one for each in self._counts.values() for one in each.items()):
+            total[asked] = total.get(asked, Counted()).plus(counted)
+        try:
+            check_counts(total, self._options.accept_failures)
+        except UnusableAnswersError as error:
+            await self.fail(error)
+        return self._failure
 
     async def fail(self, error: PrefDialError) -> None:
         """Something stops the build; the first such thing is what it ends with."""

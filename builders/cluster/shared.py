@@ -4,6 +4,7 @@ from typing import Protocol
 
 from ...schemas.errors import BudgetError, PrefDialError
 from ...schemas.inference import Outcome, Request
+from ..failures import Asked, Counted, FailureTally
 from ..inference.budget import Budget
 from ..inference.client import Completer
 from ..inference.limit import estimate_tokens
@@ -43,6 +44,10 @@ class Sharing(Protocol):
         """Tells what this worker's models did."""
         ...
 
+    async def count(self, counts: dict[Asked, Counted]) -> PrefDialError | None:
+        """Tells what this worker's answers were worth; what stops the build, if anything does."""
+        ...
+
     async def fail(self, error: PrefDialError) -> None:
         """Stops the build."""
         ...
@@ -76,6 +81,30 @@ class Kept:
         return await self._sharing.record(
             Recorded(request.key, ask.role, model.name, model.revision, request.draw, outcome)
         )
+
+
+class SharedTally:
+    """Counts a worker's answers, and tells of them whenever one is of no use: the cluster decides on all together.
+
+    Usable answers alone cost nothing: they are told of with the next unusable one, and can stop no build.
+    """
+
+    def __init__(self, tally: FailureTally, sharing: Sharing) -> None:
+        self._tally = tally
+        self._sharing = sharing
+
+    async def note(self, request: Request, outcome: Outcome) -> None:
+        """Takes in an answer.
+
+        Raises:
+            PrefDialError: the build is to stop, for this or for another reason.
+        """
+        if self._tally.count(request, outcome) and (stop := await self._sharing.count(self._tally.counts)) is not None:
+            raise stop
+
+    async def tell(self) -> None:
+        """Tells of the usable answers as well."""
+        await self._sharing.count(self._tally.counts)
 
 
 class Nothing:

@@ -16,6 +16,7 @@ from ...schemas.manifest import ModelRecord
 from ..answers import Completers, gather_answers
 from ..cast import Cast, CastOptions
 from ..casting import endpoints_of
+from ..failures import Asked, Counted, FailureTally, watched
 from ..inference.limit import Limits
 from ..inference.meter import Snapshot
 from ..inference.prices import Prices
@@ -23,7 +24,7 @@ from ..inference.record_file import Recorded
 from ..mining.plan import MiningPlan
 from ..mining.steps import steps_of
 from .keeper import Who
-from .shared import Kept, Nothing, Paced, SharedBudget, Sharing
+from .shared import Kept, Nothing, Paced, SharedBudget, SharedTally, Sharing
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -85,6 +86,11 @@ class RayKeeper:
         """See `Sharing`."""
         await self.handle.tell.remote(self.who, meters)
 
+    async def count(self, counts: dict[Asked, Counted]) -> PrefDialError | None:
+        """See `Sharing`."""
+        error: PrefDialError | None = await self.handle.count.remote(self.who, counts)
+        return error
+
     async def fail(self, error: PrefDialError) -> None:
         """See `Sharing`."""
         await self.handle.fail.remote(error)
@@ -108,6 +114,7 @@ class Worker:
         self._part = part
         self._corpus = ray.get(part.corpus[0]) if part.corpus else None
         self._cast: Cast | None = None
+        self._tally: SharedTally | None = None
         self._stack = AsyncExitStack()
         self._completers: Completers = {}
         self._opening = asyncio.Lock()
@@ -133,8 +140,9 @@ class Worker:
                 )
         except PrefDialError as error:
             await self._keeper.fail(error)
-        if self._cast is not None:
+        if self._cast is not None and self._tally is not None:
             await self._keeper.tell(self._cast.snapshots())
+            await self._tally.tell()
         yield {"turns": np.array(turns)}
 
     async def _opened(self) -> Completers:
@@ -155,5 +163,6 @@ class Worker:
                     )
                 )
                 kept = {key: Kept(model, self._keeper, cast.meter_of(key[1])) for key, model in reached.items()}
-                self._completers, self._cast = kept, cast
+                self._tally = SharedTally(FailureTally(part.plan), self._keeper)
+                self._completers, self._cast = watched(kept, self._tally.note), cast
         return self._completers

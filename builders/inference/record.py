@@ -14,6 +14,7 @@ from ...schemas.errors import UsageError
 from ...schemas.inference import Failed, Outcome, Request
 from .record_file import (
     FIND,
+    FORGET,
     INSERT,
     SELECT_ALL,
     SPENT,
@@ -132,6 +133,11 @@ class Records:
         """Totals of everything recorded or put, per role and model, sorted."""
         self.flush()
         return tuple(spent_of(row) for row in self._reader.execute(SPENT))
+
+    def forget_failures(self) -> int:
+        """Takes away every failure that stands, so that its call is made again; how many there were. Replies stay."""
+        self.flush()
+        return self._writer.execute(FORGET).rowcount
 
     def rows(self) -> Iterator[Recorded]:
         """Everything recorded or put, by key, transient failures included; memory does not grow with the number."""

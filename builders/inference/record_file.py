@@ -34,6 +34,7 @@ INSERT = (
     f"INSERT INTO outcomes ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(', ')))}) "
     f"ON CONFLICT (key) DO UPDATE SET {_REPLACED} WHERE outcomes.reason IN ({_TRANSIENT})"
 )
+FORGET = "DELETE FROM outcomes WHERE reason IS NOT NULL"
 SPENT = (
     "SELECT role, model, revision, count(*), count(reason), sum(prompt_tokens), sum(completion_tokens) "
     "FROM outcomes GROUP BY role, model, revision ORDER BY role, model, revision"

@@ -1,11 +1,11 @@
 """Puts a spec and the chosen models together: which prompts, which steps, and how each request is made."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...prompts.library import Prompt, load_prompt
 from ...schemas.errors import UsageError
-from ...schemas.inference import Ask, ModelRef, Request, Role, Task, derive_seed
+from ...schemas.inference import Ask, ModelRef, Request, Role, Sampling, Task, TokenLimits, derive_seed
 from ...schemas.spec import BuildSpec
 
 Models = Mapping[Role, tuple[ModelRef, ...]]
@@ -29,14 +29,16 @@ class MiningPlan:
     """Of every task that the spec has and somebody plays."""
     written: Prompt | None = None
     """What stands in the rows of traces; None where the release has none."""
+    tokens: Mapping[Role, TokenLimits] = field(default_factory=dict)
+    """The token limits of roles that are not the spec's."""
 
     @classmethod
-    def of(cls, spec: BuildSpec, models: Models) -> "MiningPlan":
-        """The plan for a spec with these models.
+    def of(cls, spec: BuildSpec, models: Models, tokens: Mapping[Role, TokenLimits] | None = None) -> "MiningPlan":
+        """The plan for a spec with these models, and these token limits in place of the spec's.
 
         Raises:
             PromptError: the spec names a prompt that does not exist or was edited.
-            UsageError: a role has no model.
+            UsageError: a role has no model, or token limits are named for a role that nobody plays.
         """
         needed = [role for role in Role if role not in OPTIONAL or (role is Role.REASONER and spec.reasoner)]
         if missing := [role for role in needed if not models.get(role)]:
@@ -49,14 +51,24 @@ class MiningPlan:
         for role, told in OPTIONAL.items():
             if models.get(role) and spec.inference(Task(role.value)) is None:
                 raise UsageError(f"release {spec.version} {told}")
+        tokens = tokens or {}
+        if unused := next((role for role in tokens if not models.get(role)), None):
+            raise UsageError(
+                f"--max-tokens, --thinking: no model is the {unused} in this build of {spec.version}; leave it out"
+            )
         asked = {task: spec.inference(task) for task in Task if models.get(task.role)}
         prompts = {task: load_prompt(inference.prompt) for task, inference in asked.items() if inference is not None}
-        return cls(spec, models, prompts, load_prompt(spec.reasoning.prompt) if spec.reasoning else None)
+        return cls(spec, models, prompts, load_prompt(spec.reasoning.prompt) if spec.reasoning else None, tokens)
 
     @property
     def all_prompts(self) -> tuple[Prompt, ...]:
         """Every prompt that decides a row."""
         return (*self.prompts.values(), *((self.written,) if self.written else ()))
+
+    def sampling(self, task: Task, of_spec: Sampling) -> Sampling:
+        """How replies to a task are drawn: as the spec says, within the role's token limits."""
+        limits = self.tokens.get(task.role)
+        return of_spec if limits is None else limits.applied(of_spec)
 
     def requests(self, ask: Ask) -> Iterator[Request]:
         """The requests that `ask` comes to: every draw of every model of its role, in that order.
@@ -65,7 +77,7 @@ class MiningPlan:
         """
         inference = self.spec.inference(ask.task)
         assert inference is not None, "a step asks only what its release has"
-        messages = self.prompts[ask.task].messages(ask)
+        messages, sampling = self.prompts[ask.task].messages(ask), self.sampling(ask.task, inference.sampling)
         for model in self.models[ask.role]:
             if model.only_labels_steps and ask.task is not Task.STEP_JUDGE:
                 continue
@@ -73,7 +85,7 @@ class MiningPlan:
                 yield Request(
                     model=model,
                     messages=messages,
-                    sampling=inference.sampling,
+                    sampling=sampling,
                     draw=draw,
                     seed=derive_seed(self.spec.seed, messages, draw),
                     reply_schema=self.prompts[ask.task].reply_schema,

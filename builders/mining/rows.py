@@ -5,7 +5,7 @@ from typing import Any
 
 from ...schemas.base import Frozen
 from ...schemas.config import Config
-from ...schemas.drops import DropReason
+from ...schemas.drops import HELD_OUT
 from ...schemas.error_type import ErrorType
 from ...schemas.inference import Message, Role
 from ...schemas.strategy import Strategy
@@ -87,7 +87,7 @@ def dropped_row(drop: Drop, layout: int) -> Row:
         "detail": drop.detail,
         "strategy": candidate.turn.strategy,
         # What is held out for a crisis stands in `crisis_holdout` and nowhere else.
-        "human": "" if drop.reason is DropReason.CRISIS else candidate.turn.text,
+        "human": "" if drop.reason in HELD_OUT else candidate.turn.text,
         "reply": candidate.raw,
         **_judged(candidate, layout),
         "inferred_by": _dumped(candidate.inferred_by),

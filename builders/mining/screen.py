@@ -2,10 +2,11 @@
 
 Signs of a crisis come first, since such a dialogue must not be read as anything else: the written rules look at every
 seeker turn and at the situation, and where a release has a crisis judge, every judge that is a model reads the whole.
-One that sees something is enough; one that cannot be read leaves the dialogue to human eyes too.
+One that sees something is enough. Where nobody sees anything and a judge cannot be read, nobody knows: such a dialogue
+is held out too, under a name of its own in layouts from 4 on; those before have one name for both, and keep it.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 from ...prompts.parsers.crisis import read_crisis
@@ -22,6 +23,9 @@ from .turns import PlacedDialogue
 EMBEDDED = "corpus"
 """The model that is never asked about a crisis: it would know no more than the rules do."""
 
+UNREAD = "a judge gave no answer that can be read"
+"""In detail, why a dialogue is held out in which nobody saw a crisis."""
+
 Screening = Generator[tuple[Request, ...], tuple[Outcome, ...], PlacedDialogue]
 
 
@@ -34,13 +38,21 @@ def screen(placed: PlacedDialogue, plan: MiningPlan) -> Screening:
             answers = zip(requests, outcomes, strict=True)
             findings += [found for asked in answers if (found := _read(placed.dialogue, *asked)) is not None]
         if findings:
-            detail = findings[0].category or "a judge gave no answer that can be read"
-            return replace(placed, split=Split.TEST, findings=tuple(findings), barred=(DropReason.CRISIS, str(detail)))
+            barred = _barred(findings, plan.spec.layout)
+            return replace(placed, split=Split.TEST, findings=tuple(findings), barred=barred)
     if placed.contaminated_by is not None:
         return replace(placed, barred=(DropReason.CONTAMINATED, placed.contaminated_by))
     if placed.repeats is not None and plan.spec.drop_repeated_dialogues:
         return replace(placed, barred=(DropReason.REPEATED_DIALOGUE, f"of dialogue {placed.repeats}"))
     return placed
+
+
+def _barred(findings: Sequence[FoundCrisis], layout: int) -> tuple[DropReason, str]:
+    """Why a dialogue with these findings is held out, and in detail."""
+    seen = next((found.category for found in findings if found.category is not None), None)
+    if layout < 4:
+        return DropReason.CRISIS, str(findings[0].category or UNREAD)
+    return (DropReason.CRISIS_UNREAD, UNREAD) if seen is None else (DropReason.CRISIS, str(seen))
 
 
 def crisis_by_rule(dialogue: Dialogue) -> Iterator[FoundCrisis]:

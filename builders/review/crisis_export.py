@@ -6,7 +6,7 @@ from ...schemas.base import Frozen
 from ...schemas.errors import OutputExistsError, UsageError
 from ..release.read import Release
 from ..release.write import write_text
-from .crisis_items import CrisisItem, crisis_items
+from .crisis_items import CrisisItem, crisis_items, dialogues_unread
 from .forms import sheet_text
 
 DECISION_COLUMN = "decision"
@@ -36,6 +36,10 @@ class ExportedCrisis(Frozen):
     """Signs, a line each."""
     dialogues: int
     """Dialogues that they are of."""
+    findings_unread: int
+    """Lines that are no signs, but answers of judges that could not be read."""
+    dialogues_unread: int
+    """Dialogues with such lines alone."""
 
 
 def export_crisis(release: Release, out: Path) -> ExportedCrisis:
@@ -53,7 +57,12 @@ def export_crisis(release: Release, out: Path) -> ExportedCrisis:
     items = crisis_items(release)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_text(out, sheet_text(COLUMNS, [_line(item) for item in items]))
-    return ExportedCrisis(findings=len(items), dialogues=len({item.dialogue_id for item in items}))
+    return ExportedCrisis(
+        findings=len(items),
+        dialogues=len({item.dialogue_id for item in items}),
+        findings_unread=sum(item.unread for item in items),
+        dialogues_unread=dialogues_unread(items),
+    )
 
 
 def _check_place(root: Path, out: Path) -> None:

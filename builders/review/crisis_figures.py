@@ -10,7 +10,7 @@ from ...schemas.measures import Interval
 from ...schemas.review import CrisisDecision, CrisisReview, ReaderKappa, ReadFinding
 from ..statistics.agreement import Resampling, alpha, coincidences_of, confusions_of, kappa
 from ..statistics.bootstrap import weights_of
-from .crisis_items import CrisisItem
+from .crisis_items import CrisisItem, dialogues_unread
 
 _DECISIONS = tuple(CrisisDecision)
 
@@ -37,6 +37,8 @@ def crisis_review_of(items: Sequence[CrisisItem], read: Sequence[ReadFinding]) -
         alpha=_alpha(read) if read else Interval(value=None, low=None, high=None, n=0),
         pairwise=tuple(_pairwise(read, one, other) for one, other in combinations(sorted(readers), 2)),
         read=tuple(read),
+        dialogues_unread=dialogues_unread(items),
+        findings_unread=sum(item.unread for item in items),
     )
 
 

@@ -39,6 +39,16 @@ class CrisisItem:
     context: str
     """The two turns before; the whole dialogue where nobody says which turn it is."""
 
+    @property
+    def unread(self) -> bool:
+        """Whether it is an answer of a judge that could not be read, and no sign."""
+        return self.category is None
+
+
+def dialogues_unread(items: Sequence[CrisisItem]) -> int:
+    """How many dialogues have no sign among their items: a judge gave no answer that can be read, and that is all."""
+    return len({item.dialogue_id for item in items} - {item.dialogue_id for item in items if not item.unread})
+
 
 def crisis_items(release: Release) -> list[CrisisItem]:
     """Every sign in the holdout of a release, in its order.

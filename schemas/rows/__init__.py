@@ -65,7 +65,7 @@ LAYOUTS: Mapping[int, Rows] = {
     },
     2: _LAYOUT_2,
     3: _LAYOUT_3,
-    4: {**_LAYOUT_3, Config.DROPPED: layout_4.DroppedRow},
+    4: {**_LAYOUT_3, Config.DROPPED: layout_4.DroppedRow, Config.CRISIS_HOLDOUT: layout_4.CrisisRow},
 }
 """Every layout by its number."""
 

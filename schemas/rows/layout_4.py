@@ -1,7 +1,9 @@
 """Layout 4: what it changes in layout 3. No released spec uses it yet, so it may still change."""
 
+from typing import Literal
+
 from ..drops import DropReason
-from . import reasoning
+from . import layout_2, reasoning
 
 
 class DroppedRow(reasoning.DroppedRow):
@@ -9,3 +11,10 @@ class DroppedRow(reasoning.DroppedRow):
 
     reason: DropReason
     """Why it was dropped."""
+
+
+class CrisisRow(layout_2.CrisisRow):
+    """A dialogue in which a seeker may be in a crisis, or of which a judge could not say: held out of all training."""
+
+    reason: Literal["crisis", "crisis_unread"]
+    """`crisis` where a sign was seen; `crisis_unread` where none was and a judge gave no answer that can be read."""

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_the_schema_goes_along_where_the_endpoint_takes_it_and_stays_away_where_
 def test_the_same_model_behind_another_port_is_a_hit(tmp_path: Path, server: ChatServer) -> None:
     refused = RawAnswer(400, {"error": {"message": "no more"}})
     with ChatServer(play_role, raw=lambda body: refused if len(half.bodies) > 40 else None) as half:
-        manifest = build(options(tmp_path / "first", half.url, concurrency=1))
+        manifest = build(replace(options(tmp_path / "first", half.url, concurrency=1), accept_failures=1.0))
     assert manifest.usage["judge"].failed > 0
     with ChatServer(play_role) as first:
         interrupted = options(tmp_path / "release", first.url, budget_usd=None)

@@ -17,6 +17,7 @@ from ipm_prefdial.schemas.inference import ModelRef, Role
 from ipm_prefdial.schemas.manifest import BenchmarkRecord, Manifest, ModelRecord
 from ipm_prefdial.schemas.measures import FlagRate, Interval, OrderCheck
 from ipm_prefdial.schemas.review import Review
+from ipm_prefdial.schemas.safety import CrisisCounts
 
 TABLE = "data/response/{}-00000-of-00001.parquet"
 
@@ -44,6 +45,13 @@ def played_by(manifest: Manifest, kind: Any, *roles: Role, name: str = "other") 
     """The manifest with another model in these roles."""
     other = ModelRecord(ref=ModelRef(name=name), kind=kind)
     return manifest.model_copy(update={"models": {**manifest.models, **dict.fromkeys(roles, (other,))}})
+
+
+def test_dialogues_that_no_judge_could_read_are_a_limit() -> None:
+    manifest = shared_release("2.0.0").manifest
+    read = known_limits(manifest, Beside(crises=CrisisCounts(seen=4, unread=0)))
+    unread = known_limits(manifest, Beside(crises=CrisisCounts(seen=4, unread=1)))
+    assert not says(read, "unread") and says(unread, "1 dialogue is held out unread")
 
 
 def test_small_data_is_told_by_its_numbers(manifest: Manifest) -> None:

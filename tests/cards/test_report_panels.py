@@ -9,6 +9,7 @@ from support.audits import audit_release, shared_audit
 from support.releases import build_scripted, change_rows, copy_release, shared_release
 from support.reports import Page, compared_pair
 
+from ipm_prefdial.builders.release.crisis_counts import all_unread
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.report import write_report
 from ipm_prefdial.builders.report_pairs import report_pair
@@ -82,9 +83,13 @@ def test_nobody_in_a_crisis_is_on_the_page(shipped: Release, html: str, pairs: l
 def test_page_says_how_many_are_held_out_and_where(shipped: Release, page: Page, pairs: list[ReportPair]) -> None:
     held_out = list(shipped.rows(Config.CRISIS_HOLDOUT))
     dropped = [row for row in shipped.rows(Config.DROPPED) if row["config"] in PAIR_CONFIGS]
+    unread = {row["dialogue_id"] for row in held_out if all_unread(row["findings"])}
     candidates = sum(row["reason"] == "crisis" for row in dropped)
-    assert f"{len(held_out)} dialogues, which stand in the config crisis_holdout" in page.text
-    assert f"nor any of the {candidates} candidates" in page.text
+    of_unread = sum(row["reason"] == "crisis" and row["dialogue_id"] in unread for row in dropped)
+    assert unread and of_unread
+    assert f"{len(held_out) - len(unread)} dialogues, which stand in the config crisis_holdout" in page.text
+    assert f"nor any of the {candidates - of_unread} candidates" in page.text
+    assert f"{len(unread)} more dialogue" in page.text and f"held out unread, with {of_unread} candidates" in page.text
     rows = sum(1 for config in PAIR_CONFIGS for _ in shipped.rows(config))
     assert len(pairs) == rows + len(dropped) - candidates
     assert f"{len(pairs)} of {len(pairs)} pairs" in page.text

@@ -14,6 +14,7 @@ _CODES = {
     "LostRowsError": 1,
     "BudgetError": 1,
     "EndpointError": 3,
+    "UnusableAnswersError": 3,
 }
 
 

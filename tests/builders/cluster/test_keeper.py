@@ -13,8 +13,9 @@ from support.mining import PANELS, plan_of
 
 from ipm_prefdial.builders.cluster.engine import Engine, parse_engine
 from ipm_prefdial.builders.cluster.keeper import Keeper, KeeperOptions, Who
-from ipm_prefdial.builders.cluster.shared import Kept, Nothing, Paced, SharedBudget
+from ipm_prefdial.builders.cluster.shared import Kept, Nothing, Paced, SharedBudget, SharedTally
 from ipm_prefdial.builders.cluster.worker import RayKeeper
+from ipm_prefdial.builders.failures import Asked, Counted, FailureTally
 from ipm_prefdial.builders.inference.budget import Budgeted
 from ipm_prefdial.builders.inference.limit import Limits
 from ipm_prefdial.builders.inference.meter import Meter, Snapshot
@@ -23,7 +24,7 @@ from ipm_prefdial.builders.inference.prices import Price, Prices
 from ipm_prefdial.builders.inference.record import Records
 from ipm_prefdial.builders.inference.record_file import Recorded
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
-from ipm_prefdial.schemas.errors import BudgetError, EndpointError, UsageError
+from ipm_prefdial.schemas.errors import BudgetError, EndpointError, PrefDialError, UnusableAnswersError, UsageError
 from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Task
 
 ONE, TWO, THREE = (Who(name, "first") for name in ("one", "two", "three"))
@@ -279,3 +280,37 @@ def test_an_engine_is_named(text: str, workers: int | None, engine: Engine) -> N
 def test_other_engines_are_wrong_use(text: str, workers: int | None) -> None:
     with pytest.raises(UsageError, match="--engine"):
         parse_engine(text, workers)
+
+
+async def test_workers_together_stop_a_build_whose_answers_are_of_no_use(keeper: Keeper) -> None:
+    async def spend(worker: str, first: int) -> None:
+        sharing = seen_by(keeper, worker)
+        tally = SharedTally(FailureTally(plan_of(PANELS)), sharing)
+        for number in range(first, first + 10):
+            request = a_request(number)
+            await tally.note(request, Completion(key=request.key, text="", finish_reason="length"))
+
+    await spend("one", 0)
+    assert await keeper.failure() is None
+    with pytest.raises(UnusableAnswersError, match="the planner the-planner: 20 of 20"):
+        await spend("two", 10)
+    assert isinstance(await keeper.failure(), UnusableAnswersError)
+
+
+async def test_usable_answers_are_told_with_the_next_that_is_not(keeper: Keeper) -> None:
+    told: list[int] = []
+
+    class Counting(RayKeeper):
+        async def count(self, counts: dict[Asked, Counted]) -> PrefDialError | None:
+            told.extend(one.calls for one in counts.values())
+            return await super().count(counts)
+
+    tally = SharedTally(FailureTally(plan_of(PANELS)), Counting(Handle(keeper), Who("one", "first")))
+    for number in range(40):
+        request = a_request(number)
+        text, finish = ("", "length") if number == 20 else ("Question", "stop")
+        await tally.note(request, Completion(key=request.key, text=text, finish_reason=finish))
+    assert told == [21]
+    await tally.tell()
+    assert told == [21, 40]
+    assert await keeper.failure() is None

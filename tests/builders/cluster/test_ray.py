@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from servers.chat_server import ChatServer, Faults
+from servers.chat_server import ChatServer, Faults, RawAnswer
 from support.command import clean_environ, command_line
 from support.persona import play_role
 from support.ray_cluster import RayCluster, ray_cluster, why_no_ray
@@ -144,3 +144,14 @@ def test_an_endpoint_that_will_not_have_us_ends_the_build_with_one_line(tmp_path
     assert code == 3
     assert "other" in told
     assert len([line for line in told.splitlines() if line.startswith("ipm-prefdial:")]) == 1
+
+
+def test_a_role_that_fails_for_good_stops_the_whole_cluster(tmp_path: Path, cluster: RayCluster) -> None:
+    refused = RawAnswer(400, {"error": {"message": "System role not supported"}})
+    with ChatServer(play_role, raw=lambda body: refused) as server:
+        code, told = end(start(tmp_path / "release", cluster, server))
+        sent = server.asked.total()
+        assert code == 3 and "System role not supported" in told and "are of no use" in told
+        assert sent < 200
+        assert end(start(tmp_path / "release", cluster, server))[0] == 3
+    assert not (tmp_path / "release").exists()

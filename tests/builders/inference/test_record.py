@@ -130,6 +130,24 @@ def test_final_outcome_stays_as_first_recorded(path: Path, final: FailureReason 
         assert records.find(request.key) == first
 
 
+def test_failures_can_be_forgotten_and_replies_stay(path: Path) -> None:
+    asked = {name: make_request(name) for name in ("replied", "refused", "late")}
+    outcomes = {
+        "replied": replied(asked["replied"].key),
+        "refused": failed(asked["refused"].key, FailureReason.BAD_REQUEST),
+        "late": failed(asked["late"].key, FailureReason.TIMEOUT),
+    }
+    with Records(path) as records:
+        for name, outcome in outcomes.items():
+            records.put(asked[name], outcome)
+        assert records.forget_failures() == 2
+        found = {name: records.find(request.key, include_transient=True) for name, request in asked.items()}
+        assert found == {"replied": outcomes["replied"], "refused": None, "late": None}
+        records.put(asked["refused"], replied(asked["refused"].key, "After all."))
+    with Records(path) as again:
+        assert again.find(asked["refused"].key) == replied(asked["refused"].key, "After all.")
+
+
 def test_totals_are_per_role_and_model_over_all_runs(path: Path) -> None:
     with Records(path) as records:
         for draw in range(3):

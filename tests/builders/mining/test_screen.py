@@ -17,7 +17,7 @@ from ipm_prefdial.builders.mining.turns import PlacedDialogue, supporter_turns
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.drops import DropReason
-from ipm_prefdial.schemas.inference import FailureReason, ModelRef, Request, Role, Task
+from ipm_prefdial.schemas.inference import Completion, FailureReason, ModelRef, Request, Role, Task
 from ipm_prefdial.schemas.rows.layout_2 import FoundCrisis
 from ipm_prefdial.schemas.safety import CrisisCategory, CrisisForm
 
@@ -134,6 +134,28 @@ def test_a_judge_that_cannot_be_read_leaves_the_dialogue_to_human_eyes(judge: An
     (one,) = found.findings
     assert (one.category, one.turn, one.rationale) == (None, None, None)
     assert (one.judge, one.raw, one.request_key) == ("the-judge", raw, asked[0].key)
+
+
+NEXT = PANELS.model_copy(update={"layout": 4})
+
+
+def test_in_the_next_layout_an_unread_dialogue_has_a_name_of_its_own() -> None:
+    found, _ = _screened(_placed(*CALM), said("I would rather not say."), plan_of(NEXT))
+    assert found.barred == (DropReason.CRISIS_UNREAD, "a judge gave no answer that can be read")
+    assert found.split is Split.TEST and len(found.findings) == 1
+
+
+@pytest.mark.parametrize("turns", [CALM, GRAVE])
+def test_in_the_next_layout_one_who_sees_a_crisis_is_enough_whoever_else_cannot_be_read(turns: tuple[object]) -> None:
+    models = {Role.JUDGE: (ModelRef(name="mute"), ModelRef(name="sees"))}
+
+    def judge(request: Request) -> Completion:
+        text = "Sorry." if request.model.name == "mute" else SIGHT
+        return Completion(key=request.key, text=text, finish_reason="stop")
+
+    found, _ = _screened(_placed(*turns), judge, plan_of(NEXT, models=models))
+    assert found.barred == (DropReason.CRISIS, "abuse" if turns is CALM else "self_harm")
+    assert sum(one.category is None for one in found.findings) == 1
 
 
 def test_every_judge_reads_the_whole_dialogue_and_one_of_them_is_enough() -> None:

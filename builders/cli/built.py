@@ -1,0 +1,140 @@
+"""What `build` says when a release is made: where the candidates went, what the answers were worth, what is next."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...cards.licences import refusals_of
+from ...schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, REASONING_CONFIGS, Config
+from ...schemas.manifest import AnswersRecord, Manifest
+from ...schemas.safety import CrisisCounts
+from ..failures import advice_on_cut_offs
+from ..release.crisis_counts import count_crises
+from ..release.layout import config_and_split, splits_of
+from ..release.origins import origins_of
+from ..release.read import Release
+from .pairs import show_pairs
+from .show import say, say_error, say_json, say_table
+
+_MAIN_REASONS = 3
+
+
+def report_build(release: Release, *, as_json: bool, show: int) -> int:
+    """Says what a build came to, and gives its exit code: 1 where the default config has no row, and 0 otherwise.
+
+    Such a release is put in place all the same, since it holds every answer that was paid for, and says why each
+    candidate was dropped. It is no success: a reader who loads it by its name gets an error.
+
+    Args:
+        release: that was made.
+        as_json: whether a machine reads it.
+        show: pairs to print.
+    """
+    manifest = release.manifest
+    crises = count_crises(release.root, manifest)
+    problem = _nothing_to_load(manifest)
+    if as_json:
+        say_json(
+            {
+                "out": str(release.root),
+                "counts": {str(config): one.model_dump(mode="json") for config, one in manifest.counts.items()},
+                "answers": [one.model_dump(mode="json") for one in manifest.run.answers],
+                **({} if crises is None else {"held_out": crises.model_dump(mode="json")}),
+                **({} if problem is None else {"error": problem, "exit_code": 1}),
+            }
+        )
+    else:
+        _report_counts(manifest, crises)
+        _report_answers(manifest.run.answers)
+        if show:
+            show_pairs(release, show)
+        _report_next(release.root, manifest, complete=problem is None)
+    if problem is None:
+        return 0
+    say_error(problem, as_json=False, exit_code=1)
+    return 1
+
+
+def _nothing_to_load(manifest: Manifest) -> str | None:
+    """What to say where the default config has no row in any split; None where it has some."""
+    counts = manifest.counts[DEFAULT_CONFIG]
+    if sum(counts.rows.values()):
+        return None
+    reasons = Counter({reason.value: times for reason, times in counts.dropped.items()}).most_common(_MAIN_REASONS)
+    why = ", ".join(f"{reason} {times}" for reason, times in reasons) or "there was no candidate"
+    return (
+        f"the release has no row in `{DEFAULT_CONFIG}`, its default config: it cannot be loaded, and is not fit to be "
+        f"published. Of {counts.candidates} candidates all were dropped ({why}); `dropped` says why of each. Build it "
+        "from more dialogues, or with other models"
+    )
+
+
+def _has_rows(manifest: Manifest, config: Config) -> bool:
+    """Whether a config that the release has holds a row in any split."""
+    tables = (config_and_split(name) for name in manifest.files)
+    files = zip(tables, manifest.files.values(), strict=True)
+    return any(table is not None and table[0] is config and one.rows for table, one in files)
+
+
+def _report_counts(manifest: Manifest, crises: CrisisCounts | None) -> None:
+    splits = splits_of(Config.RESPONSE)
+    lines = []
+    for config, counts in manifest.counts.items():
+        rows = [counts.rows[split] for split in splits]
+        lines.append((config, counts.candidates, *rows, sum(counts.dropped.values())))
+    say_table(f"IPM-PrefDial {manifest.version}", ("config", "candidates", *splits, "dropped"), lines)
+    inferred = [config for config in manifest.counts if config in (*PAIR_CONFIGS, *REASONING_CONFIGS)]
+    dropped = {config: _dropped(manifest, config, crises) for config in inferred}
+    reasons = sorted({reason for of_config in dropped.values() for reason in of_config})
+    drops = ((reason, *(dropped[config][reason] for config in inferred)) for reason in reasons)
+    say_table("Dropped candidates by reason", ("reason", *inferred), drops)
+    if crises is not None:
+        for line in crises.lines():
+            say(line)
+
+
+def _dropped(manifest: Manifest, config: Config, crises: CrisisCounts | None) -> Counter[str]:
+    """Drops by reason; what no judge could read stands apart, also where the rows of an old layout say `crisis`."""
+    dropped = manifest.counts[config].dropped
+    apart = dropped if crises is None else crises.apart(config, dropped)
+    return Counter({reason.value: times for reason, times in apart.items()})
+
+
+def _report_answers(answers: tuple[AnswersRecord, ...]) -> None:
+    columns = ("role", "task", "model", "calls", "usable", "of no use", "said most often")
+    say_table("Answers of the models", columns, _answer_lines(answers))
+    for line in advice_on_cut_offs(answers):
+        say(line)
+
+
+def _answer_lines(answers: tuple[AnswersRecord, ...]) -> Iterator[tuple[object, ...]]:
+    for one in answers:
+        unusable = ", ".join(f"{reason} {times}" for reason, times in one.unusable.items())
+        yield one.role, one.task, one.model, one.calls, one.usable, unusable or "–", one.message or "–"
+
+
+def _report_next(out: Path, manifest: Manifest, *, complete: bool) -> None:
+    """What to do next; every line works for this very release.
+
+    Args:
+        out: where it is.
+        manifest: of it.
+        complete: whether its default config has rows.
+    """
+    say(f"The release is in {out} ({manifest.run.wall_s} s). Next:")
+    mined = [config for config in (DEFAULT_CONFIG, *PAIR_CONFIGS, *REASONING_CONFIGS) if _has_rows(manifest, config)]
+    for what, config in [("load it", config) for config in mined[:1]] + [("see why", Config.DROPPED)] * (not complete):
+        # `datasets` refuses a config without a row.
+        if _has_rows(manifest, config):
+            load = f"from datasets import load_dataset; print(load_dataset({str(out)!r}, {config.value!r}))"
+            say(f'  {what:<14} python -c "{load}"')
+    say(f"  trust it       ipm-prefdial verify {out}")
+    say("  real models    ipm-prefdial build --out DIR --planner MODEL@http://HOST:PORT/v1 --responder … --judge …")
+    reasons = refusals_of(origins_of(out, manifest.files))
+    if not reasons and complete:
+        say(f"  publish it     ipm-prefdial audit {out} && ipm-prefdial publish {out} --repo ORG/NAME --dry-run")
+        return
+    if reasons:
+        say("Do NOT pass this release on; `publish` refuses it. It is for your own use:")
+        for reason in reasons:
+            say(f"  {reason}")
