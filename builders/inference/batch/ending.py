@@ -68,8 +68,8 @@ class Ending:
 
     def _taker(self, job: Job) -> Taker:
         desk = self._desk
-        meter, mask = desk.meter_of(job.queue.model), desk.provider(job).mask
-        return Taker(job, desk.ledger, desk.records, desk.dialect(job.queue), meter, mask)
+        meter, endpoint = desk.meter_of(job.queue.model), desk.provider(job).endpoint
+        return Taker(job, desk.ledger, desk.records, desk.dialect(job.queue), meter, endpoint)
 
     def _lines_of(self, job: Job, file_id: str | None, expected: int = 0) -> list[Line]:
         """The results in a file; one that comes broken or too short is fetched again before it is taken as it is."""

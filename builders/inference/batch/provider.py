@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from ....schemas.errors import EndpointError
+from ..api_errors import ApiError, read_retry_after, shorten
 from ..endpoint import Endpoint
-from ..replies import read_retry_after, shorten
 
 if TYPE_CHECKING:
     from openai.types import Batch
@@ -89,7 +89,7 @@ class Provider:
     def __init__(self, endpoint: Endpoint, timeout_s: float = 600.0) -> None:
         from openai import OpenAI  # takes half a second to import
 
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         key = endpoint.key.get_secret_value() if endpoint.key is not None else "none"
         self._client = OpenAI(base_url=endpoint.base_url, api_key=key, max_retries=0, timeout=timeout_s)
 
@@ -186,15 +186,14 @@ class Provider:
 
     def mask(self, text: str) -> str:
         """`text`, shortened, without the key."""
-        key = self._endpoint.key
-        return shorten(text.replace(key.get_secret_value(), "***") if key else text)
+        return shorten(self.endpoint.mask(text))
 
     @contextmanager
     def _told(self, what: str, *, lost_file: bool = False) -> Iterator[None]:
         """The client's errors as ours; with `lost_file`, a file that the provider does not know is told apart."""
         import openai
 
-        host = self._endpoint.host
+        host = self.endpoint.host
         try:
             yield
         except openai.APIStatusError as error:
@@ -202,7 +201,7 @@ class Provider:
             if lost_file and error.status_code in (400, 404) and _UNKNOWN_FILE.search(error.message):
                 raise LostFileError(said) from None
             passing = error.status_code in (408, 409, 429) or error.status_code >= 500
-            if passing and error.code != "insufficient_quota":
+            if passing and not ApiError(error.message, error.code or "", kind=error.type or "").is_spent:
                 raise Unsettled(said, read_retry_after(error.response.headers) or 0.0) from None
             kind = RefusedError if error.status_code in (400, 413, 422) else EndpointError
             raise kind(f"{said}. {self._advice(error.status_code)}") from None
@@ -214,10 +213,11 @@ class Provider:
             raise Unsettled(self.mask(f"{host} gave no readable answer to {what}: {error}")) from None
 
     def _advice(self, status: int) -> str:
-        variables = " or ".join(self._endpoint.key_variables)
+        variables = " or ".join(self.endpoint.key_variables)
         match status:
             case 401 | 403:
-                return f"Set {variables} to a key that may use files and batches, and repeat the same command"
+                note = self.endpoint.key_note
+                return f"Set {variables} to a key that may use files and batches{note}, and repeat the same command"
             case 404 | 405:
                 return "It has no Batch API, as it seems: leave --mode batch out, or name the roles that are to use it"
             case 402 | 429:
