@@ -5,8 +5,9 @@ size. Only gzip and deflate are asked for; a body in another coding was not aske
 """
 
 import asyncio
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from aiohttp import ClientResponse
@@ -118,6 +119,38 @@ def inflate(raw: bytes, coding: str, most: int) -> Body:
     except zlib.error as error:
         raise CodingError(f"the answer is no {coding}: {error}") from None
     return Body(b"".join(pieces), whole=True)
+
+
+def bounded_pieces(pieces: Iterable[bytes], coding: str | None, most: int, deadline: float) -> Iterator[bytes]:
+    """The pieces of a body as they come, inflated, for a client that reads them by itself.
+
+    Args:
+        pieces: what comes over the wire.
+        coding: as `coding_of` gives it.
+        most: bytes in all, inflated.
+        deadline: by the monotonic clock.
+
+    Raises:
+        OverlongError: there are more, or they take longer.
+        CodingError: they cannot be inflated.
+    """
+    inflater = zlib.decompressobj(_WINDOWS[coding]) if coding is not None else None
+    left = most
+    try:
+        for piece in pieces:
+            while piece:
+                if time.monotonic() > deadline:
+                    raise OverlongError("an answer that does not end in time")
+                out = piece if inflater is None else inflater.decompress(piece, _PIECE)
+                piece = b"" if inflater is None else inflater.unconsumed_tail
+                left -= len(out)
+                if left < 0:
+                    raise OverlongError(f"an answer of more than {_size(most)}")
+                yield out
+    except zlib.error as error:
+        raise CodingError(f"the answer is no {coding}: {error}") from None
+    if inflater is not None and not inflater.eof:
+        raise CodingError(f"the answer breaks off within its {coding}")
 
 
 def _size(most: int) -> str:

@@ -75,7 +75,7 @@ class Ending:
         """The results in a file; one that comes broken or too short is fetched again before it is taken as it is."""
         if file_id is None:
             return []
-        data = self._desk.provider(job).download(file_id)
+        data = self._desk.provider(job).download(file_id, job.requests)
         if data is None:
             log.warning("batch %s: its file %s is gone; what was in it is asked again", job.batch_id, file_id)
             return []
