@@ -223,7 +223,7 @@ class Completion(Frozen):
     key: str
     """Key of the request that it answers."""
     text: str
-    """The reply; may be empty. Thoughts stand in `<think>`; half surrogate pairs are U+FFFD, since no file holds them."""
+    """The reply; may be empty. Thoughts stand in `<think>`; half surrogate pairs, which no file holds, are U+FFFD."""
     finish_reason: str
     """`stop`, `eos` … in the endpoint's words; `length` or `max_tokens` where the reply was cut off."""
     prompt_tokens: int = 0

@@ -84,6 +84,20 @@ _BY_NUMBER = tuple(_FORMS.values())
 _CANONICAL = 0
 _SIGNS = "<[◁`"
 """What a mark begins with, if it is not one of the phrases."""
+_HINTS = (
+    "<",
+    "◁",
+    "```",
+    "[think",
+    "[/think",
+    "[thought",
+    "[/thought",
+    "[reasoning]",
+    "[/reasoning]",
+    "[begin",
+    "[end",
+)
+"""One of these is in every reply with a mark; a strategy in brackets has none, and is not looked at more closely."""
 _PHRASES = ("thought process:", "my response:", "reasoning steps:", "assistantfinal", "thinking...", "done thinking.")
 
 
@@ -115,7 +129,7 @@ def canonical_thoughts(text: str) -> str:
         return text
     folded = text.casefold()
     has_phrase = any(phrase in folded for phrase in _PHRASES) or folded.lstrip().startswith("analysis")
-    if not has_phrase and not any(sign in text for sign in _SIGNS):
+    if not has_phrase and not any(hint in folded for hint in _HINTS):
         return text
     pattern = _MARK_OR_PHRASE if has_phrase else _MARK
     marks = [_mark_of(found) for found in pattern.finditer(text)]
