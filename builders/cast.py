@@ -214,7 +214,8 @@ class Cast:
             queue = Queue(endpoint.base_url, endpoint.name, roles[0])
             price, tries = self.prices.find(endpoint.name), self.options.batch_limits.tries
             in_batch = None if price is None else price.in_batch
-            deferring = Deferring(queue, known, ledger, known_dialect(ledger, queue), tries, in_batch)
+            dialect = known_dialect(ledger, queue, self.meter_of(endpoint.ref))
+            deferring = Deferring(queue, known, ledger, dialect, tries, in_batch)
             found |= {(role, endpoint.ref): deferring for role in self.options.batch.intersection(roles)}
         return found
 

@@ -216,7 +216,7 @@ class FailureReason(StrEnum):
     CONNECTION = "connection"
     TIMEOUT = "timeout"
     MALFORMED = "malformed"
-    """The body was cut, was no JSON, or held no choice."""
+    """The body was cut, overlong, no JSON, or held no whole reply."""
     BAD_REQUEST = "bad_request"
     """The endpoint will not take this request, however often it is sent."""
     REFUSED = "refused"
@@ -241,13 +241,13 @@ class Completion(Frozen):
     key: str
     """Key of the request that it answers."""
     text: str
-    """The reply; may be empty. Half surrogate pairs, which no file can hold, are U+FFFD."""
+    """The reply; may be empty. Thoughts stand in `<think>`; half surrogate pairs, which no file holds, are U+FFFD."""
     finish_reason: str
-    """`stop`, `length`, `content_filter` … in the endpoint's words."""
+    """`stop`, `eos` … in the endpoint's words; `length` or `max_tokens` where the reply was cut off."""
     prompt_tokens: int = 0
-    """As the endpoint counted them; 0 where it did not."""
+    """As the endpoint counted them; 0 where it did not, or told a number that no such call can have."""
     completion_tokens: int = 0
-    """As the endpoint counted them; 0 where it did not."""
+    """As the endpoint counted them; 0 where it did not, or told a number that no such call can have."""
     structured: bool = False
     """Whether the endpoint was asked to hold the reply to the JSON Schema, and took that."""
 

@@ -10,6 +10,17 @@ from pydantic import Field, SecretStr
 from ...schemas.base import Frozen
 from ...schemas.errors import UsageError
 from ...schemas.inference import ModelRef, Role
+from .keys import (
+    PROVIDER_KEY,
+    PROVIDER_URL,
+    FoundKey,
+    check_transport,
+    find_key,
+    is_providers,
+    mask_key,
+    mask_reply,
+    role_variable,
+)
 
 _URL_AHEAD = re.compile(r"@(?=https?://)", re.IGNORECASE)
 _HOST_WITHOUT_SCHEME = re.compile(r"@(?:[a-z]+://|localhost\b|[\w.-]+:\d+(?:/|$))", re.IGNORECASE)
@@ -48,11 +59,15 @@ class Endpoint(Frozen):
     base_url: str
     """Where it is served, without a slash at the end."""
     more_urls: tuple[str, ...] = ()
-    """Where else the same model is served, under the same key; see `places`."""
+    """Where else the same model is served, see `places`."""
     key: SecretStr | None = None
     """Sent as `Authorization: Bearer`; None sends no such header."""
-    key_variables: tuple[str, ...] = ("OPENAI_API_KEY",)
+    keyless_urls: tuple[str, ...] = ()
+    """Places that the key is not for."""
+    key_variables: tuple[str, ...] = (PROVIDER_KEY,)
     """Environment variables that the key may come from, for messages."""
+    key_note: str = ""
+    """What else a message about a refused key says."""
 
     @property
     def ref(self) -> ModelRef:
@@ -63,12 +78,30 @@ class Endpoint(Frozen):
     def places(self) -> tuple["Endpoint", ...]:
         """The same model at each of its places, one by one."""
         urls = (self.base_url, *self.more_urls)
-        return tuple(self.model_copy(update={"base_url": url, "more_urls": ()}) for url in urls)
+        return tuple(
+            self.model_copy(
+                update={
+                    "base_url": url,
+                    "more_urls": (),
+                    "keyless_urls": (),
+                    "key": None if url in self.keyless_urls else self.key,
+                }
+            )
+            for url in urls
+        )
 
     @property
     def host(self) -> str:
         """Host and port of every place, for messages."""
         return ", ".join(urlsplit(url).netloc for url in (self.base_url, *self.more_urls))
+
+    def mask(self, text: str) -> str:
+        """`text`, that a server wrote about itself, with the key masked."""
+        return mask_key(text, self.key)
+
+    def mask_reply(self, text: str) -> str:
+        """`text`, that a model wrote, with the key masked."""
+        return mask_reply(text, self.key)
 
     def same_as(self, other: "Endpoint") -> bool:
         """Whether both are one model with one key at the same places, in any role: these share one `open_model`."""
@@ -124,40 +157,36 @@ def resolve(choice: ModelChoice, role: Role, environ: Mapping[str, str] = os.env
     """Where `choice` is served and the key to it, from `environ` and the defaults of the `openai` package.
 
     Raises:
-        UsageError: the default endpoint is meant and there is no key, or a variable holds what it cannot.
+        UsageError: the default endpoint is meant and there is no key, a key would go over plain HTTP to another
+            machine, or a variable holds what it cannot.
     """
-    variables = (f"IPM_PREFDIAL_{role.upper()}_API_KEY", "OPENAI_API_KEY")
-    key = _find_key(variables, environ)
-    base_url = choice.base_url or environ.get("OPENAI_BASE_URL")
-    if not base_url:
-        base_url = _default_base_url()
-        if key is None:
-            raise UsageError(
-                f"{choice.ref} as {role} needs an API key for {base_url}: set {variables[0]} or {variables[1]}, "
-                f"or name another endpoint: {choice.name}@http://HOST:PORT/v1"
-            )
+    base_url = choice.base_url or environ.get("OPENAI_BASE_URL") or PROVIDER_URL
     checked = check_base_url(base_url, f"model {choice.name!r}" if choice.base_url else "OPENAI_BASE_URL")
+    keys = {url: find_key(role, url, environ) for url in (checked, *choice.more_urls)}
+    for url, key in keys.items():
+        if key is not None:
+            check_transport(url, key, environ)
+    found = next((key for key in keys.values() if key is not None), None)
+    variables = (role_variable(role), PROVIDER_KEY) if is_providers(checked, environ) else (role_variable(role),)
+    if found is None and base_url == PROVIDER_URL and choice.base_url is None:
+        raise UsageError(
+            f"{choice.ref} as {role} needs an API key for {base_url}: set {' or '.join(variables)}, "
+            f"or name another endpoint: {choice.name}@http://HOST:PORT/v1"
+        )
     return Endpoint(
         name=choice.name,
         revision=choice.revision,
         base_url=checked,
         more_urls=choice.more_urls,
-        key=key,
+        key=found.secret if found is not None else None,
+        keyless_urls=tuple(url for url, key in keys.items() if key is None) if found is not None else (),
         key_variables=variables,
+        key_note=_key_note(found, variables, environ),
     )
 
 
-def _find_key(variables: tuple[str, ...], environ: Mapping[str, str]) -> SecretStr | None:
-    for variable in variables:
-        if key := environ.get(variable, "").strip():
-            if not (key.isascii() and key.isprintable()):
-                raise UsageError(f"{variable} holds characters that no HTTP header can carry; set it again")
-            return SecretStr(key)
-    return None
-
-
-def _default_base_url() -> str:
-    from openai import OpenAI  # takes half a second to import, and only this needs it
-
-    with OpenAI(api_key="unused: no call is made with this client") as client:
-        return str(client.base_url).rstrip("/") or "https://api.openai.com/v1"
+def _key_note(found: FoundKey | None, variables: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    """Says where a key stayed, for who wonders why it was not sent."""
+    if found is not None or PROVIDER_KEY in variables or not environ.get(PROVIDER_KEY, "").strip():
+        return ""
+    return f" ({PROVIDER_KEY} goes only to its provider's own host)"

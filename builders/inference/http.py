@@ -1,7 +1,6 @@
 """Asking an OpenAI-compatible endpoint: one POST a draw, and every way that it can end as an outcome."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -10,23 +9,28 @@ from yarl import URL
 
 from ...schemas.errors import EndpointError
 from ...schemas.inference import Failed, FailureReason, Outcome, Request
-from .dialect import Dialect
+from .api_errors import Answer, ApiError, model_names, read_error, read_failure, shorten
+from .bodies import ACCEPTED, MOST_ERROR_BYTES, CodingError, OverlongError, read_body, read_head
+from .dialect import Body, Dialect
 from .endpoint import Endpoint
-from .replies import Answer, ApiError, model_names, read_error, read_failure, read_reply, shorten
+from .meter import Meter
+from .replies import Sent, read_reply
 
 _CONNECT_TIMEOUT_S = 20.0
 _MODELS_SHOWN = 20
+_MOST_HEADERS = 128
+_MOST_HEADER_BYTES = 8_190
 
 
 class HttpCompleter:
     """A model behind an OpenAI-compatible `/chat/completions`; sends each request as often as it takes to find out
-    which parameters the endpoint knows, and otherwise once.
+    which parameters and roles the endpoint takes, and otherwise once.
 
     Args:
         endpoint: which model, where, with which key.
         session: the connections; its owner closes it, and gives it no cookies, no redirects and no headers of its own.
-        timeout_s: seconds for one call in all.
-        on_dialect: told the name of each parameter that turns out to be unknown there.
+        timeout_s: seconds for one call in all, from the connection to the last byte of the inflated answer.
+        meter: where it is noted what the endpoint does not take, and what is odd about its answers.
     """
 
     def __init__(
@@ -34,15 +38,17 @@ class HttpCompleter:
         endpoint: Endpoint,
         session: aiohttp.ClientSession,
         timeout_s: float = 120.0,
-        on_dialect: Callable[[str], None] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._session = session
         self._url = URL(f"{endpoint.base_url}/chat/completions")
         self._timeout_s = timeout_s
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, _CONNECT_TIMEOUT_S))
-        self._dialect = Dialect(f"{endpoint.name} at {endpoint.base_url}", on_dialect)
-        self._headers = {"Accept": "application/json"}
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout_s, _CONNECT_TIMEOUT_S))
+        self._meter = meter or Meter()
+        self._place = f"{endpoint.name} at {endpoint.base_url}"
+        self._dialect = Dialect(self._place, self._meter.without.add)
+        self._headers = {"Accept": "application/json", "Accept-Encoding": ACCEPTED}
         if endpoint.key is not None:
             self._headers["Authorization"] = f"Bearer {endpoint.key.get_secret_value()}"
         self._post_headers = {**self._headers, "Content-Type": "application/json"}
@@ -58,26 +64,53 @@ class HttpCompleter:
             answer = await self._post(request.key, body.data)
             if isinstance(answer, Failed):
                 return answer
-            if answer.status == 200:
-                return self._quote(read_reply(request.key, answer.body, structured=body.structured))
-            error = read_error(answer.body)
-            if answer.status in (400, 422) and self._dialect.learn(error, body):
+            read = self._read(request, body, answer)
+            if not isinstance(read, ApiError):
+                return self._quote(read)
+            if self._dialect.learn(read, body, answer.status):
                 continue
-            failed = read_failure(request.key, answer, error)
+            failed = read_failure(request.key, answer, read)
             if failed is None:
-                await self._give_up(answer, error)
+                await self._give_up(answer, read)
             return self._quote(failed)
+
+    def _read(self, request: Request, body: Body, answer: Answer) -> Outcome | ApiError:
+        """What an answer says; an error whatever status it came under."""
+        if answer.status != 200:
+            return read_error(answer.body)
+        sent = Sent(request.key, self._endpoint.name, body.structured, len(body.data), request.sampling.max_tokens)
+        reply = read_reply(sent, answer.body)
+        if reply.served is not None:
+            self._meter.note_served(self._place, self._mask(reply.served))
+        if reply.odd_usage:
+            self._meter.note_odd_usage(self._place)
+        return reply.outcome
 
     async def _post(self, key: str, data: bytes) -> Answer | Failed:
         try:
-            async with self._session.post(
-                self._url, data=data, headers=self._post_headers, timeout=self._timeout, allow_redirects=False
-            ) as response:
-                return Answer(response.status, response.headers, await response.read())
+            async with (
+                asyncio.timeout(self._timeout_s),  # holds while a body is read and inflated
+                self._session.post(
+                    self._url,
+                    data=data,
+                    headers=self._post_headers,
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                    auto_decompress=False,
+                    max_field_size=_MOST_HEADER_BYTES,
+                    max_headers=_MOST_HEADERS,
+                ) as response,
+            ):
+                if response.status == 200:
+                    return Answer(200, response.headers, await read_body(response))
+                head = await read_head(response, MOST_ERROR_BYTES)
+                return Answer(response.status, response.headers, head.data)
         except aiohttp.ConnectionTimeoutError:
             return self._failed(key, FailureReason.CONNECTION, "no connection in time")
         except asyncio.TimeoutError:  # noqa: UP041 - aiohttp's own timeouts derive from this name
             return self._failed(key, FailureReason.TIMEOUT, f"no answer within {self._timeout_s:g} s")
+        except (OverlongError, CodingError) as error:
+            return self._failed(key, FailureReason.MALFORMED, str(error))
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
             return self._failed(key, FailureReason.MALFORMED, f"the answer was cut or is no HTTP: {error}")
         except (aiohttp.ClientError, OSError) as error:
@@ -89,10 +122,11 @@ class HttpCompleter:
     async def _give_up(self, answer: Answer, error: ApiError) -> NoReturn:
         place, said = self._endpoint.base_url, self._mask(str(error))
         variables = " or ".join(self._endpoint.key_variables)
-        match answer.status:
+        under = f"HTTP {answer.status}" if answer.status != 200 else "an error under HTTP 200"
+        match 402 if error.is_spent else answer.status if answer.status != 200 else error.status:
             case 401 | 403:
                 sent = "the key that was sent" if self._endpoint.key is not None else "a call without a key"
-                advice = f"refused {sent}: set {variables} to a key that may use it"
+                advice = f"refused {sent}: set {variables} to a key that may use it{self._endpoint.key_note}"
             case 404:
                 advice = f"does not know it: {await self._list_models()}"
             case 402 | 429:
@@ -100,19 +134,25 @@ class HttpCompleter:
             case _:
                 advice = "is no OpenAI-compatible endpoint, as it seems: compare the base URL, which often ends in /v1"
         raise EndpointError(
-            f"{place} answered HTTP {answer.status} for model {self._endpoint.name} and {advice}. It said: {said}. "
+            f"{place} answered {under} for model {self._endpoint.name} and {advice}. It said: {said}. "
             "Every answer so far is kept; repeat the same command"
         )
 
     async def _list_models(self) -> str:
         names: list[str] = []
-        with suppress(aiohttp.ClientError, asyncio.TimeoutError, OSError):
-            url = URL(f"{self._endpoint.base_url}/models")
-            timeout = aiohttp.ClientTimeout(total=min(self._timeout_s, _CONNECT_TIMEOUT_S))
-            async with self._session.get(
-                url, headers=self._headers, timeout=timeout, allow_redirects=False
-            ) as response:
-                names = model_names(await response.read())
+        url = URL(f"{self._endpoint.base_url}/models")
+        with suppress(aiohttp.ClientError, asyncio.TimeoutError, OSError, CodingError):
+            async with (
+                asyncio.timeout(min(self._timeout_s, _CONNECT_TIMEOUT_S)),
+                self._session.get(
+                    url,
+                    headers=self._headers,
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                    auto_decompress=False,
+                ) as response,
+            ):
+                names = model_names((await read_head(response, MOST_ERROR_BYTES)).data)
         if not names:
             return "compare the model's name and the base URL, which often ends in /v1; it lists no models"
         shown = ", ".join(self._mask(name) for name in names[:_MODELS_SHOWN])
@@ -120,11 +160,11 @@ class HttpCompleter:
         return f"it serves {shown}{more}; write one of these names"
 
     def _quote(self, outcome: Outcome) -> Outcome:
+        """`outcome` as it may be recorded: without the key, which some servers repeat in what they say."""
         if isinstance(outcome, Failed):
             return outcome.model_copy(update={"detail": self._mask(outcome.detail)})
-        return outcome
+        text = self._endpoint.mask_reply(outcome.text)
+        return outcome if text is outcome.text else outcome.model_copy(update={"text": text})
 
     def _mask(self, text: str) -> str:
-        """`text`, shortened, without the key, which some servers repeat in what they say."""
-        key = self._endpoint.key
-        return shorten(text.replace(key.get_secret_value(), "***") if key else text)
+        return shorten(self._endpoint.mask(text))

@@ -1,5 +1,6 @@
 """What one model was asked in one run, counted as it happens."""
 
+import logging
 from collections import Counter
 
 from pydantic import Field
@@ -7,6 +8,11 @@ from pydantic import Field
 from ...schemas.base import Frozen
 from ...schemas.inference import Completion, FailureReason, Outcome
 from .prices import Price
+
+logger = logging.getLogger(__name__)
+
+_MOST_NAMES = 20
+_OTHER_NAMES = "others"
 
 
 class Snapshot(Frozen):
@@ -31,7 +37,12 @@ class Snapshot(Frozen):
     retries: dict[FailureReason, int] = Field(default_factory=dict)
     """Attempts after the first, by what made them necessary."""
     without: tuple[str, ...] = ()
-    """Parameters that the endpoint did not take and that are no longer sent."""
+    """Parameters that the endpoint did not take and that are no longer sent; `system role` and `repeated roles` where
+    it takes no such messages, see `Dialect`."""
+    served_as: dict[str, int] = Field(default_factory=dict)
+    """Answers that came under another model's name than was asked for, by that name; see `served.is_same_model`."""
+    odd_usage: int = Field(default=0, ge=0)
+    """Answers with numbers of tokens that no such call can have; these numbers count as 0."""
 
     def plus(self, other: "Snapshot") -> "Snapshot":
         """Both together: the totals of a run with several models; the cost is None where either is."""
@@ -47,6 +58,8 @@ class Snapshot(Frozen):
             in_flight=self.in_flight + other.in_flight,
             retries=dict(Counter(self.retries) + Counter(other.retries)),
             without=tuple(sorted({*self.without, *other.without})),
+            served_as=dict(Counter(self.served_as) + Counter(other.served_as)),
+            odd_usage=self.odd_usage + other.odd_usage,
         )
 
 
@@ -64,6 +77,8 @@ class Meter:
         self.in_flight = 0
         self.retries: Counter[FailureReason] = Counter()
         self.without: set[str] = set()
+        self.served_as: Counter[str] = Counter()
+        self.odd_usage = 0
 
     def count(self, outcome: Outcome) -> None:
         """Count what a request of this run came to."""
@@ -73,6 +88,24 @@ class Meter:
             self.completion_tokens += outcome.completion_tokens
         else:
             self.failed += 1
+
+    def note_served(self, place: str, served: str) -> None:
+        """Count an answer that came under another model's name, and warn at the first."""
+        if not self.served_as:
+            logger.warning(
+                "%s answers as %r: compare the model's name with the server's. The manifest counts such answers",
+                *(place, served),
+            )
+        self.served_as[served if len(self.served_as) < _MOST_NAMES or served in self.served_as else _OTHER_NAMES] += 1
+
+    def note_odd_usage(self, place: str) -> None:
+        """Count an answer with impossible numbers of tokens, and warn at the first."""
+        if not self.odd_usage:
+            logger.warning(
+                "%s tells numbers of tokens that no such call can have: they count as 0, so totals are too low",
+                place,
+            )
+        self.odd_usage += 1
 
     def snapshot(self) -> Snapshot:
         """The counters as they are now."""
@@ -87,4 +120,6 @@ class Meter:
             in_flight=self.in_flight,
             retries=dict(self.retries),
             without=tuple(sorted(self.without)),
+            served_as=dict(sorted(self.served_as.items())),
+            odd_usage=self.odd_usage,
         )

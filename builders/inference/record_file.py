@@ -35,8 +35,12 @@ INSERT = (
     f"ON CONFLICT (key) DO UPDATE SET {_REPLACED} WHERE outcomes.reason IN ({_TRANSIENT})"
 )
 FORGET = "DELETE FROM outcomes WHERE reason IS NOT NULL"
+# Records of before usage was checked may hold 2**53 tokens a call, of which SQLite cannot add up a thousand.
+_MOST_TOKENS = 2**31
 SPENT = (
-    "SELECT role, model, revision, count(*), count(reason), sum(prompt_tokens), sum(completion_tokens) "
+    "SELECT role, model, revision, count(*), count(reason), "
+    f"sum(iif(prompt_tokens <= {_MOST_TOKENS}, prompt_tokens, 0)), "
+    f"sum(iif(completion_tokens <= {_MOST_TOKENS}, completion_tokens, 0)) "
     "FROM outcomes GROUP BY role, model, revision ORDER BY role, model, revision"
 )
 

@@ -1,148 +1,175 @@
-"""What an endpoint's answers mean: pure functions from status, headers and bytes to an outcome.
+"""What the body of a 200 says: a reply, how it ended, what it took, and what is odd about it. Pure functions.
 
-What they quote is whole; whoever passes it on takes the key out first, and then shortens it.
+Every answer is decided here, when it is received, live and in batches alike; so what counts as an answer is one thing
+for every release, and rebuilding from records decides nothing again.
 """
 
 import json
-import re
-import time
-from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
-from math import isfinite
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...schemas.inference import Completion, Failed, FailureReason, Outcome
+from .api_errors import ApiError, as_unicode, error_in, flat_error_in, read_error, text_of
+from .endings import Ending, ending_of
+from .served import is_same_model
+from .thoughts import canonical_thoughts, wrap_thoughts
 
-_DETAIL_LENGTH = 300
-_FILTER_WORDS = re.compile(
-    r"content[_ -]?(?:filter|policy|management)|responsibleai|moderation|flagged|data_?inspection|content exists risk",
-    re.IGNORECASE,
-)
-
-
-class Answer(NamedTuple):
-    """An HTTP answer, read to its end."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class ApiError(NamedTuple):
-    """What an error answer says, whatever its form."""
-
-    message: str
-    code: str = ""
-    param: str = ""
-
-    @property
-    def is_filter(self) -> bool:
-        """Whether the provider's content filter speaks."""
-        return bool(_FILTER_WORDS.search(self.code) or _FILTER_WORDS.search(self.message))
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.code})" if self.code else self.message
+MOST_REPLY = 400_000
+"""Characters of a reply, some 100,000 tokens; a longer one is no reply of a supporter, planner or judge."""
+_CUT_OFF_WORDS = ("length", "max_tokens")
+"""The words that released steps know for a reply that was cut off."""
+_TEXT_PARTS = ("text", "output_text")
+_THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_content", "redacted_thinking")
+_HIDDEN_PROMPT = 32_768
+"""Tokens that a provider's own instructions and a chat template may add to what was sent."""
+_OVERRUN = 1_024
+_HIDDEN_THOUGHTS = 1_000_000
+"""More tokens than any model thinks before it answers."""
 
 
-def shorten(text: str) -> str:
-    """`text` on one line, as valid Unicode, of a length fit for a record."""
-    flat = " ".join(_unicode(text).split())
-    return flat if len(flat) <= _DETAIL_LENGTH else f"{flat[:_DETAIL_LENGTH]}…"
+class Sent(NamedTuple):
+    """What was sent, as far as it says what an answer to it can be."""
+
+    key: str
+    model: str
+    """The name that was asked for."""
+    structured: bool
+    """Whether the endpoint was asked to hold the reply to a JSON Schema."""
+    size: int
+    """Bytes of the body that was sent; no tokeniser makes more tokens of them."""
+    max_tokens: int
 
 
-def read_reply(key: str, body: bytes, *, structured: bool) -> Outcome:
-    """What the body of a 200 says about the request `key`: a reply, a refusal, or `malformed`."""
+class Reply(NamedTuple):
+    """What a 200 came to."""
+
+    outcome: Outcome | ApiError
+    """An error that came under 200 is as good as one that came by itself."""
+    served: str | None = None
+    """The model's name where it is not the one that was asked for."""
+    odd_usage: bool = False
+    """Whether it told numbers of tokens that no such call can have; they count as 0."""
+
+
+class _NoReplyError(Exception):
+    """The body holds no reply; `args` are the reason and the words for it."""
+
+
+def read_reply(sent: Sent, body: bytes) -> Reply:
+    """What the body of a 200 says about a request."""
     try:
         found = json.loads(body)
+    except (ValueError, RecursionError):
+        return Reply(_malformed(sent, f"no JSON: {text_of(body)}"))
+    try:
         choice = found["choices"][0]
         message = choice["message"]
-        text, refusal, finish = message.get("content"), message.get("refusal"), choice.get("finish_reason")
-    except (ValueError, RecursionError):
-        return Failed(key=key, reason=FailureReason.MALFORMED, detail=f"no JSON: {_text_of(body)}")
+        error = error_in(found) or error_in(choice) or error_in(message)
+        if error is None:
+            outcome, odd_usage = _read_choice(sent, found, choice, message)
+            return Reply(outcome, _other_name(sent.model, found.get("model")), odd_usage)
+    except _NoReplyError as problem:
+        reason, said = problem.args
+        return Reply(Failed(key=sent.key, reason=reason, detail=as_unicode(said)))
     except (LookupError, TypeError, AttributeError):
-        return Failed(key=key, reason=FailureReason.MALFORMED, detail=f"no choice: {read_error(body)}")
-    if refusal or (finish == "content_filter" and not text):
-        return Failed(key=key, reason=FailureReason.REFUSED, detail=_unicode(str(refusal or "content_filter")))
-    if text is None and finish == "length":
-        text = ""  # all tokens went into reasoning: cut off, which is an answer, and the same next time
-    if not isinstance(text, str) or _unicode(text) != text:
-        return Failed(key=key, reason=FailureReason.MALFORMED, detail=f"no content: {_text_of(body)}")
+        error = error_in(found) or flat_error_in(found)
+    return Reply(error or _malformed(sent, f"no choice: {read_error(body)}"))
+
+
+def _read_choice(sent: Sent, found: Any, choice: Any, message: Any) -> tuple[Completion, bool]:
+    word, refusal = choice.get("finish_reason"), message.get("refusal")
+    ending = ending_of(word)
+    if refusal or ending is Ending.FILTERED:
+        raise _NoReplyError(FailureReason.REFUSED, str(refusal or word))
+    if ending is Ending.BROKEN:
+        raise _NoReplyError(*_broken(word))
+    thought = _has_thoughts(message)
+    text = _text_of_content(message.get("content"), cut_off=ending is Ending.CUT_OFF, thought=thought)
+    if len(text) > MOST_REPLY:
+        raise _NoReplyError(FailureReason.MALFORMED, f"a reply of {len(text)} characters, more than {MOST_REPLY}")
     usage = found.get("usage")
-    return Completion(
-        key=key,
+    thinks = thought or text.lstrip()[:6].casefold() == "<think" or _count_of_thoughts(usage) > 0
+    most = 2 * sent.max_tokens + _OVERRUN + (_HIDDEN_THOUGHTS if thinks else 0)
+    prompt_tokens = _count(usage, "prompt_tokens", sent.size + _HIDDEN_PROMPT)
+    completion_tokens = _count(usage, "completion_tokens", most)
+    if not (text.strip() or thought or prompt_tokens or completion_tokens) and ending is Ending.WHOLE:
+        raise _NoReplyError(FailureReason.MALFORMED, "an empty reply without usage")
+    completion = Completion(
+        key=sent.key,
         text=text,
-        finish_reason=finish if isinstance(finish, str) else "unknown",
-        prompt_tokens=_count(usage, "prompt_tokens"),
-        completion_tokens=_count(usage, "completion_tokens"),
-        structured=structured,
+        finish_reason="length" if ending is Ending.CUT_OFF and word not in _CUT_OFF_WORDS else str(word),
+        prompt_tokens=prompt_tokens or 0,
+        completion_tokens=completion_tokens or 0,
+        structured=sent.structured,
     )
+    return completion, prompt_tokens is None or completion_tokens is None
 
 
-def read_error(body: bytes) -> ApiError:
-    """What an error body says: OpenAI's form, FastAPI's `detail`, or plain text."""
-    try:
-        found: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        return ApiError(_text_of(body) or "an empty answer")
-    inner = found.get("error", found) if isinstance(found, dict) else found
-    if not isinstance(inner, dict):
-        return ApiError(_unicode(inner) if isinstance(inner, str) else json.dumps(inner))
-    message = inner.get("message") or inner.get("detail") or inner
-    text = message if isinstance(message, str) else json.dumps(message)
-    code, param = inner.get("code") or inner.get("type") or "", inner.get("param") or ""
-    return ApiError(_unicode(text), _unicode(str(code)), str(param))
+def _broken(word: object) -> tuple[FailureReason, str]:
+    """The failure of a reply whose ending is none: the endpoint's own where it says so, ours to read otherwise."""
+    if isinstance(word, str) and word.strip():
+        return FailureReason.SERVER_ERROR, f"the reply ended as {word[:100]!r}, so it is not whole"
+    return FailureReason.MALFORMED, "no finish_reason: whether the reply is whole cannot be told"
 
 
-def read_failure(key: str, answer: Answer, error: ApiError, now: Callable[[], float] = time.time) -> Failed | None:
-    """The failure of one call that an answer other than 200 means; None where the endpoint as a whole is of no use."""
-    status, detail = answer.status, f"HTTP {answer.status}: {error}"
-    if status == 429:
-        if error.code == "insufficient_quota":
-            return None
-        reason = FailureReason.RATE_LIMITED
-    elif status >= 500 or status in (408, 409):
-        reason = FailureReason.SERVER_ERROR
-    elif status in (400, 403, 422) and error.is_filter:
-        return Failed(key=key, reason=FailureReason.REFUSED, detail=detail)
-    elif status in (400, 413, 422):
-        return Failed(key=key, reason=FailureReason.BAD_REQUEST, detail=detail)
-    else:
+def _text_of_content(content: Any, *, cut_off: bool, thought: bool) -> str:
+    """The words of a message, with thoughts in `<think>`."""
+    if content is None and (cut_off or thought):
+        return ""  # all tokens went into reasoning: an answer, and the same next time
+    text = content if isinstance(content, str) else "".join(_parts(content))
+    if not isinstance(content, str | list | dict) or as_unicode(text) != text:
+        raise _NoReplyError(FailureReason.MALFORMED, "no content: it is no text")
+    return canonical_thoughts(text)
+
+
+def _parts(content: Any) -> Iterator[str]:
+    """The texts of content in parts, as OpenAI, Anthropic and Mistral write them."""
+    for part in content if isinstance(content, list) else [content]:
+        kind = part.get("type", "text") if isinstance(part, dict) else None
+        if isinstance(part, str):
+            yield part
+        elif kind in _TEXT_PARTS and isinstance(part.get("text"), str):
+            yield part["text"]
+        elif kind in _THOUGHT_PARTS:
+            inner = next((part[name] for name in ("thinking", "text", "reasoning", "summary") if part.get(name)), "")
+            yield wrap_thoughts(inner if isinstance(inner, str) else "".join(_inner_parts(inner)))
+        elif kind == "refusal":
+            raise _NoReplyError(FailureReason.REFUSED, str(part.get("refusal")))
+        else:
+            raise _NoReplyError(FailureReason.MALFORMED, f"no content: a part of type {str(kind)[:100]!r}")
+
+
+def _inner_parts(parts: Any) -> Iterator[str]:
+    for part in parts if isinstance(parts, list) else ():
+        words = part.get("text") if isinstance(part, dict) else part
+        yield words if isinstance(words, str) else ""
+
+
+def _has_thoughts(message: Any) -> bool:
+    """Whether the endpoint keeps the thoughts apart from the reply; what they say is no part of it."""
+    return any(message.get(name) for name in ("reasoning_content", "reasoning", "thinking", "reasoning_details"))
+
+
+def _other_name(asked: str, served: object) -> str | None:
+    """The served name where it tells of another model; an answer that names none says nothing of it."""
+    if not isinstance(served, str) or not served.strip() or is_same_model(asked, served):
         return None
-    return Failed(key=key, reason=reason, detail=detail, retry_after_s=read_retry_after(answer.headers, now))
+    return served
 
 
-def read_retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
-    """Seconds that the endpoint asks to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date."""
-    for name, unit in (("retry-after-ms", 1000.0), ("Retry-After", 1.0)):
-        try:
-            seconds = float(headers[name]) / unit
-        except (KeyError, ValueError):
-            continue
-        if isfinite(seconds):
-            return max(0.0, seconds)
-    try:
-        return max(0.0, parsedate_to_datetime(headers["Retry-After"]).timestamp() - now())
-    except (KeyError, ValueError, TypeError, OverflowError, IndexError):
-        return None
+def _count_of_thoughts(usage: Any) -> int:
+    details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
+    number = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return number if isinstance(number, int) else 0
 
 
-def model_names(body: bytes) -> list[str]:
-    """The ids in the body of a `/models` answer; empty where it is none."""
-    try:
-        return [str(model["id"]) for model in json.loads(body)["data"]]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return []
-
-
-def _text_of(body: bytes) -> str:
-    return body.decode(errors="replace").strip()
-
-
-def _unicode(text: str) -> str:
-    """`text` with `?` for halves of surrogate pairs, which neither a file nor a schema takes."""
-    return text if text.isascii() else text.encode(errors="replace").decode()
-
-
-def _count(usage: Any, name: str) -> int:
+def _count(usage: Any, name: str, most: int) -> int | None:
+    """A number of tokens; 0 where none is told, None where it is one that the call cannot have."""
     value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and 0 <= value < 2**53 else 0
+    if value is None:
+        return 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
+
+
+def _malformed(sent: Sent, said: str) -> Failed:
+    return Failed(key=sent.key, reason=FailureReason.MALFORMED, detail=said)

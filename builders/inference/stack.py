@@ -63,7 +63,7 @@ async def open_model(
     )
     async with session:
         places = endpoint.places
-        asked = [HttpCompleter(place, session, timeout_s, meter.without.add) for place in places]
+        asked = [HttpCompleter(place, session, timeout_s, meter) for place in places]
         model: Completer = asked[0] if len(asked) == 1 else Spread(asked, [place.host for place in places])
         model = model if attempt is None else attempt(model)
         model = Limited(model, limits or Limits(), meter)

@@ -192,7 +192,7 @@ def test_an_interrupted_build_says_so_and_goes_on(tmp_path: Path, number: signal
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"key": "sk-right"}, "OPENAI_API_KEY"),
+        ({"key": "sk-right"}, "IPM_PREFDIAL_PLANNER_API_KEY"),
         ({"models": ("llama", "qwen")}, "llama"),
     ],
 )
@@ -267,7 +267,8 @@ def test_no_dialogue_text_and_no_key_in_output_logs_or_manifest(tmp_path: Path) 
     with ChatServer(play_role, key="sk-very-secret") as server:
         models = [word for role in ("planner", "responder", "judge") for word in (f"--{role}", f"mock@{server.url}")]
         words = command_line("-v", "build", "--out", tmp_path / "release", "--limit", "2", *models)
-        environ = clean_environ({"OPENAI_API_KEY": "sk-very-secret"})
+        roles = ("PLANNER", "RESPONDER", "JOINT", "JUDGE")
+        environ = clean_environ({f"IPM_PREFDIAL_{role}_API_KEY": "sk-very-secret" for role in roles})
         done = subprocess.run(words, capture_output=True, text=True, env=environ, check=False)
     assert done.returncode == 0, done.stderr
     told = done.stdout + done.stderr + (tmp_path / "release" / "manifest.json").read_text()

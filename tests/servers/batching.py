@@ -60,7 +60,7 @@ def ask_in_batches(
             while True:
                 price = prices.find("mock")
                 in_batch = None if price is None else price.in_batch
-                model = Deferring(queue, records, ledger, known_dialect(ledger, queue), limits.tries, in_batch)
+                model = Deferring(queue, records, ledger, known_dialect(ledger, queue, Meter()), limits.tries, in_batch)
                 with ledger.wave():
                     outcomes = asyncio.run(_ask(model, requests))
                 if not ledger.waiting() and not ledger.open_jobs():

@@ -255,7 +255,7 @@ class ChatServer:
             case "hang":
                 await asyncio.Event().wait()
         text = self.reply(body)
-        answer = answer_with(_REWRITES[fault](text) if fault in _REWRITES else text)
+        answer = answer_with(_REWRITES[fault](text) if fault in _REWRITES else text) | {"model": body["model"]}
         if fault == "empty_choices":
             answer["choices"] = []
         data = json.dumps(answer).encode()

@@ -67,15 +67,21 @@ class Desk:
         return self._providers[job.queue]
 
     def dialect(self, queue: Queue) -> Dialect:
-        """The parameters that a queue's model takes, as far as its refusals told."""
+        """The parameters and roles that a queue's model takes, as far as its refusals told."""
         place = (queue.base_url, queue.model)
         if place not in self._dialects:
-            self._dialects[place] = known_dialect(self.ledger, queue)
+            self._dialects[place] = known_dialect(self.ledger, queue, self.meter_of(queue.model))
         return self._dialects[place]
 
 
-def known_dialect(ledger: Ledger, queue: Queue) -> Dialect:
-    """The parameters that a queue's model takes, as earlier batches told; what it learns more is noted."""
+def known_dialect(ledger: Ledger, queue: Queue, meter: Meter) -> Dialect:
+    """The parameters and roles that a queue's model takes, as earlier batches told; what it learns more is noted."""
     base_url, model = queue.base_url, queue.model
     known = ledger.unknown(base_url, model)
-    return Dialect(f"{model} at {base_url}", lambda name: ledger.learn(base_url, model, name), known)
+    meter.without.update(known)
+
+    def note(name: str) -> None:
+        ledger.learn(base_url, model, name)
+        meter.without.add(name)
+
+    return Dialect(f"{model} at {base_url}", note, known)

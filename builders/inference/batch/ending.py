@@ -68,14 +68,14 @@ class Ending:
 
     def _taker(self, job: Job) -> Taker:
         desk = self._desk
-        meter, mask = desk.meter_of(job.queue.model), desk.provider(job).mask
-        return Taker(job, desk.ledger, desk.records, desk.dialect(job.queue), meter, mask)
+        meter, endpoint = desk.meter_of(job.queue.model), desk.provider(job).endpoint
+        return Taker(job, desk.ledger, desk.records, desk.dialect(job.queue), meter, endpoint)
 
     def _lines_of(self, job: Job, file_id: str | None, expected: int = 0) -> list[Line]:
         """The results in a file; one that comes broken or too short is fetched again before it is taken as it is."""
         if file_id is None:
             return []
-        data = self._desk.provider(job).download(file_id)
+        data = self._desk.provider(job).download(file_id, job.requests)
         if data is None:
             log.warning("batch %s: its file %s is gone; what was in it is asked again", job.batch_id, file_id)
             return []

@@ -4,14 +4,16 @@ The client repeats nothing by itself: a repeated submit might be paid twice, so 
 """
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from ....schemas.errors import EndpointError
+from ..api_errors import ApiError, read_retry_after, shorten
+from ..bodies import ACCEPTED, MOST_BYTES, CodingError, OverlongError, bounded_pieces, coding_of
 from ..endpoint import Endpoint
-from ..replies import read_retry_after, shorten
 
 if TYPE_CHECKING:
     from openai.types import Batch
@@ -22,6 +24,12 @@ MARK = "ipm_prefdial"
 ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 """The words for a batch of which nothing more will come."""
 
+_LARGEST_LINE = 256 * 2**10
+_LARGEST_FILE = 2 * 2**30
+"""Bytes of a result, and of a file of them: a reply has a few thousand, and a file is held whole."""
+_BYTES_IN_TIME = 64 * 2**20
+"""Bytes that come within the time of one call; more have more time."""
+_ID = re.compile(r"[\w.:/@+=-]{1,300}")
 _UNKNOWN_FILE = re.compile(
     r"(?:cannot find|no such|not found|does not exist|unknown).{0,40}file|file.{0,80}(?:not found|does not exist)",
     re.IGNORECASE,
@@ -87,11 +95,20 @@ class Provider:
     """
 
     def __init__(self, endpoint: Endpoint, timeout_s: float = 600.0) -> None:
-        from openai import OpenAI  # takes half a second to import
+        from openai import DefaultHttpxClient, OpenAI  # takes half a second to import
 
-        self._endpoint = endpoint
+        self.endpoint = endpoint
+        self._timeout_s = timeout_s
+        self._most = MOST_BYTES
         key = endpoint.key.get_secret_value() if endpoint.key is not None else "none"
-        self._client = OpenAI(base_url=endpoint.base_url, api_key=key, max_retries=0, timeout=timeout_s)
+        self._client = OpenAI(
+            base_url=endpoint.base_url,
+            api_key=key,
+            max_retries=0,
+            timeout=timeout_s,
+            default_headers={"Accept-Encoding": ACCEPTED},
+            http_client=DefaultHttpxClient(event_hooks={"response": [self._bound]}),
+        )
 
     def close(self) -> None:
         """Lets go of the connections."""
@@ -156,15 +173,19 @@ class Provider:
             except ConflictError:
                 return
 
-    def download(self, file_id: str) -> bytes | None:
-        """The whole of a file; None where it is gone.
+    def download(self, file_id: str, requests: int) -> bytes | None:
+        """The whole of a file of results; None where it is gone.
+
+        Args:
+            file_id: which.
+            requests: of its batch: they bound its size.
 
         Raises:
-            Unsettled: it came shorter than the provider says that it is.
+            Unsettled: it came shorter than the provider says that it is, or longer than it can be.
         """
         from openai import NotFoundError
 
-        with self._told(f"file {file_id}"):
+        with self._told(f"file {file_id}"), self._room_for(requests):
             try:
                 data = self._client.files.content(file_id).content
                 size = self._client.files.retrieve(file_id).bytes
@@ -184,17 +205,39 @@ class Provider:
             except NotFoundError:
                 return
 
+    @contextmanager
+    def _room_for(self, requests: int) -> Iterator[None]:
+        self._most = min(_LARGEST_FILE, MOST_BYTES + requests * _LARGEST_LINE)
+        try:
+            yield
+        finally:
+            self._most = MOST_BYTES
+
+    def _bound(self, response: Any) -> None:
+        """Has a response's body come within bounds, whoever reads it; the client's own hook before it is read."""
+        stream = response.stream
+        kind = next(one for one in type(stream).__mro__ if one.__name__ == "SyncByteStream")
+        coding = coding_of(response.headers)
+        response.headers.pop("Content-Encoding", None)
+        patience_s = self._timeout_s * max(1.0, self._most / _BYTES_IN_TIME)
+        deadline = time.monotonic() + patience_s
+        most = self._most
+        members = {
+            "__iter__": lambda _: bounded_pieces(stream, coding, most, deadline),
+            "close": lambda _: stream.close(),
+        }
+        response.stream = type("BoundedStream", (kind,), members)()
+
     def mask(self, text: str) -> str:
         """`text`, shortened, without the key."""
-        key = self._endpoint.key
-        return shorten(text.replace(key.get_secret_value(), "***") if key else text)
+        return shorten(self.endpoint.mask(text))
 
     @contextmanager
     def _told(self, what: str, *, lost_file: bool = False) -> Iterator[None]:
         """The client's errors as ours; with `lost_file`, a file that the provider does not know is told apart."""
         import openai
 
-        host = self._endpoint.host
+        host = self.endpoint.host
         try:
             yield
         except openai.APIStatusError as error:
@@ -202,22 +245,24 @@ class Provider:
             if lost_file and error.status_code in (400, 404) and _UNKNOWN_FILE.search(error.message):
                 raise LostFileError(said) from None
             passing = error.status_code in (408, 409, 429) or error.status_code >= 500
-            if passing and error.code != "insufficient_quota":
+            if passing and not ApiError(error.message, error.code or "", kind=error.type or "").is_spent:
                 raise Unsettled(said, read_retry_after(error.response.headers) or 0.0) from None
             kind = RefusedError if error.status_code in (400, 413, 422) else EndpointError
             raise kind(f"{said}. {self._advice(error.status_code)}") from None
         except (openai.APIConnectionError, openai.APIResponseValidationError) as error:
-            raise Unsettled(self.mask(f"{host} gave no whole answer to {what}: {error}")) from None
+            why = error.__cause__ if isinstance(error.__cause__, OverlongError | CodingError) else error
+            raise Unsettled(self.mask(f"{host} gave no whole answer to {what}: {why}")) from None
         except openai.OpenAIError as error:
             raise EndpointError(self.mask(f"{host}, {what}: {error}")) from None
         except ValueError as error:  # a body that is no JSON
             raise Unsettled(self.mask(f"{host} gave no readable answer to {what}: {error}")) from None
 
     def _advice(self, status: int) -> str:
-        variables = " or ".join(self._endpoint.key_variables)
+        variables = " or ".join(self.endpoint.key_variables)
         match status:
             case 401 | 403:
-                return f"Set {variables} to a key that may use files and batches, and repeat the same command"
+                note = self.endpoint.key_note
+                return f"Set {variables} to a key that may use files and batches{note}, and repeat the same command"
             case 404 | 405:
                 return "It has no Batch API, as it seems: leave --mode batch out, or name the roles that are to use it"
             case 402 | 429:
@@ -227,11 +272,14 @@ class Provider:
 
 
 def _remote(batch: "Batch") -> Remote:
+    for name in (batch.id, batch.output_file_id, batch.error_file_id):
+        if name is not None and not _ID.fullmatch(name):
+            raise ValueError(f"{name[:40]!r} is no id of a batch or file")
     counts = batch.request_counts
     errors: list[Any] = (batch.errors.data or []) if batch.errors else []
     return Remote(
         id=batch.id,
-        status=batch.status,
+        status=shorten(batch.status),
         answered=counts.completed if counts else 0,
         done=counts.completed + counts.failed if counts else 0,
         output_file_id=batch.output_file_id,

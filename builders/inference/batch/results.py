@@ -3,6 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
+from ..bodies import MOST_BYTES
+
 EXPIRED = "batch_expired"
 CANCELLED = "batch_cancelled"
 
@@ -36,7 +38,9 @@ def read_lines(data: bytes) -> tuple[list[Line], int]:
 
 
 def read_line(raw: bytes) -> Line | None:
-    """What one line says; None where it cannot be read."""
+    """What one line says; None where it cannot be read, or is longer than the answer of a live call may be."""
+    if len(raw) > MOST_BYTES:
+        return None
     try:
         line = json.loads(raw)
     except (ValueError, RecursionError):

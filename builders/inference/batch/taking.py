@@ -2,15 +2,18 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from ....schemas.inference import Completion, Failed, FailureReason, Outcome
+from ..api_errors import Answer, ApiError, read_error, read_failure, shorten
 from ..dialect import Body, Dialect
+from ..endpoint import Endpoint
 from ..meter import Meter
 from ..record import Records
 from ..record_file import Recorded
-from ..replies import Answer, read_error, read_failure, read_reply
+from ..replies import Sent, read_reply
 from .job import Asked, Job
 from .ledger import Ledger
 from .results import CANCELLED, EXPIRED, Line
@@ -31,7 +34,7 @@ class Taken:
     cancelled: int = 0
     """Requests that were never run, since somebody cancelled the batch."""
     unheard: int = 0
-    """Requests that had a parameter that the endpoint does not take; they are asked without it."""
+    """Requests that had a parameter or a role that the endpoint does not take; they are asked without it."""
     useless: str | None = None
     """What the endpoint said where it is of no use at all, as for a wrong key or a spent account."""
     prompt_tokens: int = 0
@@ -47,18 +50,18 @@ class Taker:
         records: where the outcomes go.
         dialect: learns what the endpoint does not take.
         meter: where outcomes are counted.
-        mask: takes the key out of what is quoted.
+        endpoint: where the batch went; its key is masked in what is recorded.
     """
 
     def __init__(
-        self, job: Job, ledger: Ledger, records: Records, dialect: Dialect, meter: Meter, mask: Callable[[str], str]
+        self, job: Job, ledger: Ledger, records: Records, dialect: Dialect, meter: Meter, endpoint: Endpoint
     ) -> None:
         self._job = job
         self._ledger = ledger
         self._records = records
         self._dialect = dialect
         self._meter = meter
-        self._mask = mask
+        self._endpoint = endpoint
 
     def take(self, lines: Iterable[Line]) -> Taken:
         """Records every outcome in `lines`, and a failure for every request that they leave out; on disk at return.
@@ -118,7 +121,7 @@ class Taker:
             taken.answered += 1
             taken.prompt_tokens += outcome.prompt_tokens
             taken.completion_tokens += outcome.completion_tokens
-            return outcome
+            return outcome.model_copy(update={"text": self._endpoint.mask_reply(outcome.text)})
         if outcome is None:
             return None
         if outcome.transient:
@@ -131,15 +134,32 @@ class Taker:
         if line.status is None:
             reason = FailureReason.TIMEOUT if line.code == EXPIRED else FailureReason.SERVER_ERROR
             return Failed(key=line.key, reason=reason, detail=f"{line.code}: {line.message}")
-        if line.status == 200:
-            return read_reply(line.key, line.body, structured=asked.structured)
-        error = read_error(line.body)
-        if line.status in (400, 422):
-            sent = self._ledger.body(line.key)
-            if self._dialect.learn(error, Body(sent, frozenset(json.loads(sent)))):
-                taken.unheard += 1
-                return None
-        failed = read_failure(line.key, Answer(line.status, {}, line.body), error)
+        data = self._ledger.body(line.key)
+        fields = json.loads(data)
+        sent = Body.of(fields, data)
+        read = self._read_answer(line, asked, fields, sent)
+        if not isinstance(read, ApiError):
+            return read
+        if self._dialect.learn(read, sent, line.status):
+            taken.unheard += 1
+            return None
+        failed = read_failure(line.key, Answer(line.status, {}, line.body), read)
         if failed is None:
-            taken.useless = self._mask(f"HTTP {line.status}: {error}")
+            taken.useless = self._mask(f"HTTP {line.status}: {read}")
         return failed
+
+    def _read_answer(self, line: Line, asked: Asked, fields: dict[str, Any], sent: Body) -> Outcome | ApiError:
+        """As of a live call: what an answer says, an error whatever status it came under."""
+        if line.status != 200:
+            return read_error(line.body)
+        limit = fields.get("max_tokens") or fields.get("max_completion_tokens") or 0
+        reply = read_reply(Sent(line.key, asked.model, asked.structured, len(sent.data), limit), line.body)
+        place = f"{asked.model} at {self._job.queue.base_url}"
+        if reply.served is not None:
+            self._meter.note_served(place, self._mask(reply.served))
+        if reply.odd_usage:
+            self._meter.note_odd_usage(place)
+        return reply.outcome
+
+    def _mask(self, text: str) -> str:
+        return shorten(self._endpoint.mask(text))

@@ -127,7 +127,7 @@ def test_base_url_of_the_environment_is_checked_too() -> None:
 
 def test_key_that_no_header_can_carry_is_refused_unseen() -> None:
     with pytest.raises(UsageError, match="OPENAI_API_KEY holds") as caught:
-        resolve(parse_model("m@http://h/v1"), Role.JUDGE, {"OPENAI_API_KEY": f"{KEY}\r\nX: y"})
+        resolve(parse_model("m"), Role.JUDGE, {"OPENAI_API_KEY": f"{KEY}\r\nX: y"})
     assert KEY not in str(caught.value)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from servers.chat_server import ChatServer, Faults, RawAnswer, answer_with
 
 from ipm_prefdial.builders.inference.endpoint import Endpoint
 from ipm_prefdial.builders.inference.http import HttpCompleter
+from ipm_prefdial.builders.inference.meter import Meter
 from ipm_prefdial.schemas.errors import EndpointError
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Outcome, Request
 
@@ -30,11 +31,11 @@ async def opened(
     key: str | None = None,
     name: str = "mock",
     timeout_s: float = 30.0,
-    on_dialect: Callable[[str], None] | None = None,
+    meter: Meter | None = None,
 ) -> AsyncIterator[HttpCompleter]:
     endpoint = Endpoint(name=name, base_url=url, key=SecretStr(key) if key else None)
     async with aiohttp.ClientSession() as session:
-        yield HttpCompleter(endpoint, session, timeout_s, on_dialect)
+        yield HttpCompleter(endpoint, session, timeout_s, meter)
 
 
 async def ask(server: ChatServer, request: Request | None = None, **options: Any) -> Outcome:
@@ -170,7 +171,7 @@ async def test_wrong_key_names_the_variables_and_never_the_key(caplog: pytest.Lo
     caplog.set_level(logging.DEBUG)
     with ChatServer(key="another") as server, pytest.raises(EndpointError, match="OPENAI_API_KEY") as caught:
         await ask(server, key=KEY)
-    assert "HTTP 401" in str(caught.value) and "***" in str(caught.value)
+    assert "HTTP 401" in str(caught.value) and "[key]" in str(caught.value)
     assert KEY not in str(caught.value) + repr(caught.value) + caplog.text
     assert caught.value.__cause__ is None
 
@@ -219,15 +220,15 @@ async def test_endpoint_that_is_of_no_use_ends_the_run(status: int, body: Any, s
 
 @pytest.mark.parametrize("name", ["response_format", "seed", "top_p", "temperature"])
 async def test_unknown_parameter_is_left_out_from_then_on(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    told: list[str] = []
+    meter = Meter()
     with ChatServer(faults=Faults(unsupported=frozenset({name}))) as server:
-        async with opened(server.url, on_dialect=told.append) as model:
+        async with opened(server.url, meter=meter) as model:
             for text in ("one", "two"):
                 outcome = await model.complete(make_request(text, schema=SCHEMA))
                 assert isinstance(outcome, Completion)
                 assert outcome.structured == (name != "response_format")
     assert [name in body for body in server.bodies] == [True, False, False]
-    assert told == [name]
+    assert meter.without == {name}
     assert caplog.text.count("no longer sent") == 1
 
 
@@ -252,13 +253,14 @@ async def test_endpoint_that_takes_no_token_limit_by_any_name_is_not_asked_witho
     assert len(server.bodies) == 2
 
 
-async def test_calls_that_were_in_flight_together_learn_once() -> None:
-    told: list[str] = []
+async def test_calls_that_were_in_flight_together_learn_once(caplog: pytest.LogCaptureFixture) -> None:
+    meter = Meter()
     with ChatServer(faults=Faults(unsupported=frozenset({"seed"}))) as server:
-        async with opened(server.url, on_dialect=told.append) as model:
+        async with opened(server.url, meter=meter) as model:
             outcomes = await asyncio.gather(*(model.complete(make_request(f"row {n}")) for n in range(8)))
     assert all(isinstance(outcome, Completion) for outcome in outcomes)
-    assert told == ["seed"]
+    assert meter.without == {"seed"}
+    assert caplog.text.count("no longer sent") == 1
 
 
 @pytest.mark.parametrize(

@@ -301,3 +301,13 @@ def test_rows_become_durable_in_the_order_of_putting(path: Path) -> None:
         draws = sorted(row.draw for row in records.rows())
     assert draws == list(range(len(draws)))
     assert len(draws) >= flushed
+
+
+def test_totals_of_impossible_usage_do_not_overflow(tmp_path: Path) -> None:
+    with Records(tmp_path / "records.sqlite") as records:
+        for draw in range(2000):
+            request = make_request("x", draw=draw)
+            most = 2**53 - 1 if draw else 5
+            records.put(request, Completion(key=request.key, text="x", finish_reason="stop", prompt_tokens=most))
+        (total,) = records.spent()
+    assert (total.calls, total.prompt_tokens) == (2000, 5)

@@ -1,8 +1,6 @@
 """Whatever an endpoint says has a meaning, and nothing that it says raises."""
 
 import json
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -10,16 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.chat_server import answer_with
 
-from ipm_prefdial.builders.inference.replies import (
-    Answer,
-    ApiError,
-    model_names,
-    read_error,
-    read_failure,
-    read_reply,
-    read_retry_after,
-    shorten,
-)
+from ipm_prefdial.builders.inference.api_errors import ApiError, model_names, read_error
+from ipm_prefdial.builders.inference.replies import MOST_REPLY, Reply, Sent, read_reply
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason
 
 anything = st.recursive(
@@ -34,10 +24,13 @@ anything = st.recursive(
 )
 
 
+SENT = Sent("k", "mock", structured=False, size=400, max_tokens=64)
+
+
 @given(st.binary() | anything.map(lambda value: json.dumps(value).encode()))
 def test_any_body_means_something(body: bytes) -> None:
-    outcome = read_reply("k", body, structured=False)
-    assert isinstance(outcome, Completion | Failed)
+    outcome = read_reply(SENT, body).outcome
+    assert isinstance(outcome, Completion | Failed | ApiError)
     assert isinstance(read_error(body).message, str)
     assert isinstance(model_names(body), list)
 
@@ -45,15 +38,22 @@ def test_any_body_means_something(body: bytes) -> None:
 @given(anything, anything, anything)
 def test_any_message_means_something(content: Any, refusal: Any, usage: Any) -> None:
     body = answer_with(None, content=content, refusal=refusal)
-    outcome = read_reply("k", json.dumps({**body, "usage": usage}).encode(), structured=True)
-    if isinstance(content, str) and not refusal:
+    outcome = read_reply(SENT._replace(structured=True), json.dumps({**body, "usage": usage}).encode()).outcome
+    if isinstance(content, str) and content.strip() and not refusal:
         assert isinstance(outcome, Completion) and outcome.structured
+        assert max(outcome.prompt_tokens, outcome.completion_tokens) < 2**21
     else:
-        assert isinstance(outcome, Failed)
+        assert isinstance(outcome, Completion | Failed) and getattr(outcome, "text", "").strip() == ""
 
 
 def read(**changes: Any) -> Completion | Failed:
-    return read_reply("k", json.dumps(answer_with(**changes)).encode(), structured=False)
+    outcome = reply_of(answer_with(**changes)).outcome
+    assert isinstance(outcome, Completion | Failed)
+    return outcome
+
+
+def reply_of(body: dict[str, Any], sent: Sent = SENT) -> Reply:
+    return read_reply(sent, json.dumps(body).encode())
 
 
 def test_reply_is_read_with_its_usage() -> None:
@@ -62,11 +62,50 @@ def test_reply_is_read_with_its_usage() -> None:
     )
 
 
-@pytest.mark.parametrize("finish", [None, 3, "stop", "length"])
-def test_finish_reason_is_the_endpoints_word(finish: Any) -> None:
-    outcome = read(text="", finish_reason=finish)
-    assert isinstance(outcome, Completion)
-    assert outcome.finish_reason == (finish if isinstance(finish, str) else "unknown")
+@pytest.mark.parametrize(
+    "finish",
+    ["stop", "STOP", "eos", "eos_token", "end_turn", "endTurn", "stop_sequence", "COMPLETE", "finish_reason_stop"],
+)
+def test_a_good_ending_stays_the_endpoints_word(finish: str) -> None:
+    outcome = read(text="Hi", finish_reason=finish)
+    assert isinstance(outcome, Completion) and outcome.finish_reason == finish
+
+
+@pytest.mark.parametrize("finish", ["length", "max_tokens", "MAX_TOKENS", "model_length", "token_limit"])
+def test_a_reply_that_was_cut_off_ends_in_a_word_that_released_steps_know(finish: str) -> None:
+    outcome = read(text="I am s", finish_reason=finish)
+    assert isinstance(outcome, Completion) and outcome.finish_reason in ("length", "max_tokens")
+
+
+@pytest.mark.parametrize(
+    "finish",
+    ["error", "abort", "network_error", "insufficient_system_resource", "tool_calls", "cancelled", "unload", "null",
+     "time_limit", "not_finished", "other", "\x1b[31m", "x" * 1000, "", "  ", None, 3, True, [], {}],
+)  # fmt: skip
+def test_any_other_ending_is_a_failure_that_may_pass_and_names_it(finish: Any) -> None:
+    outcome = read(text="I am s", finish_reason=finish)
+    assert isinstance(outcome, Failed) and outcome.transient
+    named = isinstance(finish, str) and bool(finish.strip())
+    assert ("the reply ended as" if named else "no finish_reason") in outcome.detail
+    assert "I am s" not in outcome.detail and len(outcome.detail) < 500
+
+
+def test_an_ending_that_is_not_there_is_no_good_one() -> None:
+    body = answer_with("Hi")
+    del body["choices"][0]["finish_reason"]
+    outcome = reply_of(body).outcome
+    assert isinstance(outcome, Failed) and outcome.reason is FailureReason.MALFORMED
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": -3}])
+def test_an_empty_reply_without_usage_may_pass(usage: Any) -> None:
+    outcome = reply_of({**answer_with(" \n"), "usage": usage}).outcome
+    assert isinstance(outcome, Failed) and outcome.transient and "empty reply without usage" in outcome.detail
+
+
+def test_an_empty_reply_with_usage_is_the_models() -> None:
+    outcome = read(text="")
+    assert isinstance(outcome, Completion) and outcome.text == ""
 
 
 def test_tokens_spent_on_reasoning_are_a_cut_off_reply_and_not_a_failure() -> None:
@@ -80,6 +119,10 @@ def test_tokens_spent_on_reasoning_are_a_cut_off_reply_and_not_a_failure() -> No
         {"text": None, "refusal": "I cannot help with that"},
         {"text": None, "finish_reason": "content_filter"},
         {"text": "", "finish_reason": "content_filter"},
+        {"text": "I am s", "finish_reason": "content_filter"},
+        {"text": "I am s", "finish_reason": "SAFETY"},
+        {"text": "I am s", "finish_reason": "sensitive"},
+        {"text": None, "content": [{"type": "refusal", "refusal": "No."}]},
     ],
 )
 def test_refusals_are_refused(changes: dict[str, Any]) -> None:
@@ -92,7 +135,7 @@ def test_refusals_are_refused(changes: dict[str, Any]) -> None:
     [b"", b"{", b"null", b"[]", b'{"choices": []}', b'{"choices": [{}]}', b"<html>", b"[" * 100_000, b"\xff\xfe"],
 )
 def test_bodies_that_hold_no_reply_are_malformed(body: bytes) -> None:
-    outcome = read_reply("k", body, structured=False)
+    outcome = read_reply(SENT, body).outcome
     assert isinstance(outcome, Failed) and outcome.reason is FailureReason.MALFORMED and outcome.transient
 
 
@@ -101,85 +144,77 @@ def test_half_a_surrogate_pair_is_no_reply() -> None:
     assert isinstance(outcome, Failed) and outcome.reason is FailureReason.MALFORMED
 
 
-def test_error_in_a_body_of_200_is_quoted() -> None:
-    outcome = read_reply("k", b'{"error": {"message": "upstream is down", "code": 502}}', structured=False)
-    assert isinstance(outcome, Failed) and "upstream is down (502)" in outcome.detail
+@pytest.mark.parametrize(
+    ("usage", "counts", "odd"),
+    [
+        ({"prompt_tokens": 12, "completion_tokens": 7}, (12, 7), False),
+        (None, (0, 0), False),
+        ({"prompt_tokens": None}, (0, 0), False),
+        ({"prompt_tokens": 2**53 - 1, "completion_tokens": 7}, (0, 7), True),
+        ({"prompt_tokens": 12, "completion_tokens": 2**53 - 1}, (12, 0), True),
+        ({"prompt_tokens": -1, "completion_tokens": -1}, (0, 0), True),
+        ({"prompt_tokens": 12, "completion_tokens": 64 * 100}, (12, 0), True),
+        ({"prompt_tokens": 1_000_000, "completion_tokens": 7}, (0, 7), True),
+        ({"prompt_tokens": "12", "completion_tokens": 7.5}, (0, 0), True),
+        ({"prompt_tokens": True, "completion_tokens": 7}, (0, 7), True),
+        ({"completion_tokens": 9000, "completion_tokens_details": {"reasoning_tokens": 8950}}, (0, 9000), False),
+    ],
+)
+def test_usage_that_no_call_can_have_counts_as_nothing_and_is_noticed(
+    usage: Any, counts: tuple[int, int], odd: bool
+) -> None:
+    reply = reply_of({**answer_with("Hi"), "usage": usage})
+    assert isinstance(reply.outcome, Completion)
+    assert (reply.outcome.prompt_tokens, reply.outcome.completion_tokens) == counts
+    assert reply.odd_usage is odd
+
+
+def test_thoughts_beside_the_content_are_no_part_of_it() -> None:
+    for name in ("reasoning_content", "reasoning"):
+        assert read(text="Hi", **{name: "Let me think."}) == read(text="Hi")
+        only_thoughts = read(text=None, **{name: "Let me think."})
+        assert isinstance(only_thoughts, Completion) and only_thoughts.text == ""
 
 
 @pytest.mark.parametrize(
-    ("body", "error"),
+    ("content", "text"),
     [
-        (b'{"error": {"message": "m", "code": "c", "param": "p"}}', ApiError("m", "c", "p")),
-        (b'{"error": {"message": "m", "type": "t", "code": null}}', ApiError("m", "t")),
-        (b'{"error": "m"}', ApiError("m")),
-        (b'{"detail": "m"}', ApiError("m")),
-        (b'{"detail": [{"loc": ["body", "seed"]}]}', ApiError('[{"loc": ["body", "seed"]}]')),
-        (b'{"object": "error", "message": "m", "type": "BadRequestError"}', ApiError("m", "BadRequestError")),
-        (b"Bad Gateway", ApiError("Bad Gateway")),
-        (b"", ApiError("an empty answer")),
-        (b"[1]", ApiError("[1]")),
+        ([{"type": "text", "text": "Hi "}, {"type": "text", "text": "you"}], "Hi you"),
+        ([{"type": "output_text", "text": "Hi"}], "Hi"),
+        (["Hi"], "Hi"),
+        ({"type": "text", "text": "Hi"}, "Hi"),
+        ([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hi"}], "<think>hm</think>Hi"),
+        (
+            [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "Hi"}],
+            "<think>hm</think>Hi",
+        ),
+        ([{"type": "reasoning", "text": "hm"}], "<think>hm</think>"),
+        ([], ""),
     ],
 )
-def test_error_bodies_of_many_servers(body: bytes, error: ApiError) -> None:
-    assert read_error(body) == error
+def test_content_in_parts_is_read(content: Any, text: str) -> None:
+    outcome = read(text=None, content=content)
+    assert isinstance(outcome, Completion) and outcome.text == text
+
+
+@pytest.mark.parametrize("content", [[{"type": "image_url"}], [{"type": "text"}], [3], [None], 5, {"type": "audio"}])
+def test_content_that_is_no_text_is_malformed(content: Any) -> None:
+    outcome = read(text=None, content=content)
+    assert isinstance(outcome, Failed) and outcome.reason is FailureReason.MALFORMED
+
+
+def test_makers_marks_are_rewritten_on_receipt() -> None:
+    outcome = read(text="[THINK]hm[/THINK]Hi")
+    assert isinstance(outcome, Completion) and outcome.text == "<think>hm</think>Hi"
+
+
+def test_an_overlong_reply_is_named() -> None:
+    outcome = read(text="a" * (MOST_REPLY + 1))
+    assert isinstance(outcome, Failed) and f"more than {MOST_REPLY}" in outcome.detail
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "reason"),
-    [
-        (429, ApiError("slow down"), FailureReason.RATE_LIMITED),
-        (500, ApiError("oops"), FailureReason.SERVER_ERROR),
-        (503, ApiError("loading"), FailureReason.SERVER_ERROR),
-        (529, ApiError("overloaded"), FailureReason.SERVER_ERROR),
-        (408, ApiError("late"), FailureReason.SERVER_ERROR),
-        (409, ApiError("conflict"), FailureReason.SERVER_ERROR),
-        (400, ApiError("context too long"), FailureReason.BAD_REQUEST),
-        (413, ApiError("too large"), FailureReason.BAD_REQUEST),
-        (422, ApiError("no"), FailureReason.BAD_REQUEST),
-        (400, ApiError("filtered", "content_filter"), FailureReason.REFUSED),
-        (400, ApiError("Content Exists Risk"), FailureReason.REFUSED),
-        (403, ApiError("your input was flagged"), FailureReason.REFUSED),
-        (401, ApiError("key"), None),
-        (402, ApiError("pay"), None),
-        (403, ApiError("country"), None),
-        (404, ApiError("model"), None),
-        (307, ApiError("elsewhere"), None),
-        (429, ApiError("quota", "insufficient_quota"), None),
-    ],
+    ("served", "noticed"), [("mock", None), ("other", "other"), (None, None), ("", None), (3, None)]
 )
-def test_every_status_is_a_failure_or_the_end(status: int, error: ApiError, reason: FailureReason | None) -> None:
-    failed = read_failure("k", Answer(status, {"Retry-After": "3"}, b""), error)
-    assert (failed.reason if failed else None) == reason
-    if failed and failed.transient:
-        assert failed.retry_after_s == 3
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"Retry-After": "2"}, 2.0),
-        ({"Retry-After": "0.5"}, 0.5),
-        ({"Retry-After": "-4"}, 0.0),
-        ({"Retry-After": "soon"}, None),
-        ({"Retry-After": "inf"}, None),
-        ({"Retry-After": "nan"}, None),
-        ({"retry-after-ms": "1500", "Retry-After": "9"}, 1.5),
-        ({"retry-after-ms": "x", "Retry-After": "9"}, 9.0),
-        ({"Retry-After": format_datetime(datetime.fromtimestamp(1_000_030, UTC), usegmt=True)}, 30.0),
-        ({"Retry-After": format_datetime(datetime.fromtimestamp(999_000, UTC), usegmt=True)}, 0.0),
-    ],
-)
-def test_wait_that_is_asked_for(headers: dict[str, str], seconds: float | None) -> None:
-    assert read_retry_after(headers, now=lambda: 1_000_000.0) == seconds
-
-
-@given(st.text())
-def test_any_wait_that_is_asked_for_is_a_number_or_nothing(text: str) -> None:
-    wait = read_retry_after({"Retry-After": text})
-    assert wait is None or wait >= 0
-
-
-def test_details_are_short_and_on_one_line() -> None:
-    assert shorten("a\nb\tc") == "a b c"
-    assert len(shorten("x" * 10_000)) < 310
+def test_another_models_name_is_noticed(served: Any, noticed: str | None) -> None:
+    assert reply_of({**answer_with("Hi"), "model": served}).served == noticed
