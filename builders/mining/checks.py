@@ -18,7 +18,8 @@ from .candidate import Candidate, Drop, Result
 from .plan import MiningPlan
 
 _CUT_OFF = frozenset({"length", "max_tokens"})
-_ROLE_LABEL = re.compile(r"(?im)^\s*(seeker|supporter|assistant|user|system)\s*:|<\|\w+\|>")
+# White space before a label is looked at within its line: across lines, thousands of empty ones would take their square.
+_ROLE_LABEL = re.compile(r"(?im)^[^\S\n]*+(seeker|supporter|assistant|user|system)\s*:|<\|\w+\|>")
 _ECHO_WORDS = 8
 """Words in a row that no reply shares with the instructions by chance (our own choice)."""
 

@@ -11,6 +11,7 @@ be mistaken for one, and none is found again, so masking twice is masking once.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -28,6 +29,11 @@ PLACEHOLDERS = {
     PiiKind.ID: "<number>",
 }
 """What stands in the place of each kind."""
+
+_MOST_READ = 1_000_000
+"""Characters read in all rounds of masking a text: no text of up to 1,700 can need so many (our own choice)."""
+_ROUNDS = 20
+"""Rounds that a text of any length has; real turns need at most two."""
 
 
 def find_pii(text: str) -> tuple[PiiSpan, ...]:
@@ -48,19 +54,36 @@ def find_reaching(text: str) -> tuple[PiiSpan, ...]:
 
 def _apart(candidates: Iterable[PiiSpan]) -> tuple[PiiSpan, ...]:
     """The candidates that share no words with an earlier one, in the order of the text."""
-    found: list[PiiSpan] = []
+    found: list[PiiSpan] = []  # in the order of the text, so that a text with thousands of finds is searched by halves
     for span in candidates:
-        if all(span.end <= other.start or other.end <= span.start for other in found):
-            found.append(span)
-    return tuple(sorted(found, key=lambda span: span.start))
+        place = bisect_left(found, span.end, key=lambda other: other.start)
+        if not place or found[place - 1].end <= span.start:
+            found.insert(place, span)
+    return tuple(found)
 
 
 def mask_pii(text: str) -> str:
-    """The text with every find replaced by its placeholder; nothing is found in what is returned."""
+    """The text with every find replaced by its placeholder; nothing is found in what is returned.
+
+    What a placeholder uncovers is found in the next round. A text of thousands of finds that uncover each other
+    (`@abcd@abcd…`), which nobody writes, becomes one placeholder once `_MOST_READ` characters were read.
+    """
+    read = 0
     while spans := find_pii(text):
-        for span in reversed(spans):
-            text = text[: span.start] + PLACEHOLDERS[span.kind] + text[span.end :]
+        read += len(text)
+        if read > max(_MOST_READ, _ROUNDS * len(text)):
+            return PLACEHOLDERS[spans[0].kind]
+        text = replace_spans(text, spans)
     return text
+
+
+def replace_spans(text: str, spans: Iterable[PiiSpan]) -> str:
+    """The text with a placeholder for each of the spans, which are in the order of the text."""
+    parts, at = [], 0
+    for span in spans:
+        parts += [text[at : span.start], PLACEHOLDERS[span.kind]]
+        at = span.end
+    return "".join([*parts, text[at:]])
 
 
 def _reaching(text: str) -> Iterator[PiiSpan]:
@@ -78,7 +101,7 @@ def _reaching(text: str) -> Iterator[PiiSpan]:
         )
 
 
-def _whole(kind: PiiKind, pattern: re.Pattern[str], text: str) -> Iterator[PiiSpan]:
+def _whole(kind: PiiKind, pattern: patterns.Finder, text: str) -> Iterator[PiiSpan]:
     """Each match, or the group of it that took part."""
     for found in pattern.finditer(text):
         group = found.lastindex or 0
@@ -102,8 +125,11 @@ def _is_free(number: str) -> bool:
 
 
 def _places(text: str) -> Iterator[PiiSpan]:
-    for pattern in (patterns.ADDRESS, patterns.POSTCODE, patterns.CITY_STATE, patterns.SMALL_PLACE):
+    for pattern in (patterns.ADDRESS, patterns.POSTCODE):
         yield from _whole(PiiKind.PLACE, pattern, text)
+    for town, state in patterns.CITY_STATE.finditer(text):
+        yield PiiSpan(kind=PiiKind.PLACE, start=town.start(), end=state.end())
+    yield from _whole(PiiKind.PLACE, patterns.SMALL_PLACE, text)
     for pattern in (patterns.LOCATED, patterns.FROM):
         for span in _whole(PiiKind.PLACE, pattern, text):
             if _is_telling_place(re.split(r"[\s,]+", _said(span, text)), _said(span, text)):
@@ -128,10 +154,9 @@ def _names(text: str) -> Iterator[PiiSpan]:
     for found in patterns.GREETED.finditer(text):
         if found.group(1).casefold() in GIVEN_NAMES:
             yield PiiSpan(kind=PiiKind.NAME, start=found.start(1), end=found.end(1))
-    for found in patterns.TWO_CAPS.finditer(text):
-        first, last = (part.casefold() for part in found.groups())
-        if first in GIVEN_NAMES and last not in NOT_A_NAME:
-            yield PiiSpan(kind=PiiKind.NAME, start=found.start(), end=found.end())
+    for first, last in patterns.TWO_CAPS.finditer(text):
+        if first.group().casefold() in GIVEN_NAMES and last.group(1).casefold() not in NOT_A_NAME:
+            yield PiiSpan(kind=PiiKind.NAME, start=first.start(), end=last.end())
 
 
 def _trimmed(found: re.Match[str], text: str) -> PiiSpan | None:
