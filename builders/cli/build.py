@@ -1,6 +1,7 @@
 """`ipm-prefdial build`: makes a release."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from ...cards.licences import refusals_of
 from ...schemas.config import PAIR_CONFIGS, REASONING_CONFIGS, Config
 from ...schemas.inference import Role
 from ...schemas.manifest import Manifest
+from ...schemas.safety import PiiKind
 from ...schemas.spec import SourceRef
 from ..cast import CastOptions
 from ..cluster.engine import parse_engine
@@ -172,6 +174,9 @@ def _tell_counts(manifest: Manifest) -> None:
     reasons = sorted({reason for counts in manifest.counts.values() for reason in counts.dropped})
     drops = ((reason, *(manifest.counts[config].dropped.get(reason, 0) for config in inferred)) for reason in reasons)
     say_table("Dropped candidates by reason", ("reason", *inferred), drops)
+    masked = sum((Counter(source.masked) for source in manifest.sources), Counter[PiiKind]())
+    if masked:
+        say(f"Personal data masked: {', '.join(f'{count} {kind}' for kind, count in sorted(masked.items()))}")
 
 
 def _tell_next(out: Path, manifest: Manifest) -> None:

@@ -12,7 +12,7 @@ be mistaken for one, and none is found again, so masking twice is masking once.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from ...schemas.safety import PiiKind, PiiSpan
@@ -41,7 +41,7 @@ def find_pii(text: str) -> tuple[PiiSpan, ...]:
 
     Where kinds contend for the same words, an address of the net comes first, then numbers, handles, places and names.
     """
-    return _apart(chain(_reaching(text), _places(text), _names(text)))
+    return apart(chain(_reaching(text), _places(text), _names(text)))
 
 
 def find_reaching(text: str) -> tuple[PiiSpan, ...]:
@@ -49,10 +49,10 @@ def find_reaching(text: str) -> tuple[PiiSpan, ...]:
 
     They come before places and names where words are contended for, so that neither need be looked for.
     """
-    return _apart(_reaching(text))
+    return apart(_reaching(text))
 
 
-def _apart(candidates: Iterable[PiiSpan]) -> tuple[PiiSpan, ...]:
+def apart(candidates: Iterable[PiiSpan]) -> tuple[PiiSpan, ...]:
     """The candidates that share no words with an earlier one, in the order of the text."""
     found: list[PiiSpan] = []  # in the order of the text, so that a text with thousands of finds is searched by halves
     for span in candidates:
@@ -68,10 +68,15 @@ def mask_pii(text: str) -> str:
     What a placeholder uncovers is found in the next round. A text of thousands of finds that uncover each other
     (`@abcd@abcd…`), which nobody writes, becomes one placeholder once `_MOST_READ` characters were read.
     """
+    return mask_with(find_pii, text)
+
+
+def mask_with(find: Callable[[str], tuple[PiiSpan, ...]], text: str, most_read: int = _MOST_READ) -> str:
+    """As `mask_pii`, by these rules."""
     read = 0
-    while spans := find_pii(text):
+    while spans := find(text):
         read += len(text)
-        if read > max(_MOST_READ, _ROUNDS * len(text)):
+        if read > max(most_read, _ROUNDS * len(text)):
             return PLACEHOLDERS[spans[0].kind]
         text = replace_spans(text, spans)
     return text
@@ -92,7 +97,7 @@ def _reaching(text: str) -> Iterator[PiiSpan]:
     yield from (span for span in _whole(PiiKind.ID, patterns.CARD, text) if _is_card(text[span.start : span.end]))
     yield from _whole(PiiKind.ID, patterns.NUMBER, text)
     yield from (
-        span for span in _whole(PiiKind.PHONE, patterns.PHONE, text) if not _is_free(text[span.start : span.end])
+        span for span in _whole(PiiKind.PHONE, patterns.PHONE, text) if not is_free(text[span.start : span.end])
     )
     yield from _whole(PiiKind.PHONE, patterns.PHONE_SAID, text)
     for pattern in patterns.HANDLES:
@@ -119,7 +124,7 @@ def _is_card(digits: str) -> bool:
     return sum(doubled) % 10 == 0
 
 
-def _is_free(number: str) -> bool:
+def is_free(number: str) -> bool:
     digits = "".join(letter for letter in number if letter.isdecimal())
     return digits.removeprefix("1")[:3] in FREE_NUMBERS
 
@@ -132,11 +137,11 @@ def _places(text: str) -> Iterator[PiiSpan]:
     yield from _whole(PiiKind.PLACE, patterns.SMALL_PLACE, text)
     for pattern in (patterns.LOCATED, patterns.FROM):
         for span in _whole(PiiKind.PLACE, pattern, text):
-            if _is_telling_place(re.split(r"[\s,]+", _said(span, text)), _said(span, text)):
+            if is_telling_place(re.split(r"[\s,]+", _said(span, text)), _said(span, text)):
                 yield span
 
 
-def _is_telling_place(words: list[str], said: str) -> bool:
+def is_telling_place(words: list[str], said: str) -> bool:
     if said in COUNTRIES or words[0] in COUNTRIES:
         return False
     rest = words[1:] if words[0] in NAME_PARTS else words

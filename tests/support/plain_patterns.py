@@ -34,9 +34,9 @@ def find_plainly(text: str) -> tuple[PiiSpan, ...]:
     for pattern in (patterns.ADDRESS, patterns.POSTCODE, CITY_STATE):
         candidates += pii._whole(PiiKind.PLACE, pattern, text)
     no_pairs = patterns.CapitalPattern(re.compile("(?!)"))
-    with patch.object(patterns, "CITY_STATE", no_pairs), patch.object(patterns, "ADDRESS", re.compile("(?!)")):
-        with patch.object(patterns, "POSTCODE", re.compile("(?!)")):
-            candidates += pii._places(text)
+    nothing = re.compile("(?!)")
+    with patch.multiple(patterns, CITY_STATE=no_pairs, ADDRESS=nothing, POSTCODE=nothing):
+        candidates += pii._places(text)
     with patch.object(patterns, "TWO_CAPS", no_pairs):
         candidates += pii._names(text)
     for found in TWO_CAPS.finditer(text):

@@ -63,9 +63,10 @@ _HITS = next(
     if "which hit" in line
 )
 _LONG = 20_000
-_WORST = ("a", "Aa-", ".!", "\n", "a@a", "hits ", "@abcd", "not kill myself ", "\n ", "iVBORw0KGgo/")
+_WORST = ("a", "Aa-", ".!", "\n", "a@a", "hits ", "not kill myself ", "\n ", "iVBORw0KGgo/")
 """What took the square of its length once, and what an image looks like that stands in a text."""
 _OTHERS = (
+    "@abcd",
     *(letter for letter in "aA1@.-_+'/: \n!?;…é(\0"),
     *("Aa-", "Aa'", "Aa ", "a.", "a@", "a@a", ".!", "1-", "1 ", "12 ", "+1", "@abcd", "ab#1234", "u/abc", "a (at) "),
     *("hits ", "not suicidal ", "i want to kill myself ", "not kill myself ", "my name is ", "Aa,  ", "seeker\n"),
