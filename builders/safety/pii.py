@@ -125,6 +125,7 @@ def _is_card(digits: str) -> bool:
 
 
 def is_free(number: str) -> bool:
+    """Whether nobody pays for calling a number: a helpline's, and no person's."""
     digits = "".join(letter for letter in number if letter.isdecimal())
     return digits.removeprefix("1")[:3] in FREE_NUMBERS
 
@@ -142,6 +143,7 @@ def _places(text: str) -> Iterator[PiiSpan]:
 
 
 def is_telling_place(words: list[str], said: str) -> bool:
+    """Whether what follows "I live in" says where somebody is; `words` are those of `said`."""
     if said in COUNTRIES or words[0] in COUNTRIES:
         return False
     rest = words[1:] if words[0] in NAME_PARTS else words
