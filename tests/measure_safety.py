@@ -8,7 +8,8 @@ batch 4: explicit 10 of 15, third party 10 of 15, coded 2 of 15, indirect 0 of 1
 rules, and its part of the last batch, `unseen`, is the honest figure.
 
 `safety/personal_data.jsonl` holds invented sentences with and without personal data, in two batches and the same
-halves. Batch 1 was written before rules 2, batch 2 after they first stood; then rules 2 were tuned on `develop` of both. One author wrote both, who knew both halves: so what batch 2 showed at first contact is the honest figure. Of
+halves. Batch 1 was written before rules 2, batch 2 after they first stood; then rules 2 were tuned on `develop` of
+both. One author wrote both, who knew both halves: so what batch 2 showed at first contact is the honest figure. Of
 fixed shapes 65 of 86 were found (0.76, 95 % interval 0.66 to 0.83), and 67 of 70 finds were right; of names 7 of 10.
 
 With `--write` the figures go where the package reads them. No text of the corpora is written anywhere;

@@ -95,12 +95,12 @@ def find_names(text: str) -> Iterator[PiiSpan]:
         if found.group(1).casefold() in GIVEN_NAMES:
             yield _at(PiiKind.NAME, found.start(1), found.end(1))
     at = 0
-    while found := _PAIR.search(text, at):
-        at = found.end(1)
-        first, last = (part.casefold() for part in found.groups())
+    while pair := _PAIR.search(text, at):
+        at = pair.end(1)
+        first, last = (part.casefold() for part in pair.groups())
         if first in GIVEN_NAMES and last not in NOT_A_NAME and last not in NOT_AFTER_KIN:
-            at = found.end()
-            yield _at(PiiKind.NAME, found.start(), found.end())
+            at = pair.end()
+            yield _at(PiiKind.NAME, pair.start(), pair.end())
 
 
 def _at(kind: PiiKind, start: int, end: int) -> PiiSpan:

@@ -276,7 +276,7 @@ def _phones(text: str) -> Iterator[PiiSpan]:
 
 def _is_possible(number: str) -> bool:
     try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(f"+{number}"))
+        return bool(phonenumbers.is_possible_number(phonenumbers.parse(f"+{number}")))
     except phonenumbers.NumberParseException:
         return False
 
