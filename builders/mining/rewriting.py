@@ -11,8 +11,9 @@ from ...schemas.error_type import ErrorType
 from ...schemas.inference import Ask, Completion, Outcome, Request, Role, Task
 from ...schemas.rows.layout_2 import Rewrite
 from ...schemas.text import words_of
+from ..safety.personal_data import reachable_person
 from .candidate import Candidate, Drop, Result, call_of
-from .checks import prompt_echo, reachable_person, too_long, unanswered
+from .checks import prompt_echo, too_long, unanswered
 from .panel import Vote, commonest_error, votes_of
 from .plan import MiningPlan
 

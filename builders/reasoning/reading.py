@@ -10,8 +10,9 @@ from ...schemas.inference import Completion, Task
 from ...schemas.text import words_of
 from ...schemas.verdict import Unparsed
 from ..mining.candidate import Drop
-from ..mining.checks import prompt_echo, reachable_person, too_long, unanswered
+from ..mining.checks import prompt_echo, too_long, unanswered
 from ..mining.plan import MiningPlan
+from ..safety.personal_data import reachable_person
 from .candidate import TraceCandidate
 
 TraceResult = TraceCandidate | Drop
