@@ -22,6 +22,11 @@ from .sources.source import Source
 
 OnBadDialogue = Literal["stop", "skip"]
 
+MOST_IN_A_TURN = 100_000
+MOST_CHARACTERS = 500_000
+MOST_TURNS = 2_000
+"""Bounds of a dialogue, for every release and our own; the longest of ESConv has 836, 8,797 and 186 of these."""
+
 PERSONAL_DATA = "personal_data"
 """Why a dialogue is left out where the spec drops those with personal data."""
 
@@ -110,7 +115,8 @@ class _Taking:
         for found in source:
             if self.limit is not None and len(self.seen) >= self.limit:
                 break
-            finds = personal_data_in(found) if isinstance(found, Dialogue) and self._looks else Counter[PiiKind]()
+            found = _unless_too_long(found, source, taken + skipped.total())
+            finds = self._personal_data(found)
             if isinstance(found, Dialogue) and finds:
                 found = self._without_personal_data(found, source, taken + skipped.total(), finds)
             found = _unless_unnamed(found, self.spec, source, taken + skipped.total())
@@ -131,12 +137,18 @@ class _Taking:
         """Whether the spec wants anything done with personal data."""
         return self.spec.safety.personal_data != "keep"
 
+    def _personal_data(self, found: Dialogue | BadDialogue) -> Counter[PiiKind]:
+        """What has to be masked, or is a reason to leave the dialogue out."""
+        if isinstance(found, BadDialogue) or not self._looks:
+            return Counter()
+        return personal_data_in(found, self.spec.safety.personal_data_rules)
+
     def _without_personal_data(
         self, dialogue: Dialogue, source: Source, index: int, finds: Counter[PiiKind]
     ) -> Dialogue | BadDialogue:
         """A dialogue with personal data as the spec wants it."""
         if self.spec.safety.personal_data == "mask":
-            return masked(dialogue)
+            return masked(dialogue, self.spec.safety.personal_data_rules)
         detail = ", ".join(sorted(finds))
         return BadDialogue(source=source.uri, index=index, turn=None, reason=PERSONAL_DATA, detail=detail)
 
@@ -151,6 +163,27 @@ class _Taking:
         if overlapping is not None:
             self.contaminated[position] = self.benchmarks[overlapping].record.name
             self.hits[overlapping] += 1
+
+
+def _unless_too_long(found: Dialogue | BadDialogue, source: Source, index: int) -> Dialogue | BadDialogue:
+    """The dialogue, or the finding that it is none that people had: each prompt holds everything said before it."""
+    if isinstance(found, BadDialogue):
+        return found
+    sizes = [len(turn.text) + sum(len(cue.description) for cue in turn.cues) for turn in found.turns]
+    longest = max(range(len(sizes)), key=sizes.__getitem__)
+    beside = max(len(text or "") for text in (found.problem, found.emotion, found.situation))
+    problems = (
+        (sizes[longest] > MOST_IN_A_TURN, f"{sizes[longest]} characters, and a turn may have {MOST_IN_A_TURN}"),
+        (beside > MOST_IN_A_TURN, f"{beside} characters beside its turns, and there may be {MOST_IN_A_TURN}"),
+        (sum(sizes) > MOST_CHARACTERS, f"{sum(sizes)} characters, and a dialogue may have {MOST_CHARACTERS}"),
+        (len(sizes) > MOST_TURNS, f"{len(sizes)} turns, and a dialogue may have {MOST_TURNS}"),
+    )
+    at, detail = next(((at, detail) for at, (holds, detail) in enumerate(problems) if holds), (0, None))
+    if detail is None:
+        return found
+    return BadDialogue(
+        source=source.uri, index=index, turn=longest if at == 0 else None, reason="too_long", detail=detail
+    )
 
 
 def _unless_unnamed(

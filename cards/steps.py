@@ -19,5 +19,8 @@ STEPS: dict[str, str] = {
     "hardest@1": "Of several candidates of one turn the hardest stays: the closest to the human's side.",
     "no_near_duplicate_pair@1": "No other pair has nearly the same words.",
     "balance_strategies@1": "No strategy is kept much more often than another.",
+    "bounded_turns@1": "Neither the human's turn nor one before it is longer than 10,000 characters.",
+    "bounded_reply@1": "The model's reply is no longer than 5,000 characters, its thoughts apart.",
+    "no_personal_data@2": "The inferred reply gives nobody's address, number, link or handle, however it is written.",
 }
 """By step id; what is said of a step holds of every pair that it lets through."""

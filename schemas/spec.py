@@ -52,11 +52,15 @@ class SplitRule(Frozen):
         return self
 
 
-class SafetyRule(Frozen):
+class SafetyRule(Grown):
     """What is done with traces of persons and with signs of a crisis; see `builders.safety`."""
+
+    gained: ClassVar[tuple[str, ...]] = ("personal_data_rules",)
 
     personal_data: Literal["keep", "mask", "drop"] = "keep"
     """`mask` puts placeholders in their place before anything else is done; `drop` leaves such dialogues out."""
+    personal_data_rules: Literal[1, 2] = 1
+    """Which rules find them, in dialogues and in what models say; see `builders.safety.personal_data`."""
     crisis: Literal["keep", "hold_out"] = "keep"
     """`hold_out` puts dialogues with signs of a crisis into `crisis_holdout` and makes nothing else of them."""
 

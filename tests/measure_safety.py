@@ -7,6 +7,11 @@ What they found at first contact, before any tuning on a batch: 31 of 87 (batch 
 batch 4: explicit 10 of 15, third party 10 of 15, coded 2 of 15, indirect 0 of 15. So `hold` as a whole flatters the
 rules, and its part of the last batch, `unseen`, is the honest figure.
 
+`safety/personal_data.jsonl` holds invented sentences with and without personal data, in two batches and the same
+halves. Batch 1 was written before rules 2, batch 2 after they first stood; then rules 2 were tuned on `develop` of
+both. One author wrote both, who knew both halves: so what batch 2 showed at first contact is the honest figure. Of
+fixed shapes 65 of 86 were found (0.76, 95 % interval 0.66 to 0.83), and 67 of 70 finds were right; of names 7 of 10.
+
 With `--write` the figures go where the package reads them. No text of the corpora is written anywhere;
 `safety/judged_turns.json` holds digests of the turns that were found and read, with what the reader judged.
 """
@@ -16,14 +21,16 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from measure_corpus import DATA, all_dialogues
+from support.personal_data import measure_finds, read_personal_data
 
 from ipm_prefdial.builders.safety import recall
 from ipm_prefdial.builders.safety.crisis import find_crisis
-from ipm_prefdial.builders.safety.pii import find_pii
+from ipm_prefdial.builders.safety.personal_data import RULES
 from ipm_prefdial.builders.safety.recall import Part, RealTurns, Recall, Share
 from ipm_prefdial.schemas.dialogue import Speaker
 from ipm_prefdial.schemas.safety import CrisisCategory, CrisisFinding, CrisisForm
@@ -127,19 +134,33 @@ def measure_sentences() -> dict[str, Any]:
     }
 
 
-def pii_rates() -> dict[str, float]:
-    """Turns of both sides in which each kind is found, in 1,000."""
+def pii_rates(rules: int) -> dict[str, float]:
+    """Turns of both sides in which each kind is found by these rules, in 1,000."""
     texts = {turn.text for dialogue in all_dialogues() for turn in dialogue.turns}
-    counts = Counter(kind for text in texts for kind in {span.kind.value for span in find_pii(text)})
+    counts = Counter(kind for text in texts for kind in {span.kind.value for span in RULES[rules].find(text)})
     return {kind: round(1000 * count / len(texts), 2) for kind, count in counts.items()}
+
+
+def print_personal_data() -> None:
+    """Recall and precision of all rules for personal data, by batch and half, fixed shapes and names apart."""
+    rows = read_personal_data()
+    for number, rules in RULES.items():
+        for batch, half in product((1, 2), ("develop", "hold")):
+            part = [row for row in rows if row["batch"] == batch and half_of(row) == half]
+            for names in (False, True):
+                found = measure_finds(part, rules.find, names=names)
+                what = f"rules {number}, batch {batch}, {half}, {'names' if names else 'fixed shapes'}"
+                print(f"{what}: recall {found.hits} of {found.spans}, precision {found.right} of {found.finds}")
+    if DATA.is_dir():
+        for number in RULES:
+            print(f"turns with personal data by rules {number}, in 1,000:", pii_rates(number))
 
 
 def main() -> None:
     """Prints everything; with `--write`, puts the figures of the crisis rules in their file."""
     measured = Recall(**measure_sentences(), real=measure_real())
     print(measured.model_dump_json(indent=2))
-    if DATA.is_dir():
-        print("turns with PII, in 1,000:", pii_rates())
+    print_personal_data()
     if "--write" in sys.argv[1:]:
         OUTPUT.write_text(measured.model_dump_json(indent=2) + "\n", encoding="utf-8")
 

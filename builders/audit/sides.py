@@ -10,7 +10,10 @@ from ...schemas.text import mend_half_pairs
 Turns = list[tuple[str, str]]
 """Role and content of each message."""
 
-_ANSWER = re.compile(r"\n\s*(?:assistant|ai|bot|supporter|therapist)\s*:\s*|<\|assistant\|>\s*", re.IGNORECASE)
+# A run of white space is tried from its beginning and its first line break alone, or many would take their square.
+_ANSWER = re.compile(
+    r"(?<!\s)[^\S\n]*+\n\s*+(?:assistant|ai|bot|supporter|therapist)\s*:\s*|<\|assistant\|>\s*", re.IGNORECASE
+)
 _SPACE = re.compile(r"\s(?=\S*$)")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ...cards.licences import refusals_of
 from ...schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, REASONING_CONFIGS, Config
 from ...schemas.manifest import AnswersRecord, Manifest
-from ...schemas.safety import CrisisCounts
+from ...schemas.safety import CrisisCounts, PiiKind
 from ..failures import advice_on_cut_offs
 from ..release.crisis_counts import count_crises
 from ..release.layout import config_and_split, splits_of
@@ -88,6 +88,9 @@ def _report_counts(manifest: Manifest, crises: CrisisCounts | None) -> None:
     reasons = sorted({reason for of_config in dropped.values() for reason in of_config})
     drops = ((reason, *(dropped[config][reason] for config in inferred)) for reason in reasons)
     say_table("Dropped candidates by reason", ("reason", *inferred), drops)
+    masked = sum((Counter(source.masked) for source in manifest.sources), Counter[PiiKind]())
+    if masked:
+        say(f"Personal data masked: {', '.join(f'{count} {kind}' for kind, count in sorted(masked.items()))}")
     if crises is not None:
         for line in crises.lines():
             say(line)

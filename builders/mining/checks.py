@@ -13,12 +13,17 @@ from ...schemas.drops import DropReason
 from ...schemas.inference import Failed, FailureReason, Outcome, Task
 from ...schemas.text import words_of
 from ...schemas.verdict import Unparsed
-from ..safety.pii import find_reaching
+from ..safety.personal_data import reachable_person
 from .candidate import Candidate, Drop, Result
 from .plan import MiningPlan
 
 _CUT_OFF = frozenset({"length", "max_tokens"})
-_ROLE_LABEL = re.compile(r"(?im)^\s*(seeker|supporter|assistant|user|system)\s*:|<\|\w+\|>")
+# White space before a label is looked at within its line: across thousands of empty lines it would take their square.
+_ROLE_LABEL = re.compile(r"(?im)^[^\S\n]*+(seeker|supporter|assistant|user|system)\s*:|<\|\w+\|>")
+REPLY_BOUNDED = "bounded_reply@1"
+"""The step that bounds a reply; of traces and of rewritten replies, too."""
+MOST_IN_A_REPLY = 5_000
+"""Characters of the longest reply that the step lets through: six times the longest turn of ESConv (our own choice)."""
 _ECHO_WORDS = 8
 """Words in a row that no reply shares with the instructions by chance (our own choice)."""
 
@@ -101,13 +106,22 @@ def check_reply_differs(candidate: Candidate, plan: MiningPlan) -> Result:
 
 def check_no_personal_data(candidate: Candidate, plan: MiningPlan) -> Result:
     """The inferred reply gives nobody's address, number or handle; names and places are mostly the dialogue's own."""
-    kinds = reachable_person(candidate.reply or "")
+    kinds = reachable_person(candidate.reply or "", plan.spec.safety.personal_data_rules)
     return Drop(candidate, DropReason.PERSONAL_DATA, ", ".join(kinds)) if kinds else candidate
 
 
-def reachable_person(text: str) -> list[str]:
-    """The kinds of personal data in a text by which somebody could be reached or looked up."""
-    return sorted({span.kind.value for span in find_reaching(text)})
+def check_reply_bounded(candidate: Candidate, plan: MiningPlan) -> Result:
+    """The reply is no longer than `MOST_IN_A_REPLY`."""
+    detail = too_long(candidate.raw or "", plan)
+    return candidate if detail is None else Drop(candidate, DropReason.TOO_LONG, detail)
+
+
+def too_long(reply: str, plan: MiningPlan) -> str | None:
+    """How long a model's reply is, without its thoughts, where the release bounds it and it is longer; else None."""
+    if REPLY_BOUNDED not in plan.spec.steps or len(reply) <= MOST_IN_A_REPLY:
+        return None
+    size = len(without_thinking(reply).strip())
+    return f"{size} characters, and a reply may have {MOST_IN_A_REPLY}" if size > MOST_IN_A_REPLY else None
 
 
 def check_three_errors(candidate: Candidate, plan: MiningPlan) -> Result:

@@ -11,6 +11,9 @@ from .turns import SupporterTurn
 
 _PACKAGE = files(__package__)
 
+MOST_IN_A_TURN = 10_000
+"""Characters of the longest turn that a prompt may hold: twelve times the longest of ESConv (our own choice)."""
+
 _PHRASES = re.compile(r"(?i)\b(stay safe|so (very )?much)\b")
 """Of greetings too, though their words by themselves may say more."""
 
@@ -40,6 +43,13 @@ def nothing_to_support(turn: SupporterTurn) -> str | None:
     """Says so where the human greets, thanks or takes leave, and does nothing else; None otherwise."""
     words = words_of(_PHRASES.sub(" ", turn.text))
     return "a greeting, thanks or a goodbye" if words and _GREETINGS.issuperset(words) else None
+
+
+def turn_too_long(turn: SupporterTurn) -> str | None:
+    """Which turn is longer than `MOST_IN_A_TURN`, the human's own or one that its prompt would hold; or None."""
+    turns = turn.dialogue.turns[: turn.index + 1]
+    at = next((at for at, one in enumerate(turns) if len(one.text) > MOST_IN_A_TURN), None)
+    return None if at is None else f"turn {at} has {len(turns[at].text)} characters, and may have {MOST_IN_A_TURN}"
 
 
 @lru_cache

@@ -11,8 +11,9 @@ from ...schemas.error_type import ErrorType
 from ...schemas.inference import Ask, Completion, Outcome, Request, Role, Task
 from ...schemas.rows.layout_2 import Rewrite
 from ...schemas.text import words_of
+from ..safety.personal_data import reachable_person
 from .candidate import Candidate, Drop, Result, call_of
-from .checks import prompt_echo, reachable_person, unanswered
+from .checks import prompt_echo, too_long, unanswered
 from .panel import Vote, commonest_error, votes_of
 from .plan import MiningPlan
 
@@ -60,6 +61,8 @@ def _problem(candidate: Candidate, plan: MiningPlan, outcome: Outcome, text: str
     """What is wrong with a rewriting, or None."""
     if (found := unanswered(outcome)) is not None:
         return f"{found[0]} {found[1]}".strip()
+    if (detail := too_long(text, plan)) is not None:
+        return detail
     if words_of(text) == words_of(candidate.turn.text):
         return "nothing was changed"
     if words_of(text) == words_of(candidate.reply or ""):
@@ -68,4 +71,4 @@ def _problem(candidate: Candidate, plan: MiningPlan, outcome: Outcome, text: str
         return DropReason.BRACKETED_STRATEGY
     if echo := prompt_echo(text, plan.prompts[Task.REWRITER].instructions):
         return f"it repeats {echo}"
-    return "personal data" if reachable_person(text) else None
+    return "personal data" if reachable_person(text, plan.spec.safety.personal_data_rules) else None

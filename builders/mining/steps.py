@@ -15,13 +15,14 @@ from .checks import (
     check_answered,
     check_no_personal_data,
     check_plain_reply,
+    check_reply_bounded,
     check_reply_differs,
     check_strategy_differs,
     check_strategy_named,
     check_three_errors,
 )
 from .closeness import keep_hardest
-from .human import crowd_chatter, nothing_to_support
+from .human import crowd_chatter, nothing_to_support, turn_too_long
 from .judging import settle_sides, side_requests
 from .panel import check_majority, panel_requests, rewritten_requests, settle_panel
 from .plan import MiningPlan
@@ -131,6 +132,9 @@ STEPS: dict[str, Step] = {
     "hardest@1": Choice(keep_hardest),
     "no_near_duplicate_pair@1": Whole.NEAR_DUPLICATES,
     "balance_strategies@1": Whole.BALANCE,
+    "bounded_turns@1": HumanCheck(turn_too_long, DropReason.TOO_LONG, of_demonstrations=True),
+    "bounded_reply@1": Check(check_reply_bounded),
+    "no_personal_data@2": Check(check_no_personal_data),
 }
 
 
@@ -178,6 +182,13 @@ def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
     yield "crisis_judge needs safety.crisis to be hold_out", holds_out or spec.crisis_judge is None
     barring = holds_out or spec.drop_repeated_dialogues or spec.overlap_words is not None
     yield "only layouts from 2 can hold dialogues out or drop them", spec.layout > 1 or not barring
+    bounds = {"bounded_turns@1", "bounded_reply@1"}.intersection(spec.steps)
+    yield "only layouts from 4 can bound turns and replies", spec.layout >= 4 or not bounds
+    for rules in (1, 2):
+        yield (
+            f"no_personal_data@{rules} needs safety.personal_data_rules to be {rules}",
+            f"no_personal_data@{rules}" not in spec.steps or spec.safety.personal_data_rules == rules,
+        )
     traces = (spec.reasoning, spec.reasoner, spec.step_judge)
     yield (
         "layouts from 3, reasoning, reasoner and step_judge need each other",

@@ -10,8 +10,9 @@ from ...schemas.inference import Completion, Task
 from ...schemas.text import words_of
 from ...schemas.verdict import Unparsed
 from ..mining.candidate import Drop
-from ..mining.checks import prompt_echo, reachable_person, unanswered
+from ..mining.checks import prompt_echo, too_long, unanswered
 from ..mining.plan import MiningPlan
+from ..safety.personal_data import reachable_person
 from .candidate import TraceCandidate
 
 TraceResult = TraceCandidate | Drop
@@ -23,13 +24,15 @@ def read_traces(candidates: Sequence[TraceCandidate], plan: MiningPlan) -> list[
     return [_once(_read(candidate, plan), seen) for candidate in candidates]
 
 
-def unfit_reply(text: str, instructions: str) -> tuple[DropReason, str] | None:
+def unfit_reply(text: str, task: Task, plan: MiningPlan) -> tuple[DropReason, str] | None:
     """Why a reply can be no part of a row, right or wrong; None where it can."""
+    if (detail := too_long(text, plan)) is not None:
+        return DropReason.TOO_LONG, detail
     if (strategy := bracketed_strategy(text)) is not None:
         return DropReason.BRACKETED_STRATEGY, f"[{strategy}] in the reply"
-    if (echo := prompt_echo(text, instructions)) is not None:
+    if (echo := prompt_echo(text, plan.prompts[task].instructions)) is not None:
         return DropReason.PROMPT_ECHO, echo
-    kinds = reachable_person(text)
+    kinds = reachable_person(text, plan.spec.safety.personal_data_rules)
     return (DropReason.PERSONAL_DATA, ", ".join(kinds)) if kinds else None
 
 
@@ -39,13 +42,15 @@ def _read(candidate: TraceCandidate, plan: MiningPlan) -> TraceResult:
     if (found := unanswered(outcome)) is not None:
         return Drop(candidate, *found)
     assert isinstance(outcome, Completion), "anything else is unanswered"
+    if (detail := too_long(outcome.text, plan)) is not None:
+        return Drop(candidate, DropReason.TOO_LONG, detail)
     trace = read_trace(outcome.text)
     if isinstance(trace, Unparsed):
         outside = trace.reason == "unknown_strategy"
         return Drop(candidate, DropReason.NOT_A_STRATEGY if outside else DropReason.NOT_A_TRACE, trace.reason)
     candidate = candidate.with_(trace=trace, strategy=trace.strategy.strategy, reply=trace.reply)
-    unfit = unfit_reply(trace.reply, plan.prompts[Task.REASONER].instructions)
-    if unfit is None and (kinds := reachable_person(format_trace(trace))):
+    unfit = unfit_reply(trace.reply, Task.REASONER, plan)
+    if unfit is None and (kinds := reachable_person(format_trace(trace), plan.spec.safety.personal_data_rules)):
         unfit = DropReason.PERSONAL_DATA, ", ".join(kinds)
     return candidate if unfit is None else Drop(candidate, *unfit)
 

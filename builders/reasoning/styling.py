@@ -56,7 +56,7 @@ def read_style(origin: TraceCandidate, plan: MiningPlan, request: Request, outco
     text = without_thinking(outcome.text).strip()
     if words_of(text) == words_of(origin.said.reply):
         return Drop(candidate, DropReason.SAME_REPLY)
-    if (unfit := unfit_reply(text, plan.prompts[Task.STYLIST].instructions)) is not None:
+    if (unfit := unfit_reply(text, Task.STYLIST, plan)) is not None:
         return Drop(candidate, *unfit)
     if (change := changed_by_rule(origin.said.reply, text)) is not None:
         return Drop(candidate, DropReason.NOT_KEPT, change)

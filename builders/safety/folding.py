@@ -4,7 +4,8 @@ import re
 import unicodedata
 
 _APOSTROPHES = re.compile(r"(?<=\w)['’‘`´ʼ](?=\w)")
-_ENDS = re.compile(r"[.!?;:…\n\r]+(?=\s|$)|[\n\r]+|[!?…]+")
+# Where the first alternative fails at the beginning of a run of marks it fails in all of it: it is tried there alone.
+_ENDS = re.compile(r"(?<![.!?;:…\n\r])[.!?;:…\n\r]+(?=\s|$)|[\n\r]+|[!?…]+")
 _NOT_SAID = re.compile(r"[^\w*#@$🔪🔫💊⚰]+")
 _SPELLED = re.compile(r"(?<!\w)(?:[a-z] ){3,}[a-z](?!\w)")
 _STRETCHED = re.compile(r"([a-km-z])\1{2,}|(ll)l+")

@@ -11,7 +11,8 @@ be mistaken for one, and none is found again, so masking twice is masking once.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from ...schemas.safety import PiiKind, PiiSpan
@@ -29,13 +30,18 @@ PLACEHOLDERS = {
 }
 """What stands in the place of each kind."""
 
+_MOST_READ = 1_000_000
+"""Characters read in all rounds of masking a text: no text of up to 1,700 can need so many (our own choice)."""
+_ROUNDS = 20
+"""Rounds that a text of any length has; real turns need at most two."""
+
 
 def find_pii(text: str) -> tuple[PiiSpan, ...]:
     """What would tell who a person is, in the order of the text; no two finds overlap.
 
     Where kinds contend for the same words, an address of the net comes first, then numbers, handles, places and names.
     """
-    return _apart(chain(_reaching(text), _places(text), _names(text)))
+    return apart(chain(_reaching(text), _places(text), _names(text)))
 
 
 def find_reaching(text: str) -> tuple[PiiSpan, ...]:
@@ -43,24 +49,46 @@ def find_reaching(text: str) -> tuple[PiiSpan, ...]:
 
     They come before places and names where words are contended for, so that neither need be looked for.
     """
-    return _apart(_reaching(text))
+    return apart(_reaching(text))
 
 
-def _apart(candidates: Iterable[PiiSpan]) -> tuple[PiiSpan, ...]:
+def apart(candidates: Iterable[PiiSpan]) -> tuple[PiiSpan, ...]:
     """The candidates that share no words with an earlier one, in the order of the text."""
-    found: list[PiiSpan] = []
+    found: list[PiiSpan] = []  # in the order of the text, so that a text with thousands of finds is searched by halves
     for span in candidates:
-        if all(span.end <= other.start or other.end <= span.start for other in found):
-            found.append(span)
-    return tuple(sorted(found, key=lambda span: span.start))
+        place = bisect_left(found, span.end, key=lambda other: other.start)
+        if not place or found[place - 1].end <= span.start:
+            found.insert(place, span)
+    return tuple(found)
 
 
 def mask_pii(text: str) -> str:
-    """The text with every find replaced by its placeholder; nothing is found in what is returned."""
-    while spans := find_pii(text):
-        for span in reversed(spans):
-            text = text[: span.start] + PLACEHOLDERS[span.kind] + text[span.end :]
+    """The text with every find replaced by its placeholder; nothing is found in what is returned.
+
+    What a placeholder uncovers is found in the next round. A text of thousands of finds that uncover each other
+    (`@abcd@abcd…`), which nobody writes, becomes one placeholder once `_MOST_READ` characters were read.
+    """
+    return mask_with(find_pii, text)
+
+
+def mask_with(find: Callable[[str], tuple[PiiSpan, ...]], text: str, most_read: int = _MOST_READ) -> str:
+    """As `mask_pii`, by these rules."""
+    read = 0
+    while spans := find(text):
+        read += len(text)
+        if read > max(most_read, _ROUNDS * len(text)):
+            return PLACEHOLDERS[spans[0].kind]
+        text = replace_spans(text, spans)
     return text
+
+
+def replace_spans(text: str, spans: Iterable[PiiSpan]) -> str:
+    """The text with a placeholder for each of the spans, which are in the order of the text."""
+    parts, at = [], 0
+    for span in spans:
+        parts += [text[at : span.start], PLACEHOLDERS[span.kind]]
+        at = span.end
+    return "".join([*parts, text[at:]])
 
 
 def _reaching(text: str) -> Iterator[PiiSpan]:
@@ -69,7 +97,7 @@ def _reaching(text: str) -> Iterator[PiiSpan]:
     yield from (span for span in _whole(PiiKind.ID, patterns.CARD, text) if _is_card(text[span.start : span.end]))
     yield from _whole(PiiKind.ID, patterns.NUMBER, text)
     yield from (
-        span for span in _whole(PiiKind.PHONE, patterns.PHONE, text) if not _is_free(text[span.start : span.end])
+        span for span in _whole(PiiKind.PHONE, patterns.PHONE, text) if not is_free(text[span.start : span.end])
     )
     yield from _whole(PiiKind.PHONE, patterns.PHONE_SAID, text)
     for pattern in patterns.HANDLES:
@@ -78,7 +106,7 @@ def _reaching(text: str) -> Iterator[PiiSpan]:
         )
 
 
-def _whole(kind: PiiKind, pattern: re.Pattern[str], text: str) -> Iterator[PiiSpan]:
+def _whole(kind: PiiKind, pattern: patterns.Finder, text: str) -> Iterator[PiiSpan]:
     """Each match, or the group of it that took part."""
     for found in pattern.finditer(text):
         group = found.lastindex or 0
@@ -96,21 +124,26 @@ def _is_card(digits: str) -> bool:
     return sum(doubled) % 10 == 0
 
 
-def _is_free(number: str) -> bool:
+def is_free(number: str) -> bool:
+    """Whether nobody pays for calling a number: a helpline's, and no person's."""
     digits = "".join(letter for letter in number if letter.isdecimal())
     return digits.removeprefix("1")[:3] in FREE_NUMBERS
 
 
 def _places(text: str) -> Iterator[PiiSpan]:
-    for pattern in (patterns.ADDRESS, patterns.POSTCODE, patterns.CITY_STATE, patterns.SMALL_PLACE):
+    for pattern in (patterns.ADDRESS, patterns.POSTCODE):
         yield from _whole(PiiKind.PLACE, pattern, text)
+    for town, state in patterns.CITY_STATE.finditer(text):
+        yield PiiSpan(kind=PiiKind.PLACE, start=town.start(), end=state.end())
+    yield from _whole(PiiKind.PLACE, patterns.SMALL_PLACE, text)
     for pattern in (patterns.LOCATED, patterns.FROM):
         for span in _whole(PiiKind.PLACE, pattern, text):
-            if _is_telling_place(re.split(r"[\s,]+", _said(span, text)), _said(span, text)):
+            if is_telling_place(re.split(r"[\s,]+", _said(span, text)), _said(span, text)):
                 yield span
 
 
-def _is_telling_place(words: list[str], said: str) -> bool:
+def is_telling_place(words: list[str], said: str) -> bool:
+    """Whether what follows "I live in" says where somebody is; `words` are those of `said`."""
     if said in COUNTRIES or words[0] in COUNTRIES:
         return False
     rest = words[1:] if words[0] in NAME_PARTS else words
@@ -128,10 +161,9 @@ def _names(text: str) -> Iterator[PiiSpan]:
     for found in patterns.GREETED.finditer(text):
         if found.group(1).casefold() in GIVEN_NAMES:
             yield PiiSpan(kind=PiiKind.NAME, start=found.start(1), end=found.end(1))
-    for found in patterns.TWO_CAPS.finditer(text):
-        first, last = (part.casefold() for part in found.groups())
-        if first in GIVEN_NAMES and last not in NOT_A_NAME:
-            yield PiiSpan(kind=PiiKind.NAME, start=found.start(), end=found.end())
+    for first, last in patterns.TWO_CAPS.finditer(text):
+        if first.group().casefold() in GIVEN_NAMES and last.group(1).casefold() not in NOT_A_NAME:
+            yield PiiSpan(kind=PiiKind.NAME, start=first.start(), end=last.end())
 
 
 def _trimmed(found: re.Match[str], text: str) -> PiiSpan | None:

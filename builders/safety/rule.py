@@ -8,6 +8,7 @@ and `~~` for up to ten; what else looks like a regular expression is one. **unle
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -53,7 +54,8 @@ class Rule(Frozen):
             return False
         if not self.deniable or _signs()["over"].search(sentence):
             return True
-        return any(not _is_denied(sentence, one) for one in self.said.finditer(sentence))
+        denials = _Denials(sentence)
+        return any(not denials.deny(one) for one in self.said.finditer(sentence))
 
 
 def is_past(sentence: str) -> bool:
@@ -111,17 +113,51 @@ def _rule(
 @lru_cache
 def _signs() -> dict[str, re.Pattern[str]]:
     signs = read_rules("groups")["signs"]
-    # A denial reaches to its end: only filling words may stand between it and what it denies.
-    denial = re.compile(rf"\b(?:{_joined(signs['denial'])})(?: (?:{_joined(signs['filling'])}))*$")
-    return {"denial": denial} | {
-        name: compile_phrases(signs[name]) for name in ("over", "past", "negative", "inner", "taken_back")
-    }
+    return {
+        "denial": re.compile(rf"\b(?:{_joined(signs['denial'])})$"),
+        "filling": re.compile(rf"(?:{_joined(signs['filling'])})"),
+    } | {name: compile_phrases(signs[name]) for name in ("over", "past", "negative", "inner", "taken_back")}
 
 
-def _is_denied(sentence: str, said: re.Match[str]) -> bool:
-    signs, before, after = _signs(), sentence[: said.start()].rstrip(), sentence[said.end() :]
-    denied = signs["denial"].search(before) or signs["inner"].search(said.group())
-    return bool(denied) and not signs["taken_back"].search(after)
+class _Denials:
+    """Where a sentence denies and where it takes that back, each looked for once however often a rule's words stand."""
+
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+        self._ends: frozenset[int] | None = None
+        self._taken_back: tuple[int, int | None] | None = None
+
+    def deny(self, said: re.Match[str]) -> bool:
+        """Whether the words are denied: by what stands right before them, or by a denial among them."""
+        if self._ends is None:
+            self._ends = frozenset(_denial_ends(self._sentence))
+        before = said.start()
+        while before and self._sentence[before - 1] == " ":  # a folded sentence has one between words
+            before -= 1
+        denied = before in self._ends or _signs()["inner"].search(said.group())
+        return bool(denied) and not self._is_taken_back(said.end())
+
+    def _is_taken_back(self, after: int) -> bool:
+        """Whether that stands anywhere from a place on; places come in order, so that nothing is read twice."""
+        if self._taken_back is None or (self._taken_back[1] is not None and self._taken_back[1] < after):
+            found = _signs()["taken_back"].search(self._sentence, after)
+            self._taken_back = after, found.start() if found else None
+        return self._taken_back[1] is not None
+
+
+def _denial_ends(sentence: str) -> Iterator[int]:
+    """The places where a denial ends, or the filling words that may stand between it and what it denies."""
+    signs, end, word, reached = _signs(), -1, "", (False, False)
+    for next_word in sentence.split(" "):
+        end += 1 + len(next_word)
+        # A filling word may be written as two (`my self`): then the chain goes on from the word before.
+        filled = (reached[1] and signs["filling"].fullmatch(next_word)) or (
+            reached[0] and signs["filling"].fullmatch(f"{word} {next_word}")
+        )
+        reached = reached[1], bool(filled or signs["denial"].search(next_word))
+        word = next_word
+        if reached[1]:
+            yield end
 
 
 def compile_phrases(phrases: str) -> re.Pattern[str]:

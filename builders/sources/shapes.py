@@ -37,6 +37,7 @@ BAD_DIALOGUES = (
     "empty_dialogue",
     "duplicate_dialogue",
     "wrong_shape",
+    "too_long",
 )
 """What can be wrong with a record, as manifests count it."""
 

@@ -10,7 +10,7 @@ from support.sources import TALK, dialogues_in, opened, taken_in, written
 from ipm_prefdial.builders.intake import Intake, OnBadDialogue
 from ipm_prefdial.builders.safety.pii import mask_pii
 from ipm_prefdial.builders.sources.source import Source
-from ipm_prefdial.schemas.dialogue import Split
+from ipm_prefdial.schemas.dialogue import Split, Turn
 from ipm_prefdial.schemas.errors import SourceError
 from ipm_prefdial.schemas.safety import PiiKind
 from ipm_prefdial.schemas.spec import SafetyRule
@@ -227,3 +227,25 @@ def test_a_dialogue_that_repeats_an_earlier_one_says_which(tmp_path: Path) -> No
     path.write_text("".join(one.model_dump_json(exclude={"dialogue_id"}) + "\n" for one in talks))
     intake = taken_in(opened(path), spool=tmp_path / "spool")
     assert [placed.repeats for placed in intake] == [None, None, talks[0].dialogue_id]
+
+
+@pytest.mark.parametrize(
+    ("turns", "said"),
+    [
+        (
+            [seeker("a" * 100_001), supporter("When?")],
+            "turn 0: too long: 100001 characters, and a turn may have 100000",
+        ),
+        ([seeker("a"), supporter("When?")] * 1_001, "too long: 2002 turns, and a dialogue may have 2000"),
+        ([seeker("a" * 99_999), supporter("When?")] * 6, "too long: 600024 characters, and a dialogue may"),
+    ],
+    ids=["turn", "turns", "characters"],
+)
+def test_a_dialogue_beyond_all_bounds_is_a_bad_one(tmp_path: Path, turns: list[Turn], said: str) -> None:
+    path = tmp_path / "talks.jsonl"
+    path.write_text(dialogue(*turns).model_dump_json(exclude={"dialogue_id"}) + "\n")
+    with pytest.raises(SourceError, match=re.escape(said)):
+        taken_in(opened(path), spool=tmp_path / "spool", safety=SafetyRule(personal_data="mask"))
+    calm = _talks(tmp_path / "calm.jsonl", "It hails.")
+    intake = taken_in(opened(path), calm, spool=tmp_path / "spool", on_bad="skip")
+    assert intake.sources[0].skipped == {"too_long": 1}

@@ -6,6 +6,7 @@ So a hard negative: fluent, human, right in its strategy, given after similar wo
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ....schemas.dialogue import Dialogue, Speaker, Turn
 from ....schemas.strategy import Strategy
 from ....schemas.text import normalise_text
 from .stems import sentences, tokenise
-from .view import script, view_history
+from .view import opening, view_history
 from .words import Floats, Ints, Tfidf
 
 _NEAREST = 20
@@ -86,12 +87,12 @@ class Responder:
             return
         view = view_history(history)
         barred = self.same_dialogue(history)
-        said = {normalise_text(text) for text in view.supporter}.union(*(self.spoken[number] for number in barred))
+        said = {_normal(text) for text in view.supporter}.union(*(self.spoken[number] for number in barred))
         query = self.context.weigh(view.last_seeker)
         found = 0
         for number in shelf.rank(query.terms, query.weights).tolist():
             text = shelf.texts[number]
-            if shelf.dialogues[number] in barred or (words := normalise_text(text)) in said:
+            if shelf.dialogues[number] in barred or (words := _normal(text)) in said:
                 continue
             said.add(words)
             yield text
@@ -101,8 +102,8 @@ class Responder:
 
     def same_dialogue(self, history: Sequence[Turn]) -> frozenset[int]:
         """The training dialogues that the history may belong to: they begin alike, or share a telling sentence."""
-        opening = script(history)[:_OPENING]
-        alike = {number for number, other in enumerate(self.openings) if other.startswith(opening)}
+        begins = opening(history, _OPENING)
+        alike = {number for number, other in enumerate(self.openings) if other.startswith(begins)}
         told = _telling_sentences(history)
         return frozenset(alike.union(*(self.tellers.get(sentence, frozenset()) for sentence in told)))
 
@@ -121,7 +122,7 @@ def fit_responder(dialogues: Sequence[Dialogue]) -> Responder:
     return Responder(
         context=context,
         shelves={strategy: _shelve(replies, context) for strategy, replies in found.items()},
-        openings=tuple(script(dialogue.turns)[:_OPENING] for dialogue in dialogues),
+        openings=tuple(opening(dialogue.turns, _OPENING) for dialogue in dialogues),
         spoken=tuple(frozenset(normalise_text(turn.text) for turn in one.turns if turn.strategy) for one in dialogues),
         tellers={sentence: frozenset(numbers) for sentence, numbers in tellers.items()},
     )
@@ -153,4 +154,14 @@ def _is_bare(text: str) -> bool:
 def _telling_sentences(turns: Sequence[Turn]) -> set[tuple[str, ...]]:
     """The seeker's sentences that are long enough to be said only once."""
     said = (turn.text for turn in turns if turn.speaker is Speaker.SEEKER)
-    return {sentence for text in said for sentence in sentences(text) if len(sentence) >= _TELLING}
+    return {sentence for text in said for sentence in _long_sentences(text)}
+
+
+@lru_cache(maxsize=8192)  # every turn stands in the histories of all turns after it
+def _long_sentences(text: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(sentence for sentence in sentences(text) if len(sentence) >= _TELLING)
+
+
+@lru_cache(maxsize=8192)
+def _normal(text: str) -> str:
+    return normalise_text(text)

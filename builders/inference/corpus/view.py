@@ -39,7 +39,16 @@ def view_history(history: Sequence[Turn]) -> View:
     )
 
 
-def script(turns: Sequence[Turn]) -> str:
-    """The turns as one normalised string, runs of a speaker joined: a history's is a prefix of its dialogue's."""
-    runs = groupby(turns, key=lambda turn: turn.speaker)
-    return "\n".join(f"{speaker.value}:{normalise_text(' '.join(turn.text for turn in run))}" for speaker, run in runs)
+def opening(turns: Sequence[Turn], most: int) -> str:
+    """The first characters of the turns as one normalised string, runs of a speaker joined.
+
+    No more turns are read than that takes: a history's opening costs the same however long the history is.
+    """
+    parts: list[str] = []
+    left = most
+    for speaker, run in groupby(turns, key=lambda turn: turn.speaker):
+        parts.append(f"{speaker.value}:{normalise_text(' '.join(turn.text for turn in run))}")
+        left -= len(parts[-1]) + 1
+        if left <= 0:
+            break
+    return "\n".join(parts)[:most]

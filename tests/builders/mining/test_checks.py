@@ -1,14 +1,18 @@
 """Checks of single candidates that are no part of the first release."""
 
 import pytest
-from support.dialogues import SHORT_TURNS, supporter_turn
+from support.dialogues import SHORT_TURNS, seeker, supporter, supporter_turn
 from support.mining import PANELS, by_task, mined, plan_of, said
 from support.panels import sees
 
 from ipm_prefdial.builders.mining.candidate import Candidate, Drop
-from ipm_prefdial.builders.mining.checks import check_no_personal_data, reachable_person
+from ipm_prefdial.builders.mining.checks import check_no_personal_data
+from ipm_prefdial.builders.mining.human import MOST_IN_A_TURN, turn_too_long
+from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.safety.personal_data import reachable_person
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason
+from ipm_prefdial.schemas.inference import ModelRef, Role
 from ipm_prefdial.schemas.strategy import Strategy
 
 TURN = supporter_turn(*SHORT_TURNS)
@@ -44,7 +48,7 @@ def test_a_reply_by_which_somebody_could_be_reached_is_dropped_unjudged(config: 
     ],
 )
 def test_names_places_helplines_and_numbers_are_no_such_thing(reply: str) -> None:
-    assert reachable_person(reply) == []
+    assert reachable_person(reply, 1) == []
     answers = by_task(responder=said(reply), judge=sees(reply))
     assert mined(TURN, Config.RESPONSE, answers, plan_of(PANELS)).kept.reply == reply
 
@@ -67,3 +71,39 @@ def test_the_first_of_several_reasons_is_told() -> None:
     result = mined(TURN, Config.RESPONSE, by_task(responder=said(reply)), plan_of(PANELS)).only
     assert isinstance(result, Drop)
     assert result.reason is DropReason.BRACKETED_STRATEGY
+
+
+_TRACES = load_release("2.1.0").spec
+BOUNDED = plan_of(
+    _TRACES.model_copy(update={"layout": 4, "steps": ("bounded_turns@1", "bounded_reply@1", *_TRACES.steps)}),
+    models={Role.REASONER: (ModelRef(name="the-reasoner"),)},
+)
+"""The plan of a spec in preparation that bounds turns and replies."""
+
+
+@pytest.mark.parametrize(
+    ("reply", "detail"),
+    [("word " * 1_001, "5004 characters"), ("iVBORw0KGgo/" * 5_000, "60000 characters")],
+    ids=["words", "picture"],
+)
+def test_a_reply_beyond_the_bound_is_dropped_by_name(reply: str, detail: str) -> None:
+    drop = mined(TURN, Config.RESPONSE, by_task(responder=said(reply)), BOUNDED).drop
+    assert (drop.reason, drop.detail.split(",")[0]) == (DropReason.TOO_LONG, detail)
+
+
+def test_thoughts_do_not_count_towards_the_bound() -> None:
+    reply = f"<think>{'word ' * 2_000}</think>That must have been hard."
+    answers = by_task(responder=said(reply), judge=sees("That must have been hard."))
+    assert mined(TURN, Config.RESPONSE, answers, BOUNDED).kept.reply == "That must have been hard."
+
+
+def test_a_turn_beyond_the_bound_bars_itself_and_every_turn_after_it() -> None:
+    turns = (*SHORT_TURNS[:-1], supporter("a" * (MOST_IN_A_TURN + 1)), seeker("Again?"), supporter("What is it?"))
+    before, itself, after = (
+        supporter_turn(*turns[:size]) for size in (len(SHORT_TURNS) - 2, len(SHORT_TURNS), len(turns))
+    )
+    assert turn_too_long(itself) == f"turn {itself.index} has 10001 characters, and may have 10000"
+    assert turn_too_long(after) == turn_too_long(itself)
+    assert turn_too_long(before) is None
+    drop = mined(after, Config.RESPONSE, by_task(), BOUNDED).drop
+    assert drop.reason is DropReason.TOO_LONG
