@@ -11,7 +11,8 @@ from ..schemas.manifest import Manifest
 from ..schemas.publishing import FILE_NAME as PUBLISHING
 from ..schemas.publishing import Publishing
 from .release.changelog import changelog_of
-from .release.layout import CHANGELOG, tables_sha256
+from .release.layout import CHANGELOG, MAINTAINERS, tables_sha256
+from .release.maintained import read_maintainers
 from .release.origins import origins_of
 from .release.parts import read_part
 from .review.store import read_review
@@ -34,6 +35,7 @@ def beside_of(root: Path, manifest: Manifest) -> Beside:
         accepted=publishing.accepted if publishing else (),
         review=read_review(root),
         validation=validation_of_tables(root, manifest),
+        maintainers=read_maintainers(root / MAINTAINERS),
         pictures=tuple(path for path in PICTURES if (root / path).is_file()),
     )
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..schemas.audit import Audit
+from ..schemas.maintainers import Maintainers
 from ..schemas.publishing import AcceptedGate
 from ..schemas.review import Review
 from ..schemas.validation import Validation
@@ -27,5 +28,7 @@ class Beside:
     """What people said of the release's pairs and of dialogues that are held out."""
     validation: Validation | None = None
     """What training on these very tables showed; None where nobody validated them."""
+    maintainers: Maintainers | None = None
+    """What people said beside all that; None where they said nothing."""
     pictures: tuple[str, ...] = ()
     """Paths of the pictures that lie in the release."""

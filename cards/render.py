@@ -20,6 +20,7 @@ from .docs import member_docs
 from .front_matter import PRETTY_NAME, front_matter
 from .licences import license_lines, refusals_of
 from .limits import embedded_note, known_biases, known_limits
+from .maintainers import HEADING, NOTE
 from .pictures import PICTURES
 from .review import crisis_lines, review_lines
 from .steps import STEPS
@@ -54,7 +55,7 @@ def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: Besi
 def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: Beside) -> dict[str, Any]:
     """Everything that the template may show, whether this release has it or not."""
     return {
-        "front_matter": front_matter(manifest, features),
+        "front_matter": front_matter(manifest, features, beside.maintainers),
         "manifest": manifest,
         "pretty_name": PRETTY_NAME,
         "changelog": beside.changelog or manifest.spec.notes,
@@ -62,6 +63,9 @@ def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: Beside
         "biases": known_biases(manifest, beside),
         "good_for": GOOD_FOR,
         "not_for": NOT_FOR,
+        "maintainers_heading": HEADING,
+        "maintainers_note": NOTE,
+        "maintainers_text": beside.maintainers.text if beside.maintainers else "",
         **_loading(manifest, features),
         **_making(manifest, beside),
         **_measures(beside),

@@ -32,7 +32,7 @@ def make_commit(repo: HubRepo, payload: Payload, plan: CommitPlan) -> str:
         DataError: the repo would leave out a file.
         HubError: the Hub refuses, or fails again and again.
     """
-    added = repo.upload({name: payload.files[name].path for name in plan.add})
+    added = repo.upload({name: payload.files[name] for name in plan.add})
 
     def send() -> str:
         return repo.commit(

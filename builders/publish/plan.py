@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from ...schemas.errors import DataError
 from ..release.layout import MANIFEST
@@ -61,8 +62,16 @@ def plan_first(payload: Payload) -> CommitPlan:
     return _checked(CommitPlan("", tuple(payload.files), (), (), {}), payload)
 
 
-def plan_commit(repo: HubRepo, payload: Payload, parent: str) -> CommitPlan:
+def plan_commit(
+    repo: HubRepo, payload: Payload, parent: str, taken: Mapping[str, Entry | None] = MappingProxyType({})
+) -> CommitPlan:
     """How the release gets on top of the commit `parent`.
+
+    Args:
+        repo: where.
+        payload: the release.
+        parent: the commit.
+        taken: files of ours that were changed there, as they were when the release took the change over.
 
     Raises:
         DataError: somebody else's file, or change to a file of ours, stands in the way; or the Hub does not take a
@@ -73,10 +82,17 @@ def plan_commit(repo: HubRepo, payload: Payload, parent: str) -> CommitPlan:
     earlier = earlier_release(repo, tree, parent)
     stale = _stale(tree, earlier, payload)
     for name in (*add, *stale):
-        if name in tree and not _is_as_listed(repo, name, tree[name], earlier, parent):
+        if name in taken and taken[name] == tree.get(name):
+            continue
+        if name not in tree and name in earlier:
             raise DataError(
-                f"{repo.name}: {name} is not as a release of ours left it, and publishing would undo that: take the "
-                "change into the release, or restore or remove the file there, and repeat the command"
+                f"{repo.name}: {name} was removed there since the release there was published, and publishing would "
+                "bring it back: put it back there (its history has it), or build the release without it"
+            )
+        if name in tree and not is_as_listed(repo, name, tree[name], earlier, parent):
+            raise DataError(
+                f"{repo.name}: {name} is not as a release of ours left it, and publishing would undo that: put it back "
+                "there as it was, or remove it where it is of no release, and repeat the command"
             )
     kept = others_files(tree, earlier, payload)
     for name in kept:
@@ -149,8 +165,8 @@ def earlier_release(repo: HubRepo, tree: Tree, parent: str) -> Mapping[str, str]
         return {}
 
 
-def _is_as_listed(repo: HubRepo, name: str, entry: Entry, earlier: Mapping[str, str], parent: str) -> bool:
-    """Whether a file is as the earlier release put it there; a small one is read for that."""
+def is_as_listed(repo: HubRepo, name: str, entry: Entry, earlier: Mapping[str, str], parent: str) -> bool:
+    """Whether a file is as the earlier release, `earlier`, put it there; a small one is read for that."""
     if name not in earlier:
         return False
     sha256 = entry.sha256 or hashlib.sha256(repo.read(name, parent)).hexdigest()

@@ -16,8 +16,8 @@ def propose(repo: HubRepo, payload: Payload, plan: CommitPlan) -> int:
     """
     # A request that is there needs no upload, and `send` looks again before every attempt.
     there = _find(repo, payload)
-    paths = {} if there else {name: payload.files[name].path for name in plan.add}
-    added = repo.upload(paths, pull_request=True)
+    files = {} if there else {name: payload.files[name] for name in plan.add}
+    added = repo.upload(files, pull_request=True)
 
     def send() -> str:
         # Nothing but looking tells a request that landed late from one that never did.

@@ -1,7 +1,7 @@
 """One dataset repo of the Hub, by the few things that publishing asks of it.
 
-Reads are tried again where the Hub fails, and so are uploads, which change nothing that anybody sees. Any other write is
-sent once: the caller looks up afterwards what became of it.
+Reads are tried again where the Hub fails, and so are uploads, which change nothing that anybody sees. Any other write
+is sent once: the caller looks up afterwards what became of it.
 """
 
 import logging
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from ...schemas.errors import DataError
 from ..release.fetch import fetch_release
 from .failure import patiently, telling
-from .tree import Entry, Tree
+from .tree import Entry, LocalFile, Tree
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
@@ -185,7 +185,7 @@ class HubRepo:
             f"gate {self.name}", lambda: self.api.update_repo_settings(self.name, repo_type="dataset", gated=how)
         )
 
-    def upload(self, add: Mapping[str, Path], *, pull_request: bool = False) -> "list[CommitOperationAdd]":
+    def upload(self, add: Mapping[str, LocalFile], *, pull_request: bool = False) -> "list[CommitOperationAdd]":
         """Brings the bytes of large files into the Hub's storage, where nothing shows them before a commit does.
 
         Gives the operations that add all of the files to a commit. What the Hub has already is not sent.
@@ -195,9 +195,12 @@ class HubRepo:
         """
         from huggingface_hub import CommitOperationAdd
 
-        operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in add.items()]
+        operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=file.path) for name, file in add.items()]
+        firsts = {file.sha256: number for number, file in reversed([*enumerate(add.values())])}.values()
+        # Files of equal bytes (tables without rows) go into another batch than the first of them: it is there by then.
+        repeats = [one for number, one in enumerate(operations) if number not in firsts]
         done = 0
-        for batch in _batches(operations):
+        for batch in (*_batches([operations[number] for number in sorted(firsts)]), *_batches(repeats)):
             self._upload_batch(batch, pull_request=pull_request)
             done += len(batch)
             log.info("%d of %d files are in the Hub's storage", done, len(operations))
