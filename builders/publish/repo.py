@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ...schemas.errors import DataError
 from ..release.fetch import fetch_release
-from .failure import patiently, telling
+from .failure import HubError, patiently, telling
 from .tree import Entry, LocalFile, Tree
 
 if TYPE_CHECKING:
@@ -111,17 +111,14 @@ class HubRepo:
         refs = self._read("list the tags", lambda: self.api.list_repo_refs(self.name, repo_type="dataset"))
         return {tag.name: tag.target_commit for tag in refs.tags}
 
-    def head(self) -> str:
-        """The commit that `main` points at now."""
-        refs = self._read("tell where main is", lambda: self.api.list_repo_refs(self.name, repo_type="dataset"))
-        return next(branch.target_commit for branch in refs.branches if branch.name == MAIN)
-
     def commits(self, revision: str = MAIN) -> list[Commit]:
         """The history of a revision, the newest first."""
         found = self._read(
             "list the commits",
             lambda: self.api.list_repo_commits(self.name, repo_type="dataset", revision=revision),
         )
+        if not found:  # even a new repo has one
+            raise HubError(f"{self.name}: the Hub lists no commits of {revision}; repeat the command", transient=False)
         return [Commit(one.commit_id, ", ".join(one.authors), one.title, one.message) for one in found]
 
     def tree(self, revision: str) -> Tree:
@@ -161,7 +158,9 @@ class HubRepo:
             "list the pull requests",
             lambda: self.api.list_repo_refs(self.name, repo_type="dataset", include_pull_requests=True),
         )
-        numbered = ((re.fullmatch(r"refs/pr/(\d+)", one.ref), one.target_commit) for one in refs.pull_requests or ())
+        if refs.pull_requests is None:  # not the same as none: a second request would be opened beside ours
+            raise HubError(f"{self.name}: the Hub does not say which pull requests there are", transient=False)
+        numbered = ((re.fullmatch(r"refs/pr/(\d+)", one.ref), one.target_commit) for one in refs.pull_requests)
         return {int(found[1]): oid for found, oid in numbered if found}
 
     def is_open(self, pull_request: int) -> bool:

@@ -33,7 +33,7 @@ def check_standing(repo: HubRepo, payload: Payload, head: str, tags: Mapping[str
 def published_commit(repo: HubRepo, tree: Tree, tags: Mapping[str, str]) -> str | None:
     """The commit by which the release in a tree was published: that of its tag, or one that bears its mark."""
     manifest = tree[MANIFEST]
-    for oid in reversed(tags.values()):
+    for oid in reversed([*tags.values()]):
         if repo.tree(oid).get(MANIFEST) == manifest:
             return oid
     for commit in repo.commits(MAIN):
