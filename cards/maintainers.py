@@ -111,8 +111,9 @@ def read_mapping(text: str, where: str) -> dict[str, Any]:
         DataError: it is no YAML, no mapping with words as keys, or has a key twice.
     """
     try:
-        node = yaml.compose(text, yaml.SafeLoader)
-        found = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        found = None if node is None else loader.construct_document(node)
     except _YAML_ERRORS as error:
         raise DataError(f"{where}: its YAML cannot be read: {_line(error)}") from error
     if found is None:

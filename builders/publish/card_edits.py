@@ -25,7 +25,7 @@ from .tree import Entry, Tree
 OPTION = "--take-card-edits"
 _SHOWN = 40
 """Lines of a difference."""
-_MOST_CARD_BYTES = 4 << 20
+_MOST_CARD_BYTES = 1 << 20
 _NOTHING = Maintainers()
 _ABSENT = object()
 
@@ -266,7 +266,7 @@ def _without_section(body: str) -> tuple[str | None, list[str]]:
         inside = inside and (in_code or not _LARGE_HEADING.match(line))
         if section is not None and inside:
             section.append(line)
-        else:
+        elif line.strip() or any(one.strip() for one in rest[-2:]):  # a million empty lines would take seconds
             rest.append(line)
     while rest and not rest[-1].strip():
         rest.pop()

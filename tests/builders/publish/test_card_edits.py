@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from huggingface_hub import CommitOperationDelete
+from support.command import ipm_prefdial
 from support.publishing import MALLORY, PROPOSER, HubServer, publishable
 from support.releases import copy_release
 
@@ -301,3 +302,35 @@ def test_a_terminal_is_shown_nothing_that_acts(card: Card, send: Publish, second
     assert "\x1b" not in str(refused.value)
     assert "\u202e" not in str(refused.value)
     assert "?[31mred" in str(refused.value)
+
+
+@pytest.mark.slow
+def test_a_card_written_by_hand_goes_through_the_command(first: Release) -> None:
+    """`maintainers.md` beside the tables, and `card`; what is wrong in it is one message, and nothing is written."""
+    path = first.root / "maintainers.md"
+    path.write_text("---\ntags: [by-hand]\n---\n\nBy hand.\n")
+    assert ipm_prefdial("card", first.root).code == 0
+    assert ipm_prefdial("validate", first.root).code == 0
+    card = (first.root / "README.md").read_bytes()
+    assert b"By hand." in card
+    path.write_text("---\nlicense: mit\n---\n")
+    done = ipm_prefdial("card", first.root)
+    assert done.code == 1
+    assert "maintainers.md: license: Extra inputs are not permitted; allowed are tags" in done.err
+    assert (first.root / "README.md").read_bytes() == card
+    path.unlink()
+    assert ipm_prefdial("card", first.root).code == 0
+    assert "maintainers.md" not in Release(first.root).manifest.files
+
+
+@pytest.mark.slow
+def test_the_command_names_the_option_and_takes_it(card: Card, second: Release) -> None:
+    card.edit(with_tag("counselling"))
+    words = ("publish", second.root, "--repo", card.repo)
+    done = ipm_prefdial(*words, environ=card.hub.environ())
+    assert done.code == 1
+    assert OPTION in done.err
+    done = ipm_prefdial(*words, OPTION, environ=card.hub.environ())
+    assert done.code == 0, done.err
+    assert "took over from the card on the Hub: tag added: counselling" in done.out
+    assert "counselling" in card.head()["tags"]  # type: ignore[operator]
