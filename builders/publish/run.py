@@ -19,7 +19,7 @@ from ..release.changelog import release_notes
 from ..release.layout import CARD, MAINTAINERS, MANIFEST
 from ..release.maintained import contradiction, read_maintainers
 from ..release.read import Release
-from ..renewing import renew, shows
+from ..renewing import recover, renew, shows
 from ..sources.hub import HUB_ID
 from .accepting import accept, publishing_json, read_accepted
 from .card_edits import OPTION, find_edits, merge, refuse
@@ -187,6 +187,8 @@ def check_release(options: PublishOptions) -> Release:
         UsageError: there is no release, or a gate is accepted that is not closed.
         DataError: the release may not be published.
     """
+    if not options.dry_run:
+        recover(options.folder)
     release = Release(options.folder)
     check_licence(release)
     read_places(options.folder)  # notes that cannot be read are better told now than after the publish
