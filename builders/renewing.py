@@ -1,6 +1,6 @@
 """Puts files into a finished release, and renews what shows them, so that a kill at any moment leaves a whole release.
 
-The new files are made in a folder beside the release, `NAME.renewing.part`, in which the tables are hard links. When all
+The new files are made in a folder beside the release, `NAME.renewing.part`, where the tables are hard links. When all
 of them are there, it becomes `NAME.renewing`, and each file is moved into the release, the manifest last. What a kill
 leaves of the first is thrown away by the next run, and what it leaves of the second is moved to its end.
 """
