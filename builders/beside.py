@@ -12,7 +12,8 @@ from ..schemas.publishing import FILE_NAME as PUBLISHING
 from ..schemas.publishing import Publishing
 from .release.changelog import changelog_of
 from .release.crisis_counts import count_crises
-from .release.layout import CHANGELOG, tables_sha256
+from .release.layout import CHANGELOG, MAINTAINERS, tables_sha256
+from .release.maintained import read_maintainers
 from .release.origins import origins_of
 from .release.parts import read_part
 from .review.store import read_review
@@ -36,6 +37,7 @@ def beside_of(root: Path, manifest: Manifest) -> Beside:
         review=read_review(root),
         crises=count_crises(root, manifest),
         validation=validation_of_tables(root, manifest),
+        maintainers=read_maintainers(root / MAINTAINERS),
         pictures=tuple(path for path in PICTURES if (root / path).is_file()),
     )
 

@@ -19,7 +19,7 @@ from ..schemas.spec import BuildSpec
 from .assemble import Assembly
 from .beside import audit_of_tables, beside_of, changelog_text
 from .release.columns import arrow_schema
-from .release.layout import CARD, CHANGELOG, CROISSANT, LICENSE, MANIFEST, NOTICE, SPLITS
+from .release.layout import CARD, CHANGELOG, CROISSANT, LICENSE, MAINTAINERS, MANIFEST, NOTICE, SPLITS
 from .release.splits import Splits
 from .release.write import file_record, sync_file, write_text
 
@@ -100,7 +100,9 @@ def write_views(root: Path, manifest: Manifest, *, draw: bool = True) -> Manifes
     }
     views = {file: write_text(root / file, text) for file, text in texts.items()}
     views |= {path: file_record(root / path) for path in beside.pictures}
-    others = {name: record for name, record in manifest.files.items() if name not in PICTURES}
+    if beside.maintainers is not None:  # people write it by hand: here it becomes a file of the release
+        views[MAINTAINERS] = file_record(root / MAINTAINERS)
+    others = {name: record for name, record in manifest.files.items() if name not in (*PICTURES, MAINTAINERS)}
     manifest = manifest.model_copy(update={"files": dict(sorted({**others, **views}.items()))})
     write_text(root / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
     return manifest

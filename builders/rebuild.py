@@ -22,7 +22,7 @@ from .mining.plan import MiningPlan
 from .mining.steps import steps_of
 from .mining.turns import PlacedDialogue
 from .published_answers import PublishedAnswers
-from .release.layout import CHANGELOG, MANIFEST
+from .release.layout import CHANGELOG, MAINTAINERS, MANIFEST
 from .release.read import Release, placed_dialogues
 from .release.splits import SplitPlan, Splits
 from .release.verify import (
@@ -128,7 +128,7 @@ def _answered(answers: PublishedAnswers) -> Find:
     return find
 
 
-_CARRIED = (REVIEW, AUDIT, VALIDATION, PUBLISHING, CHANGELOG, *PICTURES)
+_CARRIED = (REVIEW, AUDIT, VALIDATION, PUBLISHING, CHANGELOG, MAINTAINERS, *PICTURES)
 """What a rebuild cannot make, or need not make again to say whether the rows are right, and the card shows."""
 
 

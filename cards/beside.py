@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..schemas.audit import Audit
+from ..schemas.maintainers import Maintainers
 from ..schemas.publishing import AcceptedGate
 from ..schemas.review import Review
 from ..schemas.safety import CrisisCounts
@@ -30,5 +31,7 @@ class Beside:
     """What training on these very tables showed; None where nobody validated them."""
     crises: CrisisCounts | None = None
     """What is held out, seen and unread apart; None where the release holds nothing out."""
+    maintainers: Maintainers | None = None
+    """What people said beside all that; None where they said nothing."""
     pictures: tuple[str, ...] = ()
     """Paths of the pictures that lie in the release."""

@@ -8,8 +8,10 @@ import yaml
 from ..schemas.config import DEFAULT_CONFIG, Config
 from ..schemas.inference import Role
 from ..schemas.licence import licence_of
+from ..schemas.maintainers import Maintainers
 from ..schemas.manifest import Manifest
 from ..schemas.rows import rows_of
+from .maintainers import head_of
 from .tables import filled
 
 PRETTY_NAME = "IPM-PrefDial"
@@ -36,26 +38,30 @@ _GATED = {
 """What readers agree to where the maintainer gates the repo; the Hub passes over it elsewhere."""
 
 
-def front_matter(manifest: Manifest, features: Mapping[Config, Any]) -> str:
+def front_matter(manifest: Manifest, features: Mapping[Config, Any], said: Maintainers | None = None) -> str:
     """The YAML, without the lines of dashes around it.
 
     Args:
         manifest: of the release.
         features: per config, the `features` list of `dataset_info`.
+        said: what people added; of the keys that the release computes, it can only add tags and rename it.
     """
+    added = head_of(said) if said else {}
+    tags = [*TAGS, *(tag for tag in added.pop("tags", ()) if tag not in TAGS)]
     rows = sum(record.rows or 0 for record in manifest.files.values())
     configs = sorted(rows_of(manifest.spec.layout), key=lambda config: config is not DEFAULT_CONFIG)
     return yaml.safe_dump(
         {
             **_license(manifest),
             "language": ["en"],
-            "pretty_name": PRETTY_NAME,
-            "tags": TAGS,
+            "pretty_name": added.pop("pretty_name", PRETTY_NAME),
+            "tags": tags,
             "annotations_creators": ["machine-generated"],
             "language_creators": ["crowdsourced", *_machine(manifest)],
             "size_categories": [next((name for name, limit in _SIZES if rows < limit), "100M<n<1B")],
             "source_datasets": sorted(set(_sources(manifest))),
             "task_categories": ["text-generation"],
+            **added,
             **_GATED,
             "configs": [_config(manifest, config) for config in configs],
             "dataset_info": [_info(manifest, config, features[config]) for config in configs],

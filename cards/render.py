@@ -22,6 +22,7 @@ from .docs import member_docs
 from .front_matter import PRETTY_NAME, front_matter
 from .licences import license_lines, refusals_of
 from .limits import embedded_note, known_biases, known_limits
+from .maintainers import HEADING, NOTE
 from .pictures import PICTURES
 from .review import crisis_lines, review_lines
 from .steps import STEPS
@@ -63,7 +64,7 @@ def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: Besi
 def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: Beside) -> dict[str, Any]:
     """Everything that the template may show, whether this release has it or not."""
     return {
-        "front_matter": Markdown(front_matter(manifest, features)),
+        "front_matter": Markdown(front_matter(manifest, features, beside.maintainers)),
         "manifest": manifest,
         "pretty_name": PRETTY_NAME,
         "notes": escape_prose(manifest.spec.notes),
@@ -72,6 +73,9 @@ def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: Beside
         "biases": ours(known_biases(manifest, beside)),
         "good_for": ours(GOOD_FOR),
         "not_for": ours(NOT_FOR),
+        "maintainers_heading": ours(HEADING),
+        "maintainers_note": ours(NOTE),
+        "maintainers_text": ours(beside.maintainers.text if beside.maintainers else ""),
         **_loading(manifest, features),
         **_making(manifest, beside),
         **_measures(beside),

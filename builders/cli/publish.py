@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ...schemas.errors import UsageError
+from ..publish.card_edits import OPTION
 from ..publish.options import PublishOptions
 from ..publish.run import Published, publish
 from .places import quieten_hub
@@ -35,6 +36,12 @@ def add_to(verbs: Any) -> None:
         help="publish although this gate of the audit is closed; the card says so, with --why; repeat both for several",
     )
     parser.add_argument("--why", metavar="REASON", action="append", default=[], help="why the accepted gate may pass")
+    parser.add_argument(
+        OPTION,
+        action="store_true",
+        help="take what people changed of README.md on the Hub (tags, other keys of theirs, words) into "
+        "maintainers.md of the release, and publish it with that",
+    )
     parser.add_argument("--dry-run", action="store_true", help="check all that can be, and send nothing")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     parser.set_defaults(run=run)
@@ -52,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
             gated=options.gated,
             dry_run=options.dry_run,
             accept=_reasons(options.accept, options.why),
+            take_card_edits=options.take_card_edits,
         )
     )
     if options.json:
@@ -77,12 +85,15 @@ def _as_json(done: Published) -> dict[str, Any]:
         "commit": done.commit,
         "pull_request": done.pull_request,
         "manifest_sha256": done.payload.manifest_sha256,
+        "taken": list(done.taken),
         "files": {name: file.size for name, file in done.payload.files.items()},
         "plan": None if plan is None else {"parent": plan.parent, "add": plan.add, "remove": plan.remove},
     }
 
 
 def _tell(done: Published) -> None:
+    for one in done.taken:
+        say(f"{'would take' if done.state == 'not sent' else 'took'} over from the card on the Hub: {one}")
     if done.state == "not sent":
         _tell_plan(done)
     elif done.state == "proposed":

@@ -37,6 +37,8 @@ def differences(repo: str, tag: str, manifest_path: Path) -> Iterator[str]:
     manifest = read_manifest(manifest_path)
     yield from other_files(repo, tag, manifest, manifest_path)
     shards = _shards(manifest)
+    if not shards:
+        yield f"{MANIFEST} lists no tables"
     for config, keys in groupby(shards, key=lambda key: key[0]):
         due = {split: shards[config, split] for _, split in keys}
         # `datasets` cannot load a config without any row; its files were compared above.
@@ -86,6 +88,9 @@ def other_rows(repo: str, tag: str, config: str, due: Mapping[str, list[FileReco
     except (DatasetsError, ValueError, TypeError) as error:
         yield f"{config} cannot be loaded: {str(error).splitlines()[0]}"
         return
+    for split in loaded:
+        if split not in due:
+            yield f"{config}: there is a split {split}, which the release does not have"
     for split, records in due.items():
         found = loaded[split].num_rows if split in loaded else 0
         rows = sum(record.rows or 0 for record in records)

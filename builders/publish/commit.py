@@ -6,7 +6,7 @@ from itertools import chain, islice
 from ...schemas.errors import DataError, EndpointError
 from .failure import HubError, patiently
 from .payload import Payload
-from .plan import CommitPlan, plan_commit
+from .plan import CommitPlan, earlier_release, is_read_as_rows, others_files
 from .repo import MAIN, HubRepo
 from .tree import disturbed, missing
 
@@ -29,12 +29,14 @@ def make_commit(repo: HubRepo, payload: Payload, plan: CommitPlan) -> str:
 
     Raises:
         MovedError: `main` was moved by somebody else meanwhile.
+        DataError: the repo would leave out a file.
         HubError: the Hub refuses, or fails again and again.
     """
+    added = repo.upload({name: payload.files[name] for name in plan.add})
 
     def send() -> str:
         return repo.commit(
-            {name: payload.files[name].path for name in plan.add},
+            added,
             plan.remove,
             parent=plan.parent,
             title=payload.title,
@@ -95,7 +97,13 @@ def check_commit(repo: HubRepo, payload: Payload, commit: str) -> None:
     """
     tree, history = repo.tree(commit), repo.commits(commit)
     wrong = missing(tree, payload.files)
-    if len(history) > 1:  # a squashed history has no parent to compare with
-        wrong = chain(wrong, disturbed(tree, payload.files, plan_commit(repo, payload, history[1].oid).kept))
+    if len(history) > 1:
+        parent = history[1].oid
+        before = repo.tree(parent)
+        kept = others_files(before, earlier_release(repo, before, parent), payload)
+        wrong = chain(wrong, disturbed(tree, payload.files, kept))
+    # A squashed history has no parent to compare with; what would be read as rows can be told all the same.
+    strangers = (name for name in tree if name not in payload.files and is_read_as_rows(name, payload))
+    wrong = chain(wrong, (f"{name} would be read as rows" for name in strangers))
     if told := list(islice(wrong, _SHOWN)):
         raise DataError(f"{repo.name}: commit {commit[:12]} is not this release and was not tagged: {'; '.join(told)}")

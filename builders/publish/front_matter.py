@@ -31,7 +31,7 @@ def read_front_matter(release: Release) -> FrontMatter:
     found = re.match(r"---\n(.*?)\n---\n", (release.root / CARD).read_text(encoding="utf-8"), re.DOTALL)
     try:
         card = yaml.safe_load(found[1]) if found else None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, for one, is a ValueError
         raise DataError(f"{CARD}: its YAML cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(card, dict):
         raise DataError(f"{CARD}: it does not begin with YAML; write it again with `ipm-prefdial card {release.root}`")
@@ -65,6 +65,12 @@ def _wrong(card: Mapping[str, Any], release: Release) -> Iterator[str]:
         yield f"configs: it names {', '.join(sorted(names))}; there are {', '.join(sorted({one for one, _ in due}))}"
     for one in card["configs"]:
         yield from _wrong_files(one, release, due)
+    if {one["config_name"] for one in card["dataset_info"]} != set(names):
+        yield "dataset_info: it does not tell of the same configs"
+    told = {(one["config_name"], split["name"]) for one in card["dataset_info"] for split in one["splits"]}
+    for config, split in due:
+        if due[config, split] and (config, split) not in told:
+            yield f"dataset_info: {config}: it does not tell of {split}"
     for one in card["dataset_info"]:
         for split in one["splits"]:
             rows = due.get((one["config_name"], split["name"]))

@@ -25,3 +25,5 @@ class PublishOptions:
     """Whether nothing is written, at home or on the Hub."""
     accept: Mapping[str, str] = field(default_factory=dict)
     """Why each closed gate may pass, by its name."""
+    take_card_edits: bool = False
+    """Whether what people changed of the card on the Hub is taken into the release."""

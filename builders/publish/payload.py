@@ -9,6 +9,9 @@ from ..release.read import Release
 from .front_matter import FrontMatter, read_front_matter
 from .tree import LocalFile, local_file
 
+MARK = f"{MANIFEST} sha256: "
+"""What the mark of every release's commit begins with."""
+
 
 @dataclass(frozen=True)
 class Payload:
@@ -40,7 +43,7 @@ class Payload:
     @property
     def mark(self) -> str:
         """The line of the commit's description that no other release's commit has."""
-        return f"manifest.json sha256: {self.manifest_sha256}"
+        return f"{MARK}{self.manifest_sha256}"
 
     @property
     def description(self) -> str:

@@ -52,7 +52,12 @@ def ensure_repo(repo: HubRepo, info: RepoInfo | None, options: PublishOptions) -
         info = _create(repo, options)
     if options.gated is not None and not info.gated:
         repo.gate(options.gated)
-        info = repo.info() or info
+        info = repo.info()
+        if info is None or not info.gated:
+            raise HubError(
+                f"{repo.name} was to be gated, and is not: nothing of the release was sent; look, and repeat",
+                transient=False,
+            )
     return info
 
 

@@ -11,16 +11,20 @@ def propose(repo: HubRepo, payload: Payload, plan: CommitPlan) -> int:
     """The number of the open pull request that holds the release: one that is there, or else a new one.
 
     Raises:
-        DataError: the pull request holds something else.
+        DataError: the pull request holds something else, or the repo would leave out a file.
         HubError: the Hub refuses, or fails again and again.
     """
+    # A request that is there needs no upload, and `send` looks again before every attempt.
+    there = _find(repo, payload)
+    files = {} if there else {name: payload.files[name] for name in plan.add}
+    added = repo.upload(files, pull_request=True)
 
     def send() -> str:
         # Nothing but looking tells a request that landed late from one that never did.
         if found := _find(repo, payload):
             return found
         repo.commit(
-            {name: payload.files[name].path for name in plan.add},
+            added,
             plan.remove,
             parent=plan.parent,
             title=payload.title,

@@ -61,12 +61,15 @@ def read_back(read_as: ReadAs, manifest: Path) -> None:
     where = f"{read_as.repo} {read_as.tag} is published, but "
     try:
         told = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError) as error:
+        found = told.get("differences")
+        if done.returncode or ("failure" not in told and not isinstance(found, list)):
+            raise ValueError(f"the reader ended with {done.returncode}")
+    except (IndexError, ValueError, AttributeError) as error:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise EndpointError(f"{where}could not be read back: {said(last)}; repeat the command") from error
     if "failure" in told:
         raise EndpointError(f"{where}could not be read back: {said(told['failure'])}; repeat the command")
-    if found := told["differences"]:
+    if found:
         raise DataError(f"{where}a reader does not get it as it is here: {'; '.join(found[:_SHOWN])}")
 
 

@@ -1,26 +1,35 @@
 """One dataset repo of the Hub, by the few things that publishing asks of it.
 
-Reads are tried again where the Hub fails. A write is sent once: whoever sends it looks up afterwards what became of it.
+Reads are tried again where the Hub fails, and so are uploads, which change nothing that anybody sees. Any other write
+is sent once: the caller looks up afterwards what became of it.
 """
 
+import logging
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from ...schemas.errors import DataError
 from ..release.fetch import fetch_release
-from .failure import patiently, telling
-from .tree import Entry, Tree
+from .failure import HubError, patiently, telling
+from .tree import Entry, LocalFile, Tree
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 MAIN = "main"
 Gating = Literal["auto", "manual"]
+
+_BATCH_FILES, _BATCH_BYTES = 64, 1 << 30
+"""Of an upload. A batch that is done is never sent again, whatever happens afterwards: LFS knows its objects by their
+digest, and Xet knows its chunks once the batch is closed. After a kill, only one batch is sent again."""
 
 
 @dataclass(frozen=True)
@@ -102,17 +111,14 @@ class HubRepo:
         refs = self._read("list the tags", lambda: self.api.list_repo_refs(self.name, repo_type="dataset"))
         return {tag.name: tag.target_commit for tag in refs.tags}
 
-    def head(self) -> str:
-        """The commit that `main` points at now."""
-        refs = self._read("tell where main is", lambda: self.api.list_repo_refs(self.name, repo_type="dataset"))
-        return next(branch.target_commit for branch in refs.branches if branch.name == MAIN)
-
     def commits(self, revision: str = MAIN) -> list[Commit]:
         """The history of a revision, the newest first."""
         found = self._read(
             "list the commits",
             lambda: self.api.list_repo_commits(self.name, repo_type="dataset", revision=revision),
         )
+        if not found:  # even a new repo has one
+            raise HubError(f"{self.name}: the Hub lists no commits of {revision}; repeat the command", transient=False)
         return [Commit(one.commit_id, ", ".join(one.authors), one.title, one.message) for one in found]
 
     def tree(self, revision: str) -> Tree:
@@ -152,7 +158,9 @@ class HubRepo:
             "list the pull requests",
             lambda: self.api.list_repo_refs(self.name, repo_type="dataset", include_pull_requests=True),
         )
-        numbered = ((re.fullmatch(r"refs/pr/(\d+)", one.ref), one.target_commit) for one in refs.pull_requests or ())
+        if refs.pull_requests is None:  # not the same as none: a second request would be opened beside ours
+            raise HubError(f"{self.name}: the Hub does not say which pull requests there are", transient=False)
+        numbered = ((re.fullmatch(r"refs/pr/(\d+)", one.ref), one.target_commit) for one in refs.pull_requests)
         return {int(found[1]): oid for found, oid in numbered if found}
 
     def is_open(self, pull_request: int) -> bool:
@@ -176,9 +184,49 @@ class HubRepo:
             f"gate {self.name}", lambda: self.api.update_repo_settings(self.name, repo_type="dataset", gated=how)
         )
 
+    def upload(self, add: Mapping[str, LocalFile], *, pull_request: bool = False) -> "list[CommitOperationAdd]":
+        """Brings the bytes of large files into the Hub's storage, where nothing shows them before a commit does.
+
+        Gives the operations that add all of the files to a commit. What the Hub has already is not sent.
+
+        Raises:
+            DataError: the repo has a `.gitignore` that would leave out a file.
+        """
+        from huggingface_hub import CommitOperationAdd
+
+        operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=file.path) for name, file in add.items()]
+        firsts = {file.sha256: number for number, file in reversed([*enumerate(add.values())])}.values()
+        # Files of equal bytes (tables without rows) go into another batch than the first of them: it is there by then.
+        repeats = [one for number, one in enumerate(operations) if number not in firsts]
+        done = 0
+        for batch in (*_batches([operations[number] for number in sorted(firsts)]), *_batches(repeats)):
+            self._upload_batch(batch, pull_request=pull_request)
+            done += len(batch)
+            log.info("%d of %d files are in the Hub's storage", done, len(operations))
+        # The client leaves such files out of the commit without a word: main would show a part of a release.
+        if ignored := [one.path_in_repo for one in operations if getattr(one, "_should_ignore", False)]:
+            raise DataError(
+                f"{self.name}: a .gitignore there would leave out {len(ignored)} files of the release ({ignored[0]} "
+                "first): remove it there, and repeat the command"
+            )
+        return operations
+
+    def _upload_batch(self, batch: "Sequence[CommitOperationAdd]", *, pull_request: bool) -> None:
+        self._read(
+            "take the files",
+            lambda: self.api.preupload_lfs_files(
+                self.name,
+                batch,
+                repo_type="dataset",
+                revision=MAIN,
+                create_pr=pull_request,
+                free_memory=False,
+            ),
+        )
+
     def commit(
         self,
-        add: Mapping[str, Path],
+        add: "Sequence[CommitOperationAdd]",
         remove: Sequence[str],
         *,
         parent: str,
@@ -186,16 +234,22 @@ class HubRepo:
         description: str,
         pull_request: bool = False,
     ) -> str:
-        """Makes one commit on top of `parent`, on `main` or as a pull request, and gives its id."""
-        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+        """Makes one commit on top of `parent`, on `main` or as a pull request, and gives its id.
+
+        Args:
+            add: what `upload` gave.
+            remove: paths of files.
+            parent: the commit that `main` must point at.
+            title: its first line.
+            description: what stands below.
+            pull_request: whether it is proposed and not put on `main`.
+        """
+        from huggingface_hub import CommitOperationDelete
 
         with telling(f"take the commit {title!r}"):
             done = self.api.create_commit(
                 self.name,
-                [
-                    *(CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in add.items()),
-                    *(CommitOperationDelete(path_in_repo=name, is_folder=False) for name in remove),
-                ],
+                [*add, *(CommitOperationDelete(path_in_repo=name, is_folder=False) for name in remove)],
                 commit_message=title,
                 commit_description=description,
                 repo_type="dataset",
@@ -215,3 +269,18 @@ class HubRepo:
                 return ask()
 
         return patiently(self.sleep)(once)
+
+
+def _batches(operations: "Sequence[CommitOperationAdd]") -> "Iterator[list[CommitOperationAdd]]":
+    """The operations in order, cut so that a batch has not too many files or bytes, but at least one file."""
+    batch: list[CommitOperationAdd] = []
+    size = 0
+    for operation in operations:
+        bytes_ = operation.upload_info.size
+        if batch and (len(batch) == _BATCH_FILES or size + bytes_ > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(operation)
+        size += bytes_
+    if batch:
+        yield batch

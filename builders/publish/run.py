@@ -6,20 +6,23 @@ reader who has never been here. What is on the Hub is the only state: what a sto
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from ...schemas.errors import UsageError
+from ...cards.maintainers import maintainers_md, parse_maintainers
+from ...schemas.errors import DataError, UsageError
 from ...schemas.publishing import FILE_NAME as PUBLISHING
 from ...schemas.publishing import PublishedTo
 from ..published import note_place, read_places
 from ..release.changelog import release_notes
-from ..release.layout import MANIFEST
+from ..release.layout import CARD, MAINTAINERS, MANIFEST
+from ..release.maintained import contradiction, read_maintainers
 from ..release.read import Release
-from ..renewing import renew, shows
+from ..renewing import recover, renew, shows
 from ..sources.hub import HUB_ID
 from .accepting import accept, publishing_json, read_accepted
+from .card_edits import OPTION, find_edits, merge, refuse
 from .commit import check_commit, find_commit, make_commit
 from .conditions import check_closed_gates, check_licence, check_promises, read_audit
 from .numbering import check_number, newest_release
@@ -30,8 +33,10 @@ from .preflight import Seen, ensure_repo, look
 from .pull_request import propose
 from .reader import ReadAs, Reader, read_back
 from .repo import HubRepo, RepoInfo
+from .standing import check_standing
 from .tag import is_published, make_tag
 from .telling import tell_publish
+from .tree import Entry
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -56,6 +61,8 @@ class Published:
     """Its number, where the release was proposed."""
     plan: CommitPlan | None = None
     """What a dry run found to do; None where nothing but the tag is left to do."""
+    taken: tuple[str, ...] = ()
+    """What people changed of the card on the Hub and the release took over, in words."""
 
 
 def publish(
@@ -85,24 +92,92 @@ def publish(
     seen = look(repo, options)
     if seen.info is not None and is_published(repo, payload, seen.tags):
         log.info("%s is there already", payload.tag)
-        commit = seen.tags[payload.tag]
-        if not options.dry_run:
-            _read_and_note(repo, options, payload, commit, ensure_repo(repo, seen.info, options), reader)
-        return Published("already published", repo.name, payload, commit)
+        return _published_already(repo, options, payload, seen.info, seen.tags, reader)
     newest = newest_release(repo, seen.tags)
     diff = check_number(release, newest) if newest is not None else None
+    if not options.dry_run:
+        release = tell_publish(release, repo.name, newest, diff)
+        payload = payload_of(release, release_notes(release.manifest, diff, repo.name))
+    commit = find_commit(repo, payload) if seen.info is not None else None
+    taken = _Taken()
+    if seen.info is not None and commit is None:
+        if newest is not None:
+            check_standing(repo, payload, seen.info.head, seen.tags)
+        release, taken = _take_edits(repo, options, release, payload, seen.info, seen.tags)
+        payload = payload_of(release, payload.notes)
     if options.dry_run:
-        return _dry_run(repo, payload, seen)
-    release = tell_publish(release, repo.name, newest, diff)
-    payload = payload_of(release, release_notes(release.manifest, diff, repo.name))
+        return _dry_run(repo, payload, seen, commit, taken)
     if options.pull_request and seen.info is not None:
-        return _propose(repo, payload, seen.info)
+        return _propose(repo, payload, seen.info, taken)
     info = ensure_repo(repo, seen.info, options)
-    commit = _commit(repo, payload, info.head)
+    commit = _commit(repo, payload, info.head, commit, taken)
     make_tag(repo, payload, commit)
     log.info("%s points at %s", payload.tag, commit)
     _read_and_note(repo, options, payload, commit, info, reader)
-    return Published("published", repo.name, payload, commit)
+    return Published("published", repo.name, payload, commit, taken=taken.told)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What the release took over of the card on the Hub."""
+
+    entries: Mapping[str, Entry | None] = field(default_factory=dict)
+    """The files that said so there, as they were then."""
+    told: tuple[str, ...] = ()
+
+
+def _take_edits(
+    repo: HubRepo,
+    options: PublishOptions,
+    release: Release,
+    payload: Payload,
+    info: RepoInfo,
+    tags: Mapping[str, str],
+) -> tuple[Release, _Taken]:
+    """The release with what people changed of the card on the Hub, where the command says to take that over.
+
+    Raises:
+        DataError: the command does not say so, or what they changed has no place in the release.
+    """
+    edits = find_edits(repo, payload, info.head, tags)
+    if edits is None:
+        return release, _Taken()
+    if not options.take_card_edits:
+        raise refuse(repo, edits)
+    said = merge(edits, read_maintainers(release.root / MAINTAINERS), str(release.root))
+    if wrong := contradiction(said, release.manifest):
+        raise DataError(f"{repo.name}: {CARD} was edited on the Hub, and {wrong}: take that out there")
+    text = maintainers_md(said)
+    parse_maintainers(text.encode())  # both together may be too much
+    if not options.dry_run and not shows(release, {MAINTAINERS: text}):
+        release = renew(release.root, {MAINTAINERS: text})
+    for one in edits.told():
+        log.info("taken over from the card on the Hub: %s", one)
+    return release, _Taken(edits.entries, tuple(edits.told()))
+
+
+def _published_already(
+    repo: HubRepo,
+    options: PublishOptions,
+    payload: Payload,
+    info: RepoInfo,
+    tags: Mapping[str, str],
+    reader: Reader,
+) -> Published:
+    """Nothing is left to do but what an earlier run did not come to.
+
+    Raises:
+        DataError: edits of the card are to be taken over, which the release that is there cannot.
+    """
+    commit = tags[payload.tag]
+    if options.take_card_edits and (edits := find_edits(repo, payload, info.head, tags)):
+        raise DataError(
+            f"{repo.name}: {payload.tag} is published, and a tag never moves, so it cannot say what people changed "
+            f"since:\n{edits.difference}\nBuild the next version, and publish that with {OPTION}."
+        )
+    if not options.dry_run:
+        _read_and_note(repo, options, payload, commit, ensure_repo(repo, info, options), reader)
+    return Published("already published", repo.name, payload, commit)
 
 
 def check_release(options: PublishOptions) -> Release:
@@ -112,6 +187,8 @@ def check_release(options: PublishOptions) -> Release:
         UsageError: there is no release, or a gate is accepted that is not closed.
         DataError: the release may not be published.
     """
+    if not options.dry_run:
+        recover(options.folder)
     release = Release(options.folder)
     check_licence(release)
     read_places(options.folder)  # notes that cannot be read are better told now than after the publish
@@ -136,11 +213,10 @@ def _repo(name: str, api: "HfApi | None", sleep: Callable[[float], None]) -> Hub
     return HubRepo(name, api, sleep=sleep)
 
 
-def _commit(repo: HubRepo, payload: Payload, head: str) -> str:
-    """The commit that holds the release, made now or by an earlier run."""
-    commit = find_commit(repo, payload)
+def _commit(repo: HubRepo, payload: Payload, head: str, commit: str | None, taken: _Taken) -> str:
+    """The commit that holds the release, made now or, as `commit`, by an earlier run."""
     if commit is None:
-        plan = plan_commit(repo, payload, head)
+        plan = plan_commit(repo, payload, head, taken.entries)
         if plan.done:  # merged from a pull request, or brought there in another way
             return head
         log.info("sending %d files on top of %s", len(plan.add), head)
@@ -149,19 +225,19 @@ def _commit(repo: HubRepo, payload: Payload, head: str) -> str:
     return commit
 
 
-def _dry_run(repo: HubRepo, payload: Payload, seen: Seen) -> Published:
+def _dry_run(repo: HubRepo, payload: Payload, seen: Seen, commit: str | None, taken: _Taken) -> Published:
     if seen.info is None:
         return Published("not sent", repo.name, payload, plan=plan_first(payload))
-    commit = find_commit(repo, payload)
-    plan = None if commit else plan_commit(repo, payload, seen.info.head)
-    return Published("not sent", repo.name, payload, commit, plan=plan)
+    plan = None if commit else plan_commit(repo, payload, seen.info.head, taken.entries)
+    return Published("not sent", repo.name, payload, commit, plan=plan, taken=taken.told)
 
 
-def _propose(repo: HubRepo, payload: Payload, info: RepoInfo) -> Published:
-    plan = plan_commit(repo, payload, info.head)
+def _propose(repo: HubRepo, payload: Payload, info: RepoInfo, taken: _Taken) -> Published:
+    plan = plan_commit(repo, payload, info.head, taken.entries)
     if plan.done:
         return Published("on main", repo.name, payload, info.head)
-    return Published("proposed", repo.name, payload, pull_request=propose(repo, payload, plan))
+    number = propose(repo, payload, plan)
+    return Published("proposed", repo.name, payload, pull_request=number, taken=taken.told)
 
 
 def _read_and_note(

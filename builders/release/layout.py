@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from ...schemas.base import digest_of
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
+from ...schemas.maintainers import FILE_NAME as MAINTAINERS
 from ...schemas.manifest import FILE_NAME as MANIFEST
 from ...schemas.manifest import FileRecord
 
@@ -22,6 +23,7 @@ __all__ = [
     "CHANGELOG",
     "CROISSANT",
     "LICENSE",
+    "MAINTAINERS",
     "MANIFEST",
     "NOTICE",
     "SPLITS",

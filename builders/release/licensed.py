@@ -49,7 +49,7 @@ def _of_card(text: str) -> str | None:
     found = _FRONT_MATTER.match(text)
     try:
         head: Any = yaml.safe_load(found[1]) if found else None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return None
     if not isinstance(head, dict):
         return None

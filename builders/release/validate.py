@@ -24,6 +24,7 @@ from .finding import Finding
 from .labelled import Labelled
 from .layout import MANIFEST, splits_of
 from .licensed import check_license
+from .maintained import check_maintained
 from .promises import check_conservation, check_held_out_calls, check_splits
 from .read import Release
 from .rules import broken_rows, contents
@@ -51,7 +52,9 @@ RULES: dict[str, str] = {
     "dialogue": "every row belongs to a dialogue of the release, with its source and licence",
     "splits": "no dialogue is in two splits, and splits.json says the same",
     "conservation": "candidates are rows plus drops in every config, and the manifest counts what the files hold",
-    "license": "manifest, card, LICENSE and NOTICE name the licence that the dialogues' licences allow",
+    "license": "manifest, card, LICENSE and NOTICE name the licence that the dialogues' licences allow, and "
+    "maintainers.md names no other",
+    "maintainers": "maintainers.md is well formed, and the card shows what it says",
 }
 """Every rule by its id."""
 
@@ -82,6 +85,7 @@ def validate_release(release: Release, apart: Apart | None = None) -> Iterator[F
     yield from check_splits(release, seen)
     yield from check_conservation(release, seen)
     yield from check_license(release, seen)
+    yield from check_maintained(release)
 
 
 @dataclass

@@ -14,12 +14,14 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import pytest
 from huggingface_hub import HfApi
 from support.audits import audit_release
 from support.hub import TOKEN, running_hub
 from support.releases import build_scripted
 
 from ipm_prefdial.builders.audit.run import write_audit
+from ipm_prefdial.builders.release import write
 from ipm_prefdial.builders.release.layout import MANIFEST
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.releases import load_release
@@ -146,11 +148,22 @@ def hub_server(folder: Path, *, xet: bool = False) -> Iterator[HubServer]:
 
 
 @lru_cache
-def publishable(version: str, dialogues: int, *, gates: tuple[tuple[str, float], ...] = (("faults", 0),)) -> Release:
-    """A small audited release with so many of the sample's dialogues; made once a process, and only to be read."""
+def publishable(
+    version: str,
+    dialogues: int,
+    *,
+    gates: tuple[tuple[str, float], ...] = (("faults", 0),),
+    rows_per_shard: int = write.ROWS_PER_SHARD,
+) -> Release:
+    """A small audited release with so many of the sample's dialogues; made once a process, and only to be read.
+
+    With few rows a shard, it has as many files as a release of millions of rows.
+    """
     spec = load_release("1.0.0").spec.model_copy(update={"version": version, "gates": dict(gates)})
     folder = mkdtemp(prefix="ipm-prefdial-tests-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    release = build_scripted(Path(folder, "release"), limit=dialogues, spec=spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(write, "ROWS_PER_SHARD", rows_per_shard)
+        release = build_scripted(Path(folder, "release"), limit=dialogues, spec=spec)
     write_audit(release, audit_release(release, sample=50))
     return Release(release.root)

@@ -60,6 +60,11 @@ WRONG: dict[str, tuple[Callable[[Card], Any], str]] = {
         lambda card: card["dataset_info"][0]["splits"][0].update(num_examples=61_966),
         "dataset_info: response: train: 61966 rows, not 16",
     ),
+    "no rows of a config": (lambda card: card["dataset_info"].pop(), "it does not tell of the same configs"),
+    "no rows of a split": (
+        lambda card: card["dataset_info"][0]["splits"].pop(0),
+        "dataset_info: response: it does not tell of train",
+    ),
 }
 
 
@@ -78,6 +83,8 @@ def test_a_card_that_is_not_of_these_files_is_told(first: Release, change: Calla
         ("# Data\n", "does not begin with YAML"),
         ("---\n- a\n---\n", "does not begin"),
         ("---\na: [\n---\n", "cannot be read"),
+        ("---\na: 2024-13-45\n---\n", "cannot be read"),
+        pytest.param(f"---\n{'[' * 5000}\n---\n", "cannot be read", id="deep"),
     ],
 )
 def test_a_card_without_yaml_is_told(first: Release, text: str, told: str) -> None:

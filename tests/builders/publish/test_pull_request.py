@@ -58,7 +58,7 @@ def test_nothing_is_proposed_twice_where_the_hub_does_not_say_what_there_is(
     hub: HubServer, repo: str, send: Publish, first: Release
 ) -> None:
     hub.api().create_repo(repo, repo_type="dataset")
-    refs = {"op": "refs", "nth": 3, "times": 9, "do": "500"}
+    refs = {"op": "refs", "nth": 4, "times": 9, "do": "500"}
     hub.fault({"op": "commit", "nth": 1, "do": "apply:500"}, refs)
     with pytest.raises(Exception, match="list the pull requests"):
         send(first, api=hub.api(PROPOSER), pull_request=True)

@@ -1,5 +1,6 @@
 """The reader at the end finds whatever arrives otherwise than it is here, and its failure costs only a repetition."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ from support.hub import TOKEN, free_port
 from support.publishing import HubServer
 from support.releases import change_manifest
 
-from ipm_prefdial.builders.publish.as_reader import other_rows
+from ipm_prefdial.builders.publish import as_reader
+from ipm_prefdial.builders.publish.as_reader import _shards, other_rows
 from ipm_prefdial.builders.publish.reader import ReadAs, read_back
 from ipm_prefdial.builders.published import read_places
-from ipm_prefdial.builders.release.read import Release
+from ipm_prefdial.builders.release.read import Release, read_manifest
 from ipm_prefdial.schemas.errors import DataError, EndpointError
 
 from .conftest import Publish
@@ -55,9 +57,43 @@ def test_everything_that_differs_is_told(hub: HubServer, repo: str, send: Publis
 )
 def test_rows_are_compared_as_datasets_gives_them(first: Release, change: dict[str, Any], told: str) -> None:
     """From a folder, which `datasets` loads as it does a repo."""
-    record = first.manifest.files[ROWS]
-    for due, differences in ((record, []), (record.model_copy(update=change), [told])):
-        assert list(other_rows(str(first.root), "main", "response", {"train": [due]})) == differences
+    records = {
+        split: [first.manifest.files[f"data/response/{split}-00000-of-00001.parquet"]]
+        for split in ("train", "validation", "test")
+    }
+    for wrong, differences in (({}, []), (change, [told])):
+        due = records | {"train": [records["train"][0].model_copy(update=wrong)]}
+        assert list(other_rows(str(first.root), "main", "response", due)) == differences
+    known = {"train": records["train"]}
+    strange = [one for one in ("validation", "test") if records[one][0].rows]
+    assert list(other_rows(str(first.root), "main", "response", known)) == [
+        f"response: there is a split {one}, which the release does not have" for one in strange
+    ]
+
+
+@pytest.mark.parametrize(
+    ("out", "code"), [("{}", 0), ("[]", 0), ('{"differences": null}', 0), ('{"differences": []}', 1), ("", 0)]
+)
+def test_a_reader_that_does_not_say_that_all_is_the_same_is_not_believed(
+    first: Release, monkeypatch: pytest.MonkeyPatch, out: str, code: int
+) -> None:
+    done = subprocess.CompletedProcess([], code, stdout=f"{out}\n", stderr="")
+    monkeypatch.setattr(subprocess, "run", lambda *words, **options: done)
+    with pytest.raises(EndpointError, match="could not be read back"):
+        read_back(ReadAs("http://127.0.0.1:9", "acme/prefs", "v1.0.0", None), first.root / "manifest.json")
+
+
+def test_a_manifest_without_tables_is_no_release_that_was_read(first: Release) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["files"] = {}
+
+    change_manifest(first.root, change)
+    assert list(_shards(read_manifest(first.root / "manifest.json"))) == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(as_reader, "other_files", lambda *words: iter(()))
+        assert list(as_reader.differences("acme/prefs", "v1", first.root / "manifest.json")) == [
+            "manifest.json lists no tables"
+        ]
 
 
 def test_a_hub_that_fails_the_reader_can_be_read_again(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from support.hub import TOKEN
 from support.publishing import BOB, MALLORY, PROPOSER, READ_ONLY, STALE, HubServer, publishable
 from support.releases import change_cell, change_manifest, copy_release, refresh_hashes
 
@@ -205,7 +206,7 @@ def test_a_change_made_on_the_hub_is_not_undone(
     mended = (first.root / "README.md").read_bytes() + b"A sentence more.\n"
     commit(hub, repo, "README.md", mended)
     commit(hub, repo, "NOTES.md", b"mine")
-    with pytest.raises(DataError, match=r"README\.md is not as a release of ours left it"):
+    with pytest.raises(DataError, match=r"README\.md was edited on the Hub"):
         send(second)
     commit(hub, repo, "README.md", (first.root / "README.md").read_bytes())
     send(second)
@@ -238,9 +239,6 @@ def test_a_public_repo_is_not_taken_for_a_private_one(hub: HubServer, repo: str,
 def test_a_tag_that_somebody_made_meanwhile_is_not_moved(
     hub: HubServer, repo: str, send: Publish, first: Release
 ) -> None:
-    from huggingface_hub import HfApi
-    from support.hub import TOKEN
-
     class Overtaken(HfApi):
         def create_tag(self, repo_id: str, **options: Any) -> None:
             root = hub.repo(repo).git("rev-list", "--max-parents=0", "main").strip()
@@ -251,3 +249,34 @@ def test_a_tag_that_somebody_made_meanwhile_is_not_moved(
         send(first, api=Overtaken(endpoint=hub.url, token=TOKEN))
     with pytest.raises(DataError, match="a tag never moves"):
         send(first)
+
+
+def test_a_repo_that_was_not_gated_after_all_gets_no_row(
+    hub: HubServer, repo: str, send: Publish, first: Release
+) -> None:
+    class Ungated(HfApi):
+        def update_repo_settings(self, repo_id: str, **options: Any) -> None:
+            """Answers as if it was done."""
+
+    with pytest.raises(EndpointError, match="was to be gated, and is not"):
+        send(first, gated="auto", api=Ungated(endpoint=hub.url, token=TOKEN))
+    assert hub.repo(repo).titles() == ["initial commit"]
+
+
+@pytest.mark.parametrize("what", ["pull requests", "commits"])
+def test_a_list_that_did_not_come_is_no_empty_list(
+    hub: HubServer, repo: str, send: Publish, first: Release, what: str
+) -> None:
+    class Silent(HfApi):
+        def list_repo_refs(self, *words: Any, **options: Any) -> Any:
+            refs = super().list_repo_refs(*words, **options)
+            refs.pull_requests = None
+            return refs
+
+        def list_repo_commits(self, *words: Any, **options: Any) -> Any:
+            return [] if what == "commits" else super().list_repo_commits(*words, **options)
+
+    hub.api().create_repo(repo, repo_type="dataset")
+    with pytest.raises(EndpointError, match=r"does not say which pull requests|lists no commits"):
+        send(first, api=Silent(endpoint=hub.url, token=TOKEN), pull_request=True)
+    assert hub.repo(repo).git("for-each-ref", "refs/pr") == ""

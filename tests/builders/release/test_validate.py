@@ -25,6 +25,7 @@ from ipm_prefdial.builders.release.columns import arrow_schema
 from ipm_prefdial.builders.release.layout import config_and_split
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import RULES
+from ipm_prefdial.builders.renewing import renew
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.strategy import Strategy
 
@@ -55,6 +56,17 @@ def _other_columns(name: str, alter: Callable[[pa.Table], pa.Table]) -> Plant:
         _uncount(release, file)
 
     return Plant(name, "configs", file, None, change)
+
+
+def _say(release: Release, text: str, shown: bool) -> None:
+    """Puts people's words into the release, and onto its card where they are `shown`."""
+    if shown:
+        renew(release.root, {"maintainers.md": text})
+        return
+    (release.root / "maintainers.md").write_text(text)
+    change_manifest(
+        release.root, lambda manifest: manifest["files"].update({"maintainers.md": {"sha256": "", "bytes": 0}})
+    )
 
 
 def _lose_split(release: Release) -> None:
@@ -264,6 +276,9 @@ PLANTS = (
     ),
     in_manifest("license", "milder", lambda manifest: manifest.update(license="mit")),
     in_manifest("license", "stricter", lambda manifest: manifest.update(license="unknown")),
+    Plant("another in people's words", "license", "maintainers.md", None, lambda one: _say(one, "It is in CC0.", True)),
+    Plant("html", "maintainers", "maintainers.md", None, lambda one: _say(one, "<b>bold</b>", False)),
+    Plant("not shown", "maintainers", "README.md", None, lambda one: _say(one, "Words.", False)),
 )
 
 

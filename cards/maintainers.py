@@ -1,0 +1,199 @@
+"""`maintainers.md`: reads and writes what people say on a release's card.
+
+The text goes onto the card as Markdown. It may hold paragraphs, lists, tables, code, links and headings from the third
+level on. It may not hold anything that reaches beyond its section or acts by itself: raw HTML, pictures, definitions of
+links, larger headings, a code block that is not closed. That list is our own decision.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from pydantic import ValidationError
+
+from ..schemas.errors import DataError
+from ..schemas.licence import LICENCES
+from ..schemas.maintainers import FILE_NAME, Maintainers
+
+HEADING = "From the maintainers"
+"""Of the card's section."""
+NOTE = (
+    f"*People wrote this section, and `{FILE_NAME}` holds it; the rest of the card is made from the release's files.*"
+)
+"""What the section begins with."""
+
+MOST_BYTES = 64 * 1024
+"""Of the file."""
+
+_HEAD = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+# Controls, and what turns the direction of the text that follows.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_ACTIVE_LINK = re.compile(r"\b(?:javascript|vbscript|file):|\bdata:[a-z]+/", re.IGNORECASE)
+_YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError)
+"""What PyYAML raises on foreign text; a date that is none is a ValueError."""
+
+
+def parse_maintainers(data: bytes, where: str = FILE_NAME) -> Maintainers:
+    """What the file says.
+
+    Args:
+        data: its bytes.
+        where: what messages call it.
+
+    Raises:
+        DataError: it is too large, malformed, or says what people may not say; the message names the key or the line.
+    """
+    if len(data) > MOST_BYTES:
+        raise DataError(f"{where}: {len(data):,} bytes: at most {MOST_BYTES:,} are allowed")
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where}: byte {error.start} is no UTF-8") from error
+    found = _HEAD.match(text)
+    head = read_mapping(found[1], where) if found else {}
+    body = text[found.end() :] if found else text
+    return check_maintainers(head, body, where)
+
+
+def split_card(card: str, where: str = "README.md") -> tuple[dict[str, Any], str]:
+    """The YAML of a card, and the Markdown below it.
+
+    Raises:
+        DataError: there is no YAML, or it cannot be read.
+    """
+    text = card.removeprefix("\ufeff").replace("\r\n", "\n")
+    found = _HEAD.match(text)
+    if found is None:
+        raise DataError(f"{where}: it does not begin with YAML between lines of dashes")
+    return read_mapping(found[1], where), text[found.end() :]
+
+
+def check_maintainers(head: dict[str, Any], text: str, where: str) -> Maintainers:
+    """The same of YAML and text that stand apart.
+
+    Raises:
+        DataError: as `parse_maintainers`.
+    """
+    if "text" in head:
+        raise DataError(f"{where}: text: the words stand below the YAML")
+    text = text.strip("\n").rstrip()
+    try:
+        said = Maintainers.model_validate({**head, "text": text})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        allowed = "" if first["type"] != "extra_forbidden" else f"; allowed are {', '.join(Maintainers.model_fields)}"
+        place = ".".join(str(part) for part in first["loc"])[:100]
+        raise DataError(f"{where}: {_UNSEEN.sub('?', place)}: {first['msg']}{allowed}") from error
+    if fault := next(_faults(text), None):
+        raise DataError(f"{where}: {fault}")
+    return said
+
+
+def maintainers_md(said: Maintainers) -> str:
+    """The file that says so; what is written is read as the same."""
+    head = head_of(said)
+    yaml_lines = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=120) if head else ""
+    return f"---\n{yaml_lines}---\n" + (f"\n{said.text}\n" if said.text else "")
+
+
+def head_of(said: Maintainers) -> dict[str, Any]:
+    """The keys that are set, as YAML has them."""
+    return said.model_dump(mode="json", exclude={"text"}, exclude_defaults=True)
+
+
+def read_mapping(text: str, where: str) -> dict[str, Any]:
+    """The mapping that a piece of YAML holds; an empty one where it holds nothing.
+
+    Raises:
+        DataError: it is no YAML, no mapping with words as keys, or has a key twice.
+    """
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        found = None if node is None else loader.construct_document(node)
+    except _YAML_ERRORS as error:
+        raise DataError(f"{where}: its YAML cannot be read: {_line(error)}") from error
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        raise DataError(f"{where}: its YAML is no mapping of keys")
+    keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    if twice := {key for key in keys if keys.count(key) > 1}:
+        raise DataError(f"{where}: {_UNSEEN.sub('?', sorted(twice)[0])[:100]}: the key stands there twice")
+    return found
+
+
+def other_licences(said: Maintainers, allowed: set[str]) -> list[str]:
+    """Ids of the licences that the words name, in any usual spelling, and that are not among the allowed ones."""
+    words = " \n".join((said.text, *(str(value) for value in head_of(said).values())))
+    named = {one.id for one in LICENCES.values() if one.name.lower() in words.lower()}
+    for pattern, write in _SPELLINGS:
+        named |= {write(found) for found in pattern.finditer(words)}
+    return sorted(
+        one for one in named if not any(licence == one or licence.startswith(f"{one}-") for licence in allowed)
+    )
+
+
+_SPELLINGS = (
+    (re.compile(r"\bcc[- ]?0(?:[- ]?1\.0)?\b", re.IGNORECASE), lambda found: "cc0-1.0"),
+    (
+        re.compile(r"\bcc[- ](by(?:[- ](?:nc|sa|nd))*)(?:[- ](\d\.\d))?(?!\w)", re.IGNORECASE),
+        lambda found: "-".join(("cc", *re.split("[- ]", found[1].lower()), *filter(None, [found[2]]))),
+    ),
+    (re.compile(r"\bMIT[- ]licen[cs]ed?\b", re.IGNORECASE), lambda found: "mit"),
+    (
+        re.compile(r"\bapache[- ](?:licen[cs]e[, -]*)?(?:version )?2(?:\.0)?\b", re.IGNORECASE),
+        lambda found: "apache-2.0",
+    ),
+    (re.compile(r"\bpublic domain\b", re.IGNORECASE), lambda found: "cc0-1.0"),
+    (
+        re.compile(r"\b(?:a?gpl|lgpl|odbl|odc-by|cdla)(?:[- ]v?[\d.]+)?\b", re.IGNORECASE),
+        lambda found: found[0].lower(),
+    ),
+)
+"""How licences are written in running text, and the id of each."""
+
+
+def _faults(text: str) -> Iterator[str]:
+    if found := _UNSEEN.search(text):
+        yield f"{_place(text, found.start())}: a character that nobody sees (U+{ord(found[0]):04X})"
+    if found := _ACTIVE_LINK.search(text):
+        yield f"{_place(text, found.start())}: a link may lead to https:, http: or mailto: alone"
+    reader, kept = MarkdownIt("commonmark").enable("table"), "what comes after"
+    definitions: dict[str, Any] = {}
+    try:
+        tokens = reader.parse(f"{text}\n\n## {kept}\n", definitions)
+    except RecursionError:
+        yield "it is nested too deeply"
+        return
+    if len(tokens) < 3 or tokens[-2].content != kept or tokens[-1].level:
+        yield "a code block or comment is not closed: it would take in the rest of the card"
+        return
+    if definitions.get("references"):
+        yield "it defines the target of a link ([name]: https://…): write the target beside the link"
+    for token in tokens[:-3]:
+        yield from _token_faults(token)
+
+
+def _token_faults(token: Token) -> Iterator[str]:
+    where = f"line {token.map[0] + 1} of the text" if token.map else "the text"
+    if token.type == "html_block":
+        yield f"{where}: HTML: use Markdown"
+    if token.type == "heading_open" and token.tag in ("h1", "h2"):
+        yield f"{where}: a heading of the first or second level: begin it with ###"
+    for child in token.children or ():
+        if child.type == "html_inline":
+            yield f"{where}: HTML: use Markdown"
+        elif child.type == "image":
+            yield f"{where}: a picture, which would be loaded from elsewhere: link to it"
+
+
+def _place(text: str, at: int) -> str:
+    return f"line {text.count(chr(10), 0, at) + 1} of the text"
+
+
+def _line(error: Exception) -> str:
+    return _UNSEEN.sub("?", " ".join(str(error).split()))[:200] or type(error).__name__
