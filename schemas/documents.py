@@ -41,8 +41,12 @@ class DocumentError(ValueError):
         self.what, self.line, self.column = what, line, column
 
 
-def parse_json(data: str | bytes) -> Any:
+def parse_json(data: str | bytes, *, any_numbers: bool = False) -> Any:
     """The value in a JSON document.
+
+    Args:
+        data: the document.
+        any_numbers: whether NaN and infinities are read, as the curves of a training run may hold them.
 
     Raises:
         DocumentError: it is none, or breaks a bound.
@@ -51,7 +55,7 @@ def parse_json(data: str | bytes) -> Any:
         value = json.loads(
             data,
             object_pairs_hook=_object,
-            parse_constant=_refuse_constant,
+            parse_constant=float if any_numbers else _refuse_constant,
             parse_int=_whole_number,
             parse_float=_fraction,
         )

@@ -68,7 +68,7 @@ def open_plain(path: Path) -> BinaryIO:
     Raises:
         OSError: it cannot be opened; `NotPlainError` where it is no plain file.
     """
-    there = os.stat(path)
+    there = path.stat()
     if not stat.S_ISREG(there.st_mode):
         raise NotPlainError(path, _kind(there))
     return _checked(path, os.open(path, _READ & ~os.O_NOFOLLOW))
@@ -161,7 +161,7 @@ def _walk(root: Path, above: Sequence[str]) -> Iterator[str]:
         elif stat.S_ISREG(there.st_mode):
             yield name
         elif stat.S_ISLNK(there.st_mode):
-            _open_blob(root, name, os.readlink(entry.path), there).close()
+            _open_blob(root, name, str(Path(entry.path).readlink()), there).close()
             yield name
         else:
             raise NotPlainError(entry.path, _kind(there))
@@ -188,7 +188,7 @@ def _open_blob(root: Path, name: str, target: str, there: os.stat_result) -> Bin
     blob = Path(os.path.normpath(folder / target))
     if blob.parent != blobs or _BLOB.fullmatch(blob.name) is None or blobs.is_symlink():
         raise NotPlainError(path, _kind(there))
-    plain = os.stat(blob, follow_symlinks=False)
+    plain = blob.lstat()
     if not stat.S_ISREG(plain.st_mode):
         raise NotPlainError(blob, _kind(plain))
     return _checked(path, os.open(blob, _READ))

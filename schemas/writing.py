@@ -45,7 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
     part.unlink(missing_ok=True)
     try:
         yield part
-        os.replace(part, path)
+        part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -131,7 +131,7 @@ class FileSet:
         for name, kept in self._earlier.items():
             with suppress(OSError):
                 if kept is not None and kind is not None:
-                    os.replace(kept, self.root / name)
+                    kept.replace(self.root / name)
                 elif kept is not None:
                     kept.unlink(missing_ok=True)
                 elif kind is not None:
@@ -140,6 +140,6 @@ class FileSet:
 
 def _mode_of(path: Path) -> int:
     try:
-        return stat.S_IMODE(os.stat(path, follow_symlinks=False).st_mode)
+        return stat.S_IMODE(path.lstat().st_mode)
     except FileNotFoundError:
         return 0o666

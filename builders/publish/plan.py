@@ -1,11 +1,11 @@
 """What one commit has to do: add, leave and remove files of ours, and touch nobody else's."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from ...schemas.documents import parse_json
 from ...schemas.errors import DataError
 from ..release.layout import MANIFEST
 from .payload import Payload
@@ -92,7 +92,7 @@ def _earlier_release(repo: HubRepo, tree: Tree, parent: str) -> Mapping[str, str
         return {}
     data = repo.read(MANIFEST, parent)
     try:
-        manifest = json.loads(data)
+        manifest = parse_json(data)
         listed = {str(name): str(record["sha256"]) for name, record in manifest["files"].items()}
         return {**listed, MANIFEST: hashlib.sha256(data).hexdigest()} if manifest["spec_sha256"] else {}
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -17,6 +17,7 @@ from ..published import note_place, read_places
 from ..release.changelog import release_notes
 from ..release.layout import MANIFEST
 from ..release.read import Release
+from ..release.write import check_writable
 from ..renewing import renew, shows
 from ..sources.hub import HUB_ID
 from .accepting import accept, publishing_json, read_accepted
@@ -113,6 +114,7 @@ def check_release(options: PublishOptions) -> Release:
         DataError: the release may not be published.
     """
     release = Release(options.folder)
+    check_writable(release.root)
     check_licence(release)
     read_places(options.folder)  # notes that cannot be read are better told now than after the publish
     audit = read_audit(release)

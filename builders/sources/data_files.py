@@ -1,9 +1,9 @@
 """Which files of a dataset folder hold its rows, and of which split: by its card, or by the Hub's naming conventions.
 
 The choice is made among names that were listed beforehand, all of them plain files of the folder and part of the
-digest that pins it. A card can only choose among them: it cannot name another path, a link or a URL. The conventions are
-those of `datasets` (https://huggingface.co/docs/datasets/repository_structure); where a folder names no split at all,
-its rows have none, and are shared out as those of a single file are.
+digest that pins it. A card can only choose among them: it cannot name another path, a link or a URL. The conventions
+are those of `datasets` (https://huggingface.co/docs/datasets/repository_structure); where a folder names no split at
+all, its rows have none, and are shared out as those of a single file are.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from ...schemas.plain_files import fault_of_name
@@ -147,7 +147,7 @@ def matches(name: str, pattern: str) -> bool:
     """Whether a name fits a glob: `*`, `?` and `[...]` within a part, `**` for any number of parts."""
     parts, wanted = tuple(name.split("/")), tuple(pattern.split("/"))
 
-    @lru_cache(maxsize=None)
+    @cache
     def fits(at: int, want: int) -> bool:
         if want == len(wanted):
             return at == len(parts)
