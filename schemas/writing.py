@@ -132,6 +132,8 @@ class FileSet:
             with suppress(OSError):
                 if kept is not None and kind is not None:
                     kept.replace(self.root / name)
+                    # Two names of one file stay two names when one is renamed to the other.
+                    kept.unlink(missing_ok=True)
                 elif kept is not None:
                     kept.unlink(missing_ok=True)
                 elif kind is not None:

@@ -1,6 +1,7 @@
 """`ipm-prefdial audit DIR_OR_REPO[@REV]`: what is the data like, and does it keep its limits?"""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +85,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def _release(folder: Path) -> Release:
-    if folder.exists() and not (folder / MANIFEST).is_file():
+    if folder.exists() and not os.path.lexists(folder / MANIFEST):
         raise UsageError(
             f"{folder}: no release: there is no {MANIFEST} in it; name the columns of another dataset with --columns "
             "chosen=…,rejected=…[,prompt=…]"
