@@ -54,7 +54,7 @@ def output() -> Iterator[Output]:
     """Standard output as such, as long as the block lasts."""
     before = sys.stdout
     found = Output(before)
-    sys.stdout = found  # type: ignore[assignment]
+    sys.stdout = found
     try:
         yield found
     finally:

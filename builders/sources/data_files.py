@@ -84,12 +84,12 @@ def _config_of(configs: Any) -> Mapping[str, Any]:
         raise CardError("`configs` is no list of mappings")
     by_name = {str(one.get("config_name", "default")): one for one in configs}
     if _OURS in by_name or len(configs) == 1:
-        found: Mapping[str, Any] = by_name.get(_OURS, configs[0])
-        return found
-    default = [one for one in configs if one.get("default") is True] or [one for one in [by_name.get("default")] if one]
+        return dict(by_name[_OURS] if _OURS in by_name else configs[0])
+    default = [one for one in configs if one.get("default") is True]
+    default += [by_name["default"]] if "default" in by_name else []
     if not default:
         raise CardError(f"`configs` has {', '.join(sorted(by_name))[:200]}, and none of them is the default")
-    return default[0]
+    return dict(default[0])
 
 
 def _by_card(names: Sequence[str], config: Mapping[str, Any]) -> list[DataFile] | None:

@@ -113,7 +113,10 @@ def _opened(path: Path, root: Path | None) -> BinaryIO:
 
 
 def _sha256(file: BinaryIO) -> str:
-    return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _stamp(file: BinaryIO) -> tuple[int, ...]:
