@@ -8,7 +8,6 @@ becomes a `DocumentError`, which says what and where; the caller adds the file.
 import json
 import math
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -247,9 +246,8 @@ def _inner_nodes(node: Any, *, any_keys: bool) -> list[Any]:
     return [inner for pair in node.value for inner in pair]
 
 
-@lru_cache
 def longest_csv_cell() -> int:
-    """Lets the csv module read cells of any length up to this, once for the process; a cell is a whole text."""
+    """Lets the csv module read cells of any length up to this; a cell of a source is a whole dialogue."""
     import csv
 
     most = 1 << 26

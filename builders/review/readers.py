@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...schemas.documents import DocumentError, longest_csv_cell, parse_json, read_bytes
+from ...schemas.documents import DocumentError, parse_json, read_bytes
 from ...schemas.errors import UsageError
 from .items import BETTER_COLUMN, ERROR_COLUMNS
 
@@ -16,6 +16,8 @@ ANSWERS = (*ERROR_COLUMNS, BETTER_COLUMN)
 """The columns that are read besides `item`; others are let be."""
 
 _DELIMITERS = (",", ";", "\t")
+_LONGEST_CELL = 1 << 17
+"""What no spreadsheet program fills a cell with."""
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -72,7 +74,7 @@ def _csv_rows(path: Path, data: bytes, item: str = "item", answers: Sequence[str
     shift = 1
     if first.strip().lower().startswith("sep="):  # a hint that some programs write for others
         text, shift = rest, 2
-    longest_csv_cell()
+    csv.field_size_limit(_LONGEST_CELL)  # of the whole process: a source may have raised it
     try:
         headers = {one: next(csv.reader(io.StringIO(text), delimiter=one), []) for one in _DELIMITERS}
     except csv.Error as error:
