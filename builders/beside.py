@@ -8,6 +8,7 @@ from ..cards.pictures import PICTURES
 from ..schemas.audit import FILE_NAME as AUDIT
 from ..schemas.audit import Audit
 from ..schemas.manifest import Manifest
+from ..schemas.plain_files import is_inside
 from ..schemas.publishing import FILE_NAME as PUBLISHING
 from ..schemas.publishing import Publishing
 from .release.changelog import changelog_of
@@ -16,6 +17,7 @@ from .release.layout import CHANGELOG, MAINTAINERS, tables_sha256
 from .release.maintained import read_maintainers
 from .release.origins import origins_of
 from .release.parts import read_part
+from .release.read import read_text
 from .review.store import read_review
 from .safety.recall import recall_told
 from .validated import validation_of_tables
@@ -38,7 +40,7 @@ def beside_of(root: Path, manifest: Manifest) -> Beside:
         crises=count_crises(root, manifest),
         validation=validation_of_tables(root, manifest),
         maintainers=read_maintainers(root / MAINTAINERS),
-        pictures=tuple(path for path in PICTURES if (root / path).is_file()),
+        pictures=tuple(path for path in PICTURES if is_inside(root, path)),
     )
 
 
@@ -54,8 +56,7 @@ def audit_of_tables(root: Path, manifest: Manifest) -> Audit | None:
 
 def changelog_text(root: Path, manifest: Manifest) -> str:
     """CHANGELOG.md as it should be: earlier entries stay, and the figures of this version's, which a diff told, too."""
-    path = root / CHANGELOG
-    there = path.read_text(encoding="utf-8") if path.is_file() else None
+    there = read_text(root, CHANGELOG)
     plain = changelog_of(manifest, None, there)
     return there if there and _without_figures(there, manifest.version) == plain else plain
 

@@ -11,17 +11,29 @@ from ..cards.licences import license_text, notice_text
 from ..cards.pictures import PICTURES, draw_pictures
 from ..cards.render import render_card
 from ..schemas.config import Config
+from ..schemas.errors import DataError
 from ..schemas.inference import Role, TokenLimits
 from ..schemas.licence import release_licence
 from ..schemas.manifest import BenchmarkRecord, Manifest, ModelRecord, RunRecord, SourceRecord
 from ..schemas.rows import rows_of
 from ..schemas.spec import BuildSpec
+from ..schemas.writing import FileSet
 from .assemble import Assembly
 from .beside import audit_of_tables, beside_of, changelog_text
 from .release.columns import arrow_schema
-from .release.layout import CARD, CHANGELOG, CROISSANT, LICENSE, MAINTAINERS, MANIFEST, NOTICE, SPLITS
+from .release.layout import (
+    CARD,
+    CHANGELOG,
+    CROISSANT,
+    LICENSE,
+    MAINTAINERS,
+    MANIFEST,
+    NOTICE,
+    SPLITS,
+    config_and_split,
+)
 from .release.splits import Splits
-from .release.write import file_record, sync_file, write_text
+from .release.write import file_record, record_of, write_text
 
 
 @dataclass(frozen=True)
@@ -74,22 +86,27 @@ def finish_release(root: Path, assembly: Assembly, splits: Splits, told: Provena
     return write_views(root, manifest, draw=False)
 
 
-def write_views(root: Path, manifest: Manifest, *, draw: bool = True) -> Manifest:
+def write_views(root: Path, manifest: Manifest, together: FileSet | None = None, *, draw: bool = True) -> Manifest:
     """Writes what is a view of the other files (card, pictures, licence …), and the manifest that knows them all.
 
     Args:
         root: the release's folder, with all its other files.
         manifest: of these.
+        together: writes them with other files, and puts all back where one cannot be written; None for these alone.
         draw: whether the pictures are drawn anew; where not, those that are there stay.
 
     Raises:
-        DataError: a file that is shown is malformed or damaged; nothing was written.
+        DataError: a file that is shown is malformed or damaged, or a table that is needed is not listed.
     """
+    if together is None:
+        with FileSet(root) as alone:
+            return write_views(root, manifest, alone, draw=draw)
+    _check_tables(manifest)
     audit, features = audit_of_tables(root, manifest), card_features(manifest.spec.layout)
     pictures = draw_pictures(audit) if draw and audit else {}
     beside = beside_of(root, manifest)
     if draw:
-        write_pictures(root, pictures)
+        write_pictures(together, pictures)
         beside = replace(beside, pictures=tuple(pictures))
     texts = {
         CARD: render_card(manifest, features, beside),
@@ -98,24 +115,36 @@ def write_views(root: Path, manifest: Manifest, *, draw: bool = True) -> Manifes
         LICENSE: license_text(manifest, beside.origins),
         NOTICE: notice_text(manifest, beside.origins),
     }
-    views = {file: write_text(root / file, text) for file, text in texts.items()}
+    for file, text in texts.items():
+        together.write(file, text)
+    views = {file: record_of(text.encode()) for file, text in texts.items()}
     views |= {path: file_record(root / path) for path in beside.pictures}
     if beside.maintainers is not None:  # people write it by hand: here it becomes a file of the release
         views[MAINTAINERS] = file_record(root / MAINTAINERS)
     others = {name: record for name, record in manifest.files.items() if name not in (*PICTURES, MAINTAINERS)}
     manifest = manifest.model_copy(update={"files": dict(sorted({**others, **views}.items()))})
-    write_text(root / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+    together.write(MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
     return manifest
 
 
-def write_pictures(root: Path, pictures: Mapping[str, bytes]) -> None:
+def write_pictures(together: FileSet, pictures: Mapping[str, bytes]) -> None:
     """Writes the card's pictures; those of before that are not among them go, and nothing else that lies there."""
     for path in PICTURES:
-        (root / path).unlink(missing_ok=True)
-    for path, data in pictures.items():
-        (root / path).parent.mkdir(exist_ok=True)
-        (root / path).write_bytes(data)
-        sync_file(root / path)
+        if path in pictures:
+            together.write(path, pictures[path])
+        else:
+            together.remove(path)
+
+
+def _check_tables(manifest: Manifest) -> None:
+    """The manifest lists a table of every config: the card tells of each.
+
+    Raises:
+        DataError: it does not.
+    """
+    there = {table[0] for name in manifest.files if (table := config_and_split(name))}
+    if missing := [config for config in rows_of(manifest.spec.layout) if config not in there]:
+        raise DataError(f"{MANIFEST}: files: it lists no table of {', '.join(missing)}: build the release again")
 
 
 def card_features(layout: int) -> dict[Config, Any]:

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-import yaml
-
+from ..schemas.documents import parse_yaml
 from ..schemas.errors import OutputExistsError, UsageError
 from ..schemas.version import Version
+from ..schemas.writing import write_whole
 from .releases import load_release, spec_path, versions
 
 _DUE = """\
@@ -36,8 +36,8 @@ def draft_spec(version: str, earlier: str) -> str:
     path = spec_path(earlier)
     text = path.read_text(encoding="utf-8")
     draft = _without_notes(re.sub(r"(?m)^version:.*$", f"version: {new}", text, count=1))
-    due = yaml.safe_load(text) | {"version": version, "notes": _TOO_SHORT}
-    if yaml.safe_load(draft) != due:
+    due = parse_yaml(text) | {"version": version, "notes": _TOO_SHORT}
+    if parse_yaml(draft) != due:
         raise UsageError(f"{path}: version and notes are not keys at the start of a line: copy it by hand")
     return draft
 
@@ -55,9 +55,8 @@ def write_draft(path: Path, text: str) -> None:
         UsageError: it cannot be written.
     """
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise OutputExistsError(f"{path} is there already; name another file with --out") from error
+        if path.exists() or path.is_symlink():
+            raise OutputExistsError(f"{path} is there already; name another file with --out")
+        write_whole(path, text)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}; name another with --out") from error

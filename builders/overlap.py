@@ -6,25 +6,23 @@ appendix C), are rarely shared by chance; the number is the spec's.
 """
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from ..schemas.dialogue import Dialogue
+from ..schemas.documents import longest_csv_cell
 from ..schemas.errors import SourceError
 from ..schemas.manifest import BenchmarkRecord
 from ..schemas.text import words_of
-from .sources.files import read_records, sha256_of, sha256_of_all
+from .sources.files import digest_of_lines, open_as_hashed, read_records, sha256_of
 from .sources.hub import HUB_ID, DatasetCopy, download
 
 _JSON = (".json", ".jsonl", ".parquet")
 _TEXT = (".txt", ".md")
-_LONGEST_CELL = 2**31 - 1
 _READ = (*_JSON, *_TEXT, ".csv", ".tsv")
 
 
@@ -53,53 +51,53 @@ def read_benchmarks(places: Sequence[str], words: int) -> tuple[Benchmark, ...]:
 
 def _read(place: str, words: int) -> Benchmark:
     path = Path(place)
-    name, files, sha256 = _find(place, path)
-    texts = [text for file in files for text in _texts(file)]
+    name, root, digests, sha256 = _find(place, path)
+    texts = [
+        text for file, pinned in digests.items() for text in _texts(path if root is None else root / file, root, pinned)
+    ]
     runs = frozenset(run for text in texts for run in _runs(text, words))
     if not runs:
         raise SourceError(f"{place}: no text in it has {words} words in a row, so nothing could overlap with it")
     return Benchmark(BenchmarkRecord(name=name, sha256=sha256, texts=len(texts), dialogues=0), runs, words)
 
 
-def _find(place: str, path: Path) -> tuple[str, list[Path], str]:
-    """Its name, its files, and a digest of them."""
-    if path.is_file():
+def _find(place: str, path: Path) -> tuple[str, Path | None, dict[str, str], str]:
+    """Its name, its folder where it is one, the digest of every file, and a digest of them all."""
+    if path.exists() and not path.is_dir():
         if path.suffix not in _READ:
             raise SourceError(f"{place}: a benchmark is read from {', '.join(_READ)} files")
-        return path.name, [path], sha256_of(path)
+        sha256 = sha256_of(path)
+        return path.name, None, {path.name: sha256}, sha256
     if path.is_dir():
         copy, name = DatasetCopy(path, None), path.resolve().name
     elif HUB_ID.match(place):
         copy, name = download(place), place
     else:
         raise SourceError(f"--decontaminate {place}: no such file or folder, and no ORG/NAME[@REV] either")
-    files = sorted(file for file in copy.files() if file.suffix in _READ)
-    if not files:
+    digests = {name: sha256 for name, sha256 in copy.digests.items() if name.endswith(_READ)}
+    if not digests:
         raise SourceError(f"{place}: holds no {', '.join(_READ)} file")
-    return name, files, sha256_of_all(tuple(files), copy.folder)
+    return name, copy.folder, digests, digest_of_lines(digests)
 
 
-def _texts(path: Path) -> Iterator[str]:
-    if path.suffix in _TEXT:
-        yield from path.read_text(encoding="utf-8", errors="replace").split("\n\n")
-    elif path.suffix == ".parquet":
-        yield from _cells(path)
-    elif path.suffix in _JSON:
-        for record in read_records(path):
+def _texts(path: Path, root: Path | None, sha256: str) -> Iterator[str]:
+    if path.suffix in _JSON:
+        for record in read_records(path, root=root, sha256=sha256):
             yield from _strings(record)
-    else:
-        csv.field_size_limit(_LONGEST_CELL)
-        with path.open(encoding="utf-8", errors="replace", newline="") as lines:
-            for row in csv.reader(lines, delimiter="\t" if path.suffix == ".tsv" else ","):
+        return
+    with open_as_hashed(path, root, sha256) as file:
+        text = io.TextIOWrapper(
+            file, encoding="utf-8", errors="replace", newline="" if path.suffix not in _TEXT else None
+        )
+        if path.suffix in _TEXT:
+            yield from text.read().split("\n\n")
+            return
+        longest_csv_cell()
+        try:
+            for row in csv.reader(text, delimiter="\t" if path.suffix == ".tsv" else ","):
                 yield from row
-
-
-def _cells(path: Path) -> Iterator[str]:
-    try:
-        for batch in pq.ParquetFile(path).iter_batches():
-            yield from _strings(batch.to_pylist())
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise SourceError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+        except csv.Error as error:
+            raise SourceError(f"{path}: not CSV that can be read: {error}") from error
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ..schemas.documents import read_json
 from ..schemas.errors import DataError
 from ..schemas.publishing import PublishedPlaces, PublishedTo
+from ..schemas.writing import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +26,10 @@ def read_places(folder: Path) -> tuple[PublishedTo, ...]:
         DataError: the notes cannot be read.
     """
     path = notes_path(folder)
-    if not path.is_file():
-        return ()
     try:
-        return PublishedPlaces.model_validate(json.loads(path.read_bytes())).places
+        return PublishedPlaces.model_validate(read_json(path, path.parent)).places
+    except FileNotFoundError:
+        return ()
     except (OSError, ValueError, ValidationError) as error:
         raise DataError(f"{path}: these notes on what is published cannot be read; mend or remove them") from error
 
@@ -44,9 +46,7 @@ def note_place(folder: Path, place: PublishedTo) -> None:
     earlier = (one for one in read_places(folder) if (one.endpoint, one.repo, one.tag) != key)
     text = json.dumps(PublishedPlaces(places=(*earlier, place)).model_dump(mode="json"), indent=1, ensure_ascii=False)
     path = notes_path(folder)
-    part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(text + "\n", encoding="utf-8")
-        part.replace(path)
+        write_whole(path, text + "\n")
     except OSError as error:
         log.warning("%s: cannot be written (%s): `build --force` will not know of the publish", path, error.strerror)

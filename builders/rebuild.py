@@ -1,6 +1,5 @@
 """`verify`: rebuilds a release from its own manifest, dialogues and completions, with no network, and compares."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +12,11 @@ from ..schemas.config import Config
 from ..schemas.errors import DataError, PrefDialError, UsageError
 from ..schemas.inference import Outcome, Request
 from ..schemas.manifest import Manifest
+from ..schemas.plain_files import read_inside
 from ..schemas.publishing import FILE_NAME as PUBLISHING
 from ..schemas.review import FILE_NAME as REVIEW
 from ..schemas.validation import FILE_NAME as VALIDATION
+from ..schemas.writing import write_whole
 from .assemble import Assembly, Find, assemble
 from .finish import Provenance, finish_release
 from .mining.plan import MiningPlan
@@ -135,9 +136,9 @@ _CARRIED = (REVIEW, AUDIT, VALIDATION, PUBLISHING, CHANGELOG, MAINTAINERS, *PICT
 def _carry_over(here: Path, root: Path) -> None:
     """Takes what the card shows beside the tables over into a rebuild, so that its card can be the same."""
     for name in _CARRIED:
-        if (here / name).is_file():
+        if (data := read_inside(here, name)) is not None:
             (root / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(here / name, root / name)
+            write_whole(root / name, data)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
+from ..schemas.documents import MOST_YAML, DocumentError, parse_yaml, read_bytes
 from ..schemas.errors import UsageError
 from ..schemas.spec import BuildSpec
 from .mining.steps import steps_of
@@ -47,7 +47,7 @@ def load_release(release: str) -> ReleasedSpec:
     """
     own = Path(release)
     if own.suffix in (".yaml", ".yml"):
-        if not own.is_file():
+        if not own.exists():
             raise UsageError(f"{release}: no such file")
         return read_spec(own)
     path = _FOLDER / f"{release}.yaml"
@@ -65,11 +65,13 @@ def read_spec(path: Path) -> ReleasedSpec:
     Raises:
         UsageError: it is no YAML, a field is wrong (it is named), or a step is unknown.
     """
-    data = path.read_bytes()
     try:
-        spec = BuildSpec.model_validate(yaml.safe_load(data))
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        data = read_bytes(path, most=MOST_YAML)
+        spec = BuildSpec.model_validate(parse_yaml(data))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except DocumentError as error:
+        raise UsageError(f"{path}: not YAML that can be read: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise UsageError(f"{path}: {'.'.join(map(str, first['loc'])) or 'spec'}: {first['msg']}") from error

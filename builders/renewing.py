@@ -17,11 +17,13 @@ from ..schemas.errors import DataError
 from .finish import write_views
 from .release.layout import MANIFEST, config_and_split
 from .release.read import Release, read_manifest
-from .release.write import write_text
+from .release.write import check_writable, write_text
 
 
 def renew(root: Path, texts: Mapping[str, str], *, repo: str | None = None) -> Release:
     """Writes the files, every view of them, and last the manifest: a file that it lists is one that the views show.
+
+    Where one cannot be written, the release is left as it was.
 
     Args:
         root: the release's folder.
@@ -29,9 +31,12 @@ def renew(root: Path, texts: Mapping[str, str], *, repo: str | None = None) -> R
         repo: `ORG/NAME` where the release is to be; None leaves what the manifest says.
 
     Raises:
-        DataError: a file that is shown is malformed or damaged; nothing was changed.
+        UsageError: it is a snapshot of the Hub's cache, which is never written to.
+        DataError: a file that is shown is malformed or damaged, or the folder holds a link; nothing was changed.
     """
+    check_writable(root)
     recover(root)
+    Release(root)  # refuses links and whatever else is no plain file
     manifest, part = read_manifest(root / MANIFEST), _beside(root, ".renewing.part")
     try:
         _mirror(root, part)

@@ -11,6 +11,7 @@ from ..schemas.config import Config
 from ..schemas.errors import DataError, LostRowsError
 from ..schemas.inference import Failed, Outcome, Request, Role
 from ..schemas.manifest import ReusedRecord
+from ..schemas.plain_files import is_inside
 from .assemble import Seen
 from .inference.record import Records
 from .published_answers import Published, PublishedAnswers
@@ -52,18 +53,24 @@ def open_earlier(places: Sequence[str]) -> Iterator[Earlier | None]:
         return
     releases = tuple(_sound(Release(local_release(place)), place) for place in places)
     with PublishedAnswers(releases) as answers:
+        for release, place in zip(releases, places, strict=True):
+            _check_bytes(release, place)  # again: what was read is what was hashed
         yield Earlier(tuple(places), releases, answers)
 
 
 def _sound(release: Release, place: str) -> Release:
     """The release, whose completions are whole: answers that were altered would be published anew."""
-    for path in release.files(Config.COMPLETIONS):
-        name = release.name_of(path)
-        if not path.is_file() or sha256_of(path) != release.manifest.files[name].sha256:
-            raise DataError(f"--reuse {place}: {name}: it is not the file in the manifest; fetch the release again")
+    _check_bytes(release, place)
     if (wrong := next(unfit_rows(release, Config.COMPLETIONS), None)) is not None:
         raise DataError(f"--reuse {place}: {wrong}; leave this release out")
     return release
+
+
+def _check_bytes(release: Release, place: str) -> None:
+    for path in release.files(Config.COMPLETIONS):
+        name = release.name_of(path)
+        if not is_inside(release.root, name) or sha256_of(path, release.root) != release.manifest.files[name].sha256:
+            raise DataError(f"--reuse {place}: {name}: it is not the file in the manifest; fetch the release again")
 
 
 class Known(NamedTuple):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..schemas.documents import read_bytes
 from ..schemas.errors import DataError, UsageError
 from ..schemas.manifest import Manifest
 from ..schemas.validation import FILE_NAME, Validation
@@ -32,7 +33,7 @@ def validation_text(release: Release, path: Path) -> str:
         raise UsageError(f"{path}: no such file; `recipe run validate-release` writes it")
     if not _is_of(validation, release.manifest):
         raise DataError(f"{path}: a validation of other tables than those in {release.root}; validate this release")
-    return path.read_text(encoding="utf-8")
+    return read_bytes(path).decode()
 
 
 def _is_of(validation: Validation, manifest: Manifest) -> bool:

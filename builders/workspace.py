@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..schemas.documents import read_json
 from ..schemas.errors import OutputExistsError, UsageError
+from ..schemas.plain_files import NotPlainError
+from ..schemas.writing import write_whole
 from .published import read_places
 from .release.layout import MANIFEST
 
@@ -56,9 +59,10 @@ class Workspace:
         self._refuse_existing(force)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / ".writable"
-            probe.touch()
-            probe.unlink()
+            if self.root.is_symlink():
+                raise NotPlainError(self.root, "a link, and nothing is written through links: remove it")
+            write_whole(self.root / ".writable", "")
+            (self.root / ".writable").unlink()
         except OSError as error:
             raise UsageError(f"{self.out}: cannot be written: {error.strerror}; choose another --out") from error
 
@@ -81,8 +85,8 @@ class Workspace:
     def _refuse_published(self) -> None:
         """What readers have under its number is not made anew: `--force` is for releases that nobody has yet."""
         try:
-            version = json.loads((self.out / MANIFEST).read_bytes())["version"]
-        except (ValueError, KeyError, TypeError):
+            version = read_json(self.out / MANIFEST, self.out)["version"]
+        except (OSError, ValueError, KeyError, TypeError):
             version = None
         for place in read_places(self.out):
             if version in (None, place.version):
@@ -106,13 +110,13 @@ class Workspace:
     def timed(self, clock: "Clock") -> Iterator[None]:
         """Adds the time of this run to that of the runs before it, also where this one is stopped."""
         path = self.root / "seconds.json"
-        clock.before = float(json.loads(path.read_text())) if path.is_file() else 0.0
+        clock.before = _seconds_in(path)
         try:
             yield
         finally:
             # A full disk stops the build for a better reason than that its duration could not be noted.
             with suppress(OSError):
-                _write_whole(path, json.dumps(clock.total()))
+                write_whole(path, json.dumps(clock.total()))
 
 
 class Clock:
@@ -128,11 +132,12 @@ class Clock:
         return self.before + time.monotonic() - self._from
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """The file holds all of `text`, or what it held before."""
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    part.replace(path)
+def _seconds_in(path: Path) -> float:
+    """What an earlier run noted; none where the note cannot be read: it is no reason to stop a build."""
+    try:
+        return float(read_json(path, path.parent))
+    except (OSError, ValueError, TypeError):
+        return 0.0
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,8 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ..schemas.documents import DocumentError, read_yaml
 from ..schemas.errors import UsageError
 from .tasks import Stage, Task, stages_of
 
@@ -70,9 +69,9 @@ def read_recipe(path: Path) -> Recipe:
         UsageError: there is no such file, or it is no mapping with a task and a stage.
     """
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path}: no recipe: {' '.join(str(error).split())}") from error
+        settings = read_yaml(path)
+    except (OSError, DocumentError) as error:
+        raise UsageError(f"{path}: no recipe: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(settings, dict):
         raise UsageError(f"{path}: no recipe: it is not a mapping of settings")
     for key, known in (("task", Task), ("stage", Stage)):

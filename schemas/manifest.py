@@ -2,13 +2,14 @@
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 
 from .base import Frozen, Grown
 from .config import Config
 from .dialogue import Split
 from .drops import DropReason
 from .inference import ModelRef, Role, Task, TokenLimits
+from .plain_files import fault_of_name
 from .safety import PiiKind
 from .spec import BuildSpec
 
@@ -188,3 +189,14 @@ class Manifest(Grown):
     files: dict[str, FileRecord]
     """Every file but the manifest itself, by its path in the release."""
     run: RunRecord
+
+    @field_validator("files")
+    @classmethod
+    def _names_are_plain(cls, files: dict[str, FileRecord]) -> dict[str, FileRecord]:
+        """A manifest comes from outside: what it lists is inside the release, whoever reads it."""
+        for name in files:
+            if fault := fault_of_name(name):
+                raise ValueError(f"{name[:120]!r} is no name of a file of a release: {fault}")
+            if name == FILE_NAME:
+                raise ValueError(f"{FILE_NAME} cannot list itself")
+        return files

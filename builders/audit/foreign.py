@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ...schemas.audit import Subject
-from ...schemas.errors import DataError, UsageError
-from ..sources.files import read_records, sha256_of_all
+from ...schemas.errors import UsageError
+from ...schemas.text import mend_half_pairs
+from ..sources.files import digest_of_lines, read_records, sha256_of
+from ..sources.hub import DatasetCopy
 from ..statistics.bootstrap import REPLICATES, SEED
 from .batch import Messages, Pairs, Place
 from .sides import split_row
@@ -63,6 +64,9 @@ class ForeignSource:
     def __init__(self, place: Path, columns: dict[str, str], name: str, version: str | None = None) -> None:
         self._root = place if place.is_dir() else place.parent
         self._files = _files(place)
+        # The digests are taken once, and what is read later must have them.
+        self._folder = place if place.is_dir() else None
+        self._digests = {self._name_of(path): sha256_of(path, self._folder) for path in self._files}
         self._columns, self._name, self._version = columns, name, version
         self.gates: dict[str, float] = {}
 
@@ -72,7 +76,7 @@ class ForeignSource:
             kind="pairs",
             name=self._name,
             version=self._version,
-            sha256=sha256_of_all(self._files, self._root),
+            sha256=digest_of_lines(self._digests),
             columns=self._columns,
             seed=SEED,
             replicates=REPLICATES,
@@ -98,12 +102,15 @@ class ForeignSource:
             UsageError: a column is not there.
         """
         for path in self._files:
-            rows, first = _rows(path), 0
-            name = path.relative_to(self._root).as_posix()
+            name, first = self._name_of(path), 0
+            rows = _rows(path, self._folder, self._digests[name])
             while batch := list(islice(rows, _ROWS)):
                 place = Place(CONFIG, self._split_of(path), name, first)
                 yield _pairs(batch, place, self._columns)
                 first += len(batch)
+
+    def _name_of(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
 
     def _split_of(self, path: Path) -> str:
         found = _SPLIT.search(path.relative_to(self._root).as_posix().lower())
@@ -111,12 +118,11 @@ class ForeignSource:
 
 
 def _files(place: Path) -> list[Path]:
-    if place.is_file():
-        return [place]
-    if not place.is_dir():
+    if not place.exists():
         raise UsageError(f"{place}: no such file or folder")
-    inside = (path for path in place.rglob("*") if path.suffix in _SUFFIXES and path.is_file())
-    found = sorted(path for path in inside if not any(part[0] == "." for part in path.relative_to(place).parts))
+    if not place.is_dir():
+        return [place]
+    found = [path for path in DatasetCopy(place, None).files() if path.suffix in _SUFFIXES]
     if tables := [path for path in found if path.suffix == ".parquet"]:
         return tables  # JSON beside Parquet is about the data, not the data
     if not found:
@@ -124,19 +130,11 @@ def _files(place: Path) -> list[Path]:
     return found
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    if path.suffix != ".parquet":
-        for number, record in enumerate(read_records(path)):
-            if not isinstance(record, dict):
-                raise UsageError(f"{path.name}: row {number}: not an object with columns")
-            yield record
-        return
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_ROWS):
-                yield from batch.to_pylist()
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise DataError(f"{path.name}: cannot be read: {str(error).splitlines()[0]}") from error
+def _rows(path: Path, root: Path | None, sha256: str) -> Iterator[dict[str, Any]]:
+    for number, record in enumerate(read_records(path, root=root, sha256=sha256)):
+        if not isinstance(record, dict):
+            raise UsageError(f"{path.name}: row {number}: not an object with columns")
+        yield record
 
 
 def _pairs(rows: list[dict[str, Any]], place: Place, columns: dict[str, str]) -> Pairs:
@@ -146,6 +144,10 @@ def _pairs(rows: list[dict[str, Any]], place: Place, columns: dict[str, str]) ->
         where = f"{place.file}: row {place.first + number}"
         cells = {name: _cell(row, column, where) for name, column in columns.items()}
         split.append(split_row(cells.get("prompt"), cells["chosen"], cells["rejected"], where))
+    for name in ("dialogue", "strategy", "rejected_strategy", "error"):
+        if name in columns:
+            for number, row in enumerate(rows):
+                _cell(row, columns[name], f"{place.file}: row {place.first + number}")
     known = {name: _strings(rows, columns.get(name)) for name in ("dialogue", "strategy", "rejected_strategy", "error")}
     chosen = known["strategy"]
     shifted = [one.shifted for one in split]
@@ -175,4 +177,4 @@ def _messages(texts: list[str], fits: list[bool]) -> Messages:
 def _strings(rows: list[dict[str, Any]], column: str | None) -> pa.Array | None:
     if column is None:
         return None
-    return pa.array([None if row[column] is None else str(row[column]) for row in rows], pa.string())
+    return pa.array([None if row[column] is None else mend_half_pairs(str(row[column])) for row in rows], pa.string())

@@ -1,6 +1,7 @@
 """`ipm-prefdial audit DIR_OR_REPO[@REV]`: what is the data like, and does it keep its limits?"""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from ...schemas.report import FILE_NAME as REPORT
 from ..cluster.engine import parse_engine
 from ..cluster.parts import apart_on
 from ..release.read import Release
-from ..release.write import disk_errors
+from ..release.write import check_writable, disk_errors
 from .places import add_engine, add_place, dataset_folder, local_folder
 from .show import say, say_table
 
@@ -50,7 +51,11 @@ def run(options: argparse.Namespace) -> int:
     from ..audit.subjects import ReleaseSource
     from ..report import write_report
 
-    engine = parse_engine(options.engine)
+    engine, writes = parse_engine(options.engine), not options.columns and not options.no_write
+    # What the Hub's client downloaded is its cache, which is not ours to write to.
+    writes = writes and Path(options.place).exists()
+    if writes:
+        _check_writable(Path(options.place))
     folder = engine.place(dataset_folder(options.place) if options.columns else local_folder(options.place))
     name, version = _name_of(options.place, folder)
     if options.columns:
@@ -60,8 +65,7 @@ def run(options: argparse.Namespace) -> int:
         release = _release(folder)
         with apart_on(engine, (folder,)) as apart:
             audit = audit_source(ReleaseSource(release, name), options.sample, apart)
-        # What the Hub's client downloaded is its cache, which is not ours to write to.
-        if not options.no_write and Path(options.place).exists():
+        if writes:
             with disk_errors(folder):
                 write_audit(release, audit)
                 write_report(release, audit)
@@ -74,8 +78,15 @@ def run(options: argparse.Namespace) -> int:
     return 1 if audit.closed else 0
 
 
+def _check_writable(folder: Path) -> None:
+    try:
+        check_writable(folder)
+    except UsageError as error:
+        raise UsageError(f"{error}; or give --no-write") from error
+
+
 def _release(folder: Path) -> Release:
-    if folder.exists() and not (folder / MANIFEST).is_file():
+    if folder.exists() and not os.path.lexists(folder / MANIFEST):
         raise UsageError(
             f"{folder}: no release: there is no {MANIFEST} in it; name the columns of another dataset with --columns "
             "chosen=…,rejected=…[,prompt=…]"

@@ -10,7 +10,7 @@ from ..release.changelog import changelog_of
 from ..release.diff.run import diff_releases
 from ..release.layout import CARD, CHANGELOG
 from ..release.read import Release
-from ..release.write import disk_errors
+from ..release.write import check_writable, disk_errors
 from ..renewing import renew
 from ..sources.hub import HUB_ID
 from ..validated import validation_text
@@ -40,6 +40,7 @@ def add_to(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Writes the views, and the manifest that knows their new digests."""
     release = Release(options.folder)
+    check_writable(release.root)
     with disk_errors(options.folder):
         renew(release.root, _texts(release, options), repo=options.repo)
     say(f"wrote {options.folder / CARD}")

@@ -2,15 +2,16 @@
 
 import argparse
 import logging
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
 
 from ...recipes.cli import evaluate, recipe
-from ...schemas.errors import PrefDialError
+from ...schemas.errors import PrefDialError, UsageError
+from ...schemas.plain_files import printable
 from . import audit, build, card, diff, new_release, publish, releases, review, schema, validate, verify
+from .output import output
 from .show import LogFormatter, say_error
 
 VERBS = (build, verify, validate, audit, diff, publish, card, review, releases, new_release, recipe, evaluate, schema)
@@ -18,7 +19,16 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command and gives its exit code: as `schemas.errors` has them, 130 where it was interrupted."""
+    """Runs the command and gives its exit code: as `schemas.errors` has them, 130 where it was interrupted.
+
+    Where whoever reads the output goes away, as in `| head`, the verb still does its work to the end, and the exit code
+    is the same as if all had been read.
+    """
+    with output():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter("%(levelname)s %(name)s: %(message)s"))
@@ -34,10 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say_error("interrupted; the same command goes on where it was", as_json=False, exit_code=INTERRUPTED)
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone away, as `| head` does: nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        # What no verb has foreseen, such as a full disk behind standard output: one line, and never a traceback.
+        where = "" if error.filename is None else f"{printable(error.filename)}: "
+        say_error(f"{where}{error.strerror or error}", as_json=False, exit_code=UsageError.exit_code)
+        return UsageError.exit_code
 
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from typing import Protocol
 
-import yaml
 from pydantic import Field, ValidationError
 
 from ...schemas.base import Frozen
+from ...schemas.documents import DocumentError, read_yaml
 from ...schemas.errors import UsageError
 
 FORMAT_HELP = (
@@ -88,10 +88,10 @@ def load_prices(path: Path | None = None) -> Prices:
 
 def _read(path: Path) -> Prices:
     try:
-        return Prices.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
+        return Prices.model_validate(read_yaml(path))
+    except OSError as error:
         raise UsageError(f"the price file {path} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
+    except DocumentError as error:
         raise UsageError(f"the price file {path} is no YAML: {error}; {FORMAT_HELP}") from None
     except ValidationError as error:
         first = error.errors()[0]

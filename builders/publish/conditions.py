@@ -1,6 +1,5 @@
 """What a release must be before it is shown to anybody: licensed, audited, and true to its own promises."""
 
-import json
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 
 from ...schemas.audit import FILE_NAME as AUDIT
 from ...schemas.audit import Audit
+from ...schemas.documents import read_json
 from ...schemas.errors import DataError
 from ...schemas.licence import LICENCES, UNKNOWN
 from ...schemas.publishing import AcceptedGate
@@ -73,7 +73,7 @@ def read_audit(release: Release) -> Audit:
 
 def _parsed(path: Path) -> Audit:
     try:
-        return Audit.model_validate(json.loads(path.read_bytes()))
+        return Audit.model_validate(read_json(path, path.parent))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

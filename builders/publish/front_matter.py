@@ -1,16 +1,14 @@
 """The card's YAML, checked against the files before anything is sent: what the Hub and `datasets` will make of it."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-import yaml
-
+from ...schemas.documents import DocumentError, front_matter_of
 from ...schemas.errors import DataError
 from ..release.layout import CARD, config_and_split
-from ..release.read import Release
+from ..release.read import Release, read_text
 
 
 @dataclass(frozen=True)
@@ -28,11 +26,10 @@ def read_front_matter(release: Release) -> FrontMatter:
     Raises:
         DataError: there is none, it is malformed, or says something else than the files do.
     """
-    found = re.match(r"---\n(.*?)\n---\n", (release.root / CARD).read_text(encoding="utf-8"), re.DOTALL)
     try:
-        card = yaml.safe_load(found[1]) if found else None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, for one, is a ValueError
-        raise DataError(f"{CARD}: its YAML cannot be read: {' '.join(str(error).split())}") from error
+        card = front_matter_of(read_text(release.root, CARD) or "")
+    except DocumentError as error:
+        raise DataError(f"{CARD}: its YAML cannot be read: {error}") from error
     if not isinstance(card, dict):
         raise DataError(f"{CARD}: it does not begin with YAML; write it again with `ipm-prefdial card {release.root}`")
     try:

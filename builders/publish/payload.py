@@ -1,10 +1,11 @@
-"""What is sent: the files that the manifest lists and no others, and the mark by which their commit is known again."""
+"""What is sent: the release's files by its layout and no others, and the mark by which their commit is known again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...schemas.errors import DataError
-from ..release.layout import MANIFEST
+from ...schemas.plain_files import is_inside
+from ..release.layout import MANIFEST, release_files
 from ..release.read import Release
 from .front_matter import FrontMatter, read_front_matter
 from .tree import LocalFile, local_file
@@ -64,9 +65,9 @@ def payload_of(release: Release, notes: str = "") -> Payload:
     """
     listed = release.manifest.files
     files = {}
-    for name in sorted((*listed, MANIFEST)):
+    for name in release_files(release.manifest):
         path = release.root / name
-        if not path.is_file():
+        if not is_inside(release.root, name):
             raise DataError(f"{release.root}: {name} is gone")
         files[name] = local_file(path)
         if name != MANIFEST and files[name].sha256 != listed[name].sha256:

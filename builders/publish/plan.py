@@ -10,7 +10,6 @@ one impossible. The limits below are the ones that the Hub does set.
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
+from ...schemas.documents import parse_json
 from ...schemas.errors import DataError
 from ..release.layout import MANIFEST
 from .payload import Payload
@@ -158,7 +158,7 @@ def earlier_release(repo: HubRepo, tree: Tree, parent: str) -> Mapping[str, str]
         return {}
     data = repo.read(MANIFEST, parent)
     try:
-        manifest = json.loads(data)
+        manifest = parse_json(data)
         listed = {str(name): str(record["sha256"]) for name, record in manifest["files"].items()}
         return {**listed, MANIFEST: hashlib.sha256(data).hexdigest()} if manifest["spec_sha256"] else {}
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -19,6 +19,7 @@ from ..release.changelog import release_notes
 from ..release.layout import CARD, MAINTAINERS, MANIFEST
 from ..release.maintained import contradiction, read_maintainers
 from ..release.read import Release
+from ..release.write import check_writable
 from ..renewing import recover, renew, shows
 from ..sources.hub import HUB_ID
 from .accepting import accept, publishing_json, read_accepted
@@ -190,6 +191,7 @@ def check_release(options: PublishOptions) -> Release:
     if not options.dry_run:
         recover(options.folder)
     release = Release(options.folder)
+    check_writable(release.root)
     check_licence(release)
     read_places(options.folder)  # notes that cannot be read are better told now than after the publish
     audit = read_audit(release)

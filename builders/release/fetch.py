@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ...schemas.errors import UsageError
 from ..sources.hub import HUB_ID, hub_errors
-from .layout import MANIFEST
+from .layout import MANIFEST, release_files
 from .read import read_manifest
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def fetch_release(api: "HfApi", name: str, revision: str | None, cache: Path | N
         raise UsageError(f"{where}: no release: there is no {MANIFEST} in it") from error
     # A branch may move meanwhile: the rest comes from the commit that the manifest is of.
     commit = manifest.parent.name
-    files = [MANIFEST, *read_manifest(manifest).files]
+    # Names are patterns to the client: those that the layout does not know are not asked for.
+    files = list(release_files(read_manifest(manifest)))
     return Path(
         api.snapshot_download(name, repo_type="dataset", revision=commit, cache_dir=cache, allow_patterns=files)
     )

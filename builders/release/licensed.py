@@ -1,21 +1,18 @@
 """The promise that a release says one thing about its licence: in its rows, manifest, LICENSE, NOTICE and card."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from ...cards.licences import names_license
+from ...schemas.documents import DocumentError, front_matter_of
 from ...schemas.licence import licence_of, release_licence
+from ...schemas.plain_files import read_inside
 from .finding import Finding
 from .layout import CARD, LICENSE, MANIFEST, NOTICE
 from .origins import counted_origins
 from .read import Release
 from .seen import Seen
-
-_FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
 
 
 def check_license(release: Release, seen: Seen) -> Iterator[Finding]:
@@ -46,10 +43,9 @@ def _check_notice(release: Release, seen: Seen) -> Iterator[Finding]:
 
 def _of_card(text: str) -> str | None:
     """The licence that the card's YAML states; None where there is none to be read."""
-    found = _FRONT_MATTER.match(text)
     try:
-        head: Any = yaml.safe_load(found[1]) if found else None
-    except (yaml.YAMLError, ValueError, RecursionError):
+        head: Any = front_matter_of(text)
+    except DocumentError:
         return None
     if not isinstance(head, dict):
         return None
@@ -59,9 +55,9 @@ def _of_card(text: str) -> str | None:
 
 def _text(release: Release, name: str) -> str | None:
     """A file's words, empty where the release has no such file; None where one is missing, which is told elsewhere."""
-    path = release.root / name
-    if path.is_file():
-        return path.read_text(encoding="utf-8", errors="replace")
+    data = read_inside(release.root, name)
+    if data is not None:
+        return data.decode("utf-8", errors="replace")
     return None if name in release.manifest.files else ""
 
 

@@ -11,6 +11,7 @@ from ...cards.licences import Origin
 from ...schemas.config import Config
 from ...schemas.errors import DataError
 from ...schemas.manifest import FileRecord
+from ...schemas.plain_files import open_inside
 from .layout import config_and_split
 
 _DIALOGUES = (Config.DIALOGUES, Config.CRISIS_HOLDOUT)
@@ -41,7 +42,7 @@ def counted_origins(found: Mapping[tuple[str, str], int]) -> tuple[Origin, ...]:
 
 def _sources_and_licenses(root: Path, path: str) -> Iterator[tuple[str, str]]:
     try:
-        with pq.ParquetFile(root / path) as file:
+        with open_inside(root, path) as opened, pq.ParquetFile(opened) as file:
             for batch in file.iter_batches(columns=["source", "license"]):
                 columns = (map(str, batch.column(name).to_pylist()) for name in ("source", "license"))
                 yield from zip(*columns, strict=True)

@@ -1,13 +1,14 @@
 """The promises of a release as a whole: splits and conservation; `licensed` has those on its licence."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
+from ...schemas.documents import parse_json
 from ...schemas.errors import DataError
+from ...schemas.plain_files import read_inside
 from ...schemas.rows import candidate_configs
 from .finding import Finding
 from .layout import MANIFEST, SPLITS
@@ -23,7 +24,7 @@ def check_splits(release: Release, seen: Seen) -> Iterator[Finding]:
         for dialogue_id, (split, _, _) in seen.dialogues.items()
     }
     try:
-        read = json.loads((release.root / SPLITS).read_bytes())
+        read = parse_json(read_inside(release.root, SPLITS) or b"")
         wrong = {
             dialogue_id
             for where, ids in (*read["splits"].items(), (HELD_OUT, read.get(HELD_OUT, [])))

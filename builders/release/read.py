@@ -1,6 +1,5 @@
 """Reads a release folder: its manifest and its rows, as a stream."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,14 @@ from pydantic import ValidationError
 
 from ...schemas.config import Config
 from ...schemas.dialogue import Dialogue, Split, Turn
+from ...schemas.documents import DocumentError, parse_json
 from ...schemas.errors import DataError, UsageError
 from ...schemas.licence import LICENCES
 from ...schemas.manifest import Manifest
+from ...schemas.plain_files import is_inside, plain_files, printable, read_inside
 from ...schemas.rows import rows_of
 from ..mining.turns import PlacedDialogue
-from .layout import MANIFEST, config_and_split
+from .layout import MANIFEST, config_and_split, unknown_files
 
 ROWS_PER_BATCH = 1_000
 
@@ -25,14 +26,27 @@ _DAMAGE = (OSError, pa.ArrowException, ValueError)
 
 
 class Release:
-    """A release in a folder; nothing is read before it is asked for."""
+    """A release in a folder; no table is read before it is asked for.
+
+    Everything below the folder is a plain file (or, in the cache of the Hub's client, a link to a blob of its own), and
+    the manifest lists nothing but files that its layout knows: this is checked before anything is done with a release.
+
+    Raises:
+        UsageError: there is no release.
+        DataError: its manifest is none, or a file is not plain.
+    """
 
     def __init__(self, root: Path) -> None:
-        if not (root / MANIFEST).is_file():
-            what = "no such folder" if not root.is_dir() else f"no release: there is no {MANIFEST} in it"
-            raise UsageError(f"{root}: {what}")
         self.root = root
         self.manifest = read_manifest(root / MANIFEST)
+        if (unknown := next(unknown_files(self.manifest), None)) is not None:
+            raise DataError(
+                f"{root / MANIFEST}: files: {unknown!r} is no file of a release (layout {self.layout}), "
+                "so nothing was done with it"
+            )
+        if not self.manifest.files:
+            raise DataError(f"{root / MANIFEST}: files: it lists none, so there is nothing in this release")
+        check_plain(root)
 
     @property
     def layout(self) -> int:
@@ -82,6 +96,8 @@ class Release:
 
     def _open(self, path: Path) -> pq.ParquetFile:
         try:
+            if not is_inside(self.root, self.name_of(path)):
+                raise DataError(f"{self.name_of(path)}: cannot be read: it is gone")
             return pq.ParquetFile(path, page_checksum_verification=True)
         except _DAMAGE as error:
             raise DataError(f"{self.name_of(path)}: cannot be read: {_first_line(error)}") from error
@@ -97,19 +113,55 @@ class Release:
         return path.relative_to(self.root).as_posix()
 
 
+def check_plain(root: Path) -> None:
+    """Everything below a release's folder is a plain file, so that nothing is read or written elsewhere.
+
+    Raises:
+        DataError: there is a link, a named pipe or the like.
+    """
+    try:
+        plain_files(root)
+    except OSError as error:
+        where = printable(error.filename or root)
+        raise DataError(f"{where}: {error.strerror or error}; a release is a folder of plain files") from error
+
+
+def read_text(root: Path, name: str) -> str | None:
+    """The words of a text file of a release; None where there is none.
+
+    Raises:
+        DataError: it is no text in UTF-8, or no plain file.
+    """
+    try:
+        data = read_inside(root, name)
+        return None if data is None else data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{root / name}: not UTF-8 (byte {error.start}): restore it, or remove it") from error
+    except OSError as error:
+        raise DataError(f"{printable(error.filename or root / name)}: {error.strerror or error}") from error
+
+
 def read_manifest(path: Path) -> Manifest:
     """The manifest in a file.
 
     Raises:
+        UsageError: there is none.
         DataError: it is no manifest; the message names the field.
     """
+    root = path.parent
     try:
-        return Manifest.model_validate(json.loads(path.read_bytes()))
+        data = read_inside(root, path.name) if root.is_dir() else None
+        if data is None:
+            what = f"no release: there is no {path.name} in it" if root.is_dir() else "no such folder"
+            raise UsageError(f"{printable(root)}: {what}")
+        return Manifest.model_validate(parse_json(data))
+    except OSError as error:
+        raise DataError(f"{printable(error.filename or path)}: {error.strerror or error}") from error
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise DataError(f"{path}: {field}: {first['msg']}") from error
-    except ValueError as error:
+    except DocumentError as error:
         raise DataError(f"{path}: not JSON: {error}") from error
 
 

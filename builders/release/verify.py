@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from ...schemas.base import Frozen, canonical_json
 from ...schemas.config import Config
 from ...schemas.errors import DataError
+from ...schemas.plain_files import is_inside, printable, read_inside
 from ...schemas.rows import content_id_of
 from ..sources.files import sha256_of
 from .columns import schema_difference
@@ -41,9 +42,9 @@ def changed_files(release: Release) -> Iterator[Difference]:
     """Files that are gone, changed or too many, by the manifest."""
     for name, record in release.manifest.files.items():
         path = release.root / name
-        if not path.is_file():
+        if not is_inside(release.root, name):
             yield Difference(file=name, what="is gone")
-        elif sha256_of(path) != record.sha256:
+        elif sha256_of(path, release.root) != record.sha256:
             yield Difference(file=name, what="its bytes are not those in the manifest")
         elif path.stat().st_size != record.bytes:
             yield Difference(file=name, what=f"it has {path.stat().st_size} bytes, the manifest says {record.bytes}")
@@ -51,8 +52,8 @@ def changed_files(release: Release) -> Iterator[Difference]:
     for path in sorted(release.root.rglob("*")):
         name = path.relative_to(release.root).as_posix()
         hub_cache = name.startswith((".cache/", ".git"))
-        if path.is_file() and name not in known and not hub_cache:
-            yield Difference(file=name, what="is not in the manifest")
+        if not path.is_dir() and name not in known and not hub_cache:
+            yield Difference(file=printable(name), what="is not in the manifest")
 
 
 def unfit_rows(release: Release, config: Config) -> Iterator[Difference]:
@@ -109,7 +110,7 @@ def compare_with_rebuild(release: Release, rebuilt: Release) -> Iterator[Differe
 
 def _compare_table(release: Release, rebuilt: Release, name: str) -> Iterator[Difference]:
     ours, theirs = release.root / name, rebuilt.root / name
-    if not ours.is_file() or not theirs.is_file():
+    if not is_inside(release.root, name) or not theirs.is_file():
         yield Difference(file=name, what="is missing" if theirs.is_file() else "a rebuild makes no such file")
         return
     if sha256_of(ours) == sha256_of(theirs):
@@ -180,4 +181,4 @@ def _same_package(release: Release) -> bool:
 
 
 def _bytes_of(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
+    return read_inside(path.parent, path.name) or b""

@@ -14,9 +14,12 @@ import pyarrow.parquet as pq
 from ...schemas.base import canonical_json
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
+from ...schemas.documents import parse_json
 from ...schemas.errors import UsageError
 from ...schemas.manifest import FileRecord
+from ...schemas.plain_files import NotPlainError, is_cache_snapshot, printable, read_inside
 from ...schemas.rows import rows_of
+from ...schemas.writing import FileSet, write_whole
 from ..sources.files import sha256_of
 from .columns import arrow_schema
 from .layout import MANIFEST, shard_path, splits_of
@@ -60,7 +63,7 @@ class TableWriter:
         records = {}
         for number, (part, rows, digest) in enumerate(self._shards):
             name = shard_path(self.config, self.split, number, len(self._shards))
-            part.rename(self.root / name)
+            part.replace(self.root / name)
             records[name] = file_record(self.root / name, rows=rows, rows_sha256=digest)
         return records
 
@@ -127,20 +130,39 @@ def file_record(path: Path, *, rows: int | None = None, rows_sha256: str | None 
     return FileRecord(sha256=sha256_of(path), bytes=path.stat().st_size, rows=rows, rows_sha256=rows_sha256)
 
 
+def record_of(data: bytes) -> FileRecord:
+    """What the manifest says of a file that holds these bytes and is no table."""
+    return FileRecord(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+
+
 def write_text(path: Path, text: str) -> FileRecord:
     """Writes a text file whole and durably, and tells what the manifest should say of it."""
-    path.write_text(text, encoding="utf-8", newline="\n")
-    sync_file(path)
-    return file_record(path)
+    write_whole(path, text)
+    return record_of(text.encode())
 
 
 def write_into(root: Path, name: str, text: str) -> None:
     """Writes a text file into a finished release, and the manifest's record of it; nothing else there changes."""
-    record = write_text(root / name, text)
-    manifest = json.loads((root / MANIFEST).read_bytes())
-    files = {**manifest["files"], name: record.model_dump(mode="json")}
+    check_writable(root)
+    manifest = parse_json(read_inside(root, MANIFEST) or b"")
+    files = {**manifest["files"], name: record_of(text.encode()).model_dump(mode="json")}
     manifest["files"] = dict(sorted(files.items()))
-    write_text(root / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    with FileSet(root) as together:
+        together.write(name, text)
+        together.write(MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+
+
+def check_writable(root: Path) -> None:
+    """A release that lies in the cache of the Hub's client is never written to: the next download would be altered.
+
+    Raises:
+        UsageError: it does.
+    """
+    if is_cache_snapshot(root):
+        raise UsageError(
+            f"{printable(root)}: it is a snapshot in the cache of the Hub's client, which is never written to; copy it "
+            f"first (cp -rL {printable(root)} MY-COPY) and work on the copy"
+        )
 
 
 def sync_file(path: Path) -> None:
@@ -158,6 +180,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
     """
     try:
         yield
+    except NotPlainError as error:
+        raise UsageError(f"{error.filename}: cannot be written: {error.strerror}") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(

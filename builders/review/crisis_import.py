@@ -8,6 +8,7 @@ from ...schemas.base import Frozen
 from ...schemas.errors import UsageError
 from ...schemas.review import FILE_NAME, CrisisDecision, CrisisReview, ReadFinding, Review
 from ..release.read import Release
+from ..release.write import check_writable
 from ..renewing import renew
 from ..statistics.bootstrap import REPLICATES
 from .bad_cells import BadCells
@@ -49,6 +50,7 @@ def import_crisis(root: Path, files: Sequence[Path]) -> ImportedCrisis:
         DataError: nothing is held out.
     """
     release = Release(root)
+    check_writable(root)
     items = {item.finding: item for item in crisis_items(release)}
     decided, blank = _read(files, items)
     if not decided:

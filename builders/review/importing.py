@@ -10,6 +10,7 @@ from ...schemas.error_type import ErrorType
 from ...schemas.errors import UsageError
 from ...schemas.review import FILE_NAME, NO_ERROR, ConfigReview, Label, Review, ReviewedPair
 from ..release.read import Release
+from ..release.write import check_writable
 from ..renewing import renew
 from ..statistics.bootstrap import REPLICATES
 from .figures import review_of
@@ -59,6 +60,7 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
         UsageError: the key is another release's, cells cannot be read (each is named), or a sheet has no label at all.
     """
     release = Release(root)
+    check_writable(root)
     key = read_key(key_path)
     rows = rows_by_id(release, key.config, {entry.row_id for entry in key.items.values()})
     for name, entry in key.items.items():

@@ -1,6 +1,5 @@
 """The key of a review: which pair an item is, and which side stands where. Never for annotators."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from ...schemas.base import Frozen
 from ...schemas.config import Config
+from ...schemas.documents import DocumentError, read_json
 from ...schemas.errors import UsageError
 
 FILE_NAME = "key.json"
@@ -49,11 +49,11 @@ def read_key(path: Path) -> Key:
         UsageError: it is none; the message names the field.
     """
     try:
-        return Key.model_validate(json.loads(path.read_bytes()))
+        return Key.model_validate(read_json(path))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise UsageError(f"{path}: no review key: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except ValueError as error:
+    except DocumentError as error:
         raise UsageError(f"{path}: no review key: not JSON: {error}") from error

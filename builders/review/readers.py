@@ -3,12 +3,12 @@
 import csv
 import hashlib
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...schemas.documents import DocumentError, parse_json, read_bytes
 from ...schemas.errors import UsageError
 from .items import BETTER_COLUMN, ERROR_COLUMNS
 
@@ -16,6 +16,8 @@ ANSWERS = (*ERROR_COLUMNS, BETTER_COLUMN)
 """The columns that are read besides `item`; others are let be."""
 
 _DELIMITERS = (",", ";", "\t")
+_LONGEST_CELL = 1 << 17
+"""What no spreadsheet program fills a cell with."""
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -42,9 +44,9 @@ def read_rows(path: Path) -> list[RawRow]:
     if reader is None:
         raise UsageError(f"{path}: {path.suffix or 'no ending'}: save it as .csv (UTF-8), or give .jsonl or .json")
     try:
-        return list(reader(path, path.read_bytes()))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+        return list(reader(path, read_bytes(path)))
+    except (OSError, DocumentError) as error:
+        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def read_sheet(path: Path, item: str, answers: Sequence[str]) -> list[RawRow]:
@@ -61,9 +63,9 @@ def read_sheet(path: Path, item: str, answers: Sequence[str]) -> list[RawRow]:
     if _READERS.get(path.suffix.lower()) is not _csv_rows:
         raise UsageError(f"{path}: {path.suffix or 'no ending'}: save it as .csv (UTF-8)")
     try:
-        return list(_csv_rows(path, path.read_bytes(), item, answers))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+        return list(_csv_rows(path, read_bytes(path), item, answers))
+    except (OSError, DocumentError) as error:
+        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _csv_rows(path: Path, data: bytes, item: str = "item", answers: Sequence[str] = ANSWERS) -> Iterator[RawRow]:
@@ -72,7 +74,11 @@ def _csv_rows(path: Path, data: bytes, item: str = "item", answers: Sequence[str
     shift = 1
     if first.strip().lower().startswith("sep="):  # a hint that some programs write for others
         text, shift = rest, 2
-    headers = {one: next(csv.reader(io.StringIO(text), delimiter=one), []) for one in _DELIMITERS}
+    csv.field_size_limit(_LONGEST_CELL)  # of the whole process: a source may have raised it
+    try:
+        headers = {one: next(csv.reader(io.StringIO(text), delimiter=one), []) for one in _DELIMITERS}
+    except csv.Error as error:
+        raise UsageError(f"{path}: line {shift}: no CSV: {error}") from error
     delimiter = max(_DELIMITERS, key=lambda one: len(_known(headers[one], wanted)))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
@@ -130,8 +136,8 @@ def _json_rows(path: Path, data: bytes) -> Iterator[RawRow]:
 
 def _loaded(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return parse_json(text)
+    except DocumentError as error:
         raise UsageError(f"{where}: not JSON: {error}") from error
 
 

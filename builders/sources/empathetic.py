@@ -27,6 +27,11 @@ def is_utterance(record: Any) -> bool:
     return isinstance(record, Mapping) and all(name in record for name in _COLUMNS)
 
 
+def is_utterance_header(header: Sequence[str]) -> bool:
+    """Whether a CSV file's columns are those of utterances."""
+    return all(name in header for name in _COLUMNS)
+
+
 def whole_dialogues(rows: Iterable[tuple[Any, Split | None]]) -> Iterator[tuple[Any, Split | None]]:
     """Utterances that follow each other in one conversation as one record, `{"utterances": [...]}`; others as they are.
 

@@ -1,64 +1,168 @@
-"""Reads records from JSON, JSON Lines and CSV files; what is wrong is told with line and column."""
+"""Reads records from JSON, JSON Lines, CSV and Parquet files; what is wrong is told with line and column.
 
+What is read is what was hashed: a file is opened once, its digest compared with the one that pins the source, and its
+records read through the same handle; where the file was written to meanwhile, that is told.
+"""
+
+import csv
 import hashlib
-import json
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ...schemas.documents import DocumentError, longest_csv_cell, parse_json
 from ...schemas.errors import SourceError
-from .empathetic import read_utterances
+from ...schemas.plain_files import open_inside, open_plain, printable
+from .empathetic import is_utterance_header, read_utterances
 
 _CHUNK = 1 << 20
+_ROWS = 1_000
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes.
+def sha256_of(path: Path, root: Path | None = None) -> str:
+    """The SHA-256 of a plain file's bytes.
+
+    Args:
+        path: the file.
+        root: the folder that it must be inside of, with no link on the way; None where the user names the file.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: it cannot be read, or is no plain file.
     """
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
+        with _opened(path, root) as file:
+            return _sha256(file)
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return digest.hexdigest()
+        raise _unreadable(path, error) from error
 
 
 def sha256_of_all(paths: Iterable[Path], root: Path) -> str:
     """One digest over several files: their paths below `root` and their SHA-256, in order of path."""
-    lines = sorted(f"{sha256_of(path)}  {path.relative_to(root).as_posix()}\n" for path in paths)
+    return digest_of_lines({path.relative_to(root).as_posix(): sha256_of(path, root) for path in paths})
+
+
+def digest_of_lines(digests: dict[str, str]) -> str:
+    """The same of files whose digests are known, by their paths."""
+    lines = sorted(f"{sha256}  {name}\n" for name, sha256 in digests.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def read_records(path: Path) -> Iterator[Any]:
-    """The records of a JSON array, a single JSON object or JSON Lines (whatever the file is called), or of a .csv file.
+@contextmanager
+def open_as_hashed(path: Path, root: Path | None, sha256: str | None) -> Iterator[BinaryIO]:
+    """A plain file whose bytes are those of the digest, from the first that is read to the last.
 
-    Lines stream; an array is held in memory.
+    Args:
+        path: the file.
+        root: see `sha256_of`.
+        sha256: the digest; None where nothing pins the file.
 
     Raises:
-        SourceError: no such file, not UTF-8 (with the line), not JSON (with line and column), no CSV that is known, or
-            nothing in it.
+        SourceError: it cannot be read, has other bytes, or is written to while it is read.
     """
-    if not path.exists():
-        raise SourceError(f"{path}: no such file")
     try:
-        with path.open("rb") as file:
-            head = _first_words(file)
+        with _opened(path, root) as file:
+            before = _stamp(file)
+            if sha256 is not None and _sha256(file) != sha256:
+                raise SourceError(f"{printable(path)}: it was changed after its digest was taken; repeat the command")
             file.seek(0)
-            if not head:
-                raise SourceError(f"{path}: the file is empty")
-            if path.suffix == ".csv":
-                yield from read_utterances(path, _lines(path, file))
-            elif head[:1] == b"{" and _is_json_line(head):
-                yield from _json_lines(path, file)
-            else:
-                yield from _whole_json(path, file.read())
+            yield file
+            if _stamp(file) != before:
+                raise SourceError(f"{printable(path)}: it was written to while it was read; repeat the command")
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise _unreadable(path, error) from error
+
+
+def read_records(path: Path, *, root: Path | None = None, sha256: str | None = None) -> Iterator[Any]:
+    """The records of a JSON array, a single JSON object or JSON Lines (whatever the file is called), or of a .csv, .tsv
+    or .parquet file.
+
+    Lines and tables stream; an array is held in memory.
+
+    Args:
+        path: the file.
+        root: see `sha256_of`.
+        sha256: the digest that the file must have; None where nothing pins it.
+
+    Raises:
+        SourceError: no such file or no plain one, not UTF-8 (with the line), not JSON (with line and column), no CSV
+            that is known, nothing in it, or not the file that was hashed.
+    """
+    if root is None and not path.exists():
+        raise SourceError(f"{printable(path)}: no such file")
+    with open_as_hashed(path, root, sha256) as file:
+        end = path.suffix.lower()
+        if end == ".parquet":
+            yield from _table_rows(path, file)
+            return
+        head = _first_words(file)
+        file.seek(0)
+        if not head:
+            raise SourceError(f"{path}: the file is empty")
+        if end in (".csv", ".tsv"):
+            yield from _csv_rows(path, file)
+        elif head[:1] == b"{" and _is_json_line(head):
+            yield from _json_lines(path, file)
+        else:
+            yield from _whole_json(path, file.read())
+
+
+def _opened(path: Path, root: Path | None) -> BinaryIO:
+    return open_plain(path) if root is None else open_inside(root, path.relative_to(root).as_posix())
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _stamp(file: BinaryIO) -> tuple[int, ...]:
+    there = os.fstat(file.fileno())
+    return there.st_size, there.st_mtime_ns, there.st_ctime_ns
+
+
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    # The error may name another path than this one: the link or folder that is in the way.
+    return SourceError(f"{printable(error.filename or path)}: cannot be read: {error.strerror or error}")
+
+
+def _table_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(file) as table:
+            for batch in table.iter_batches(_ROWS):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{path}: cannot be read: {reason}") from error
+
+
+def _csv_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
+    """Utterances of EmpatheticDialogues, or rows with a column `text` that holds a dialogue as JSON."""
+    longest_csv_cell()
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        lines = _lines(path, file)
+        first = next(lines)
+        header = next(csv.reader([first.rstrip("\r\n")], delimiter=delimiter), [])
+        if delimiter == "," and (is_utterance_header(header) or "text" not in header):
+            file.seek(0)
+            yield from read_utterances(path, _lines(path, file))
+            return
+        rows = csv.reader(lines, delimiter=delimiter)
+        for row in rows:
+            if len(row) > len(header):
+                raise SourceError(
+                    f"{path}: line {rows.line_num + 1}: {len(row)} cells where the header has {len(header)}"
+                )
+            yield dict(zip(header, row, strict=False))
+    except csv.Error as error:
+        raise SourceError(f"{path}: not CSV that can be read: {error}") from error
 
 
 def _first_words(file: BinaryIO) -> bytes:
@@ -75,10 +179,11 @@ def _is_json_line(head: bytes) -> bool:
     if not newline:
         return True
     try:
-        json.loads(line)
-    except RecursionError:
-        return True
-    except ValueError:
+        parse_json(line)
+    except DocumentError as error:
+        # A whole object that breaks a bound is told as the line that it is.
+        if error.line is None:
+            return True
         return line.strip() not in (b"{", b"") and line.rstrip().endswith(b"}")
     return True
 
@@ -88,10 +193,13 @@ def _json_lines(path: Path, lines: Iterable[bytes]) -> Iterator[Any]:
         if not text.strip():
             continue
         try:
-            yield json.loads(text)
-        except (ValueError, RecursionError) as error:
-            column = getattr(error, "colno", 1)
-            raise SourceError(f"{path}: line {number}, column {column}: not JSON: {_what(error)}") from error
+            yield parse_json(text)
+        except DocumentError as error:
+            raise SourceError(
+                f"{path}: line {number}, column {error.column or 1}: not JSON that can be read: {error.what}"
+                if error.line is None
+                else f"{path}: line {number}, column {error.column}: not JSON: {error.what}"
+            ) from error
 
 
 def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[str]:
@@ -102,16 +210,12 @@ def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[str]:
 def _whole_json(path: Path, data: bytes) -> Iterator[Any]:
     text = _decode(path, data.removeprefix(b"\xef\xbb\xbf"), 1)
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SourceError(f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
-    except (ValueError, RecursionError) as error:
-        raise SourceError(f"{path}: not JSON that can be read: {_what(error)}") from error
+        value = parse_json(text)
+    except DocumentError as error:
+        if error.line is None:
+            raise SourceError(f"{path}: not JSON that can be read: {error.what}") from error
+        raise SourceError(f"{path}: line {error.line}, column {error.column}: not JSON: {error.what}") from error
     yield from value if isinstance(value, list) else [value]
-
-
-def _what(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else getattr(error, "msg", str(error))
 
 
 def _decode(path: Path, data: bytes, first_line: int) -> str:

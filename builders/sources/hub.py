@@ -1,27 +1,38 @@
-"""Datasets of the Hub, and local copies of them: downloaded whole at one commit, then read with `datasets`."""
+"""Datasets of the Hub, and local copies of them: downloaded whole at one commit, then read from their own files alone.
+
+A folder is not given to `datasets`: that follows whatever its card names, also paths outside the folder and URLs. Its
+files are listed first; all are plain files and part of the digest; and only these are read (see `data_files`).
+"""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ...schemas.dialogue import Split
+from ...schemas.documents import DocumentError, front_matter_of
 from ...schemas.errors import EndpointError, SourceError
+from ...schemas.plain_files import plain_files, printable, read_inside
+from .data_files import CardError, data_files
+from .files import digest_of_lines, read_records, sha256_of
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 """`org/name` or `org/name@revision`."""
 
 SPLITS = {
     "train": Split.TRAIN,
+    "training": Split.TRAIN,
     "validation": Split.VALIDATION,
     "valid": Split.VALIDATION,
     "val": Split.VALIDATION,
     "dev": Split.VALIDATION,
     "test": Split.TEST,
+    "testing": Split.TEST,
+    "eval": Split.TEST,
+    "evaluation": Split.TEST,
 }
 """The names that splits go by."""
 
@@ -34,41 +45,64 @@ class DatasetCopy:
     revision: str | None
     """The commit, where it came from the Hub."""
 
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of every file, by its name below the folder; the Hub client's own bookkeeping is left out.
+
+        Raises:
+            SourceError: there is a link or anything else that is no plain file, or a file cannot be read.
+        """
+        return {name: sha256_of(self.folder / name, self.folder) for name in self._names}
+
+    @property
+    def sha256(self) -> str:
+        """One digest over all files."""
+        return digest_of_lines(self.digests)
+
     def files(self) -> list[Path]:
-        """Every file of the dataset, the Hub client's own bookkeeping left out."""
-        inside = (path for path in self.folder.rglob("*") if path.is_file())
-        return [
-            path for path in inside if not any(part.startswith(".") for part in path.relative_to(self.folder).parts)
-        ]
+        """Every file of the dataset."""
+        return [self.folder / name for name in self._names]
 
     def license(self) -> str | None:
         """The licence that its card states, or None."""
-        card = self.folder / "README.md"
-        text = card.read_text(errors="replace") if card.is_file() else ""
-        found = re.match(r"---\n(.*?)\n---", text, re.DOTALL)
         try:
-            stated = (yaml.safe_load(found[1]) or {}).get("license") if found else None
-        except (yaml.YAMLError, AttributeError):
+            card = self._card()
+        except SourceError:
             return None
+        stated = card.get("license") if isinstance(card, dict) else None
         return stated if isinstance(stated, str) else None
 
-    def rows(self) -> Iterator[tuple[dict[str, Any], Split | None]]:
-        """Every row with the split that it is in; None where the split's name is none of ours.
+    def rows(self) -> Iterator[tuple[Any, Split | None]]:
+        """Every row with the split that it is in; None where nothing names a split, or its name is none of ours.
 
         Raises:
-            SourceError: `datasets` cannot read the folder.
+            SourceError: the card names other files than the folder's own, there are none that can be read, or one is
+                not what was hashed.
         """
-        from datasets import get_dataset_config_names, load_dataset  # slow to import
-        from datasets.exceptions import DatasetsError
-
         try:
-            names = get_dataset_config_names(str(self.folder))
-            config = "dialogues" if "dialogues" in names else None
-            for name, rows in load_dataset(str(self.folder), config, streaming=True).items():
-                for row in rows:
-                    yield row, SPLITS.get(str(name))
-        except (DatasetsError, ValueError, OSError, TypeError) as error:
-            raise SourceError(f"{self.folder}: `datasets` cannot read it: {str(error).splitlines()[0]}") from error
+            chosen = data_files(list(self.digests), self._card())
+        except CardError as error:
+            raise SourceError(f"{printable(self.folder)}: cannot be read as a dataset: {error}") from error
+        for file in chosen:
+            path = self.folder / file.name
+            for record in read_records(path, root=self.folder, sha256=self.digests[file.name]):
+                yield record, SPLITS.get(file.split or "")
+
+    @cached_property
+    def _names(self) -> list[str]:
+        try:
+            return plain_files(self.folder)
+        except OSError as error:
+            where = printable(error.filename or self.folder)
+            raise SourceError(f"{where}: cannot be read: {error.strerror or error}") from error
+
+    def _card(self) -> Any:
+        if "README.md" not in self._names:
+            return None
+        try:
+            return front_matter_of((read_inside(self.folder, "README.md") or b"").decode(errors="replace"))
+        except (OSError, DocumentError) as error:
+            raise SourceError(f"{printable(self.folder)}: README.md: its YAML cannot be read: {error}") from error
 
 
 def download(hub_id: str) -> DatasetCopy:

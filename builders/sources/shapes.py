@@ -1,6 +1,5 @@
 """The shapes in which corpora write a dialogue, and the readers that turn one record of each into a `Dialogue`."""
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 
 from ...schemas.base import Frozen
 from ...schemas.dialogue import Dialogue, Speaker, Turn
+from ...schemas.documents import parse_json
 from ...schemas.strategy import parse_strategy
 from .empathetic import spoken
 from .mesc import commonest_emotion, has_emotions, strategy_name, words_and_cues
@@ -205,7 +205,7 @@ def unwrap(record: Any) -> Any:
     """The record inside, where a row holds a whole dialogue as JSON text (`thu-coai/esconv` on the Hub)."""
     if isinstance(record, Mapping) and set(record) == {"text"} and isinstance(record["text"], str):
         try:
-            return json.loads(record["text"])
+            return parse_json(record["text"])
         except ValueError:
             return record
     return record

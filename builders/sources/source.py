@@ -10,9 +10,10 @@ from ...schemas.dialogue import Dialogue, Split
 from ...schemas.errors import SourceError, UsageError
 from ...schemas.escape import one_line, source_name
 from ...schemas.licence import LICENCES, UNKNOWN
+from ...schemas.plain_files import printable
 from ...schemas.spec import SourceRef
 from .empathetic import NAME, whole_dialogues
-from .files import read_records, sha256_of, sha256_of_all
+from .files import digest_of_lines, read_records, sha256_of
 from .hub import HUB_ID, SPLITS, DatasetCopy, download
 from .shapes import SHAPES, BadDialogue, FaultError, Shape, shape_of, to_dialogue, unwrap
 
@@ -39,6 +40,8 @@ class Source:
     paths: tuple[Path, ...]
     """Its files; empty where it is a dataset folder."""
     dataset: DatasetCopy | None = None
+    digests: tuple[str, ...] = ()
+    """The SHA-256 of each of its files."""
 
     def __iter__(self) -> Iterator[Dialogue | BadDialogue]:
         """Every record, in order, as a dialogue or as what is wrong with it.
@@ -63,8 +66,8 @@ class Source:
         if self.dataset is not None:
             for row, split in self.dataset.rows():
                 yield unwrap(row), split
-        for path in self.paths:
-            for record in read_records(path):
+        for path, sha256 in zip(self.paths, self.digests, strict=True):
+            for record in read_records(path, sha256=sha256):
                 yield unwrap(record), _own_split(path)
 
     def _dialogue(self, record: Any, split: Split | None, shape: Shape, index: int) -> Dialogue | BadDialogue:
@@ -125,14 +128,16 @@ def _is_there(path: Path) -> bool:
 def _open_sample() -> Source:
     folder = Path(str(files(__package__) / "sample"))
     paths = tuple(sorted(folder.glob("*.jsonl")))
-    return Source(SAMPLE, SAMPLE, "dialogue", sha256_of_all(paths, folder), None, "cc-by-4.0", paths)
+    digests = {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
+    sha256 = digest_of_lines(digests)
+    return Source(SAMPLE, SAMPLE, "dialogue", sha256, None, "cc-by-4.0", paths, digests=tuple(digests.values()))
 
 
 def _open_file(path: Path, kind: str | None, license_id: str | None) -> Source:
     if not _is_there(path):
-        raise SourceError(f"{path}: no such file")
-    name = source_name(path.stem) if _own_split(path) is None else NAME
-    return Source(name, one_line(path.name), kind, sha256_of(path), None, license_id or UNKNOWN, (path,))
+        raise SourceError(f"{printable(path)}: no such file")
+    name, sha256 = source_name(path.stem) if _own_split(path) is None else NAME, sha256_of(path)
+    return Source(name, one_line(path.name), kind, sha256, None, license_id or UNKNOWN, (path,), digests=(sha256,))
 
 
 def _own_split(path: Path) -> Split | None:
@@ -142,17 +147,8 @@ def _own_split(path: Path) -> Split | None:
 
 def _open_dataset(copy: DatasetCopy, name: str, kind: str | None, license_id: str | None) -> Source:
     stated = license_id or copy.license() or UNKNOWN
-    sha256 = sha256_of_all(copy.files(), copy.folder)
-    return Source(
-        source_name(name),
-        one_line(name),
-        kind,
-        sha256,
-        copy.revision,
-        stated if stated in LICENCES else UNKNOWN,
-        (),
-        copy,
-    )
+    known = stated if stated in LICENCES else UNKNOWN
+    return Source(source_name(name), one_line(name), kind, copy.sha256, copy.revision, known, (), copy)
 
 
 def _unknown_shape(record: Any) -> str:

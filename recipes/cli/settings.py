@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import yaml
-
+from ...schemas.documents import DocumentError, parse_yaml
 from ...schemas.errors import UsageError
 
 _WORDS = ("no", "off", "on", "yes")
@@ -27,6 +26,6 @@ def read_settings(given: Sequence[str], *, dotted: bool = False) -> Iterator[tup
         if not equals or not all(part.isidentifier() for part in parts):
             raise UsageError(f"--set: {word!r} is not of the form NAME=VALUE")
         try:
-            yield name, value if value.lower() in _WORDS else yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UsageError(f"--set: {name}: {value!r} is no value: {' '.join(str(error).split())}") from error
+            yield name, value if value.lower() in _WORDS else parse_yaml(value)
+        except DocumentError as error:
+            raise UsageError(f"--set: {name}: {value[:60]!r} is no value: {error}") from error

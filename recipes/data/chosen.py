@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
+from ...schemas.documents import read_bytes
 from ...schemas.errors import DataError, UsageError
 from ...schemas.licence import release_licence
 from .release import PinnedRelease, open_release
@@ -131,8 +132,8 @@ def read_dialogues(path: Path) -> Dialogues:
         UsageError: it cannot be read, or a line is no id of a dialogue.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_bytes(path).decode("utf-8").split()
+    except (OSError, ValueError) as error:
         raise UsageError(f"dialogues: {path}: cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):
         if not _DIALOGUE_ID.match(line):

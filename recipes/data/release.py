@@ -4,7 +4,6 @@ What is trained on can be named afterwards: a branch such as `main`, which moves
 """
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,10 @@ from pydantic import ValidationError
 
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
+from ...schemas.documents import DocumentError, parse_json
 from ...schemas.errors import DataError, UsageError
 from ...schemas.manifest import FILE_NAME, Manifest
+from ...schemas.plain_files import open_inside, read_inside
 from .hub import download_release
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
@@ -76,17 +77,19 @@ def open_release(place: str, revision: str | None, *configs: Config) -> PinnedRe
 
 
 def _open(root: Path, name: str, repo: str | None, revision: str | None) -> PinnedRelease:
-    path = root / FILE_NAME
-    if not path.is_file():
+    try:
+        data = read_inside(root, FILE_NAME) if root.is_dir() else None
+    except OSError as error:
+        raise DataError(f"{name}: {FILE_NAME}: {error.strerror or error}") from error
+    if data is None:
         what = "no such folder" if not root.is_dir() else f"no release: there is no {FILE_NAME} in it"
         raise UsageError(f"{name}: {what}")
-    data = path.read_bytes()
     try:
-        manifest = Manifest.model_validate(json.loads(data))
+        manifest = Manifest.model_validate(parse_json(data))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise DataError(f"{name}: {FILE_NAME}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except ValueError as error:
+    except DocumentError as error:
         raise DataError(f"{name}: {FILE_NAME}: not JSON: {error}") from error
     return PinnedRelease(root, name, repo, revision, manifest, hashlib.sha256(data).hexdigest())
 
@@ -112,9 +115,12 @@ def _check_tables(release: PinnedRelease, config: Config) -> None:
         raise DataError(f"{release.name}: has no config {config}, which is needed here; it has {', '.join(there)}")
     for path in tables:
         name = path.relative_to(release.root).as_posix()
-        if not path.is_file():
-            raise DataError(f"{release.name}: {name} is not there")
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            with open_inside(release.root, name) as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # the stub wants readinto
+        except FileNotFoundError:
+            raise DataError(f"{release.name}: {name} is not there") from None
+        except OSError as error:
+            raise DataError(f"{release.name}: {name}: {error.strerror or error}") from error
         if digest != release.manifest.files[name].sha256:
             raise DataError(f"{release.name}: {name} was changed after its manifest was written")

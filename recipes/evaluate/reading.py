@@ -7,12 +7,12 @@ goes on from the row before is of the same dialogue. In both, a predicted label 
 and kept as it came.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ...prompts.parsers.strategy import read_strategy
+from ...schemas.documents import DocumentError, parse_json, read_bytes
 from ...schemas.errors import UsageError
 from ...schemas.strategy import Strategy, parse_strategy
 from .predictions import Prediction, System
@@ -53,11 +53,13 @@ def _split_name(named: str) -> tuple[str, Path]:
 def _records(path: Path) -> Iterator[tuple[str, Record]]:
     """Each record with its place in words."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path).decode("utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path.name}: not UTF-8: {error.reason} at byte {error.start}") from error
+    except DocumentError as error:
+        raise UsageError(f"{path.name}: {error}") from error
     whole = text.lstrip().startswith("[")
     for where, value in _list(path, text) if whole else _lines(path, text):
         if not isinstance(value, dict):
@@ -67,8 +69,8 @@ def _records(path: Path) -> Iterator[tuple[str, Record]]:
 
 def _list(path: Path, text: str) -> Iterator[tuple[str, Any]]:
     try:
-        values = json.loads(text)
-    except ValueError as error:
+        values = parse_json(text)
+    except DocumentError as error:
         raise UsageError(f"{path.name}: not JSON: {error}") from error
     yield from ((f"item {number}", value) for number, value in enumerate(values))
 
@@ -77,9 +79,10 @@ def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
-                yield f"line {number}", json.loads(line)
-            except ValueError as error:
+                value = parse_json(line)
+            except DocumentError as error:
                 raise UsageError(f"{path.name}: line {number}: not JSON: {error}") from error
+            yield f"line {number}", value
 
 
 def _our_systems(name: str, path: Path, records: list[tuple[str, Record]]) -> tuple[System, ...]:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
+from ...schemas.documents import read_bytes
 from ...schemas.errors import UsageError
 from ...schemas.evaluation import FILE_NAME, Evaluated, Evaluation
 from .align import refuse_same_names
@@ -109,7 +110,7 @@ def _evaluated(ground: Ground | None, options: EvaluateOptions) -> Evaluated:
             Path(named) if Path(named).exists() else Path(named.partition("=")[2]) for named in options.predictions
         ]
         name, version, split = ", ".join(path.name for path in paths), None, ""
-        digest = sha256(b"".join(sha256(path.read_bytes()).digest() for path in paths)).hexdigest()
+        digest = sha256(b"".join(sha256(read_bytes(path)).digest() for path in paths)).hexdigest()
     return Evaluated(name=name, version=version, sha256=digest, split=split, turns=0, dialogues=0)
 
 

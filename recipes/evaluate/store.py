@@ -1,11 +1,11 @@
 """The folder of an evaluation: the answers as they come, and what was made of them, each file whole or not there."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...schemas.errors import OutputExistsError, UsageError
 from ...schemas.evaluation import FILE_NAME
+from ...schemas.writing import write_whole
 
 _RECORDS = "records.sqlite"
 
@@ -48,14 +48,9 @@ class Store:
             UsageError: it cannot be written.
         """
         path = self.root / name
-        part = path.with_name(f"{path.name}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                file.write(data.encode() if isinstance(data, str) else data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            write_whole(path, data)
         except OSError as error:
             raise UsageError(
                 f"{path}: cannot be written: {error.strerror}; make room, and repeat the command"

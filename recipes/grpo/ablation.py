@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ...schemas.errors import UsageError
+from ...schemas.writing import write_whole
 from ..catalogue import find_recipe
 from ..tasks import Stage, Task
 from ..train.curves import Log, read_curves
-from ..train.record import write_whole
 from .arguments import PARTS
 
 PAGE_NAME, TABLE_NAME = "ablation.md", "ablation.csv"

@@ -7,7 +7,6 @@ that the release gave them, as the split of their source: so what is built of a 
 
 import hashlib
 import heapq
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -18,7 +17,9 @@ from typing import Any
 from ...schemas.base import Frozen
 from ...schemas.config import Config
 from ...schemas.dialogue import Dialogue, Split
+from ...schemas.documents import read_json
 from ...schemas.errors import DataError
+from ...schemas.writing import replacing, write_whole
 from ..data.release import PinnedRelease
 
 FOLDER = "folds"
@@ -76,7 +77,8 @@ def write_folds(release: PinnedRelease, out: Path, folds: int, limit: int | None
     counts = {fold: Counter[Split]() for fold in range(1, folds + 1)}
     seen, learnt = Counter[Split](), list[tuple[str, int]]()
     with ExitStack() as stack:
-        files = {fold: stack.enter_context((out / FoldFiles(fold).dialogues).open("wb")) for fold in counts}
+        parts = {fold: stack.enter_context(replacing(out / FoldFiles(fold).dialogues)) for fold in counts}
+        files = {fold: stack.enter_context(part.open("xb")) for fold, part in parts.items()}
         for split, dialogue in _dialogues(release):
             fold = fold_of(stands_for.get(dialogue.dialogue_id, dialogue.dialogue_id), folds)
             if split is not Split.TEST:
@@ -88,7 +90,7 @@ def write_folds(release: PinnedRelease, out: Path, folds: int, limit: int | None
     _check_counts(release, counts)
     for fold in counts if folds > 1 else ():
         ids = sorted(dialogue_id for dialogue_id, own in learnt if own != fold)
-        (out / FoldFiles(fold).others).write_text("".join(f"{one}\n" for one in ids), encoding="utf-8")
+        write_whole(out / FoldFiles(fold).others, "".join(f"{one}\n" for one in ids))
     return tuple(
         FoldCounts(fold=fold, dialogues={split: one[split] for split in Split}) for fold, one in counts.items()
     )
@@ -100,13 +102,12 @@ def near_duplicates(release: PinnedRelease) -> dict[str, str]:
     Raises:
         DataError: the release's `splits.json` is damaged.
     """
-    path = release.root / "splits.json"
-    if not path.is_file():
-        return {}
     try:
-        groups = json.loads(path.read_bytes())["near_duplicates"]
+        groups = read_json(release.root / "splits.json", release.root)["near_duplicates"]
         return {member: min(group) for group in groups for member in group}
-    except (ValueError, KeyError, TypeError) as error:
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{release.name}: splits.json is damaged: {error}") from error
 
 

@@ -1,7 +1,6 @@
 """What a mining loop did, as `mine.json` and, to be read, as `mine.md`: both views of what the stages made."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,16 +9,18 @@ from pydantic import Field
 from ...schemas.base import Frozen
 from ...schemas.config import PAIR_CONFIGS
 from ...schemas.dialogue import Split
+from ...schemas.documents import read_json
 from ...schemas.errors import DataError
 from ...schemas.evaluation import FILE_NAME as EVALUATION_FILE
 from ...schemas.evaluation import Evaluation
 from ...schemas.manifest import FILE_NAME as MANIFEST_FILE
 from ...schemas.manifest import Manifest
 from ...schemas.measures import Interval
+from ...schemas.writing import write_whole
 from ..data.release import PinnedRelease
 from ..serving.view import revision_of
 from ..train.record import FILE_NAME as RUN_FILE
-from ..train.record import json_text, read_run, write_whole
+from ..train.record import json_text, read_run
 from .folds import FoldCounts
 from .options import MineOptions
 from .plan import EVALUATION, Plan
@@ -143,15 +144,15 @@ def _sha256(path: Path) -> str:
 
 def _manifest(path: Path) -> Manifest:
     try:
-        return Manifest.model_validate(json.loads(path.read_bytes()))
-    except ValueError as error:
+        return Manifest.model_validate(read_json(path, path.parent))
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: damaged: remove {path.parent} and repeat the command") from error
 
 
 def _evaluation(path: Path) -> Evaluation:
     try:
-        return Evaluation.model_validate_json(path.read_bytes())
-    except ValueError as error:
+        return Evaluation.model_validate(read_json(path, path.parent))
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: damaged: remove {path.parent} and repeat the command") from error
 
 

@@ -11,9 +11,11 @@ from pydantic import JsonValue
 
 from ...schemas.config import PAIR_CONFIGS, Config
 from ...schemas.dialogue import Split
+from ...schemas.documents import read_json
 from ...schemas.errors import UsageError
 from ...schemas.manifest import FILE_NAME as MANIFEST_FILE
 from ...schemas.manifest import Manifest
+from ...schemas.writing import write_whole
 from ..catalogue import find_recipe
 from ..data.release import PinnedRelease, open_release
 from ..serving.guard import GRACE_S
@@ -149,7 +151,7 @@ def _check(ground: _Ground, serving: ServeOptions, run: RunStage, tell: Tell) ->
     for stage in SYSTEM_STAGES:
         settings = [("data", [ground.plan.data]), ("output_dir", "checked"), *options.settings.get(stage, {}).items()]
         asked += [["--config", options.recipe(task, stage), *words_of(settings)] for task in SYSTEM_TASKS]
-    (out / "check.json").write_text(json.dumps(asked), encoding="utf-8")
+    write_whole(out / "check.json", json.dumps(asked))
     run(Stage("check/recipes", Kind.CHECK, ("check.json",), lasting=False), out, serving, ())
     build = next(stage for stage in ground.plan.stages() if stage.words[0] == "build")
     run(Stage("check/build", Kind.COMMAND, (*build.words, "--dry-run"), lasting=False), out, serving, ())
@@ -178,6 +180,6 @@ def _told_pairs(folder: Path) -> str:
     path = folder / MANIFEST_FILE
     if not path.is_file():
         return ""
-    counts = Manifest.model_validate(json.loads(path.read_bytes())).counts
+    counts = Manifest.model_validate(read_json(path, folder)).counts
     told = ", ".join(f"{counts[config].rows[Split.TRAIN]} {config}" for config in PAIR_CONFIGS)
     return f", pairs to train on: {told}"

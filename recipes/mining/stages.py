@@ -1,12 +1,12 @@
 """A stage of the loop: one command, the checkpoints that it asks, and how to see that it is done."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from ...schemas.documents import read_json
 from ..tasks import Task
 
 _URL = re.compile(r"@https?://\S+")
@@ -80,6 +80,6 @@ class Stage:
         if self.kind is Kind.COMMAND:
             return any((folder / name).is_file() for name in ("manifest.json", "evaluation.json"))
         try:
-            return bool(json.loads((folder / "run.json").read_bytes())["state"] == "done")
+            return bool(read_json(folder / "run.json", folder)["state"] == "done")
         except (OSError, ValueError, KeyError, TypeError):
             return False

@@ -13,8 +13,10 @@ from pathlib import Path
 from pydantic import Field, JsonValue, ValidationError
 
 from ...schemas.base import Frozen
+from ...schemas.documents import DocumentError, read_json
 from ...schemas.errors import OutputExistsError, UsageError
-from ..train.record import json_text, write_whole
+from ...schemas.writing import write_whole
+from ..train.record import json_text
 
 FILE_NAME = "state.json"
 _LOCK = "mine.lock"
@@ -50,17 +52,19 @@ def open_state(out: Path, wanted: dict[str, JsonValue]) -> State:
     """
     path = out / FILE_NAME
     try:
-        if not path.is_file():
+        if not path.exists():
             if out.exists() and (not out.is_dir() or any(out.iterdir())):
                 raise OutputExistsError(f"{out}: exists already and is no mining loop; choose another --out")
             out.mkdir(parents=True, exist_ok=True)
             state = State(wanted=wanted)
             write_state(out, state)
             return state
-        state = State.model_validate_json(path.read_bytes())
+        state = State.model_validate(read_json(path, out))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise UsageError(f"{path}: damaged: {first['msg']}; remove the folder to begin anew") from error
+    except DocumentError as error:
+        raise UsageError(f"{path}: damaged: {error}; remove the folder to begin anew") from error
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}; choose another --out") from error
     if changed := sorted(name for name in state.wanted.keys() | wanted if state.wanted.get(name) != wanted.get(name)):

@@ -9,10 +9,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ...schemas.dialogue import Split
 from ...schemas.measures import Interval
 from ...schemas.trace import Step
+from ...schemas.writing import write_whole
 from ..data.chosen import Chosen
 from ..data.fit import fit_rows
 from ..data.release import PinnedRelease
-from ..train.record import json_text, write_whole
+from ..train.record import json_text
 from .baselines import BASELINES
 from .encode import encode, measure_traces
 from .held_out import Judged, Scores

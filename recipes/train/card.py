@@ -7,6 +7,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...schemas.licence import LICENCES
+from ...schemas.writing import write_whole
 from ..tasks import Task
 from .picture import FILE_NAME as PICTURE
 from .record import DataRecord, RunRecord
@@ -71,7 +72,7 @@ def _report_page(report: "RewardReport | None") -> str | None:
 def write_model_card(folder: Path, run: RunRecord, report: "RewardReport | None" = None) -> None:
     """Writes the card beside the checkpoint."""
     text = render_model_card(run, picture=(folder / PICTURE).is_file(), report=report)
-    (folder / FILE_NAME).write_text(text, encoding="utf-8")
+    write_whole(folder / FILE_NAME, text)
 
 
 def _front_matter(run: RunRecord) -> str:

@@ -8,7 +8,10 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .record import write_whole
+from ...schemas.documents import parse_json
+from ...schemas.errors import UsageError
+from ...schemas.plain_files import read_inside
+from ...schemas.writing import write_whole
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -28,8 +31,11 @@ def write_curves(folder: Path, history: Sequence[Log]) -> None:
 def read_curves(folder: Path) -> list[dict[str, Any]]:
     """Every step's figures, in order; none where nothing was logged yet."""
     path = folder / FILE_NAME
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return [json.loads(line) for line in lines]
+    try:
+        lines = (read_inside(folder, FILE_NAME) or b"").decode().splitlines() if folder.is_dir() else []
+        return [parse_json(line, any_numbers=True) for line in lines]
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}; remove it, and repeat the command") from error
 
 
 def last_values(history: Sequence[Log]) -> dict[str, float]:

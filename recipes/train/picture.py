@@ -1,9 +1,11 @@
 """`curves.png`: the losses of a run, how well it tells right from wrong, and the parts of its reward."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...schemas.writing import write_whole
 from .curves import Log
 
 FILE_NAME = "curves.png"
@@ -46,7 +48,9 @@ def draw_curves(folder: Path, history: Sequence[Log], title: str) -> None:
     for place, (name, label) in enumerate(panels, start=1):
         _draw_panel(figure.add_subplot(lines, columns, place), name, label, history)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(folder / FILE_NAME, dpi=150)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=150)
+    write_whole(folder / FILE_NAME, file.getvalue())
 
 
 def _draw_panel(axes: Any, name: str, label: str, history: Sequence[Log]) -> None:

@@ -10,7 +10,9 @@ from pydantic import Field, JsonValue, ValidationError
 from ...schemas.base import Frozen
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
+from ...schemas.documents import DocumentError, read_json
 from ...schemas.errors import OutputExistsError, UsageError
+from ...schemas.writing import write_whole
 from ..data.chosen import Chosen
 from ..data.fit import RowCounts
 from ..tasks import Stage, Task
@@ -127,15 +129,17 @@ def read_run(folder: Path) -> RunRecord | None:
         UsageError: the file is no record.
     """
     path = folder / FILE_NAME
-    if not path.is_file():
-        return None
     try:
-        return RunRecord.model_validate(json.loads(path.read_bytes()))
+        return RunRecord.model_validate(read_json(path, folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
         raise UsageError(f"{path}: no record of a training run: {field}: {first['msg']}") from error
-    except ValueError as error:
+    except DocumentError as error:
         raise UsageError(f"{path}: no record of a training run: not JSON: {error}") from error
 
 
@@ -164,10 +168,3 @@ def check_same_run(folder: Path, earlier: RunRecord | None, record: RunRecord) -
 def json_text(value: Mapping[str, Any]) -> str:
     """`value` as JSON for people and machines, with a line break at its end."""
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees the old text or the new one, never half of it."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 from pydantic import JsonValue, ValidationError
 
 from ...schemas.base import Frozen
+from ...schemas.documents import read_json
 from ...schemas.errors import OutputExistsError, UsageError
 from ...schemas.validation import StageTime
-from ..train.record import json_text, write_whole
+from ...schemas.writing import write_whole
+from ..train.record import json_text
 
 _START = "start.json"
 _TIMES = "seconds.json"
@@ -56,7 +58,15 @@ class Folder:
         except OSError as error:
             raise UsageError(f"{self.root}: cannot be written: {error.strerror}; choose another --out") from error
         times = self.root / _TIMES
-        self._seconds = json.loads(times.read_bytes()) if times.is_file() else {}
+        self._seconds = self._earlier_seconds(times)
+
+    def _earlier_seconds(self, path: Path) -> dict[str, float]:
+        try:
+            return {str(name): float(seconds) for name, seconds in read_json(path, self.root).items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise UsageError(f"{path}: cannot be read: {error}; remove it, and repeat the command") from error
 
     def _check(self, start: Start) -> None:
         earlier = self.read(_START, Start)
@@ -104,8 +114,8 @@ class Folder:
         """What a file holds; None where there is no such file, or another version of this program wrote it."""
         path = self.root / name
         try:
-            return kind.model_validate(json.loads(path.read_bytes())) if path.is_file() else None
-        except (ValidationError, ValueError):
+            return kind.model_validate(read_json(path, self.root))
+        except (OSError, ValidationError, ValueError):
             return None
 
     def write(self, name: str, text: str | bytes) -> None:
@@ -117,10 +127,7 @@ class Folder:
         path = self.root / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(text, str):
-                write_whole(path, text)
-            else:
-                path.write_bytes(text)
+            write_whole(path, text)
         except OSError as error:
             raise UsageError(
                 f"{path}: cannot be written: {error.strerror}; make room, and repeat the command"

@@ -73,7 +73,7 @@ def test_notes_that_cannot_be_read_are_not_passed_over(folder: Path) -> None:
 def test_where_nothing_can_be_written_it_is_published_all_the_same(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (folder.parent / "release.published.json.part").mkdir()
+    (folder.parent / ".release.published.json.part").mkdir()
     with caplog.at_level(logging.WARNING):
         note_place(folder, place())
     assert "cannot be written" in caplog.text

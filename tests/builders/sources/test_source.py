@@ -174,13 +174,15 @@ def test_a_bad_row_of_a_dataset_folder_is_named(dataset: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("content", ["", '{"text": oops}\n'])
-def test_a_dataset_folder_that_cannot_be_read_is_named(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"), [("", "broken: cannot be read as a dataset"), ('{"text": oops}\n', "train.json: line 1")]
+)
+def test_a_dataset_folder_that_cannot_be_read_is_named(tmp_path: Path, content: str, told: str) -> None:
     folder = tmp_path / "broken"
     folder.mkdir()
     if content:
         written(folder / "train.json", content)
-    with pytest.raises(SourceError, match="`datasets` cannot read it"):
+    with pytest.raises(SourceError, match=told):
         found_in(folder)
 
 
