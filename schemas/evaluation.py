@@ -31,7 +31,7 @@ class Score(Frozen):
     """Id, as in `Evaluation.metrics`."""
     value: Interval
     why: str
-    """Why there is no value, or what to know of its interval; mostly empty."""
+    """Why there is no value, or what to know of it; mostly empty."""
 
 
 class Strengths(Frozen):
@@ -61,7 +61,7 @@ class SystemScores(Frozen):
     """`confusion[gold][named]` in the order of the eight strategies; the last column counts invalid answers. Empty for
     the human."""
     strengths: Strengths | None
-    """Null for the human."""
+    """Null for the human, and where none, or too few, of the system's answers are valid."""
 
 
 class Comparison(Frozen):

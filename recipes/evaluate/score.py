@@ -23,7 +23,7 @@ from ...schemas.evaluation import (
 )
 from ..metrics.bias import preference_counts, published_strengths
 from ..metrics.catalogue import METRICS, measure, measure_human
-from ..metrics.measured import Measured
+from ..metrics.measured import Measured, of_several
 from ..metrics.overlap import unigram_f1
 from ..metrics.paired import P_VALUE, difference_of, p_value
 from ..metrics.sample import REPLICATES, STRATEGIES, Sample
@@ -121,7 +121,9 @@ def _told(scored: Scored) -> SystemScores:
         strengths=Strengths(
             published=_by_strategy(published) if np.isfinite(published).all() else None,
             smoothed=_by_strategy(smoothed),
-        ),
+        )
+        if scored.measured["bias_smoothed"].interval.value is not None
+        else None,
     )
 
 
@@ -163,27 +165,29 @@ def _pairs(scored: Sequence[Scored]) -> Iterator[tuple[Scored, Scored]]:
 
 
 def _comparisons(scored: Sequence[Scored]) -> Iterator[Comparison]:
-    """Every metric that both of two systems have."""
+    """Every metric that both of two systems have, and may be compared on."""
     for one, other in _pairs(scored):
         for name in METRICS:
-            if name in one.measured and name in other.measured:
-                difference = difference_of(one.measured[name], other.measured[name])
-                if difference.value is not None:
-                    p = p_value(one.measured[name], other.measured[name])
-                    yield Comparison(metric=name, one=one.name, other=other.name, difference=difference, p=p)
+            ours, theirs = one.measured.get(name), other.measured.get(name)
+            if ours is None or theirs is None or not (ours.comparable and theirs.comparable):
+                continue
+            difference = difference_of(ours, theirs)
+            if difference.value is not None:
+                p = p_value(ours, theirs)
+                yield Comparison(metric=name, one=one.name, other=other.name, difference=difference, p=p)
 
 
 def _wins(scored: Sequence[Scored]) -> Iterator[WinRate]:
     """Whose reply shares more words with the human's, turn by turn; of systems that reply."""
-    for one, other in _pairs([system for system in scored if system.sample.replied.any()]):
+    for one, other in _pairs([system for system in scored if (system.sample.replied & system.sample.compared).any()]):
         yield win_rate(NEARER, (one.name, _nearness(one)), (other.name, _nearness(other)), one.sample.weights)
 
 
 def _nearness(scored: Scored) -> np.ndarray:
     return np.array(
         [
-            np.nan if one.reference is None else unigram_f1(one.reply or "", one.reference)
-            for one in scored.sample.answers
+            unigram_f1(one.reply or "", one.reference or "") if there else np.nan
+            for one, there in zip(scored.sample.answers, scored.sample.compared, strict=True)
         ]
     )
 
@@ -205,7 +209,7 @@ def win_rate(by: str, one: tuple[str, np.ndarray], other: tuple[str, np.ndarray]
         by=by,
         one=one[0],
         other=other[0],
-        wins=interval(ratio(drawn.T @ won, drawn.sum(axis=0)), int(told.sum())),
+        wins=interval(of_several(ratio(drawn.T @ won, drawn.sum(axis=0)), weights[told]), int(told.sum())),
         ties=int((difference[told] == 0).sum()),
         losses=int((difference[told] < 0).sum()),
     )

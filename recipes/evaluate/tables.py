@@ -125,11 +125,12 @@ def _named(system: SystemScores) -> str:
 
 
 def _strengths(evaluation: Evaluation) -> Table:
-    """Smoothed strengths: they are there for every system."""
+    """Smoothed strengths: they are there for every system with enough valid answers."""
     rows = [
-        (_named(system), *(f"{system.strengths.smoothed[name]:.2f}" for name in Strategy))
+        (_named(system), *(_UNDEFINED if of is None else f"{of.smoothed[name]:.2f}" for name in Strategy))
         for system in evaluation.systems
-        if system.strengths is not None
+        if system.confusion
+        for of in [system.strengths]
     ]
     return Table("Preference for each strategy (smoothed; 1 is none)", ("system", *Strategy), tuple(rows))
 
@@ -156,7 +157,7 @@ def _errors(judged: Judged) -> Table:
             one.system,
             _spoken(one.protocol),
             told(one.flagged),
-            *(str(one.errors.get(error, 0)) for error in ErrorType),
+            *(str(one.errors.get(error, 0)) if one.flagged.n else _UNDEFINED for error in ErrorType),
             f"{one.flagged.n} of {one.asked} replies, {one.turns} turns",
         )
         for one in judged.errors

@@ -43,7 +43,7 @@ def measure_overlap(sample: Sample) -> dict[str, Measured]:
     replicates = sample.weights.shape[1] - 1
     if not sample.compared.any():
         return dict.fromkeys(METRICS, undefined("there are no human replies to compare with", replicates))
-    if not sample.replied.any():
+    if not (sample.replied & sample.compared).any():
         return dict.fromkeys(METRICS, undefined(NO_REPLIES, replicates))
     rows = np.flatnonzero(sample.compared)
     pairs = [((sample.answers[row].reply or "").strip(), sample.answers[row].reference or "") for row in rows]
