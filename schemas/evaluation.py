@@ -128,7 +128,10 @@ class Judged(Frozen):
     errors: tuple[ErrorShare, ...]
     comparisons: tuple[Comparison, ...]
     """Paired differences in grades and in the share with an error, on the turns where both systems were judged;
-    `metric` is such as `empathy, alone`."""
+    `metric` is such as `empathy, alone`. Without a p-value where the judge has a stake in one of them."""
+    stakes: dict[str, str] = Field(default_factory=dict)
+    """Why it is not independent of a system, by the system's name: it is its model, rewarded it, or chose what it was
+    trained on."""
     notes: tuple[str, ...]
     """What to know of it."""
 

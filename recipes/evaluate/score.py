@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
@@ -52,6 +52,16 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """The bootstrap samples behind an evaluation's figures, for whoever combines several evaluations."""
+
+    measured: dict[str, Mapping[str, Measured]] = field(default_factory=dict)
+    """By system, then by metric."""
+    judged: dict[tuple[str, str, str, str], Measured] = field(default_factory=dict)
+    """Differences by judge, what it says, and the two systems."""
+
+
+@dataclass(frozen=True)
 class Options:
     """How to score."""
 
@@ -60,6 +70,8 @@ class Options:
     replicates: int = REPLICATES
     on_system: Callable[[str], None] = lambda name: None
     """Told of each system before it is scored."""
+    samples: Samples | None = None
+    """Filled with the samples of every system."""
 
 
 def score_systems(systems: Sequence[System], on: Evaluated, options: Options | None = None) -> Evaluation:
@@ -78,6 +90,8 @@ def score_systems(systems: Sequence[System], on: Evaluated, options: Options | N
         raise UsageError("there is no system to score")
     aligned = align(systems)
     scored = [_score(one, options) for one in aligned]
+    if options.samples is not None:
+        options.samples.measured.update({one.name: one.measured for one in scored})
     human = human_of(aligned)
     told = [_told(one) for one in scored] + ([_told_human(human, options)] if human is not None else [])
     first = scored[0].sample

@@ -186,7 +186,7 @@ def test_published_bias_grows_with_accuracy_at_few_turns_and_the_smoothed_one_do
 
 
 def test_few_valid_answers_are_told_and_not_compared() -> None:
-    """A wrong answer that is made invalid raises Q, so that from a fifth of them on it is not tested."""
+    """A wrong answer that is made invalid raises Q, so that from a tenth of them on it is not tested."""
     wrong: list[Row] = [(at % 8, at % 8 if at % 8 < 3 else (at + 1) % 8) for at in range(80)]
     evaded: list[Row] = [(gold, named if gold == named else None) for gold, named in wrong]
     found = measure_bias(named_sample(evaded))
@@ -194,5 +194,5 @@ def test_few_valid_answers_are_told_and_not_compared() -> None:
     assert found["proficiency"].why == "of the 30 of 80 answers that are valid"
     assert not found["proficiency"].comparable
     assert found["bias_smoothed"].why == "undefined: too few answers are valid, 30 of 80"
-    some: list[Row] = [*wrong[:70], *((at % 8, None) for at in range(10))]
+    some: list[Row] = [*wrong[:75], *((at % 8, None) for at in range(5))]
     assert measure_bias(named_sample(some))["proficiency"].comparable
