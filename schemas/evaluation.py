@@ -31,7 +31,7 @@ class Score(Frozen):
     """Id, as in `Evaluation.metrics`."""
     value: Interval
     why: str
-    """Why there is no value, or what to know of its interval; mostly empty."""
+    """Why there is no value, or what to know of it; mostly empty."""
 
 
 class Strengths(Frozen):
@@ -61,7 +61,7 @@ class SystemScores(Frozen):
     """`confusion[gold][named]` in the order of the eight strategies; the last column counts invalid answers. Empty for
     the human."""
     strengths: Strengths | None
-    """Null for the human."""
+    """Null for the human, and where none, or too few, of the system's answers are valid."""
 
 
 class Comparison(Frozen):
@@ -128,7 +128,10 @@ class Judged(Frozen):
     errors: tuple[ErrorShare, ...]
     comparisons: tuple[Comparison, ...]
     """Paired differences in grades and in the share with an error, on the turns where both systems were judged;
-    `metric` is such as `empathy, alone`."""
+    `metric` is such as `empathy, alone`. Without a p-value where the judge has a stake in one of them."""
+    stakes: dict[str, str] = Field(default_factory=dict)
+    """Why it is not independent of a system, by the system's name: it is its model, rewarded it, or chose what it was
+    trained on."""
     notes: tuple[str, ...]
     """What to know of it."""
 

@@ -4,6 +4,7 @@ Every question has a figure and a verdict, and no verdict is more than the run c
 answer does not hold, the verdict is `cannot tell at this scale`, and the question says which one it was.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Literal
 
@@ -61,6 +62,8 @@ class Answered(Frozen):
     """The reason, in a line."""
     preconditions: tuple[Precondition, ...]
     """Those of a yes or a no; where one does not hold, the verdict is `cannot tell at this scale`."""
+    p: float | None = None
+    """Of a comparative question, adjusted for all of them (Holm); null of the others, and where there is no figure."""
 
 
 class TrainedModel(Frozen):
@@ -74,10 +77,12 @@ class TrainedModel(Frozen):
     """Rows that it was trained on."""
     run_sha256: str
     """Digest of its `run.json`, which says the rest."""
+    seed: int | None = None
+    """Of everything random in its training; null in validations that trained with one seed alone."""
 
 
 class SystemFigures(Frozen):
-    """The main figures of one system on the test split; all of them are in `evaluation/evaluation.json`."""
+    """The main figures of one system on the test split, means over seeds; all are in `evaluation/`."""
 
     name: str
     kind: str
@@ -127,3 +132,7 @@ class Validation(Frozen):
     def refused(self) -> tuple[Answered, ...]:
         """The questions that are answered with no."""
         return tuple(one for one in self.questions if one.verdict is Verdict.NO)
+
+    def untold(self, required: Collection[str]) -> tuple[Answered, ...]:
+        """The questions with these ids that the run cannot tell the answer of."""
+        return tuple(one for one in self.questions if one.id in required and one.verdict is Verdict.CANNOT_TELL)

@@ -34,11 +34,25 @@ def add_options(group: Any) -> None:
         help="looks for errors in replies; may be repeated",
     )
     group.add_argument("--budget", metavar="USD", type=float, help="what all calls to judges together may cost")
+    group.add_argument(
+        "--seeds",
+        metavar="N",
+        type=int,
+        help="trainings of every model, which differ in their seed (default 3; fewer answer nothing about training)",
+    )
+    group.add_argument(
+        "--require",
+        metavar="QUESTION",
+        action="append",
+        default=[],
+        help="the id of a question that must be answered for exit code 0, or none; may be repeated; the scale's own "
+        "if left out",
+    )
     group.add_argument("--dialogues", metavar="N", type=int, help="test dialogues at most; the scale's own if left out")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Validates; 1 where a question is answered with no."""
+    """Validates; 1 where a question is answered with no, or one that a pass needs cannot be told."""
     from ..train.script import quieten, say_line
     from ..validation.run import validate
     from .progress import Steps
@@ -48,12 +62,19 @@ def run(options: argparse.Namespace) -> int:
     with Steps(quiet=options.json) as steps:
         validation = validate(wanted, say_line, steps)
     _say(validation, wanted.out, json=options.json)
-    return 1 if validation.refused else 0
+    untold = validation.untold(wanted.must_answer)
+    if untold:
+        say_line(
+            f"exit code 1: cannot tell {', '.join(one.id for one in untold)}, which is no yes; the reasons are above, "
+            "and --require names what a pass needs"
+        )
+    return 1 if validation.refused or untold else 0
 
 
 def _wanted(options: argparse.Namespace) -> "ValidateOptions":
     from ..evaluate.players import PlayerOptions
     from ..validation.options import ValidateOptions
+    from ..validation.preconditions import SEEDS
 
     if options.scale is None:
         raise UsageError(f"{NAME}: name a --scale: {', '.join(Scale)}")
@@ -61,6 +82,8 @@ def _wanted(options: argparse.Namespace) -> "ValidateOptions":
         raise UsageError(f"--launch: {NAME} runs in this process; leave it out")
     if options.dialogues is not None and options.dialogues < 1:
         raise UsageError("--dialogues: a whole number above 0 is wanted")
+    if options.seeds is not None and options.seeds < 1:
+        raise UsageError("--seeds: a whole number above 0 is wanted")
     if options.budget is not None and not options.budget > 0:
         raise UsageError("--budget: a number above 0 is wanted")
     return ValidateOptions(
@@ -70,8 +93,24 @@ def _wanted(options: argparse.Namespace) -> "ValidateOptions":
         revision=options.revision,
         settings=tuple(_setting(name, value) for name, value in read_settings(options.settings, dotted=True)),
         players=PlayerOptions(judges=tuple(options.judge), budget_usd=options.budget),
+        seeds=options.seeds if options.seeds is not None else SEEDS,
+        required=_required(options.require),
         dialogues=options.dialogues,
     )
+
+
+def _required(named: list[str]) -> tuple[str, ...] | None:
+    """The questions that are named; None where the scale's own are wanted."""
+    from ..validation.questions import QUESTIONS
+
+    if not named:
+        return None
+    if named == ["none"]:
+        return ()
+    known = [question.id for question in QUESTIONS]
+    if unknown := [name for name in named if name not in known]:
+        raise UsageError(f"--require: there is no question {unknown[0]!r}; there are {', '.join(known)}, or none alone")
+    return tuple(named)
 
 
 def _setting(name: str, value: Any) -> "Setting":

@@ -85,21 +85,22 @@ class Panel:
                 turns=self.sample.size,
             )
 
-    def _comparisons(self) -> Iterator[Comparison]:
+    def differences(self) -> Iterator[tuple[str, str, str, Measured]]:
+        """What is compared, two systems, and the first one's mean less the other's, where both were judged."""
         for protocol in Protocol:
             for what in (*GRADES, *STEP_GRADES, ANY_ERROR):
                 values = {name: self._values(name, protocol, what) for name in self.systems}
                 for one, other in combinations(self.systems, 2):
                     difference = self._mean(values[one] - values[other])
                     if difference.interval.value is not None:
-                        nothing = Measured(np.zeros_like(difference.values), difference.n)
-                        yield Comparison(
-                            metric=f"{what}, {protocol}",
-                            one=one,
-                            other=other,
-                            difference=difference_of(difference, nothing),
-                            p=p_value(difference, nothing),
-                        )
+                        yield f"{what}, {protocol}", one, other, difference
+
+    def _comparisons(self) -> Iterator[Comparison]:
+        for metric, one, other, difference in self.differences():
+            nothing = Measured(np.zeros_like(difference.values), difference.n)
+            told = difference_of(difference, nothing)
+            p = p_value(difference, nothing)
+            yield Comparison(metric=metric, one=one, other=other, difference=told, p=p)
 
     def _asked(self, question: Question) -> Iterator[tuple[str, Protocol, int]]:
         """Every system and protocol with replies that were judged, and how many these were."""

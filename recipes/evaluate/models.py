@@ -8,19 +8,21 @@ from typing import Any, TypeVar
 
 from ...builders.inference.record import Records
 from ...schemas.dialogue import Dialogue
-from ...schemas.evaluation import Evaluation
+from ...schemas.evaluation import Evaluation, Judged
 from ...schemas.inference import ModelRef
 from ..data.release import PinnedRelease
 from ..metrics.sample import Sample
-from .align import align
+from .align import HUMAN, align
 from .generate import generate
 from .held_out import HumanTurn
-from .judged import panels_of
+from .judged import Panel, panels_of
 from .judging import Judgement, Reply, count_questions, judge_replies, replies_of
 from .options import EvaluateOptions, Progress
-from .players import Completers, Players, choose_players
+from .players import CORPUS, Completers, Players, choose_players
 from .predictions import System
 from .reward_judge import judge_by_reward, reward_folder
+from .score import Samples
+from .stakes import parts_of, stake, with_stakes
 from .store import Store
 
 T = TypeVar("T")
@@ -66,8 +68,14 @@ class Models:
 
         return self._with_models(ask) if self.options.players.speaks else ()
 
-    def judged(self, evaluation: Evaluation, systems: Sequence[System]) -> Evaluation:
-        """The evaluation with what judges say of the replies in it; as it is where there is no judge."""
+    def judged(self, evaluation: Evaluation, systems: Sequence[System], samples: Samples | None = None) -> Evaluation:
+        """The evaluation with what judges say of the replies in it; as it is where there is no judge.
+
+        Args:
+            evaluation: of the systems.
+            systems: what they said.
+            samples: filled with the samples of every difference.
+        """
         players = self.options.players
         if not players.judges and not players.reward_judges:
             return evaluation
@@ -87,8 +95,28 @@ class Models:
         sample = Sample.of([one.answer for one in aligned[0].predictions], self.options.replicates)
         said = dict(self._with_models(ask)) if players.judges else {}
         panels = panels_of(said | self._rewarded(replies), sample)
-        wins = (*evaluation.wins, *(win for panel in panels for win in panel.wins()))
-        return evaluation.model_copy(update={"judged": tuple(panel.judged() for panel in panels), "wins": wins})
+        if samples is not None:
+            found = ((str(one.judge), *difference) for one in panels for difference in one.differences())
+            samples.judged.update({(judge, what, one, other): said for judge, what, one, other, said in found})
+        judged = tuple(self._with_stakes(panel) for panel in panels)
+        # Which reply a judge prefers says nothing of a system that it has a stake in.
+        fair = (
+            win
+            for panel, one in zip(panels, judged, strict=True)
+            for win in panel.wins()
+            if not {win.one, win.other} & one.stakes.keys()
+        )
+        return evaluation.model_copy(update={"judged": judged, "wins": (*evaluation.wins, *fair)})
+
+    def _with_stakes(self, panel: Panel) -> Judged:
+        """What a judge said, with the systems named that it is not independent of."""
+        known = parts_of(self.players) | dict(self.options.writers)
+        systems = [name for name in panel.systems if name != HUMAN]
+        if panel.judge.name == CORPUS:
+            return panel.judged()
+        why = {name: stake(panel.judge, known[name], self.ground.release) for name in systems if name in known}
+        unknown = [name for name in systems if name not in known]
+        return with_stakes(panel.judged(), {name: told for name, told in why.items() if told}, unknown)
 
     def _rewarded(self, replies: Sequence[Reply]) -> dict[ModelRef, tuple[Judgement, ...]]:
         """What reward models say of the traces; nothing where there are none of either."""

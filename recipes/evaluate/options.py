@@ -1,12 +1,16 @@
 """What an evaluation is asked to do, and who is told how it goes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...schemas.dialogue import Split
 from ..metrics.sample import REPLICATES
 from .players import PlayerOptions
+
+if TYPE_CHECKING:
+    from .stakes import Part
 
 
 class Progress(Protocol):
@@ -47,6 +51,8 @@ class EvaluateOptions:
     """Instead of the release's own sampling; 0 is greedy."""
     predictions: tuple[str, ...] = ()
     """Files of others, `FILE` or `NAME=FILE`."""
+    writers: Mapping[str, "tuple[Part, ...]"] = field(default_factory=dict)
+    """The models that wrote prediction files, by system, where the caller knows them."""
     similarity_model: Path | None = None
     limit: int | None = None
     """Dialogues of the split at most."""

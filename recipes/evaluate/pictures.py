@@ -28,10 +28,11 @@ _WON, _TIED, _LOST = "#0072B2", "#D9D9D9", "#E69F00"
 
 def pictures_of(evaluation: Evaluation) -> dict[str, bytes]:
     """Every picture by its file name."""
-    named = [system for system in evaluation.systems if system.strengths is not None]
+    answered = [system for system in evaluation.systems if system.confusion]
+    named = [system for system in answered if system.strengths is not None]
     figures = {
-        "confusion.png": _confusion(named),
-        "preference.png": _preference(named),
+        "confusion.png": _confusion(answered) if answered else None,
+        "preference.png": _preference(named) if named else None,
         "wins.png": _wins(evaluation.wins) if evaluation.wins else None,
     }
     return {name: png_of(figure) for name, figure in figures.items() if figure is not None}

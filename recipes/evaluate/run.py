@@ -21,7 +21,7 @@ from .pictures import pictures_of
 from .predictions import System, file_name_of, predictions_text
 from .reading import read_systems
 from .reward_judge import reward_folder
-from .score import Options, score_systems
+from .score import Options, Samples, score_systems
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,13 @@ log = logging.getLogger(__name__)
 _NEEDED = ("matplotlib", "nltk", "rouge_score", "sacrebleu")
 
 
-def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Evaluation:
+def evaluate(options: EvaluateOptions, progress: Progress | None = None, samples: Samples | None = None) -> Evaluation:
     """Asks, scores and writes.
+
+    Args:
+        options: what to do.
+        progress: told of what goes on.
+        samples: filled with the bootstrap samples behind the figures, where they are wanted.
 
     Raises:
         UsageError: the command, a release, a model or a file is wrong.
@@ -48,9 +53,9 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Eval
     models = Models(options, ground, store, progress) if ground is not None and store is not None else None
     asked = models.systems() if models is not None else ()
     systems = (*asked, *read, *_baselines((*asked, *read), ground, progress))
-    evaluation = _score(systems, ground, options, progress)
+    evaluation = _score(systems, ground, options, progress, samples)
     if models is not None and ground is not None:
-        evaluation = models.judged(evaluation, systems)
+        evaluation = models.judged(evaluation, systems, samples)
     if store is not None:
         _write(store, (*asked, *read), evaluation, progress)
     return evaluation
@@ -93,10 +98,14 @@ def _baselines(systems: Sequence[System], ground: Ground | None, progress: Progr
 
 
 def _score(
-    systems: Sequence[System], ground: Ground | None, options: EvaluateOptions, progress: Progress
+    systems: Sequence[System],
+    ground: Ground | None,
+    options: EvaluateOptions,
+    progress: Progress,
+    samples: Samples | None,
 ) -> Evaluation:
     progress.stage("scoring", len(systems))
-    scoring = Options(options.similarity_model, options.replicates, lambda name: progress.advance())
+    scoring = Options(options.similarity_model, options.replicates, lambda name: progress.advance(), samples)
     return score_systems(systems, _evaluated(ground, options), scoring)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from ...schemas.evaluation import (
 )
 from ..metrics.bias import preference_counts, published_strengths
 from ..metrics.catalogue import METRICS, measure, measure_human
-from ..metrics.measured import Measured
+from ..metrics.measured import Measured, of_several
 from ..metrics.overlap import unigram_f1
 from ..metrics.paired import P_VALUE, difference_of, p_value
 from ..metrics.sample import REPLICATES, STRATEGIES, Sample
@@ -52,6 +52,16 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """The bootstrap samples behind an evaluation's figures, for whoever combines several evaluations."""
+
+    measured: dict[str, Mapping[str, Measured]] = field(default_factory=dict)
+    """By system, then by metric."""
+    judged: dict[tuple[str, str, str, str], Measured] = field(default_factory=dict)
+    """Differences by judge, what it says, and the two systems."""
+
+
+@dataclass(frozen=True)
 class Options:
     """How to score."""
 
@@ -60,6 +70,8 @@ class Options:
     replicates: int = REPLICATES
     on_system: Callable[[str], None] = lambda name: None
     """Told of each system before it is scored."""
+    samples: Samples | None = None
+    """Filled with the samples of every system."""
 
 
 def score_systems(systems: Sequence[System], on: Evaluated, options: Options | None = None) -> Evaluation:
@@ -78,6 +90,8 @@ def score_systems(systems: Sequence[System], on: Evaluated, options: Options | N
         raise UsageError("there is no system to score")
     aligned = align(systems)
     scored = [_score(one, options) for one in aligned]
+    if options.samples is not None:
+        options.samples.measured.update({one.name: one.measured for one in scored})
     human = human_of(aligned)
     told = [_told(one) for one in scored] + ([_told_human(human, options)] if human is not None else [])
     first = scored[0].sample
@@ -121,7 +135,9 @@ def _told(scored: Scored) -> SystemScores:
         strengths=Strengths(
             published=_by_strategy(published) if np.isfinite(published).all() else None,
             smoothed=_by_strategy(smoothed),
-        ),
+        )
+        if scored.measured["bias_smoothed"].interval.value is not None
+        else None,
     )
 
 
@@ -163,27 +179,29 @@ def _pairs(scored: Sequence[Scored]) -> Iterator[tuple[Scored, Scored]]:
 
 
 def _comparisons(scored: Sequence[Scored]) -> Iterator[Comparison]:
-    """Every metric that both of two systems have."""
+    """Every metric that both of two systems have, and may be compared on."""
     for one, other in _pairs(scored):
         for name in METRICS:
-            if name in one.measured and name in other.measured:
-                difference = difference_of(one.measured[name], other.measured[name])
-                if difference.value is not None:
-                    p = p_value(one.measured[name], other.measured[name])
-                    yield Comparison(metric=name, one=one.name, other=other.name, difference=difference, p=p)
+            ours, theirs = one.measured.get(name), other.measured.get(name)
+            if ours is None or theirs is None or not (ours.comparable and theirs.comparable):
+                continue
+            difference = difference_of(ours, theirs)
+            if difference.value is not None:
+                p = p_value(ours, theirs)
+                yield Comparison(metric=name, one=one.name, other=other.name, difference=difference, p=p)
 
 
 def _wins(scored: Sequence[Scored]) -> Iterator[WinRate]:
     """Whose reply shares more words with the human's, turn by turn; of systems that reply."""
-    for one, other in _pairs([system for system in scored if system.sample.replied.any()]):
+    for one, other in _pairs([system for system in scored if (system.sample.replied & system.sample.compared).any()]):
         yield win_rate(NEARER, (one.name, _nearness(one)), (other.name, _nearness(other)), one.sample.weights)
 
 
 def _nearness(scored: Scored) -> np.ndarray:
     return np.array(
         [
-            np.nan if one.reference is None else unigram_f1(one.reply or "", one.reference)
-            for one in scored.sample.answers
+            unigram_f1(one.reply or "", one.reference or "") if there else np.nan
+            for one, there in zip(scored.sample.answers, scored.sample.compared, strict=True)
         ]
     )
 
@@ -205,7 +223,7 @@ def win_rate(by: str, one: tuple[str, np.ndarray], other: tuple[str, np.ndarray]
         by=by,
         one=one[0],
         other=other[0],
-        wins=interval(ratio(drawn.T @ won, drawn.sum(axis=0)), int(told.sum())),
+        wins=interval(of_several(ratio(drawn.T @ won, drawn.sum(axis=0)), weights[told]), int(told.sum())),
         ties=int((difference[told] == 0).sum()),
         losses=int((difference[told] < 0).sum()),
     )

@@ -82,6 +82,7 @@ def _grade_column(judged: Judged, grade: str, evaluation: Evaluation) -> _Column
         one.system: one.mean.value
         for one in judged.grades
         if one.grade == grade and one.protocol == Protocol.ALONE and one.mean.value is not None
+        if one.system not in judged.stakes
     }
     by = f" by {judged.judge}" if len(evaluation.judged) > 1 else ""
     return f"{'steps right' if grade == ALL_STEPS else _words(grade)}{by} ↑", values
@@ -125,25 +126,37 @@ def _named(system: SystemScores) -> str:
 
 
 def _strengths(evaluation: Evaluation) -> Table:
-    """Smoothed strengths: they are there for every system."""
+    """Smoothed strengths: they are there for every system with enough valid answers."""
     rows = [
-        (_named(system), *(f"{system.strengths.smoothed[name]:.2f}" for name in Strategy))
+        (_named(system), *(_UNDEFINED if of is None else f"{of.smoothed[name]:.2f}" for name in Strategy))
         for system in evaluation.systems
-        if system.strengths is not None
+        if system.confusion
+        for of in [system.strengths]
     ]
     return Table("Preference for each strategy (smoothed; 1 is none)", ("system", *Strategy), tuple(rows))
 
 
 def _grades(judged: Judged) -> Table:
     grades = [one for one in judged.grades if one.grade not in STEP_GRADES]
-    rows = [(one.system, _spoken(one.protocol), _words(one.grade), told(one.mean, 2), _coverage(one)) for one in grades]
+    rows = [
+        (_judged_by(judged, one.system), _spoken(one.protocol), _words(one.grade), told(one.mean, 2), _coverage(one))
+        for one in grades
+    ]
     return Table(f"Grades 0 to 5 by {judged.judge}", ("system", "judge saw", "grade", "mean ↑", "graded"), tuple(rows))
 
 
 def _steps(judged: Judged) -> Table:
     steps = [one for one in judged.grades if one.grade in STEP_GRADES]
-    rows = [(one.system, one.grade.removeprefix("step: "), told(one.mean), _coverage(one)) for one in steps]
+    rows = [
+        (_judged_by(judged, one.system), one.grade.removeprefix("step: "), told(one.mean), _coverage(one))
+        for one in steps
+    ]
     return Table(f"Steps found right, 0 to 1, by {judged.judge}", ("system", "step", "right ↑", "judged"), tuple(rows))
+
+
+def _judged_by(judged: Judged, system: str) -> str:
+    """A system's name, with a word of a judge that has a stake in it; the page says which."""
+    return f"{system} (judge not independent)" if system in judged.stakes else system
 
 
 def _coverage(grade: Grade) -> str:
@@ -153,10 +166,10 @@ def _coverage(grade: Grade) -> str:
 def _errors(judged: Judged) -> Table:
     rows = [
         (
-            one.system,
+            _judged_by(judged, one.system),
             _spoken(one.protocol),
             told(one.flagged),
-            *(str(one.errors.get(error, 0)) for error in ErrorType),
+            *(str(one.errors.get(error, 0)) if one.flagged.n else _UNDEFINED for error in ErrorType),
             f"{one.flagged.n} of {one.asked} replies, {one.turns} turns",
         )
         for one in judged.errors

@@ -20,9 +20,10 @@ WHOLE = "all parts"
 
 _MEASURED = {
     "process": "process",
+    "process_min": "weakest step",
     "outcome": "outcome",
     "format": "whole traces",
-    "redundancy": "weight for not repeating",
+    "redundancy": "weight of not repeating",
     "strategy_accuracy": "strategies as the human's",
     "distinct_1": "Distinct-1",
     "distinct_2": "Distinct-2",

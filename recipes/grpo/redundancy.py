@@ -1,9 +1,14 @@
-"""How much a reply counts where others say the same: the weight that a reward is multiplied with.
+"""How much of its advantage a reply keeps where others say the same.
 
 PEER (arXiv 2508.09521) weighs redundant outputs down, but its measure of similarity is not published: this one is our
 own. Phrases are runs of three words, so that replies that merely share common words are not alike, and copies that
 differ in a word nearly are. The weight is one over a soft count of those who say the same, so that copies share the
-reward of one.
+credit of one, down to a floor.
+
+The weight is for advantages above 0 alone. Multiplied with rewards, as we did before, it puts one nonsense reply above
+seven good ones that resemble each other: a reward says how good a reply is, and only the comparison within its group
+says whether it is to be reinforced. An advantage of 0 or less is left as it is, since less of it would protect what
+repeats.
 """
 
 from collections.abc import Sequence
@@ -35,6 +40,9 @@ def redundancy_weights(replies: Sequence[str], said_before: Sequence[str] = ()) 
     return weights
 
 
-def at_strength(weight: float, strength: float) -> float:
-    """A weight as if similarity counted `strength` times as much: 1 at a strength of 0, itself at one of 1."""
-    return 1 / (1 + strength * (1 / weight - 1))
+def at_strength(weight: float, strength: float, floor: float = 0.0) -> float:
+    """A weight as if similarity counted `strength` times as much, and never below `floor`.
+
+    It is 1 at a strength of 0, and itself at one of 1 where it is above the floor.
+    """
+    return max(floor, 1 / (1 + strength * (1 / weight - 1)))

@@ -65,7 +65,7 @@ def distinct_of(said: list[list[str]], dialogues: list[str], weights: np.ndarray
     held_by = Counter(gram for grams in found.values() for gram in grams)
     all_grams = sum(grams.total() for grams in found.values())
     if not all_grams:
-        return undefined(f"no reply has {order} words", weights.shape[1] - 1)
+        return undefined(f"no reply has {order} word{'s' * (order > 1)}", weights.shape[1] - 1)
     own = (sum(held_by[gram] == 1 for gram in grams) for grams in found.values())
     rest = [(len(held_by) - alone, all_grams - grams.total()) for alone, grams in zip(own, found.values(), strict=True)]
     left_out = np.array([different / of if of else np.nan for different, of in rest])

@@ -35,7 +35,7 @@ def measure_likeness(sample: Sample, folder: Path) -> dict[str, Measured]:
         UsageError: there is no such model, or it has no tokeniser.
     """
     rows = np.flatnonzero(sample.compared)
-    if not len(rows) or not sample.replied.any():
+    if not (sample.replied & sample.compared).any():
         return {"likeness": undefined("there are no replies to compare", sample.weights.shape[1] - 1)}
     replies = [(sample.answers[row].reply or "").strip() for row in rows]
     references = [sample.answers[row].reference or "" for row in rows]

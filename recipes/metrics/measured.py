@@ -35,7 +35,9 @@ class Measured:
     n: int
     """Turns that it is made of."""
     why: str = ""
-    """Why there is no value, or what to know of its interval."""
+    """Why there is no value, or what to know of it."""
+    comparable: bool = True
+    """Whether it may be tested against another system's."""
 
     @property
     def interval(self) -> Interval:
@@ -44,10 +46,25 @@ class Measured:
 
 
 def mean_of(values: np.ndarray, weights: np.ndarray, n: int | None = None, why: str = "") -> Measured:
-    """The mean of values (one a row) under each column of weights (rows × columns)."""
-    weights = weights.astype(np.float64)
-    mean = ratio(weights.T @ values.astype(np.float64), weights.sum(axis=0))
-    return Measured(mean, len(values) if n is None else n, why)
+    """The mean of values (one a row) under each column of weights (rows × columns); of one dialogue without samples."""
+    heavy = weights.astype(np.float64)
+    mean = ratio(heavy.T @ values.astype(np.float64), heavy.sum(axis=0))
+    return Measured(of_several(mean, weights), len(values) if n is None else n, why)
+
+
+def of_several(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """A value with its bootstrap samples, which are undefined where all rows are of one dialogue.
+
+    Every sample of one dialogue is that dialogue again, as often as it was drawn. An interval of no width and the
+    smallest p-value would come of it, where nothing is known of any other dialogue.
+
+    Args:
+        values: on the data, then on every sample.
+        weights: of the rows that it is made of, rows × (1 + replicates).
+    """
+    if len(weights) and not (weights == weights[0]).all():
+        return values
+    return np.concatenate([values[:1], np.full(len(values) - 1, np.nan)])
 
 
 def undefined(why: str, replicates: int) -> Measured:

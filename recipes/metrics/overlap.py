@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .measured import NO_REPLIES, Measured, Metric, mean_of, undefined
+from .measured import NO_REPLIES, Measured, Metric, mean_of, of_several, undefined
 from .sample import Sample
 from .words import WORDS, tokens
 
@@ -43,7 +43,7 @@ def measure_overlap(sample: Sample) -> dict[str, Measured]:
     replicates = sample.weights.shape[1] - 1
     if not sample.compared.any():
         return dict.fromkeys(METRICS, undefined("there are no human replies to compare with", replicates))
-    if not sample.replied.any():
+    if not (sample.replied & sample.compared).any():
         return dict.fromkeys(METRICS, undefined(NO_REPLIES, replicates))
     rows = np.flatnonzero(sample.compared)
     pairs = [((sample.answers[row].reply or "").strip(), sample.answers[row].reference or "") for row in rows]
@@ -68,7 +68,8 @@ def _bleu(pairs: list[tuple[str, str]], weights: np.ndarray) -> dict[str, Measur
     counts = np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in scores], dtype=np.int64)
     sums = np.rint(weights.T.astype(np.float64) @ counts).astype(np.int64).tolist()
     return {
-        f"bleu_{order}": Measured(np.array([_corpus_bleu(row, order) for row in sums]), len(pairs)) for order in ORDERS
+        f"bleu_{order}": Measured(of_several(np.array([_corpus_bleu(row, order) for row in sums]), weights), len(pairs))
+        for order in ORDERS
     }
 
 

@@ -14,11 +14,11 @@ METRICS = {
         "higher",
     ),
 }
-NO_TRACES = "it writes no reasoning traces"
+NO_TRACES = "it writes no reasoning traces that can be read"
 
 
 def measure_reasoning(sample: Sample) -> dict[str, Measured]:
-    """Every metric of `METRICS`; undefined where the system writes no traces at all."""
+    """Every metric of `METRICS`; undefined where no trace at all can be read."""
     whole = np.array([one.emotion is not None for one in sample.answers], dtype=bool)
     if not whole.any():
         return dict.fromkeys(METRICS, undefined(NO_TRACES, sample.weights.shape[1] - 1))

@@ -17,39 +17,51 @@ _OF = f"mean share of a reply's runs of three words, 0 to 1 ({WORDS}),"
 METRICS = {
     "repeats_supporter": Metric(
         "repeats the supporter",
-        f"{_OF} that the human supporter used earlier in the dialogue, at turns that are scored",
+        f"{_OF} that the human supporter used earlier in the dialogue, at turns that are scored; of replies that have "
+        "such a turn before them",
         "lower",
     ),
-    "repeats_itself": Metric("repeats itself", f"{_OF} that the system itself used earlier in the dialogue", "lower"),
+    "repeats_itself": Metric(
+        "repeats itself",
+        f"{_OF} that the system itself used earlier in the dialogue; of replies that have one before them",
+        "lower",
+    ),
     "repeats_elsewhere": Metric(
         "repeats across dialogues",
-        f"{_OF} that the system also uses in another dialogue; rises with the number of replies by nature",
+        f"{_OF} that the system also uses in another dialogue, where it replies in several; rises with the number of "
+        "replies by nature",
         "lower",
     ),
 }
+NO_HUMAN = "there are no human replies to compare with"
+NOTHING_BEFORE = "no reply has one before it in its dialogue"
+ONE_DIALOGUE = "it replies in one dialogue alone"
 
 
 def measure_repetition(sample: Sample) -> dict[str, Measured]:
-    """Every metric of `METRICS`; undefined where the system gives no replies at all, or there are no human ones."""
+    """Every metric of `METRICS`; undefined where no reply has anything that it could repeat."""
+    replicates = sample.weights.shape[1] - 1
     if not sample.replied.any():
-        return dict.fromkeys(METRICS, undefined(NO_REPLIES, sample.weights.shape[1] - 1))
-    rows = np.flatnonzero(sample.replied)
-    own = {int(row): phrases_of(sample.answers[row].reply or "") for row in rows}
-    human = {
-        row: phrases_of(one.reference)
-        for row, one in enumerate(sample.answers)
-        if one.reference and one.reference.strip()
+        return dict.fromkeys(METRICS, undefined(NO_REPLIES, replicates))
+    own = {int(row): phrases_of(sample.answers[row].reply or "") for row in np.flatnonzero(sample.replied)}
+    human = {int(row): phrases_of(sample.answers[row].reference or "") for row in np.flatnonzero(sample.compared)}
+    found = {
+        "repeats_supporter": (_earlier(sample, own, human), NOTHING_BEFORE if human else NO_HUMAN),
+        "repeats_itself": (_earlier(sample, own, own), NOTHING_BEFORE),
+        "repeats_elsewhere": (_elsewhere(sample, own), ONE_DIALOGUE),
     }
-    found = {"repeats_itself": _earlier(sample, own, own), "repeats_elsewhere": _elsewhere(sample, own)}
-    if human:
-        found["repeats_supporter"] = _earlier(sample, own, human)
-    nothing = undefined("there are no human replies to compare with", sample.weights.shape[1] - 1)
-    means = {name: mean_of(np.array(shares), sample.weights[rows]) for name, shares in found.items()}
-    return {name: means.get(name, nothing) for name in METRICS}
+    return {
+        name: _mean(shares, sample.weights) if shares else undefined(why, replicates)
+        for name, (shares, why) in found.items()
+    }
 
 
-def _earlier(sample: Sample, own: dict[int, Phrases], said: dict[int, Phrases]) -> list[float]:
-    """Of each reply the share that was said at an earlier turn of its dialogue, in the order of `own`."""
+def _mean(shares: dict[int, float], weights: np.ndarray) -> Measured:
+    return mean_of(np.array(list(shares.values())), weights[list(shares)])
+
+
+def _earlier(sample: Sample, own: dict[int, Phrases], said: dict[int, Phrases]) -> dict[int, float]:
+    """The share of a reply that was said at an earlier turn of its dialogue, by row; of those with such a turn."""
     by_dialogue: dict[str, list[int]] = defaultdict(list)
     for row, one in enumerate(sample.answers):
         by_dialogue[one.dialogue].append(row)
@@ -57,16 +69,18 @@ def _earlier(sample: Sample, own: dict[int, Phrases], said: dict[int, Phrases]) 
     for rows in by_dialogue.values():
         before: set[tuple[str, ...]] = set()
         for row in sorted(rows, key=lambda at: sample.answers[at].turn):
-            if row in own:
+            if row in own and before:  # a first reply can repeat nothing, which is no merit
                 shares[row] = len(own[row] & before) / len(own[row])
             before |= said.get(row, frozenset())
-    return [shares[row] for row in own]
+    return shares
 
 
-def _elsewhere(sample: Sample, own: dict[int, Phrases]) -> list[float]:
-    """Of each reply the share that also stands in a reply of another dialogue, in the order of `own`."""
+def _elsewhere(sample: Sample, own: dict[int, Phrases]) -> dict[int, float]:
+    """The share of a reply that also stands in a reply of another dialogue, by row; nothing of one dialogue alone."""
     by_dialogue: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for row, phrases in own.items():
         by_dialogue[sample.answers[row].dialogue] |= phrases
+    if len(by_dialogue) < 2:
+        return {}
     held_by = Counter(phrase for phrases in by_dialogue.values() for phrase in phrases)
-    return [sum(held_by[phrase] > 1 for phrase in phrases) / len(phrases) for phrases in own.values()]
+    return {row: sum(held_by[phrase] > 1 for phrase in phrases) / len(phrases) for row, phrases in own.items()}

@@ -71,6 +71,16 @@ class Sample:
         return np.fromiter(numbers, dtype=np.int64, count=self.size)
 
     @cached_property
+    def valid(self) -> np.ndarray:
+        """Which answers name one of the eight strategies."""
+        return np.asarray(self.named != INVALID)
+
+    @property
+    def without_valid(self) -> str:
+        """Why nothing can be said of its strategies; empty where an answer is valid."""
+        return "" if self.valid.any() else f"undefined: 0 of {self.size} answers are valid"
+
+    @cached_property
     def replied(self) -> np.ndarray:
         """Which answers have words."""
         return np.array([bool(one.reply and one.reply.strip()) for one in self.answers], dtype=bool)
@@ -78,7 +88,7 @@ class Sample:
     @cached_property
     def compared(self) -> np.ndarray:
         """Which turns have a human reply to compare with."""
-        return np.array([one.reference is not None for one in self.answers], dtype=bool)
+        return np.array([bool(one.reference and one.reference.strip()) for one in self.answers], dtype=bool)
 
 
 def codes_of(names: Iterable[str]) -> np.ndarray:

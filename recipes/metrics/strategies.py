@@ -1,9 +1,12 @@
-"""How well the strategies agree with the human's. An answer that is none of the eight is wrong, never left out."""
+"""How well the strategies agree with the human's. An answer that is none of the eight is wrong, never left out.
+
+Where no answer at all is valid there is nothing to compare: only the share of invalid answers is told then.
+"""
 
 import numpy as np
 
 from ...builders.statistics.bootstrap import ratio, sums_by_group
-from .measured import Measured, Metric, mean_of
+from .measured import Measured, Metric, mean_of, of_several, undefined
 from .sample import INVALID, STRATEGIES, Sample
 
 METRICS = {
@@ -39,7 +42,11 @@ def f1_by_strategy(tables: np.ndarray) -> np.ndarray:
 
 
 def measure_strategies(sample: Sample) -> dict[str, Measured]:
-    """Every metric of `METRICS`."""
+    """Every metric of `METRICS`; all but `invalid` undefined where no answer is valid."""
+    invalid = mean_of(~sample.valid, sample.weights)
+    if sample.without_valid:
+        nothing = undefined(sample.without_valid, sample.weights.shape[1] - 1)
+        return {**dict.fromkeys(METRICS, nothing), "invalid": invalid}
     tables = confusion(sample)
     f1, support = f1_by_strategy(tables), tables.sum(axis=-1)
     found = {
@@ -51,8 +58,8 @@ def measure_strategies(sample: Sample) -> dict[str, Measured]:
         found[name][0] = value
     return {
         "accuracy": mean_of(sample.named == sample.gold, sample.weights),
-        **{name: Measured(values, sample.size) for name, values in found.items()},
-        "invalid": mean_of(sample.named == INVALID, sample.weights),
+        **{name: Measured(of_several(values, sample.weights), sample.size) for name, values in found.items()},
+        "invalid": invalid,
     }
 
 

@@ -12,7 +12,7 @@ from ...schemas.base import Frozen
 from ...schemas.dialogue import Split
 from ...schemas.measures import Interval
 from ...schemas.trace import Step
-from ..metrics.measured import mean_of
+from ..metrics.measured import mean_of, of_several
 from .held_out import Judged, Scores
 
 FILE_NAME = "reward.json"
@@ -108,8 +108,8 @@ def _measure(
         steps=number,
         right=round(float(labels.mean()), 6) if number else None,
         accuracy=mean_of((said > 0.5) == (labels > 0), weights).interval,
-        auc=interval(auc, number),
-        ece=interval(calibration_error(labels, said, weights), number),
+        auc=interval(of_several(auc, weights), number),
+        ece=interval(of_several(calibration_error(labels, said, weights), weights), number),
         brier=mean_of((said - labels) ** 2, weights).interval,
     )
 

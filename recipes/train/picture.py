@@ -20,7 +20,7 @@ _PANELS = (
     ("process", "process"),
     ("outcome", "outcome"),
     ("format", "whole traces"),
-    ("redundancy", "weight for not repeating"),
+    ("redundancy", "weight of not repeating"),
     ("strategy_accuracy", "strategies as the human's"),
     ("distinct_2", "Distinct-2"),
     ("self_bleu", "self-BLEU"),

@@ -68,7 +68,7 @@ def find_start(arguments: Arguments) -> Start | None:
 
 
 def find_reward(arguments: Arguments) -> Start | None:
-    """The reward model of a GRPO recipe; None of other recipes, and where nothing is to be scored and there is none.
+    """The reward model of a GRPO recipe; None of other recipes.
 
     Raises:
         UsageError: there is none, it is not finished, or it is of another task.
@@ -79,11 +79,9 @@ def find_reward(arguments: Arguments) -> Start | None:
     folder = Path(own.reward_model) if own.reward_model else arguments.out.parent.parent / Task.REWARD / Stage.REWARD
     run = read_run(folder)
     if run is None:
-        if not own.wants_scores and not own.reward_model:
-            return None
         raise UsageError(
-            f"{recipe.name}: {folder} holds no reward model: run the reward recipe first, name its folder with "
-            "--set reward_model=DIR, or do without with --set process=0 --set outcome=0"
+            f"{recipe.name}: {folder} holds no reward model: run the reward recipe first, or name its folder with "
+            "--set reward_model=DIR"
         )
     check_reward_run(folder, run)
     return Start(folder, run)

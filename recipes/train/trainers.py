@@ -9,6 +9,7 @@ from ...schemas.dialogue import Split
 from ...schemas.errors import LostRowsError, UsageError
 from ..data.fit import LENGTH
 from ..grpo.arguments import GrpoArguments
+from ..grpo.trainer import check_credit, make_trace_trainer
 from ..reward.arguments import RewardArguments
 from ..tasks import Stage
 from .arguments import Arguments
@@ -49,10 +50,10 @@ def make_trainer(
     """
     if isinstance(arguments.stage, RewardArguments):
         return _reward_trainer(arguments, arguments.stage, model, tokenizer, rows)
-    from trl import DPOTrainer, GRPOTrainer, SFTTrainer, get_peft_config
+    from trl import DPOTrainer, SFTTrainer, get_peft_config
 
     training = arguments.training
-    kinds = {Stage.SFT: SFTTrainer, Stage.DPO: DPOTrainer, Stage.GRPO: GRPOTrainer}
+    kinds = {Stage.SFT: SFTTrainer, Stage.DPO: DPOTrainer, Stage.GRPO: make_trace_trainer}
     kind = kinds[arguments.recipe.stage]
     if arguments.recipe.stage is Stage.SFT and WEIGHT in rows[Split.TRAIN].column_names:
         check_weighable(arguments.recipe.name, training)
@@ -65,6 +66,7 @@ def make_trainer(
         "eval_dataset": rows.get(Split.VALIDATION),
     }
     if isinstance(arguments.stage, GrpoArguments):
+        check_credit(arguments.recipe.name, arguments.stage, training)
         given["reward_funcs"] = _trace_reward(arguments, arguments.stage, reward)
     with model_errors(model):
         if start is not None and start.is_adapter:
@@ -85,8 +87,8 @@ def _trace_reward(arguments: Arguments, weights: GrpoArguments, reward: Start | 
     from ..grpo.reward import TraceReward
     from ..reward.model import RewardModel
 
-    use_cpu = arguments.training.use_cpu
-    return TraceReward(weights, RewardModel.load(reward.folder, use_cpu=use_cpu) if reward else None)
+    assert reward is not None, "a GRPO run without a reward model does not begin"
+    return TraceReward(weights, RewardModel.load(reward.folder, use_cpu=arguments.training.use_cpu))
 
 
 def _reward_trainer(

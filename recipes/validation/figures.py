@@ -1,10 +1,16 @@
-"""The figures that verdicts go by, taken out of an evaluation."""
+"""The figures that verdicts go by, over all seeds, out of the samples behind the evaluations."""
 
-from ...schemas.evaluation import Comparison, Evaluation
+from collections.abc import Sequence
+
+import numpy as np
+
 from ...schemas.measures import Interval
 from ...schemas.validation import SystemFigures
 from ..evaluate.players import CORPUS
-from .verdicts import nothing
+from ..evaluate.score import Samples
+from ..metrics.measured import Measured, undefined
+from .seeds import over_seeds
+from .systems import SeedResults
 
 MAIN = (
     "accuracy",
@@ -20,17 +26,33 @@ MAIN = (
 """The metrics that the validation's own table shows."""
 ERRORS = "any error, alone"
 """What judges are compared on: they see the reply, and not the human's."""
+_NOTHING = undefined("it was not measured", 0)
 
 
-def difference(evaluation: Evaluation, metric: str, one: str, other: str) -> Interval:
-    """`one - other` on a metric, paired over dialogues; no value where either is undefined."""
-    return _difference([found for found in evaluation.comparisons if found.metric == metric], one, other)
+def score(seeds: Sequence[Samples], system: str, metric: str) -> Measured:
+    """A system's score over all seeds; undefined where it has none."""
+    return over_seeds([_score(one, system, metric) for one in seeds])
 
 
-def errors_difference(evaluation: Evaluation, one: str, other: str) -> Interval:
-    """`one - other` in the share of replies with an error, by the first judge that is a model."""
-    judged = next((found for found in evaluation.judged if not is_embedded(found.judge)), None)
-    return _difference([found for found in judged.comparisons if found.metric == ERRORS] if judged else [], one, other)
+def difference(seeds: Sequence[Samples], metric: str, one: str, other: str) -> Measured:
+    """`one - other` on a metric, paired over dialogues and seeds; undefined where either is, or they are not compared.
+
+    Two systems are compared within a seed, whose models they share, and then over the seeds.
+    """
+    return over_seeds([_difference(samples, metric, one, other) for samples in seeds])
+
+
+def change(seeds: Sequence[Samples], metric: str, after: str, before: str) -> Measured:
+    """By what part a metric grew from `before` to `after`; undefined where there was nothing to grow from.
+
+    The difference is divided by the value before, whose own uncertainty is left out: it is the smaller.
+    """
+    return over_seeds([_change(one, metric, after, before) for one in seeds])
+
+
+def errors_difference(seeds: Sequence[Samples], one: str, other: str, judges: Sequence[str] = ()) -> Measured:
+    """`one - other` in the share of replies with an error, by the first of `judges`, or else the first model."""
+    return over_seeds([_errors(samples, one, other, judges) for samples in seeds])
 
 
 def is_embedded(judge: str) -> bool:
@@ -38,58 +60,55 @@ def is_embedded(judge: str) -> bool:
     return judge.partition("#")[0] == CORPUS
 
 
-def _difference(comparisons: list[Comparison], one: str, other: str) -> Interval:
-    for found in comparisons:
-        if (found.one, found.other) == (one, other):
-            return found.difference
-        if (found.one, found.other) == (other, one):
-            return _turned(found.difference)
-    return nothing()
+def _score(samples: Samples, system: str, metric: str) -> Measured:
+    return samples.measured.get(system, {}).get(metric, _NOTHING)
 
 
-def _turned(figure: Interval) -> Interval:
-    value, low, high = (None if one is None else -one + 0.0 for one in (figure.value, figure.high, figure.low))
-    return Interval(value=value, low=low, high=high, n=figure.n)
+def _difference(samples: Samples, metric: str, one: str, other: str) -> Measured:
+    ours, theirs = (_score(samples, name, metric) for name in (one, other))
+    if len(ours.values) != len(theirs.values) or not (ours.comparable and theirs.comparable):
+        return _like(ours if len(ours.values) > 1 else theirs)
+    return Measured(ours.values - theirs.values, min(ours.n, theirs.n))
 
 
-def change(evaluation: Evaluation, metric: str, after: str, before: str) -> Interval:
-    """By what part a metric grew from `before` to `after`; no value where there was nothing to grow from.
+def _change(samples: Samples, metric: str, after: str, before: str) -> Measured:
+    found, base = _difference(samples, metric, after, before), float(_score(samples, before, metric).values[0])
+    if not np.isfinite(base) or not base:
+        return _like(found)
+    return Measured(found.values / base, found.n)
 
-    The difference's interval is divided by the value before, whose own uncertainty is left out: it is the smaller.
-    """
-    found, base = difference(evaluation, metric, after, before), score(evaluation, before, metric).value
-    if found.value is None or not base:
-        return nothing()
-    return _divided(found, base)
+
+def _errors(samples: Samples, one: str, other: str, judges: Sequence[str]) -> Measured:
+    for (judge, what, first, second), found in samples.judged.items():
+        wanted = judge in judges[:1] if judges else not is_embedded(judge)
+        if what == ERRORS and wanted and {first, second} == {one, other}:
+            return found if first == one else Measured(-found.values, found.n)
+    return _NOTHING
+
+
+def _like(found: Measured) -> Measured:
+    """Nothing, with as many samples as something."""
+    return undefined("the two are not compared", len(found.values) - 1)
 
 
 def hundredth(figure: Interval) -> Interval:
     """A figure of 0 to 100 as one of 0 to 1."""
-    return _divided(figure, 100.0)
-
-
-def _divided(figure: Interval, by: float) -> Interval:
-    value, low, high = (None if one is None else one / by for one in (figure.value, figure.low, figure.high))
+    value, low, high = (None if one is None else one / 100.0 for one in (figure.value, figure.low, figure.high))
     return Interval(value=value, low=low, high=high, n=figure.n)
 
 
-def score(evaluation: Evaluation, system: str, metric: str) -> Interval:
-    """A system's score; no value where it has none."""
-    for found in evaluation.systems:
-        if found.name == system:
-            return next((one.value for one in found.scores if one.metric == metric), nothing())
-    return nothing()
-
-
-def main_figures(evaluation: Evaluation) -> tuple[SystemFigures, ...]:
-    """The table of the validation: every system and baseline with what it has of the main metrics."""
+def main_figures(results: Sequence[SeedResults]) -> tuple[SystemFigures, ...]:
+    """The table of the validation: every system and baseline with what it has of the main metrics, over all seeds."""
+    samples = [one.samples for one in results]
     return tuple(
         SystemFigures(
             name=system.name,
             kind=system.kind,
             figures={
-                one.metric: one.value for one in system.scores if one.metric in MAIN and one.value.value is not None
+                one.metric: one.value if system.kind == "human" else score(samples, system.name, one.metric).interval
+                for one in system.scores
+                if one.metric in MAIN and one.value.value is not None
             },
         )
-        for system in evaluation.systems
+        for system in results[0].evaluation.systems
     )

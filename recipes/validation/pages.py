@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...schemas.measures import Interval
 from ...schemas.validation import Answered, SystemFigures, Validation
-from ..evaluate.tables import told
+from ..evaluate.tables import p_told, told
 from ..metrics.catalogue import METRICS
 from .figures import MAIN
 
@@ -31,21 +31,24 @@ def markdown(validation: Validation) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_QUESTION = ("question", "verdict", "figure", "why")
+_QUESTION = ("question", "verdict", "figure", "p, adjusted", "why")
 
 
 def _about(validation: Validation) -> str:
     release = validation.release
-    trained = ", ".join(f"{one.recipe} ({one.steps} steps, {one.base_model})" for one in validation.models)
+    recipes = {one.recipe: f"{one.recipe} ({one.steps} steps, {one.base_model})" for one in validation.models}
+    seeds = len({one.run_sha256 for one in validation.models}) // max(1, len(recipes))
+    trained = ", ".join(recipes.values()) + (f", each with {seeds} seed{'s' * (seeds != 1)}" if recipes else "")
     return (
         f"Release {release.version}, tables {release.tables_sha256[:12]}…; {release.turns} test turns of "
         f"{release.dialogues} dialogues. Trained: {trained or 'nothing'}. In brackets: 95 % intervals by bootstrap "
-        "over dialogues. A verdict is given by the whole interval, and only where its preconditions hold."
+        "over seeds and dialogues. p is adjusted for all comparative questions together (Holm). A verdict is given by "
+        "the whole interval, and only where its preconditions hold."
     )
 
 
 def _row(one: Answered) -> tuple[str, ...]:
-    return (one.asks, _SIGNS[one.verdict], told(one.figure), one.why)
+    return (one.asks, _SIGNS[one.verdict], told(one.figure), p_told(one.p), one.why)
 
 
 def _systems(systems: Sequence[SystemFigures]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -68,8 +71,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def questions_csv(validation: Validation) -> str:
     """Every question a line."""
-    head = ("id", "group", "verdict", "value", "low", "high", "n", "why")
-    rows = [(one.id, one.group, one.verdict.value, *_cells(one.figure), one.why) for one in validation.questions]
+    head = ("id", "group", "verdict", "value", "low", "high", "n", "p", "why")
+    rows = [(one.id, one.group, one.verdict.value, *_cells(one.figure), one.p, one.why) for one in validation.questions]
     return _csv([head, *rows])
 
 

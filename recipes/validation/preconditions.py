@@ -1,15 +1,18 @@
 """What must hold before an answer means anything, by name; each is found once and serves many questions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from ...schemas.measures import Interval
 from ...schemas.validation import Precondition
+from ..metrics.bias import MOST_INVALID
 
 TURNS, DIALOGUES = 300, 30
 """Test turns, and dialogues that they come from, from which an interval over dialogues can be trusted."""
 PAIRS = 50
 """Pairs from which a share of them can be told."""
+SEEDS = 3
+"""Trainings of every model from which something can be told of what the data, and not chance, gave."""
 ROWS = 12
 """Rows from which it can be told that they do not all name one strategy."""
 ANCHORED = 0.5
@@ -30,6 +33,9 @@ class Name(StrEnum):
     ENOUGH_ROWS = "enough_rows"
     ENOUGH_PAIRS = "enough_pairs"
     ENOUGH_TURNS = "enough_turns"
+    ENOUGH_SEEDS = "enough_seeds"
+    FEW_INVALID = "few_invalid"
+    """No compared system answers often with what is no strategy."""
     SOUND = "sound"
     """No question about the release itself is answered with no."""
     PRETRAINED = "pretrained"
@@ -40,6 +46,8 @@ class Name(StrEnum):
     """No system answers nearly every turn in one way."""
     JUDGED = "judged"
     """A model judged the replies; the embedded judge knows three of five errors."""
+    INDEPENDENT = "independent_judge"
+    """No judge of the replies made the judgements that the pairs rest on, or is a model that it judges."""
 
 
 Found = Mapping[Name, Precondition]
@@ -57,9 +65,27 @@ def enough_turns(turns: int, dialogues: int) -> dict[Name, Precondition]:
     return found(Name.ENOUGH_TURNS, holds, f"{turns} turns of {dialogues} dialogues; wanted are {TURNS} of {DIALOGUES}")
 
 
-def enough_pairs(pairs: int) -> dict[Name, Precondition]:
-    """Whether so many pairs are enough."""
-    return found(Name.ENOUGH_PAIRS, pairs >= PAIRS, f"{pairs} pairs; wanted are {PAIRS}")
+def enough_pairs(pairs: int, hard: int, of: int) -> dict[Name, Precondition]:
+    """Whether so many scored pairs, of the hard ones among all test pairs, are enough."""
+    told = f"{pairs} of the {hard} of {of} test pairs that length and words do not tell apart; wanted are {PAIRS}"
+    return found(Name.ENOUGH_PAIRS, pairs >= PAIRS, told)
+
+
+def enough_seeds(seeds: int) -> dict[Name, Precondition]:
+    """Whether models were trained with enough seeds."""
+    return found(Name.ENOUGH_SEEDS, seeds >= SEEDS, f"{seeds} seed{'s' * (seeds != 1)}; wanted are {SEEDS}")
+
+
+def few_invalid(largest: float | None) -> dict[Name, Precondition]:
+    """Whether the largest share of invalid answers of any compared system and seed is small."""
+    value = "not measured" if largest is None else f"{largest:.0%} of a system's answers"
+    holds = largest is not None and largest <= MOST_INVALID
+    return found(Name.FEW_INVALID, holds, f"invalid are {value}; the limit is {MOST_INVALID:.0%}")
+
+
+def independent(conflicts: Sequence[str]) -> dict[Name, Precondition]:
+    """Whether no judge has a stake in what it judges."""
+    return found(Name.INDEPENDENT, not conflicts, "; ".join(conflicts) or "no judge has a stake in what it judges")
 
 
 def enough_rows(rows: int) -> dict[Name, Precondition]:

@@ -41,6 +41,8 @@ class Question:
     """What must hold before any answer."""
     needs_for_no: tuple[Name, ...] = ()
     """What must hold, too, before a no."""
+    comparative: bool = False
+    """Whether it sets systems against each other, or against chance: then its p-value is adjusted for all of these."""
 
 
 SIDES = Question(
@@ -87,14 +89,16 @@ RELEASE = (SIDES, SIDES_BY_WORDS, LEAKAGE, STRATEGIES)
 LEARNS = {
     task: Question(
         f"dpo_learns_{task}",
-        f"Does DPO of the {task} learn what held-out pairs prefer?",
+        f"Does DPO of the {task} learn what held-out pairs prefer, beyond their length and words?",
         "training",
         "share of test pairs whose chosen side gained more on the SFT model than the rejected side did (reward "
-        "accuracy), 0 to 1",
+        "accuracy), 0 to 1, among those that neither length nor a bag of words tells apart (see "
+        "`recipes.validation.hard_pairs`)",
         yes=(0.5, inf),
         no=(-inf, 0.5),
-        needs=(Name.SOUND, Name.ENOUGH_PAIRS),
+        needs=(Name.SOUND, Name.ENOUGH_SEEDS, Name.ENOUGH_PAIRS),
         needs_for_no=(Name.PRETRAINED,),
+        comparative=True,
     )
     for task in (Task.PLANNER, Task.RESPONDER, Task.JOINT)
 }
@@ -105,27 +109,40 @@ PLANNER = Question(
     "accuracy of the planner after SFT less the majority's, -1 to 1",
     yes=(0.0, inf),
     no=(-inf, 0.0),
-    needs=(Name.SOUND, Name.ENOUGH_TURNS),
+    needs=(Name.SOUND, Name.ENOUGH_SEEDS, Name.ENOUGH_TURNS),
     needs_for_no=(Name.PRETRAINED,),
+    comparative=True,
 )
-_QUALITY = (Name.SOUND, Name.ENOUGH_TURNS, Name.PRETRAINED, Name.BEATS_MAJORITY, Name.NOT_COLLAPSED)
+_QUALITY = (
+    Name.SOUND,
+    Name.ENOUGH_SEEDS,
+    Name.ENOUGH_TURNS,
+    Name.PRETRAINED,
+    Name.BEATS_MAJORITY,
+    Name.NOT_COLLAPSED,
+)
 LESS_BIASED = Question(
     "decoupled_less_biased",
     "Is the decoupled system less biased towards some strategies than the joint one?",
     "training",
-    "preference bias (smoothed) of the decoupled system less the joint one's, both after DPO",
+    "preference bias (smoothed) of the decoupled system less the joint one's, both after DPO; not the published B, "
+    "which grows with accuracy at few turns: a true 0.450 is 0.526 at accuracy 0.25 and 0.601 at 0.60 over 30 "
+    "dialogues of 10 turns (simulated, see `recipes.metrics.bias`)",
     yes=(-inf, 0.0),
     no=(0.0, inf),
-    needs=_QUALITY,
+    needs=(*_QUALITY, Name.FEW_INVALID),
+    comparative=True,
 )
 MORE_PROFICIENT = Question(
     "decoupled_more_proficient",
     "Is the decoupled system more proficient in strategies than the joint one?",
     "training",
-    "proficiency Q of the decoupled system less the joint one's, both after DPO, -1 to 1",
+    "macro F1 of the decoupled system, with invalid answers counted as wrong, less the joint one's, both after DPO, -1 "
+    "to 1; the published Q, which leaves invalid answers out and rises with them, stands in the table of systems alone",
     yes=(0.0, inf),
     no=(-inf, 0.0),
-    needs=_QUALITY,
+    needs=(*_QUALITY, Name.FEW_INVALID),
+    comparative=True,
 )
 FEWER_ERRORS = Question(
     "dpo_fewer_errors",
@@ -134,7 +151,8 @@ FEWER_ERRORS = Question(
     "share of replies in which the judge finds an error, of the decoupled system after DPO less after SFT, -1 to 1",
     yes=(-inf, 0.0),
     no=(0.0, inf),
-    needs=(Name.JUDGED, *_QUALITY),
+    needs=(Name.JUDGED, Name.INDEPENDENT, *_QUALITY),
+    comparative=True,
 )
 KEEPS_LENGTH = Question(
     "dpo_keeps_length",
@@ -144,6 +162,7 @@ KEEPS_LENGTH = Question(
     yes=(-CHANGE, CHANGE),
     no=(CHANGE, inf),
     needs=_QUALITY,
+    comparative=True,
 )
 KEEPS_DISTINCT = Question(
     "dpo_keeps_diversity",
@@ -153,6 +172,7 @@ KEEPS_DISTINCT = Question(
     yes=(-CHANGE, inf),
     no=(-inf, -CHANGE),
     needs=_QUALITY,
+    comparative=True,
 )
 KEEPS_SELF_BLEU = Question(
     "dpo_keeps_difference",
@@ -162,16 +182,17 @@ KEEPS_SELF_BLEU = Question(
     yes=(-inf, CHANGE),
     no=(CHANGE, inf),
     needs=_QUALITY,
+    comparative=True,
 )
 COLLAPSE = Question(
     "nothing_collapsed",
     "Do all systems use several strategies and several replies?",
     "training",
     "share of turns with a system's most frequent strategy or its most frequent reply, or its self-BLEU over 100, "
-    "which is near 1 where replies are nearly the same; the largest of any system, 0 to 1",
+    "which is near 1 where replies are nearly the same; the largest of any system and seed, 0 to 1",
     yes=(-inf, COLLAPSED),
     no=(COLLAPSED, inf),
-    needs=(Name.SOUND, Name.ENOUGH_TURNS),
+    needs=(Name.SOUND, Name.ENOUGH_SEEDS, Name.ENOUGH_TURNS),
     needs_for_no=(Name.PRETRAINED,),
 )
 TRAINING = (
@@ -188,3 +209,9 @@ TRAINING = (
 """What takes trained models."""
 QUESTIONS = (*RELEASE, *TRAINING)
 """All of them, in the order of tables."""
+
+REQUIRED = (SIDES.id, LEAKAGE.id, STRATEGIES.id)
+"""What a run at any scale must answer to pass: what the tables alone tell. `sides_in_order_by_words` is a second
+opinion on the first, which many sound releases cannot give."""
+REQUIRED_OF_PRETRAINED = (*REQUIRED, *(question.id for question in TRAINING if question is not FEWER_ERRORS))
+"""What a run with pretrained models must answer to pass, and besides, where a judge is named, what that is asked."""

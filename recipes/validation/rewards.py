@@ -13,18 +13,14 @@ import numpy as np
 
 from ...builders.statistics.bootstrap import weights_of
 from ...schemas.base import Frozen
-from ...schemas.dialogue import Split
 from ...schemas.inference import Message
-from ...schemas.measures import Interval
 from ..data.fit import token_ids
-from ..data.release import PinnedRelease
 from ..data.shorten import shorten
 from ..evaluate.checkpoint import Checkpoint
 from ..evaluate.loaded import LoadedModel, load
-from ..metrics.measured import mean_of
+from ..metrics.measured import Measured, mean_of
 from ..metrics.sample import REPLICATES, codes_of
-from ..tasks import Stage, Task, configs_of
-from .tables import rows_of
+from .hard_pairs import HardPairs
 
 if TYPE_CHECKING:
     import torch
@@ -42,12 +38,30 @@ class Rewards(Frozen):
     """The model after DPO, with a digest of its weights."""
     reference: str
     """The model after SFT."""
-    accuracy: Interval
-    """Share of pairs with a margin above 0."""
-    margin: Interval
-    """Mean of the chosen side's reward less the rejected side's."""
+    dialogues: tuple[str, ...]
+    """The dialogue of every pair that was scored."""
+    margins: tuple[float, ...]
+    """The chosen side's reward less the rejected side's, of every pair."""
+    of: int
+    """Test pairs that there are; what was scored are those that length and words cannot tell apart."""
+    hard: int
+    """These, of which the first were scored."""
     too_long: int
     """Pairs that do not fit into the model, and count nowhere."""
+
+    @property
+    def accuracy(self) -> Measured:
+        """Share of pairs with a margin above 0."""
+        return mean_of(np.array(self.margins) > 0, self._weights)
+
+    @property
+    def margin(self) -> Measured:
+        """Mean of the margins."""
+        return mean_of(np.array(self.margins, dtype=np.float64), self._weights)
+
+    @property
+    def _weights(self) -> np.ndarray:
+        return weights_of(codes_of(self.dialogues), REPLICATES)
 
 
 @dataclass(frozen=True)
@@ -60,17 +74,13 @@ class Side:
     """Where the answer begins."""
 
 
-def held_out_rewards(
-    release: PinnedRelease, task: Task, policy: Checkpoint, reference: Checkpoint, most: int | None
-) -> Rewards:
-    """The rewards on the test pairs of a task, the first `most` of them where that is given.
+def held_out_rewards(pairs: HardPairs, policy: Checkpoint, reference: Checkpoint, most: int | None) -> Rewards:
+    """The rewards on test pairs, the first `most` of them where that is given.
 
     Raises:
         UsageError: a checkpoint cannot be loaded.
-        DataError: a table cannot be read.
     """
-    columns = ("dialogue_id", "prompt", *_SIDES)
-    rows = list(rows_of(release, configs_of(task, Stage.DPO)[0], columns, (Split.TEST,)))[:most]
+    rows = pairs.rows[:most]
     after = load(policy)
     fitting = [(row["dialogue_id"], pair) for row in rows if (pair := _pair(after, row)) is not None]
     sides = [side for _, pair in fitting for side in pair]
@@ -78,12 +88,13 @@ def held_out_rewards(
     del after  # two large models need not be held at once
     gains -= log_probabilities(load(reference), sides)
     margins = _beta(policy) * (gains[0::2] - gains[1::2])
-    weights = weights_of(codes_of(name for name, _ in fitting), REPLICATES)
     return Rewards(
         policy=str(policy.ref),
         reference=str(reference.ref),
-        accuracy=mean_of(margins > 0, weights).interval,
-        margin=mean_of(margins, weights).interval,
+        dialogues=tuple(name for name, _ in fitting),
+        margins=tuple(round(float(one), 9) for one in margins),
+        of=pairs.of,
+        hard=len(pairs.rows),
         too_long=len(rows) - len(fitting),
     )
 

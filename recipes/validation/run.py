@@ -14,14 +14,15 @@ from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, Stage, Task
 from ..train.record import json_text
 from .figures import main_figures
 from .folder import Folder, Start, plain
+from .hard_pairs import HardPairs, hard_pairs
 from .options import ValidateOptions
 from .pages import markdown, questions_csv, systems_csv
 from .pictures import pictures_of
 from .release_answers import answer_release
 from .rewards import Rewards, held_out_rewards
-from .systems import ask_systems, evaluate_systems
+from .systems import ask_and_evaluate
 from .tables import open_whole
-from .trained import check_recipes, folder_of, train_all
+from .trained import check_recipes, folder_of, seed_name, train_all
 from .training_answers import Results, answer_training, unanswered
 
 Tell = Callable[[str], None]
@@ -52,28 +53,29 @@ class Run:
         """Everything that training and asking gives."""
         trained = train_all(self.options, self.folder, self.tell)
         rewards = self._rewards()
-        systems = ask_systems(self.options, self.release, self.folder, self.progress)
-        evaluation = evaluate_systems(self.options, systems, self.folder, self.progress)
-        return Results(sound, trained, rewards, systems, evaluation)
+        seeds = ask_and_evaluate(self.options, self.release, trained, self.folder, self.progress)
+        return Results(sound, trained, rewards, seeds)
 
-    def _rewards(self) -> Mapping[Task, Rewards]:
+    def _rewards(self) -> Mapping[Task, tuple[Rewards, ...]]:
         self.progress.stage("taking held-out rewards", len(SYSTEM_TASKS))
         found = {}
         for task in SYSTEM_TASKS:
             with self.folder.stage(f"rewards of the {task}"):
-                found[task] = self._rewards_of(task)
+                pairs = hard_pairs(self.release, task)
+                numbers = range(1, self.options.seeds + 1)
+                found[task] = tuple(self._rewards_of(task, number, pairs) for number in numbers)
             self.progress.advance()
         return found
 
-    def _rewards_of(self, task: Task) -> Rewards:
+    def _rewards_of(self, task: Task, number: int, pairs: HardPairs) -> Rewards:
         policy, reference = (
-            find_checkpoint(str(folder_of(self.options.out, task, stage)), Role(task.value))
+            find_checkpoint(str(folder_of(self.options.out, number, task, stage)), Role(task.value))
             for stage in (Stage.DPO, Stage.SFT)
         )
         return self.folder.once(
-            f"rewards/{task}.json",
+            f"rewards/{seed_name(number)}/{task}.json",
             Rewards,
-            lambda: held_out_rewards(self.release, task, policy, reference, self.options.plan.pairs),
+            lambda: held_out_rewards(pairs, policy, reference, self.options.plan.pairs),
             lambda there: (there.policy, there.reference) == (str(policy.ref), str(reference.ref)),
         )
 
@@ -124,7 +126,7 @@ def _validation(run: Run, tables_sha256: str, answers: Sequence[Answered], resul
         judges=tuple(one.judge for one in results.evaluation.judged) if results else (),
         questions=tuple(answers),
         models=tuple(one.told() for one in results.trained) if results else (),
-        systems=main_figures(results.evaluation) if results else (),
+        systems=main_figures(results.seeds) if results else (),
         stages=run.folder.times,
         notes=_notes(run, results),
     )
@@ -134,7 +136,14 @@ def _notes(run: Run, results: Results | None) -> tuple[str, ...]:
     if results is None:
         return (UNSOUND,)
     notes = results.evaluation.notes
-    return (*notes, *(note for judged in results.evaluation.judged for note in judged.notes))
+    seeds = len(results.seeds)
+    trained = (
+        f"Figures of models are means over {seeds} trainings that differ in their seed alone, with intervals over "
+        "seeds and dialogues"
+        if seeds > 1
+        else "Every model was trained once, with one seed: what another seed would have given is not known",
+    )
+    return (*notes, *trained, *(n for one in results.evaluation.judged for n in one.notes))
 
 
 def _write(folder: Folder, validation: Validation) -> None:

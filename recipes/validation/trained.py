@@ -1,4 +1,4 @@
-"""Trains every model of a scale: each by its recipe, one after the other; what is finished already is left as it is."""
+"""Trains every model of a scale with every seed, one after the other; what is finished already is left as it is."""
 
 import gc
 import hashlib
@@ -24,6 +24,8 @@ class Trained:
 
     task: Task
     stage: Stage
+    number: int
+    """Of its seed, from 1."""
     folder: Path
     run: RunRecord
 
@@ -35,13 +37,19 @@ class Trained:
             base_model=self.run.base_model,
             steps=self.run.steps,
             rows=rows.used if rows is not None else 0,
+            seed=self.run.seed,
             run_sha256=hashlib.sha256((self.folder / FILE_NAME).read_bytes()).hexdigest(),
         )
 
 
-def folder_of(out: Path, task: Task, stage: Stage) -> Path:
-    """Where a model is trained; DPO finds its start beside it."""
-    return out / _MODELS / task / stage
+def seed_name(number: int) -> str:
+    """What folders of a seed are called, by its number from 1."""
+    return f"seed-{number}"
+
+
+def folder_of(out: Path, number: int, task: Task, stage: Stage) -> Path:
+    """Where a model is trained with a seed; DPO finds its start beside it."""
+    return out / _MODELS / seed_name(number) / task / stage
 
 
 def check_recipes(options: ValidateOptions) -> None:
@@ -52,11 +60,11 @@ def check_recipes(options: ValidateOptions) -> None:
     """
     for task in SYSTEM_TASKS:
         for stage in SYSTEM_STAGES:
-            parse(_words(options, task, stage))
+            parse(_words(options, 1, task, stage))
 
 
 def train_all(options: ValidateOptions, folder: Folder, tell: Callable[[str], None]) -> tuple[Trained, ...]:
-    """Every model of the scale.
+    """Every model of the scale, the first seed's first.
 
     Raises:
         UsageError: a training cannot begin, or memory was full.
@@ -64,15 +72,23 @@ def train_all(options: ValidateOptions, folder: Folder, tell: Callable[[str], No
         DataError: the release does not have what a recipe needs.
         EndpointError: the Hub cannot be reached.
     """
-    return tuple(_train(options, folder, task, stage, tell) for task in SYSTEM_TASKS for stage in SYSTEM_STAGES)
+    return tuple(
+        _train(options, folder, (number, task, stage), tell)
+        for number in range(1, options.seeds + 1)
+        for task in SYSTEM_TASKS
+        for stage in SYSTEM_STAGES
+    )
 
 
-def _train(options: ValidateOptions, folder: Folder, task: Task, stage: Stage, tell: Callable[[str], None]) -> Trained:
-    name = options.plan.recipe(task, stage)
+def _train(
+    options: ValidateOptions, folder: Folder, which: tuple[int, Task, Stage], tell: Callable[[str], None]
+) -> Trained:
+    number, task, stage = which
+    name = f"{options.plan.recipe(task, stage)}, seed {number} of {options.seeds}"
     with folder.stage(f"train {task} {stage}"):
-        run = train(_words(options, task, stage), lambda line: tell(f"{name}: {line}"))
+        run = train(_words(options, *which), lambda line: tell(f"{name}: {line}"))
         _free_memory()
-    return Trained(task, stage, folder_of(options.out, task, stage), run)
+    return Trained(task, stage, number, folder_of(options.out, *which), run)
 
 
 def _free_memory() -> None:
@@ -84,10 +100,11 @@ def _free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _words(options: ValidateOptions, task: Task, stage: Stage) -> Sequence[str]:
+def _words(options: ValidateOptions, number: int, task: Task, stage: Stage) -> Sequence[str]:
     """The words of the training script."""
-    places = [("data", options.place), ("output_dir", str(folder_of(options.out, task, stage)))]
+    places = [("data", options.place), ("output_dir", str(folder_of(options.out, number, task, stage)))]
     if options.revision:
         places.append(("revision", options.revision))
-    settings = words_of([*places, *options.settings_of(task, stage).items()])
+    seed = {"seed": options.seed_of(task, stage, number)}
+    settings = words_of([*places, *(options.settings_of(task, stage) | seed).items()])
     return ["--config", options.plan.recipe(task, stage), *settings]

@@ -45,15 +45,24 @@ def _shares(release: PinnedRelease, config: Config) -> Iterator[Interval]:
 
 
 def largest_answer(predictions: Sequence[Prediction]) -> Interval:
-    """The larger of two shares of a system: of its most frequent strategy, and of its most frequent reply."""
-    strategies = [one for one in predictions if one.strategy is not None]
+    """The larger of two shares of a system: of its most frequent strategy, and of its most frequent reply.
+
+    What names none of the eight counts by its own words: a planner that always says one invalid thing varies nothing.
+    No value where no strategy is valid.
+    """
+    if not any(one.strategy is not None for one in predictions):
+        return nothing()
     replies = [one for one in predictions if one.reply]
     return largest(
         [
-            largest_share([one.dialogue_id for one in strategies], [one.strategy for one in strategies]),
+            largest_share([one.dialogue_id for one in predictions], [_named(one) for one in predictions]),
             largest_share([one.dialogue_id for one in replies], [one.reply for one in replies]),
         ]
     )
+
+
+def _named(one: Prediction) -> str:
+    return (one.strategy or one.strategy_raw or "").strip()
 
 
 def largest(shares: Sequence[Interval]) -> Interval:

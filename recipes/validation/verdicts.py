@@ -6,6 +6,7 @@ from ...schemas.measures import Interval
 from ...schemas.validation import Answered, Precondition, Verdict
 from .preconditions import Found
 from .questions import Question, Range
+from .seeds import LEVEL
 
 MISSING = "not looked at"
 
@@ -20,7 +21,7 @@ def exactly(value: float, n: int) -> Interval:
     return Interval(value=value, low=value, high=value, n=n)
 
 
-def answer(question: Question, figure: Interval, found: Found, why_none: str = "") -> Answered:
+def answer(question: Question, figure: Interval, found: Found, why_none: str = "", p: float | None = None) -> Answered:
     """The answer that the figure supports; never yes or no where one of the preconditions of it does not hold.
 
     Args:
@@ -28,6 +29,7 @@ def answer(question: Question, figure: Interval, found: Found, why_none: str = "
         figure: the figure; its interval decides, never its value alone.
         found: what was found of each precondition; one that is not there does not hold.
         why_none: why there is no figure, where there is none.
+        p: of a comparative question, adjusted for all of them; a yes or a no needs one of at most `LEVEL`.
     """
     leaning = _leaning(question, figure)
     needs = question.needs if leaning is Verdict.YES else (*question.needs, *question.needs_for_no)
@@ -40,6 +42,9 @@ def answer(question: Question, figure: Interval, found: Found, why_none: str = "
     elif failing:
         verdict = Verdict.CANNOT_TELL
         why = "; ".join(f"{one.name.replace('_', ' ')}: {one.told}" for one in failing)
+    elif leaning is not Verdict.CANNOT_TELL and p is not None and p > LEVEL:
+        verdict = Verdict.CANNOT_TELL
+        why = f"{_why(question, figure, leaning)}, but p = {p:.3f} after adjusting for all comparative questions (Holm)"
     else:
         verdict, why = leaning, _why(question, figure, leaning)
     return Answered(
@@ -51,7 +56,18 @@ def answer(question: Question, figure: Interval, found: Found, why_none: str = "
         verdict=verdict,
         why=why,
         preconditions=conditions,
+        p=None if p is None else round(p, 6),
     )
+
+
+def range_of(question: Question, figure: Interval) -> Range:
+    """The range that a figure's value speaks for: yes's, no's, or between them."""
+    value = figure.value
+    if value is not None:
+        for where in (question.yes, question.no):
+            if where[0] < value < where[1]:
+                return where
+    return (inf, -inf)
 
 
 def _leaning(question: Question, figure: Interval) -> Verdict:

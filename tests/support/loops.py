@@ -15,7 +15,8 @@ from ipm_prefdial.recipes.serving.serve import ServeOptions
 from ipm_prefdial.recipes.tasks import Stage as Training
 from ipm_prefdial.recipes.tasks import Task, configs_of
 from ipm_prefdial.recipes.train.environment import Environment
-from ipm_prefdial.recipes.train.record import RunRecord, data_record, write_run
+from ipm_prefdial.recipes.train.record import DataRecord, RunRecord, data_record, write_run
+from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 
 _ROWS = RowCounts(available=9, read=9, used=9, cut=0, turns_cut=0, dropped=0)
@@ -86,4 +87,32 @@ def make_run(folder: Path, stage: Stage, out: Path) -> None:
                 python="", platform="", device="cpu", processes=1, cuda=None, packages={}, git=None
             ),
         ),
+    )
+
+
+def a_run(task: Task, stage: Training, config: Config, *, base_model: str, manifest_sha256: str) -> RunRecord:
+    """The record of a training that is done, on the table of a release that has this digest."""
+    data = DataRecord(
+        name="release",
+        repo=None,
+        revision=None,
+        version="1.0.0",
+        manifest_sha256=manifest_sha256,
+        license="cc-by-nc-4.0",
+        config=config,
+    )
+    return RunRecord(
+        state="done",
+        recipe=f"tiny/{task}/{stage}",
+        task=task,
+        stage=stage,
+        base_model=base_model,
+        adapter=False,
+        base_revision=None,
+        settings={},
+        seed=1,
+        data=data,
+        start=None,
+        rows={},
+        environment=Environment(python="", platform="", device="cpu", processes=1, cuda=None, packages={}, git=None),
     )

@@ -34,7 +34,7 @@ def quick_words(data: Path, out: Path, *words: str) -> list[str | Path]:
     """The words of a validation of a few steps over two test dialogues."""
     sets = [f"--set={name}={json.dumps(value)}" for name, value in QUICK.items()]
     places = ["recipe", "run", "validate-release", "--data", data, "--out", out]
-    return [*places, "--scale", "tiny", "--dialogues", "2", *sets, *words]
+    return [*places, "--scale", "tiny", "--seeds", "2", "--dialogues", "2", *sets, *words]
 
 
 def figure(value: float | None, low: float | None = None, high: float | None = None, n: int = 100) -> Interval:

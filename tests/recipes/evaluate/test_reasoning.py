@@ -108,7 +108,7 @@ def test_emotions_are_compared_where_the_source_tells_one() -> None:
 
 def test_nothing_to_compare() -> None:
     silent = measure_reasoning(Sample.of([prediction().answer], 50))
-    assert {one.why for one in silent.values()} == {"it writes no reasoning traces"}
+    assert {one.why for one in silent.values()} == {"it writes no reasoning traces that can be read"}
     found = measure_reasoning(Sample.of([_reasoned([None], [TEXT])[0].answer], 50))
     assert found["emotion_accuracy"].interval.value is None
     assert found["whole_traces"].interval.value == 1

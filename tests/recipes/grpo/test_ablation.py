@@ -35,8 +35,8 @@ def test_every_variant_differs_in_one_setting(tmp_path: Path) -> None:
     found = ablate("tiny/reasoner/grpo", out, GIVEN, _logging(asked))
     own = [{key: one[key] for key in one.keys() - {"data", "seed", "output_dir", "sft_checkpoint", "reward_model"}}
            for one in asked]  # fmt: skip
-    assert own == [{}, {"process": 0}, {"outcome": 0}, {"format": 0}, {"redundancy": 0}]
-    assert len({one["output_dir"] for one in asked}) == 5
+    assert own == [{}, {"process": 0}, {"outcome": 0}, {"redundancy": 0}]
+    assert len({one["output_dir"] for one in asked}) == 4
     assert {one["sft_checkpoint"] for one in asked} == {str(tmp_path / "reasoner" / "sft")}
     assert {one["reward_model"] for one in asked} == {str(tmp_path / "reward" / "reward")}
     assert found[BEGINNING] == {"format": 0.5}
@@ -48,7 +48,7 @@ def test_table_for_people_and_for_machines(tmp_path: Path) -> None:
     ablate("tiny/reasoner/grpo", tmp_path / "out", GIVEN, _logging([]))
     rows = list(csv.DictReader((tmp_path / "out" / "ablation.csv").read_text().splitlines()))
     assert [row["variant"] for row in rows] == [
-        BEGINNING, WHOLE, "without process", "without outcome", "without format", "without redundancy",
+        BEGINNING, WHOLE, "without process", "without outcome", "without redundancy",
     ]  # fmt: skip
     assert (rows[1]["format"], rows[1]["process"]) == ("0.565", "")
     page = (tmp_path / "out" / "ablation.md").read_text()

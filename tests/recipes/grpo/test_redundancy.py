@@ -40,6 +40,7 @@ def test_more_strength_never_raises_a_weight(weight: float, one: float, other: f
     assert at_strength(weight, high) <= at_strength(weight, low) * (1 + 1e-12)
     assert at_strength(weight, 0) == 1
     assert at_strength(weight, 1) == pytest.approx(weight)
+    assert at_strength(weight, high, 0.25) == max(0.25, at_strength(weight, high))
 
 
 @given(REPLIES, REPLIES, st.randoms())

@@ -1,6 +1,7 @@
-"""A trace is rewarded for its parts, by their weights, and less where it repeats."""
+"""A trace is rewarded for its scores, by their weights; how much it repeats is measured beside them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from support.traces import TEXT, TRACE, traces
 from ipm_prefdial.prompts.context import chat
 from ipm_prefdial.prompts.parsers.trace import format_trace
 from ipm_prefdial.recipes.grpo.arguments import GrpoArguments
-from ipm_prefdial.recipes.grpo.reward import Parts, TraceReward, said_before
+from ipm_prefdial.recipes.grpo.reward import TraceReward, said_before
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.inference import Message
 from ipm_prefdial.schemas.strategy import Strategy
@@ -44,14 +45,15 @@ def _with_reply(reply: str) -> list[Message]:
     return _said(format_trace(Trace.model_validate({**TRACE.model_dump(), "reply": reply})))
 
 
-def _reward(scorer: Scorer | None = None, **weights: float) -> TraceReward:
-    return TraceReward(GrpoArguments(**weights), scorer)  # type: ignore[arg-type]
+def _reward(scorer: Scorer | None = None, **weights: Any) -> TraceReward:
+    return TraceReward(GrpoArguments(**weights), scorer or Scorer(0.5, 0.5, 0.5, 0.5))  # type: ignore[arg-type]
 
 
-def test_reward_by_hand() -> None:
+@pytest.mark.parametrize(("credit", "process"), [("mean", 0.6), ("min", 0.3), ("per_step", 0.6)])
+def test_reward_by_hand(credit: str, process: float) -> None:
     scorer = Scorer(0.9, 0.6, 0.3, 0.25)
-    reward = _reward(scorer, process=2.0, outcome=4.0, format=0.5)
-    assert reward([PROMPT], [_said(TEXT)]) == [pytest.approx(2 * 0.6 + 4 * 0.25 + 0.5)]
+    reward = _reward(scorer, process=2.0, outcome=4.0, process_credit=credit)
+    assert reward([PROMPT], [_said(TEXT)]) == [pytest.approx(2 * process + 4 * 0.25)]
     assert scorer.shown[0][0] == PROMPT
     assert "\n".join(scorer.shown[0][1]) == TEXT
 
@@ -62,18 +64,21 @@ def test_what_is_no_trace_earns_nothing_and_is_not_scored() -> None:
     assert scorer.shown == []
 
 
-def test_copies_share_a_reward_within_their_group_alone() -> None:
+def test_copies_share_credit_within_their_group_alone_and_their_rewards_are_left() -> None:
     replies = ["What happened then?", "what happened then", "You carried a lot that night."]
     prompts = [PROMPT] * 3 + [OTHER]
     completions = [*(_with_reply(reply) for reply in replies), _with_reply(replies[0])]
-    assert _reward()(prompts, completions) == [0.5, 0.5, 1, 1]
-    assert _reward(redundancy=0)(prompts, completions) == [1, 1, 1, 1]
-    assert _reward(redundancy=3)(prompts, completions) == [0.25, 0.25, 1, 1]
+    reward = _reward()
+    assert reward(prompts, completions) == [1, 1, 1, 1]
+    assert reward.last.kept(GrpoArguments()) == [0.5, 0.5, 1, 1]
+    assert reward.last.kept(GrpoArguments(redundancy=0)) == [1, 1, 1, 1]
+    assert reward.last.kept(GrpoArguments(redundancy=3)) == [0.25, 0.25, 1, 1]
+    assert reward.last.kept(GrpoArguments(redundancy=3, redundancy_floor=0.4)) == [0.4, 0.4, 1, 1]
 
 
 def test_a_part_can_be_switched_off_and_is_measured_all_the_same() -> None:
     seen: dict[str, float] = {}
-    reward = _reward(Scorer(1.0, 0.5, 0.0, 0.75), process=0, format=0, redundancy=0)
+    reward = _reward(Scorer(1.0, 0.5, 0.0, 0.75), process=0, redundancy=0)
     completions = [_said(TEXT), _said(TEXT), _said("Well.")]
     said = reward([PROMPT] * 3, completions, human_strategy=[TRACE.strategy.strategy, "Question", "Question"],
                   log_metric=seen.__setitem__)  # fmt: skip
@@ -81,6 +86,7 @@ def test_a_part_can_be_switched_off_and_is_measured_all_the_same() -> None:
     assert seen.pop("self_bleu") > 0
     assert seen == {
         "process": pytest.approx(1 / 3),
+        "process_min": 0,
         "outcome": pytest.approx(0.5),
         "format": pytest.approx(2 / 3),
         "redundancy": pytest.approx(2 / 3),
@@ -90,13 +96,6 @@ def test_a_part_can_be_switched_off_and_is_measured_all_the_same() -> None:
     }
 
 
-def test_without_a_reward_model_no_score_is_logged() -> None:
-    seen: dict[str, float] = {}
-    assert _reward(process=0, outcome=0)([PROMPT], [_said(TEXT)], log_metric=seen.__setitem__) == [1]
-    assert not {"process", "outcome"} & seen.keys()
-    assert seen["format"] == 1
-
-
 @given(st.lists(st.text(max_size=20) | traces.map(format_trace), min_size=1, max_size=5))
 def test_any_text_has_a_reward_from_0_to_the_sum_of_the_weights(texts: list[str]) -> None:
     seen: dict[str, float] = {}
@@ -104,18 +103,8 @@ def test_any_text_has_a_reward_from_0_to_the_sum_of_the_weights(texts: list[str]
         [PROMPT] * len(texts), [_said(text) for text in texts], ["Question"] * len(texts), seen.__setitem__
     )
     assert len(rewards) == len(texts)
-    assert all(0 <= one <= 3 for one in rewards)
+    assert all(0 <= one <= 2 for one in rewards)
     assert all(0 <= value <= (100.001 if name == "self_bleu" else 1) for name, value in seen.items())
-
-
-@given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.lists(st.floats(0, 4), min_size=4, max_size=4))
-def test_more_of_a_part_is_never_rewarded_less(parts: list[float], weights: list[float]) -> None:
-    given = GrpoArguments(**dict(zip(("process", "outcome", "format", "redundancy"), weights, strict=True)))
-    low = [max(one, 1e-3) for one in parts]
-    (before,) = Parts(*([one] for one in low)).rewards(given)
-    for at in range(4):
-        more = [[min(1.0, one + 0.1) if place == at else one] for place, one in enumerate(low)]
-        assert Parts(*more).rewards(given)[0] >= before - 1e-9
 
 
 def test_what_was_said_before_is_read_from_chats_and_transcripts() -> None:
@@ -129,11 +118,12 @@ def test_what_was_said_before_is_read_from_chats_and_transcripts() -> None:
     assert list(said_before(shown)) == ["Were you alone?"]
 
 
-def test_repeating_oneself_is_rewarded_less() -> None:
+def test_who_repeats_oneself_keeps_less() -> None:
     prompt: list[Message] = [
         {"role": "user", "content": "It hailed."},
         {"role": "assistant", "content": "Were you alone?"},
         {"role": "user", "content": "Yes."},
     ]
-    again, new = _reward()([prompt, prompt], [_with_reply("Were you alone?"), _with_reply("That is a long way home.")])
-    assert (again, new) == (0.5, 1)
+    reward = _reward()
+    reward([prompt, prompt], [_with_reply("Were you alone?"), _with_reply("That is a long way home.")])
+    assert reward.last.kept(reward.weights) == [0.5, 1]

@@ -10,11 +10,13 @@ pytest.importorskip("trl", reason="needs the [train] extra")
 
 from support.command import ipm_prefdial
 from support.reasoning import reasoning_release
+from support.traces import TRACE
 from support.training import run_quick, small_release
 
 from ipm_prefdial.recipes.train.curves import read_curves
 from ipm_prefdial.recipes.train.record import read_run
 from ipm_prefdial.schemas.errors import DataError, UsageError
+from ipm_prefdial.schemas.verdict import Unparsed
 
 pytestmark = [
     pytest.mark.train,
@@ -24,10 +26,20 @@ pytestmark = [
 
 NAME = "tiny/reasoner/grpo"
 DATA = reasoning_release().root
-UNSCORED = {"process": 0, "outcome": 0}
 RISE = 0.05
-"""Of the share of whole traces, at least; without learning, the difference has a standard error of some 0.035."""
-LOGGED = {"reward", "process", "outcome", "format", "redundancy", "strategy_accuracy", "distinct_2", "self_bleu"}
+"""Of the reward, at least, where a whole trace scores about 1 in sum; without learning, the difference has a standard
+error of some 0.035."""
+LOGGED = {
+    "reward",
+    "process",
+    "process_min",
+    "outcome",
+    "format",
+    "redundancy",
+    "strategy_accuracy",
+    "distinct_2",
+    "self_bleu",
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +81,48 @@ def test_finished_run_is_left_and_other_weights_are_another_run(runs: Path) -> N
         run_quick(NAME, DATA, runs / "reasoner" / "grpo", **settings, process=0.5)
 
 
-def test_unscored_run_needs_no_reward_model(runs: Path, tmp_path: Path) -> None:
+def test_run_without_a_reward_model_does_not_begin(runs: Path, tmp_path: Path) -> None:
     start = str(runs / "reasoner" / "sft")
     with pytest.raises(UsageError, match="holds no reward model: run the reward recipe first"):
         run_quick(NAME, DATA, tmp_path / "reasoner" / "grpo", sft_checkpoint=start)
-    record = run_quick(NAME, DATA, tmp_path / "reasoner" / "grpo", sft_checkpoint=start, **UNSCORED)
-    assert record.reward is None
-    assert "process" not in record.results
-    assert "format" in record.results
+    with pytest.raises(UsageError, match="nothing is rewarded, since a whole trace earns nothing by itself"):
+        run_quick(NAME, DATA, runs / "reasoner" / "other", process=0, outcome=0)
+    with pytest.raises(UsageError, match="process_credit: 'most' is none of mean, min, per_step"):
+        run_quick(NAME, DATA, runs / "reasoner" / "other", process_credit="most")
+
+
+def test_advantages_are_trls_own_until_they_are_shaped(runs: Path, tmp_path: Path) -> None:
+    """What the first step has under `per_step` is what TRL computes; the rest of a token's is ours."""
+    from trl import GRPOTrainer
+
+    from ipm_prefdial.recipes.grpo import reward as rewards
+    from ipm_prefdial.recipes.grpo import trainer
+
+    theirs, ours = [], []
+    whole, compare = GRPOTrainer._generate_and_score_completions, trainer.compare
+    with pytest.MonkeyPatch.context() as patch:
+        # A model of a few thousand random weights writes no trace: every second completion is taken for one.
+        said = iter(range(10_000))
+        patch.setattr(rewards, "parse_trace", lambda text: TRACE if next(said) % 2 else Unparsed(reason="x", raw=text))
+        patch.setattr(trainer, "step_ends", lambda tokenizer, ids: [1, 3, 5])
+
+        def keep_theirs(self: object, inputs: object) -> object:
+            theirs.append((output := whole(self, inputs))["advantages"])
+            return output
+
+        def keep_ours(*given: object) -> object:
+            ours.append(found := compare(*given))  # type: ignore[arg-type]
+            return found
+
+        patch.setattr(GRPOTrainer, "_generate_and_score_completions", keep_theirs)
+        patch.setattr(trainer, "compare", keep_ours)
+        places = {"sft_checkpoint": str(runs / "reasoner" / "sft"), "reward_model": str(runs / "reward" / "reward")}
+        record = run_quick(NAME, DATA, tmp_path / "grpo", process_credit="per_step", **places)
+    assert record.state == "done"
+    assert len(theirs) == len(ours) == 2
+    for one, other in zip(theirs, ours, strict=True):
+        assert one.abs().max() > 0.1
+        assert other[:, 0].tolist() == pytest.approx(one.tolist(), abs=1e-4)
 
 
 def test_what_is_named_must_be_what_it_is_named_for(runs: Path, tmp_path: Path) -> None:
@@ -111,7 +157,7 @@ def test_ablation_trains_every_variant_and_goes_on(runs: Path) -> None:
     assert done.code == 0, done.err
     assert done.out == (runs / "reasoner" / "ablation" / "ablation.md").read_text()
     folders = sorted(path.name for path in (runs / "reasoner" / "ablation").iterdir() if path.is_dir())
-    assert folders == ["all-parts", "without-format", "without-outcome", "without-process", "without-redundancy"]
+    assert folders == ["all-parts", "without-outcome", "without-process", "without-redundancy"]
     again = ipm_prefdial(*words, *given, "--json")
     assert "finished already" in again.err
     assert list(json.loads(again.out))[:2] == ["at the beginning", "all parts"]
@@ -119,14 +165,16 @@ def test_ablation_trains_every_variant_and_goes_on(runs: Path) -> None:
 
 @pytest.fixture(scope="module")
 def beginner(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A reasoner of SFT that was stopped early: somewhat less than half of its traces can be read."""
+    """A reasoner of SFT that was stopped early: somewhat less than half of its traces can be read; and a reward model
+    that has learnt next to nothing, for which a trace that can be read is worth about one."""
     root = tmp_path_factory.mktemp("beginner")
     size = {"random_width": 64, "random_layers": 2, "random_vocabulary": 1000}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("datasets.config.HF_DATASETS_CACHE", root / "cache")
         data = reasoning_release(3).root
         run_quick("tiny/reasoner/sft", data, root / "sft", max_steps=350, per_device_train_batch_size=8, **size)
-    return root / "sft"
+        run_quick("tiny/reward/reward", data, root / "reward", max_rows=12)
+    return root
 
 
 @pytest.mark.slow
@@ -134,8 +182,9 @@ def beginner(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_mean_reward_rises(beginner: Path, tmp_path: Path, seed: int) -> None:
     """Every step is over the same eight prompts, so that it is the model that changes and not what it is asked."""
     settings = {"max_steps": 30, "num_generations": 8, "per_device_train_batch_size": 64, "max_completion_length": 128}
-    small = {"max_rows": 8, "learning_rate": 2e-4, "redundancy": 0, "seed": seed, "sft_checkpoint": str(beginner)}
-    run_quick(NAME, reasoning_release(3).root, tmp_path / "grpo", **settings, **small, **UNSCORED)
+    small = {"max_rows": 8, "learning_rate": 2e-4, "redundancy": 0, "seed": seed}
+    places = {"sft_checkpoint": str(beginner / "sft"), "reward_model": str(beginner / "reward")}
+    run_quick(NAME, reasoning_release(3).root, tmp_path / "grpo", **settings, **small, **places)
     rewards = [log["reward"] for log in read_curves(tmp_path / "grpo") if "reward" in log]
     assert len(rewards) == 30
     assert sum(rewards[-10:]) / 10 > sum(rewards[:5]) / 5 + RISE

@@ -25,7 +25,7 @@ PAIRS = [
 def test_bleu_is_sacrebleus_on_the_data_and_on_every_sample(pairs: list[tuple[str, str]]) -> None:
     sample = spoken_sample(pairs, replicates=4, dialogues=3)
     found = measure_overlap(sample)
-    for column in range(5):
+    for column in range(5 if len(pairs) > 1 else 1):  # one dialogue alone has no samples
         drawn = [pair for pair, times in zip(pairs, sample.weights[:, column], strict=True) for _ in range(int(times))]
         replies, references = [one for one, _ in drawn], [other for _, other in drawn]
         for order in (1, 2, 3, 4):

@@ -36,7 +36,10 @@ def test_everything_is_trained_asked_answered_and_written(validated: tuple[Path,
     assert [one.id for one in found.questions] == [question.id for question in QUESTIONS]
     assert {one.verdict for one in found.questions if one.group == "release"} <= {Verdict.YES, Verdict.CANNOT_TELL}
     assert {one.verdict for one in found.questions if one.group == "training"} == {Verdict.CANNOT_TELL}
-    assert len(found.models) == 6
+    assert len(found.models) == 12
+    assert sorted({one.seed for one in found.models}) == [42, 43]
+    by_seed = {(one.recipe, one.seed): one.run_sha256 for one in found.models}
+    assert len(set(by_seed.values())) == 12
     assert {one.base_model for one in found.models} == {"random weights"}
     assert all(stage.seconds > 0 for stage in found.stages)
     figures = [one for system in found.systems for one in system.figures.values()]
@@ -53,7 +56,7 @@ def test_the_same_command_does_nothing_again(validated: tuple[Path, Done]) -> No
     before = read(out)
     again = ipm_prefdial(*quick_words(small_release().root, out))
     assert again.code == 0, again.err
-    assert again.err.count("is finished already") == 6
+    assert again.err.count("is finished already") == 12
     assert read(out).questions == before.questions
 
 
@@ -62,6 +65,15 @@ def test_another_setting_wants_another_folder(validated: tuple[Path, Done]) -> N
     done = ipm_prefdial(*quick_words(small_release().root, validated[0], "--set=seed=7"))
     assert done.code == 2
     assert "holds another validation: settings differs" in done.err
+
+
+@pytest.mark.slow
+def test_what_cannot_be_told_is_no_pass_where_it_is_required(validated: tuple[Path, Done]) -> None:
+    out, done = validated
+    assert done.code == 0, "at tiny scale the tables alone are required to answer"
+    required = ipm_prefdial(*quick_words(small_release().root, out, "--require", "dpo_learns_planner"))
+    assert required.code == 1
+    assert "exit code 1: cannot tell dpo_learns_planner, which is no yes" in required.err
 
 
 def test_an_unsound_release_is_refused_and_nothing_is_trained(tmp_path: Path) -> None:
@@ -83,6 +95,9 @@ def test_an_unsound_release_is_refused_and_nothing_is_trained(tmp_path: Path) ->
         (("--scale", "small"), "needs a GPU"),
         (("--scale", "tiny", "--launch", "fsdp"), "--launch: validate-release runs in this process"),
         (("--scale", "tiny", "--dialogues", "0"), "--dialogues: a whole number above 0"),
+        (("--scale", "tiny", "--seeds", "0"), "--seeds: a whole number above 0"),
+        (("--scale", "tiny", "--require", "dpo"), "--require: there is no question 'dpo'"),
+        (("--scale", "tiny", "--set=seed=soon"), "--set: seed: 'soon' is no whole number"),
         ((), "name a --scale: tiny, small, full"),
     ],
 )

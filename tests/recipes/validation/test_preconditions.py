@@ -17,7 +17,21 @@ from ipm_prefdial.recipes.validation.verdicts import nothing
             preconditions.enough_turns(900, 29),
             "900 turns of 29 dialogues",
         ),
-        (Name.ENOUGH_PAIRS, preconditions.enough_pairs(50), preconditions.enough_pairs(49), "49 pairs"),
+        (
+            Name.ENOUGH_PAIRS,
+            preconditions.enough_pairs(50, 60, 100),
+            preconditions.enough_pairs(49, 60, 100),
+            "49 of the 60 of 100 test pairs that length and words do not tell apart; wanted are 50",
+        ),
+        (Name.ENOUGH_SEEDS, preconditions.enough_seeds(3), preconditions.enough_seeds(2), "2 seeds; wanted are 3"),
+        (Name.FEW_INVALID, preconditions.few_invalid(0.1), preconditions.few_invalid(0.11), "11% of a system's"),
+        (Name.FEW_INVALID, preconditions.few_invalid(0.0), preconditions.few_invalid(None), "not measured"),
+        (
+            Name.INDEPENDENT,
+            preconditions.independent(()),
+            preconditions.independent(["it judged them"]),
+            "it judged them",
+        ),
         (
             Name.PRETRAINED,
             preconditions.pretrained({"Qwen/Qwen2.5-0.5B-Instruct"}, "random weights"),

@@ -23,7 +23,7 @@ from ipm_prefdial.recipes.validation.questions import (
     STRATEGIES,
     Question,
 )
-from ipm_prefdial.recipes.validation.verdicts import answer, exactly, nothing
+from ipm_prefdial.recipes.validation.verdicts import answer, exactly, nothing, range_of
 from ipm_prefdial.schemas.measures import Interval
 from ipm_prefdial.schemas.validation import Verdict
 
@@ -74,6 +74,30 @@ def test_without_a_figure_nothing_is_told_but_why() -> None:
     one_dialogue = Interval(value=0.3, low=None, high=None, n=5)
     assert answer(PLANNER, one_dialogue, ALL).verdict is CANNOT
     assert "too few dialogues" in answer(PLANNER, one_dialogue, ALL).why
+
+
+@pytest.mark.parametrize(("p", "verdict"), [(None, YES), (0.05, YES), (0.0501, CANNOT)])
+def test_a_comparative_answer_needs_an_adjusted_p(p: float | None, verdict: Verdict) -> None:
+    answered = answer(PLANNER, figure(0.04, 0.01, 0.07), ALL, p=p)
+    assert (answered.verdict, answered.p) == (verdict, p)
+    assert ("Holm" in answered.why) is (verdict is CANNOT)
+
+
+@pytest.mark.parametrize(
+    ("question", "value", "where"),
+    [
+        (PLANNER, 0.1, PLANNER.yes),
+        (PLANNER, -0.1, PLANNER.no),
+        (PLANNER, 0.0, (inf, -inf)),
+        (PLANNER, None, (inf, -inf)),
+        (KEEPS_LENGTH, 0.05, KEEPS_LENGTH.yes),
+        (KEEPS_LENGTH, -0.5, (inf, -inf)),
+    ],
+)
+def test_a_value_speaks_for_one_range_at_most(
+    question: Question, value: float | None, where: tuple[float, float]
+) -> None:
+    assert range_of(question, figure(value)) == where
 
 
 def test_a_precondition_of_a_no_alone_leaves_a_yes() -> None:
