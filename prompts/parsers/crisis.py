@@ -4,6 +4,7 @@ from typing import Any
 
 from ...schemas.safety import CrisisCategory
 from ...schemas.verdict import CrisisVerdict, Unparsed
+from .json_object import words_in
 from .verdict import rationale_of, read_fields
 
 _NONE = frozenset({"none", "no", "no crisis", "null", "n/a"})
@@ -31,13 +32,13 @@ def read_crisis(reply: str, turns: int) -> CrisisVerdict | Unparsed:
 def _category(label: Any) -> str | None:
     if label is None or label is False:
         return None
-    words = " ".join(str(label).casefold().replace("_", " ").replace("-", " ").split())
+    words = " ".join(words_in(label).casefold().replace("_", " ").replace("-", " ").split())
     return None if words in _NONE else words.replace(" ", "_")
 
 
 def _turn(value: Any, turns: int) -> int | None:
     try:
-        number = int(str(value).strip())
+        number = int(words_in(value).strip())
     except ValueError:
         return None
     return number if 0 <= number < turns else None

@@ -6,6 +6,7 @@ from typing import Any
 from ...schemas.text import mend_half_pairs
 from ...schemas.trace import Step
 from ...schemas.verdict import StepVerdict, StyleVerdict, Unparsed
+from .json_object import words_in
 from .verdict import rationale_of, read_fields
 
 _WORDS = {"yes": True, "true": True, "correct": True, "right": True, "no": False, "false": False, "incorrect": False,
@@ -34,7 +35,7 @@ def read_step_labels(reply: str) -> StepVerdict | Unparsed:
         if (found := _label(label)) is None:
             return Unparsed(reason="not_offered", raw=reply)
         labels.append(found)
-        reasons.append(mend_half_pairs(str(inside.get("why") or "").strip()))
+        reasons.append(mend_half_pairs(words_in(inside.get("why") or "").strip()))
     return StepVerdict.model_validate({"labels": tuple(labels), "rationales": tuple(reasons)})
 
 

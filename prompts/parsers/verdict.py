@@ -6,7 +6,7 @@ from typing import Any
 from ...schemas.error_type import ErrorType, parse_error_type, says_no_error
 from ...schemas.text import mend_half_pairs
 from ...schemas.verdict import Comparison, Unparsed, Verdict
-from .json_object import read_json_object
+from .json_object import read_json_object, words_in
 
 Fields = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ def read_comparison(reply: str, offered: Collection[ErrorType]) -> Comparison | 
             return one
     if "better" not in fields:
         return Unparsed(reason="no_label", raw=reply)
-    better = str(fields["better"]).strip().casefold()
+    better = words_in(fields["better"]).strip().casefold()
     if better not in ("a", "b", "tie"):
         return Unparsed(reason="not_offered", raw=reply)
     return Comparison.model_validate({"a": a, "b": b, "better": better, "rationale": rationale_of(fields)})
@@ -54,7 +54,7 @@ def read_fields(reply: str) -> Fields | Unparsed:
 
 def rationale_of(fields: Fields) -> str:
     """The judge's reason; empty where it gives none."""
-    return mend_half_pairs(str(fields.get("rationale") or "").strip())
+    return mend_half_pairs(words_in(fields.get("rationale") or "").strip())
 
 
 def _error(fields: Fields, name: str, offered: Collection[ErrorType], reply: str) -> ErrorType | Unparsed | None:
