@@ -1,6 +1,6 @@
 """Every reader of replies takes a time that grows with the reply's length, and still reads what it read before.
 
-Work is counted, not timed: the readers go through a text in tokens, and the count of these may grow with the text alone.
+Work is counted, not timed: the readers go through a text in tokens, and no token may be looked at twice.
 """
 
 import json
@@ -81,8 +81,29 @@ def old_fields(inside: str, names: tuple[str, ...]) -> dict[str, str]:
 _jsonish = st.text('{}[]":,\\ antruefls0.\n', max_size=80)
 _pieces = st.lists(
     st.sampled_from(
-        ['{"a": 1}', "{x}", '{"', '"', "\\", '\\"', "{", "}", "{}", "[", "]", "\n", '{"a": "}"}', "<think>", "</think>"]
-        + ['{"a": {"b": "{"}}', '{"a": "\\u12"}', '{"a": 1,}', "word ", '{"a": "\\\\"}', "{'a': 'b'}"]
+        [
+            '{"a": 1}',
+            "{x}",
+            '{"',
+            '"',
+            "\\",
+            '\\"',
+            "{",
+            "}",
+            "{}",
+            "[",
+            "]",
+            "\n",
+            '{"a": "}"}',
+            "<think>",
+            "</think>",
+            '{"a": {"b": "{"}}',
+            '{"a": "\\u12"}',
+            '{"a": 1,}',
+            "word ",
+            '{"a": "\\\\"}',
+            "{'a': 'b'}",
+        ]
     ),
     max_size=12,
 ).map("".join)
@@ -124,9 +145,7 @@ def test_steps_are_found_where_they_were_before(text: str) -> None:
 
 
 _lines = st.lists(
-    st.sampled_from(
-        ["emotion: sadness", "cause:", "Cause : a", "intensity: 4", "cues: none", "more", "", "  ", "a: b"]
-    ),
+    st.sampled_from(["emotion: sadness", "cause:", "Cause : a", "intensity: 4", "cues: none", "more", "", "  "]),
     max_size=10,
 ).map("\n".join)
 
