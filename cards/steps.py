@@ -19,5 +19,8 @@ STEPS: dict[str, str] = {
     "hardest@1": "Of several candidates of one turn the hardest stays: the closest to the human's side.",
     "no_near_duplicate_pair@1": "No other pair has nearly the same words.",
     "balance_strategies@1": "No strategy is kept much more often than another.",
+    "known_marker@1": "The inferred reply begins with no marker of unknown meaning, which may open a model's thoughts.",
+    "no_refusal@1": "By rule, the inferred reply does not decline to answer, and no machine speaks of itself in it.",
+    "majority@2": "As `majority@1`; where most judges say that a side is no reply to the seeker, the pair is dropped.",
 }
 """By step id; what is said of a step holds of every pair that it lets through."""

@@ -15,7 +15,9 @@ from ...schemas.text import words_of
 from ...schemas.verdict import Unparsed
 from ..safety.pii import find_reaching
 from .candidate import Candidate, Drop, Result
+from .markers import marker_in
 from .plan import MiningPlan
+from .refusals import refusal_in
 
 _CUT_OFF = frozenset({"length", "max_tokens"})
 _ROLE_LABEL = re.compile(r"(?im)^\s*(seeker|supporter|assistant|user|system)\s*:|<\|\w+\|>")
@@ -108,6 +110,38 @@ def check_no_personal_data(candidate: Candidate, plan: MiningPlan) -> Result:
 def reachable_person(text: str) -> list[str]:
     """The kinds of personal data in a text by which somebody could be reached or looked up."""
     return sorted({span.kind.value for span in find_reaching(text)})
+
+
+def check_known_marker(candidate: Candidate, plan: MiningPlan) -> Result:
+    """The inferred reply begins with no marker of unknown meaning; before or after its strategy is read."""
+    marker = marker_in(_words_of(candidate))
+    return candidate if marker is None else Drop(candidate, DropReason.UNKNOWN_MARKER, marker)
+
+
+def check_no_refusal(candidate: Candidate, plan: MiningPlan) -> Result:
+    """The inferred reply does not decline to answer, and no machine speaks of itself in it."""
+    kind = refusal_in(_words_of(candidate))
+    return candidate if kind is None else Drop(candidate, DropReason.REFUSED, f"by rule: {kind}")
+
+
+def unanswering(text: str, plan: MiningPlan) -> tuple[DropReason, str] | None:
+    """The same of other words of models (a rewriting, a trace's reply), where the release has these steps."""
+    if "known_marker@1" in plan.spec.steps and (marker := marker_in(text)) is not None:
+        return DropReason.UNKNOWN_MARKER, marker
+    if "no_refusal@1" in plan.spec.steps and (kind := refusal_in(text)) is not None:
+        return DropReason.REFUSED, f"by rule: {kind}"
+    return None
+
+
+def _words_of(candidate: Candidate) -> str:
+    """What was said besides a strategy; empty where a strategy alone was asked for and named."""
+    if candidate.reply is not None:
+        return candidate.reply
+    raw = without_thinking(candidate.raw or "").strip()
+    if candidate.config is Config.STRATEGY and not isinstance(read_strategy(raw), Unparsed):
+        return ""
+    read = read_joint(raw) if candidate.config is Config.JOINT else None
+    return read.reply if isinstance(read, JointReply) else raw
 
 
 def check_three_errors(candidate: Candidate, plan: MiningPlan) -> Result:

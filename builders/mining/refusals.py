@@ -19,7 +19,7 @@ _KIND = (
     r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|llm|chat ?bot|(?:virtual|digital) assistant"
     r"|computer program|software program|machine learning model)"
 )
-_NO_PERSONS = r"(?![ -](?:engineers?|researchers?|developers?|students?|experts?|specialists?|artists?|trainers?|company))"
+_NO_PERSONS = r"(?![ -](?:engineers?|researchers?|developers?|students?|experts?|specialists?|artists?|company))"
 """Who works with machines is none."""
 _MACHINE = re.compile(
     rf"\b(?:as|being|i'?m|i am|though i am|since i am)(?: (?:just|only|simply|merely|actually|also|still))* an? "
@@ -58,14 +58,17 @@ _IT = rf"(?:this|that|{_THING})"
 _DECLINED = (
     rf"(?:further )?assist(?: you)?(?: any further| further)?(?: (?:with|in|on) {_IT})?"
     rf"|help(?: you)? (?:with|in|on) {_IT}"
-    rf"|(?:comply|engage|respond|reply|continue|proceed|participate|talk|go on)(?: (?:with|to|in|about|on|any further))? {_IT}"
-    rf"|(?:fulfill?|answer|discuss|address|generate|create|write|produce|complete|process|continue|provide|offer|give) {_IT}"
+    rf"|(?:comply|engage|respond|reply|continue|proceed|participate|talk|go on)"
+    rf"(?: (?:with|to|in|about|on|any further))? {_IT}"
+    rf"|(?:fulfill?|answer|discuss|address|generate|create|write|produce|complete|process|continue|provide|offer|give)"
+    rf" {_IT}"
     r"|(?:role-?play|pretend to be|act)(?: as)? an? [a-z ]{1,30}"
 )
 _CARE = (
     r"(?:provide|offer|give|do)(?: you)?(?: with)?(?: (?:the|any|that|this))?(?: (?:kind|type|sort|level) of)?"
     r"(?: [a-z-]+){0,3}? (?:advice|therapy|counsell?ing|support|help|diagnos[ei]s|treatment|assistance|guidance)"
-    r"(?: (?:or|and) [a-z]+)?(?: (?:that )?you (?:need|are looking for|deserve)| (?:on|about|with|for) (?:this|that|it)| here)?"
+    r"(?: (?:or|and) [a-z]+)?(?: (?:that )?you (?:need|are looking for|deserve)"
+    r"| (?:on|about|with|for) (?:this|that|it)| here)?"
 )
 _TAIL = r"(?:,? (?:as|because|since|due to) [^.!?]{1,120})?"
 _WEAK = r"(?:do|say|talk about|discuss) (?:this|that)"
@@ -90,14 +93,16 @@ _HELPERS = (
     r"|lifeline|emergency services|trusted (?:person|friend|adult)|mental health|professional help|family member)"
 )
 _REFERRAL = re.compile(
-    r"(?:please|you should|you may want to|you might want to|consider|it(?:'s| is)(?: [a-z]+)? (?:important|best|essential)"
+    r"(?:please|you should|you may want to|you might want to|consider"
+    r"|it(?:'s| is)(?: [a-z]+)? (?:important|best|essential)"
     r"|i (?:would |strongly |highly |'d )*(?:recommend|suggest|encourage|urge|advise)|if you(?:'re| are))\b"
     rf"[^.!?]{{0,200}}\b{_HELPERS}s?\b[^.!?]{{0,120}}"
 )
 _SERVICE = re.compile(
-    r"(?:is there (?:something|anything) else|how else (?:may|can) i|what else can i|if you have any (?:other )?questions"
-    r"|let'?s (?:talk about|discuss|focus on) something else|feel free to ask|i can only help with|please let me know if"
-    rf"|let me know if|i'?m here to help with)\b[^.!?]{{0,120}}|{_SORRY}"
+    r"(?:is there (?:something|anything) else|how else (?:may|can) i|what else can i"
+    r"|if you have any (?:other )?questions"
+    r"|let'?s (?:talk about|discuss|focus on) something else|feel free to ask|i can only help with"
+    rf"|please let me know if|let me know if|i'?m here to help with)\b[^.!?]{{0,120}}|{_SORRY}"
 )
 _SENTENCE_END = re.compile(r"[.!?]+(?:\s+|$)|\s*\n\s*|[,;] (?=please\b)")
 
@@ -109,7 +114,7 @@ def refusal_in(reply: str) -> str | None:
         return "machine talk"
     if len(folded) > MOST_CHARACTERS:
         return None
-    sentences = [said for part in _SENTENCE_END.split(folded) if (said := part.strip(' "\'*'))]
+    sentences = [said for part in _SENTENCE_END.split(folded) if (said := part.strip(" \"'*"))]
     refused = [bool(_REFUSAL.fullmatch(one)) for one in sentences]
     others = (one for one, declines in zip(sentences, refused, strict=True) if not declines)
     if any(refused) and all(_REFERRAL.fullmatch(one) or _SERVICE.fullmatch(one) for one in others):

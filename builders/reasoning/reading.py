@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from ...prompts.parsers.strategy import bracketed_strategy
 from ...prompts.parsers.trace import format_trace
-from ...prompts.parsers.trace_json import read_trace
 from ...schemas.drops import DropReason
 from ...schemas.inference import Completion, Task
 from ...schemas.text import words_of
+from ...schemas.trace import Trace
 from ...schemas.verdict import Unparsed
 from ..mining.candidate import Drop
-from ..mining.checks import prompt_echo, reachable_person, unanswered
+from ..mining.checks import prompt_echo, reachable_person, unanswered, unanswering
 from ..mining.plan import MiningPlan
 from .candidate import TraceCandidate
 
@@ -39,12 +39,12 @@ def _read(candidate: TraceCandidate, plan: MiningPlan) -> TraceResult:
     if (found := unanswered(outcome)) is not None:
         return Drop(candidate, *found)
     assert isinstance(outcome, Completion), "anything else is unanswered"
-    trace = read_trace(outcome.text)
+    trace = plan.prompts[Task.REASONER].read(Trace, outcome)
     if isinstance(trace, Unparsed):
         outside = trace.reason == "unknown_strategy"
         return Drop(candidate, DropReason.NOT_A_STRATEGY if outside else DropReason.NOT_A_TRACE, trace.reason)
     candidate = candidate.with_(trace=trace, strategy=trace.strategy.strategy, reply=trace.reply)
-    unfit = unfit_reply(trace.reply, plan.prompts[Task.REASONER].instructions)
+    unfit = unfit_reply(trace.reply, plan.prompts[Task.REASONER].instructions) or unanswering(trace.reply, plan)
     if unfit is None and (kinds := reachable_person(format_trace(trace))):
         unfit = DropReason.PERSONAL_DATA, ", ".join(kinds)
     return candidate if unfit is None else Drop(candidate, *unfit)
