@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -9,9 +10,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ..cards.steps import STEPS as SENTENCES
+from ..prompts.library import load_prompt
 from ..schemas.documents import MOST_YAML, DocumentError, parse_yaml, read_bytes
 from ..schemas.errors import UsageError
+from ..schemas.inference import Task
 from ..schemas.spec import BuildSpec
+from ..schemas.trace import Trace
+from ..schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Verdict
 from .mining.steps import steps_of
 
 _FOLDER = Path(str(files(__package__) / "specs"))
@@ -77,9 +83,43 @@ def read_spec(path: Path) -> ReleasedSpec:
         raise UsageError(f"{path}: {'.'.join(map(str, first['loc'])) or 'spec'}: {first['msg']}") from error
     try:
         steps_of(spec)
+        _check_registries(spec)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     return ReleasedSpec(spec, hashlib.sha256(data).hexdigest())
+
+
+_READ_AS: Mapping[Task, type] = {
+    Task.STRATEGY_JUDGE: Comparison,
+    Task.CRISIS_JUDGE: CrisisVerdict,
+    Task.STEP_JUDGE: StepVerdict,
+    Task.STYLE_JUDGE: StyleVerdict,
+    Task.REASONER: Trace,
+    Task.REWRITER: str,
+    Task.STYLIST: str,
+}
+"""What the answers to each task's prompt are read as; those to a judge of replies, as its steps want them."""
+
+
+def _check_registries(spec: BuildSpec) -> None:
+    """Looks up whatever the spec names while it is loaded, so that nothing fails when it is first used.
+
+    Raises:
+        UsageError: a step has no sentence for the card, or a prompt's answers are not what its step reads.
+        PromptError: there is no such prompt, or it is malformed.
+    """
+    if unsaid := [step for step in spec.steps if step not in SENTENCES]:
+        raise UsageError(f"step {unsaid[0]} has no sentence for the card; add one to cards/steps.py")
+    compares = "compare_sides@1" in spec.steps
+    for task in Task:
+        if (inference := spec.inference(task)) is None:
+            continue
+        prompt = load_prompt(inference.prompt)
+        wanted = (Comparison if compares else Verdict) if task is Task.JUDGE else _READ_AS.get(task)
+        if wanted is not None and prompt.reader.kind is not wanted:
+            raise UsageError(f"{task.value}.prompt: the answers to {prompt.id} are not read as {wanted.__name__}")
+    if compares and (load_prompt(spec.judge.prompt).reader_id == "comparison@2") != ("majority@2" in spec.steps):
+        raise UsageError("majority@2 and a judge prompt that offers no_reply (compare_replies@2) need each other")
 
 
 @lru_cache

@@ -22,5 +22,8 @@ STEPS: dict[str, str] = {
     "bounded_turns@1": "Neither the human's turn nor one before it is longer than 10,000 characters.",
     "bounded_reply@1": "The model's reply is no longer than 5,000 characters, its thoughts apart.",
     "no_personal_data@2": "The inferred reply gives nobody's address, number, link or handle, however it is written.",
+    "known_marker@1": "The inferred reply begins with no marker of unknown meaning, which may open a model's thoughts.",
+    "no_refusal@1": "By rule, the inferred reply does not decline to answer, and no machine speaks of itself in it.",
+    "majority@2": "As `majority@1`; where most judges say that a side is no reply to the seeker, the pair is dropped.",
 }
 """By step id; what is said of a step holds of every pair that it lets through."""

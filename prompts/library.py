@@ -2,6 +2,16 @@
 
 A prompt is a text file `templates/<role>/<name>@<n>.txt`: a head of `key: value` lines, `---`, and sections that begin
 with `<|system|>` or `<|user|>`. `$names` are variables; every other character, braces included, is just text.
+
+The keys of the head: `about` (one line), `history` (how the dialogue is shown), `reply_schema` (the JSON that the
+answer should be), and since the second numbers `fence` (how words from outside are written, see `fence`) and `reader`
+(how the answer is read, see `readers`).
+
+How a new number is made: copy the newest file to `@n+1` and change it; where its answer has another form, add a reader
+with a new number to `readers` and name it in the head. Add the file's digest to `prompts.lock` (`sha256sum` prints it)
+and to `tests/prompts/test_lock.py` when its words are final; from then on the file is never edited. Specs name prompts
+by number, so no release changes until a new spec names the new one; the property tests in
+`tests/prompts/test_injective.py` cover it without a change.
 """
 
 import hashlib
@@ -10,16 +20,30 @@ import string
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from ..schemas.errors import PromptError
-from ..schemas.inference import Ask, Message, ReplySchema
+from ..schemas.inference import Ask, Completion, Message, ReplySchema
+from ..schemas.verdict import Unparsed
 from .context import HISTORIES, chat, cued_transcript, numbered_transcript, transcript
+from .fence import (
+    FENCES,
+    fence,
+    fenced_cued_transcript,
+    fenced_numbered_transcript,
+    fenced_trace,
+    fenced_transcript,
+    separate_chat,
+)
 from .parsers.trace import format_trace
 from .personality import wording_of
+from .readers import FIRST_READERS, READERS, Offered, Reader
 
 _PACKAGE = files(__package__)
 LOCK_NAME = "prompts.lock"
+_KEYS = frozenset({"about", "history", "reply_schema", "fence", "reader"})
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,14 +74,51 @@ class Prompt:
     reply_schema: ReplySchema | None
     variables: tuple[str, ...]
     """The names that the prompt's text states, in order of appearance."""
+    fence: str | None = None
+    """One of `fence.FENCES`; None where words from outside stand in the text as they are."""
+    reader_id: str | None = None
+    """How its answers are read, one of `readers.READERS`; None of a draft that says nothing of it."""
 
-    def messages(self, ask: Ask) -> tuple[Message, ...]:
-        """The messages that put `ask` into words, ready to be sent."""
-        values = {name: _value(name, ask) for name in self.variables}
+    def messages(self, ask: Ask, *, human: str | None = None) -> tuple[Message, ...]:
+        """The messages that put `ask` into words, ready to be sent.
+
+        Args:
+            ask: what is asked.
+            human: what the human supporter said here, for the prompts of an evaluation that show it.
+        """
+        values = {name: self._value(name, ask, human) for name in self.variables}
         said: list[Any] = [{"role": part.role, "content": part.render(values)} for part in self.sections]
         if self.history != "transcript":
-            said += chat(ask.history, with_strategies=self.history == "chat_with_strategies")
+            shown = chat if self.fence is None else separate_chat
+            said += shown(ask.history, with_strategies=self.history == "chat_with_strategies")
         return tuple(said)
+
+    @property
+    def reader(self) -> Reader:
+        """How its answers are read.
+
+        Raises:
+            PromptError: it does not say how.
+        """
+        if self.reader_id is None:
+            raise PromptError(f"prompt {self.id} names no reader for its answers; add `reader: name@n` to its head")
+        return READERS[self.reader_id]
+
+    def read(self, kind: type[T], answer: Completion, offered: Offered | None = None) -> T | Unparsed:
+        """What an answer to this prompt says, or why it says nothing.
+
+        Raises:
+            PromptError: its answers are not of this kind; specs are checked for that when they are loaded.
+        """
+        found = self.reader.read(answer, offered or Offered())
+        if not isinstance(found, (Unparsed, kind)):
+            raise PromptError(f"prompt {self.id}: {self.reader_id} reads its answers, and gives no {kind.__name__}")
+        return found
+
+    def _value(self, name: str, ask: Ask, human: str | None) -> str:
+        if name == "human" and human is not None:
+            return human if self.fence is None else fence(human)
+        return _value(name, ask) if self.fence is None else _fenced_value(name, ask)
 
     @property
     def instructions(self) -> str:
@@ -93,6 +154,22 @@ def _value(name: str, ask: Ask) -> str:
     return str(value)
 
 
+def _fenced_value(name: str, ask: Ask) -> str:
+    """The same with every word from outside in a fence; a strategy, an error and a personality are words of ours."""
+    match name:
+        case "transcript":
+            return fenced_transcript(ask.history)
+        case "numbered_transcript":
+            return fenced_numbered_transcript(ask.history)
+        case "cued_transcript":
+            return fenced_cued_transcript(ask.history)
+        case "trace" if ask.trace is not None:
+            return fenced_trace(ask.trace)
+        case "reply" | "reply_a" | "reply_b":
+            return fence(_value(name, ask))
+    return _value(name, ask)
+
+
 @lru_cache
 def load_prompt(prompt_id: str) -> Prompt:
     """The prompt with this id.
@@ -115,19 +192,34 @@ def parse_prompt(prompt_id: str, text: str, sha256: str = "") -> Prompt:
     """The prompt that `text` describes.
 
     Raises:
-        PromptError: no head, no section, an unknown key in the head, or an unknown kind of history.
+        PromptError: no head, no section, an unknown key in the head, or an unknown history, fence or reader.
     """
     head, divider, body = text.partition("\n---\n")
     fields = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
-    unknown = fields.keys() - {"about", "history", "reply_schema"}
+    unknown = fields.keys() - _KEYS
     if not divider or unknown or fields.get("history") not in HISTORIES:
         raise PromptError(f"prompt {prompt_id}: its head needs `about` and `history` (one of {', '.join(HISTORIES)})")
+    reader_id = fields.get("reader", FIRST_READERS.get(prompt_id))
+    if reader_id is not None and reader_id not in READERS:
+        raise PromptError(f"prompt {prompt_id}: there is no reader {reader_id}; there are {', '.join(READERS)}")
+    if fields.get("fence", FENCES[0]) not in FENCES:
+        raise PromptError(f"prompt {prompt_id}: there is no fence {fields['fence']}; there is {', '.join(FENCES)}")
     sections = _sections(body)
     if not sections:
         raise PromptError(f"prompt {prompt_id}: no <|system|> or <|user|> section")
     reply_schema = _reply_schema(prompt_id, fields.get("reply_schema"))
     variables = tuple(dict.fromkeys(name for part in sections for name in part.template.get_identifiers()))
-    return Prompt(prompt_id, sha256, fields.get("about", ""), fields["history"], sections, reply_schema, variables)
+    return Prompt(
+        id=prompt_id,
+        sha256=sha256,
+        about=fields.get("about", ""),
+        history=fields["history"],
+        sections=sections,
+        reply_schema=reply_schema,
+        variables=variables,
+        fence=fields.get("fence"),
+        reader_id=reader_id,
+    )
 
 
 def _reply_schema(prompt_id: str, text: str | None) -> ReplySchema | None:

@@ -36,7 +36,7 @@ class Modality(StrEnum):
     FACE = "face"
 
 
-_TAG = re.compile(rf"<\s*/?\s*(?:{'|'.join(Step)}|think|thinking)\s*>", re.IGNORECASE)
+_TAG = re.compile(rf"<\s*+/?\s*+(?:{'|'.join(Step)}|think|thinking)\s*+>", re.IGNORECASE)
 """What divides the steps where a trace is written, and what models put around their thoughts."""
 
 

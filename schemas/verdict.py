@@ -14,6 +14,8 @@ class Verdict(Frozen):
     """The error found, or None where the judge found none."""
     rationale: str
     """The judge's reason, in its own words; may be empty."""
+    no_reply: bool = False
+    """Whether the judge says that it is no reply to the seeker: it declines to answer. Then it has no error either."""
 
 
 class Comparison(Frozen):
@@ -27,6 +29,8 @@ class Comparison(Frozen):
     """The side that the judge prefers."""
     rationale: str
     """The judge's reason, in its own words; may be empty."""
+    no_reply: tuple[Literal["a", "b"], ...] = ()
+    """The sides that the judge says are no reply to the seeker: they decline to answer, and have no error either."""
 
 
 class CrisisVerdict(Frozen):
@@ -47,6 +51,8 @@ class StepVerdict(Frozen):
     """Whether each step is right, in the order of the steps."""
     rationales: tuple[str, str, str, str]
     """The judge's reasons; each may be empty."""
+    no_reply: bool = False
+    """Whether the judge says that the last step is no reply to the seeker; it is then wrong, too."""
 
 
 class StyleVerdict(Frozen):

@@ -8,9 +8,10 @@ import asyncio
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from aiohttp import ClientResponse
+if TYPE_CHECKING:  # the bounds are needed where nothing is asked, too, and aiohttp is slow to import
+    from aiohttp import ClientResponse
 
 ACCEPTED = "gzip, deflate"
 """For the `Accept-Encoding` header."""
@@ -40,7 +41,7 @@ class Body(NamedTuple):
     whole: bool
 
 
-async def read_body(response: ClientResponse, most: int = MOST_BYTES) -> bytes:
+async def read_body(response: "ClientResponse", most: int = MOST_BYTES) -> bytes:
     """The body, inflated; the response has to come from a call with `auto_decompress=False`.
 
     Raises:
@@ -53,7 +54,7 @@ async def read_body(response: ClientResponse, most: int = MOST_BYTES) -> bytes:
     return body.data
 
 
-async def read_head(response: ClientResponse, most: int) -> Body:
+async def read_head(response: "ClientResponse", most: int) -> Body:
     """The first `most` bytes of the body, inflated; where there are more, the connection is closed.
 
     Raises:

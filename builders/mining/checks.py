@@ -15,7 +15,9 @@ from ...schemas.text import words_of
 from ...schemas.verdict import Unparsed
 from ..safety.personal_data import reachable_person
 from .candidate import Candidate, Drop, Result
+from .markers import marker_in
 from .plan import MiningPlan
+from .refusals import refusal_in
 
 _CUT_OFF = frozenset({"length", "max_tokens"})
 # White space before a label is looked at within its line: across thousands of empty lines it would take their square.
@@ -122,6 +124,38 @@ def too_long(reply: str, plan: MiningPlan) -> str | None:
         return None
     size = len(without_thinking(reply).strip())
     return f"{size} characters, and a reply may have {MOST_IN_A_REPLY}" if size > MOST_IN_A_REPLY else None
+
+
+def check_known_marker(candidate: Candidate, plan: MiningPlan) -> Result:
+    """The inferred reply begins with no marker of unknown meaning; before or after its strategy is read."""
+    marker = marker_in(_words_of(candidate))
+    return candidate if marker is None else Drop(candidate, DropReason.UNKNOWN_MARKER, marker)
+
+
+def check_no_refusal(candidate: Candidate, plan: MiningPlan) -> Result:
+    """The inferred reply does not decline to answer, and no machine speaks of itself in it."""
+    kind = refusal_in(_words_of(candidate))
+    return candidate if kind is None else Drop(candidate, DropReason.REFUSED, f"by rule: {kind}")
+
+
+def unanswering(text: str, plan: MiningPlan) -> tuple[DropReason, str] | None:
+    """The same of other words of models (a rewriting, a trace's reply), where the release has these steps."""
+    if "known_marker@1" in plan.spec.steps and (marker := marker_in(text)) is not None:
+        return DropReason.UNKNOWN_MARKER, marker
+    if "no_refusal@1" in plan.spec.steps and (kind := refusal_in(text)) is not None:
+        return DropReason.REFUSED, f"by rule: {kind}"
+    return None
+
+
+def _words_of(candidate: Candidate) -> str:
+    """What was said besides a strategy; empty where a strategy alone was asked for and named."""
+    if candidate.reply is not None:
+        return candidate.reply
+    raw = without_thinking(candidate.raw or "").strip()
+    if candidate.config is Config.STRATEGY and not isinstance(read_strategy(raw), Unparsed):
+        return ""
+    read = read_joint(raw) if candidate.config is Config.JOINT else None
+    return read.reply if isinstance(read, JointReply) else raw
 
 
 def check_three_errors(candidate: Candidate, plan: MiningPlan) -> Result:

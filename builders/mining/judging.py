@@ -1,11 +1,11 @@
 """Judging the two sides of a candidate, each by itself: the judge is never told who wrote what it reads."""
 
-from ...prompts.parsers.verdict import read_verdict
+from ...prompts.readers import Offered
 from ...schemas.drops import DropReason
 from ...schemas.errors import UsageError
 from ...schemas.inference import Ask, Failed, Outcome, Request, Task
 from ...schemas.rows.layout_1 import JudgeRecord
-from ...schemas.verdict import Unparsed
+from ...schemas.verdict import Unparsed, Verdict
 from .candidate import Candidate, Drop, Result
 from .plan import MiningPlan
 
@@ -53,9 +53,11 @@ def _read(plan: MiningPlan, request: Request, outcome: Outcome) -> tuple[JudgeRe
         problem = (DropReason.JUDGE_FAILED, f"{outcome.reason}: {outcome.detail}")
     else:
         raw = outcome.text
-        verdict = read_verdict(raw, plan.spec.errors)
+        verdict = plan.prompts[Task.JUDGE].read(Verdict, outcome, Offered(errors=plan.spec.errors))
         if isinstance(verdict, Unparsed):
             problem = (DropReason.UNPARSED_VERDICT, f"{verdict.reason} ({outcome.finish_reason})")
+        elif verdict.no_reply:
+            problem, rationale = (DropReason.REFUSED, "no_reply"), verdict.rationale
         else:
             error, rationale = verdict.error, verdict.rationale
     record = JudgeRecord(

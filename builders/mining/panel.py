@@ -8,19 +8,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-from ...prompts.parsers.verdict import read_comparison
+from ...prompts.readers import Offered
 from ...schemas.config import Config
 from ...schemas.drops import DropReason
 from ...schemas.error_type import ErrorType
 from ...schemas.inference import Ask, Failed, Outcome, Request, Task
 from ...schemas.rows.layout_2 import Judgement, Panel
-from ...schemas.verdict import Unparsed
+from ...schemas.verdict import Comparison, Unparsed
 from .candidate import Candidate, Drop, Result, call_of
 from .plan import MiningPlan
 
 _ORDERS = ("chosen_first", "rejected_first")
 _OFFERED = (ErrorType.STRATEGY_MISMATCH,)
 """What can be wrong with a strategy without words."""
+
+
+NO_REPLY = "no_reply: "
+"""What a judgement's problem begins with where the judge says that a side is no reply to the seeker."""
 
 
 class Vote(StrEnum):
@@ -90,17 +94,52 @@ def _judgement(plan: MiningPlan, swapped: bool, request: Request, outcome: Outco
         answer["problem"] = f"failed: {outcome.reason}: {outcome.detail}"
     else:
         offered = _OFFERED if request.ask.task is Task.STRATEGY_JUDGE else plan.spec.errors
-        found = read_comparison(outcome.text, offered)
+        found = plan.prompts[request.ask.task].read(Comparison, outcome, Offered(errors=offered))
         answer["raw"] = outcome.text
         if isinstance(found, Unparsed):
             answer["problem"] = f"{found.reason} ({outcome.finish_reason})"
+        elif found.no_reply:
+            answer["problem"] = f"{NO_REPLY}{' and '.join(sorted(_sides(swapped)[one] for one in found.no_reply))}"
         else:
             chosen, rejected = (found.b, found.a) if swapped else (found.a, found.b)
-            sides = {"a": "rejected", "b": "chosen"} if swapped else {"a": "chosen", "b": "rejected"}
+            sides = _sides(swapped)
             answer |= {"better": sides.get(found.better, "tie"), "rationale": found.rationale, "problem": None}
             answer |= {"chosen_error": chosen, "rejected_error": rejected}
     prompt = plan.prompts[request.ask.task].id
     return Judgement.model_validate({"order": _ORDERS[swapped], **answer, **call_of(request), "prompt": prompt})
+
+
+def _sides(swapped: bool) -> dict[str, str]:
+    return {"a": "rejected", "b": "chosen"} if swapped else {"a": "chosen", "b": "rejected"}
+
+
+def check_majority_of_replies(candidate: Candidate, plan: MiningPlan) -> Result:
+    """As `check_majority`; where judges say in both orders that a side is no reply, that is a vote of its own.
+
+    More such votes than any other against make the candidate a refusal; where it is the human's side alone that they
+    mean, its chosen side is flawed.
+    """
+    votes = votes_of(candidate.judgements)
+    none = [_no_reply(candidate.judgements, at) for at in range(len(votes))]
+    rejected = sum("rejected" in sides for sides in none)
+    chosen = sum(sides == {"chosen"} for sides in none)
+    against = Counter(vote for vote, sides in zip(votes, none, strict=True) if not sides and vote is not Vote.WORSE)
+    most = max(against.values(), default=0)
+    if 2 * votes.count(Vote.WORSE) > len(votes) or max(rejected, chosen) < max(most, 1):
+        return check_majority(candidate, plan)
+    error = commonest_error([one.rejected_error for one in candidate.judgements], plan.spec.errors)
+    candidate = candidate.with_(panel=_panel(candidate.judgements, votes, error), error=error)
+    reason = DropReason.REFUSED if rejected >= chosen else DropReason.CHOSEN_FLAWED
+    return Drop(candidate, reason, f"no_reply: {max(rejected, chosen)} of {len(votes)} judges")
+
+
+def _no_reply(judgements: Sequence[Judgement], at: int) -> set[str]:
+    """The sides that a judge calls no reply, whichever stood first."""
+    problems = [judgements[at].problem or "", judgements[at + len(judgements) // 2].problem or ""]
+    if not all(problem.startswith(NO_REPLY) for problem in problems):
+        return set()
+    first, second = (set(problem.removeprefix(NO_REPLY).split(" and ")) for problem in problems)
+    return first & second
 
 
 def check_majority(candidate: Candidate, plan: MiningPlan) -> Result:
@@ -130,8 +169,9 @@ def votes_of(judgements: Sequence[Judgement]) -> list[Vote]:
 def _vote(first: Judgement, second: Judgement) -> Vote:
     if first.raw is None or second.raw is None:
         return Vote.FAILED
-    if first.problem is not None or second.problem is not None:
-        return Vote.UNPARSED
+    problems = [problem for problem in (first.problem, second.problem) if problem is not None]
+    if problems:  # a side that is no reply in one order alone: `check_majority_of_replies` counts the rest
+        return Vote.FLIP if all(problem.startswith(NO_REPLY) for problem in problems) else Vote.UNPARSED
     if _said(first) != _said(second):
         return Vote.FLIP
     if first.chosen_error is not None:

@@ -4,7 +4,6 @@ The rewritten words go before the panel again like any other; the row says that 
 """
 
 from ...prompts.parsers.strategy import bracketed_strategy
-from ...prompts.parsers.thinking import without_thinking
 from ...schemas.config import Config
 from ...schemas.drops import DropReason
 from ...schemas.error_type import ErrorType
@@ -13,7 +12,7 @@ from ...schemas.rows.layout_2 import Rewrite
 from ...schemas.text import words_of
 from ..safety.personal_data import reachable_person
 from .candidate import Candidate, Drop, Result, call_of
-from .checks import prompt_echo, too_long, unanswered
+from .checks import prompt_echo, too_long, unanswered, unanswering
 from .panel import Vote, commonest_error, votes_of
 from .plan import MiningPlan
 
@@ -50,7 +49,8 @@ def settle_rewriting(
     if not requests or error is None:
         return candidate
     request, outcome = requests[0], outcomes[0]
-    text = without_thinking(outcome.text).strip() if isinstance(outcome, Completion) else ""
+    text = plan.prompts[Task.REWRITER].read(str, outcome) if isinstance(outcome, Completion) else ""
+    assert isinstance(text, str), "words are always read"
     if problem := _problem(candidate, plan, outcome, text):
         return Drop(candidate, DropReason.CHOSEN_FLAWED, f"{error}; rewritten: {problem}")
     rewrite = Rewrite(**call_of(request), original=candidate.turn.text, error=error)
@@ -71,4 +71,6 @@ def _problem(candidate: Candidate, plan: MiningPlan, outcome: Outcome, text: str
         return DropReason.BRACKETED_STRATEGY
     if echo := prompt_echo(text, plan.prompts[Task.REWRITER].instructions):
         return f"it repeats {echo}"
+    if found := unanswering(text, plan):
+        return f"{found[0]} {found[1]}"
     return "personal data" if reachable_person(text, plan.spec.safety.personal_data_rules) else None

@@ -9,7 +9,7 @@ is held out too, under a name of its own in layouts from 4 on; those before have
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
-from ...prompts.parsers.crisis import read_crisis
+from ...prompts.readers import Offered
 from ...schemas.dialogue import Dialogue, Speaker, Split
 from ...schemas.drops import DropReason
 from ...schemas.inference import Ask, Completion, Outcome, Request, Task
@@ -36,7 +36,7 @@ def screen(placed: PlacedDialogue, plan: MiningPlan) -> Screening:
         if requests := _requests(placed.dialogue, plan):
             outcomes = yield requests
             answers = zip(requests, outcomes, strict=True)
-            findings += [found for asked in answers if (found := _read(placed.dialogue, *asked)) is not None]
+            findings += [found for asked in answers if (found := _read(placed.dialogue, plan, *asked)) is not None]
         if findings:
             barred = _barred(findings, plan.spec.layout)
             return replace(placed, split=Split.TEST, findings=tuple(findings), barred=barred)
@@ -77,10 +77,11 @@ def _requests(dialogue: Dialogue, plan: MiningPlan) -> tuple[Request, ...]:
     return tuple(request for request in plan.requests(ask) if request.model.name != EMBEDDED)
 
 
-def _read(dialogue: Dialogue, request: Request, outcome: Outcome) -> FoundCrisis | None:
+def _read(dialogue: Dialogue, plan: MiningPlan, request: Request, outcome: Outcome) -> FoundCrisis | None:
     """What a judge sees; of an answer that cannot be read, that."""
     raw = outcome.text if isinstance(outcome, Completion) else None
-    verdict = None if raw is None else read_crisis(raw, len(dialogue.turns))
+    prompt, offered = plan.prompts[request.ask.task], Offered(turns=len(dialogue.turns))
+    verdict = prompt.read(CrisisVerdict, outcome, offered) if isinstance(outcome, Completion) else None
     seen: dict[str, object] = dict.fromkeys(("turn", "category", "rationale"))
     if isinstance(verdict, CrisisVerdict):
         if verdict.category is None:

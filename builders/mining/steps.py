@@ -13,7 +13,9 @@ from ...schemas.text import words_of
 from .candidate import Candidate, Result
 from .checks import (
     check_answered,
+    check_known_marker,
     check_no_personal_data,
+    check_no_refusal,
     check_plain_reply,
     check_reply_bounded,
     check_reply_differs,
@@ -24,7 +26,7 @@ from .checks import (
 from .closeness import keep_hardest
 from .human import crowd_chatter, nothing_to_support, turn_too_long
 from .judging import settle_sides, side_requests
-from .panel import check_majority, panel_requests, rewritten_requests, settle_panel
+from .panel import check_majority, check_majority_of_replies, panel_requests, rewritten_requests, settle_panel
 from .plan import MiningPlan
 from .rewriting import rewriting_requests, settle_rewriting
 from .trace_rules import check_rules
@@ -135,6 +137,9 @@ STEPS: dict[str, Step] = {
     "bounded_turns@1": HumanCheck(turn_too_long, DropReason.TOO_LONG, of_demonstrations=True),
     "bounded_reply@1": Check(check_reply_bounded),
     "no_personal_data@2": Check(check_no_personal_data),
+    "known_marker@1": Check(check_known_marker),
+    "no_refusal@1": Check(check_no_refusal),
+    "majority@2": Check(check_majority_of_replies),
 }
 
 
@@ -156,6 +161,8 @@ def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
     """What steps and fields need of each other, and whether it is so."""
     compares = "compare_sides@1" in spec.steps
     near = Whole.NEAR_DUPLICATES in steps.whole
+    new = {"known_marker@1", "no_refusal@1", "majority@2"} & set(spec.steps)
+    yield f"{min(new, default='')} needs a layout from 4", spec.layout >= 4 or not new
     holds_out = spec.safety.crisis == "hold_out"
     yield "layouts from 2 and the step compare_sides@1 need each other", (spec.layout > 1) == compares
     yield "compare_sides@1 needs strategy_judge", not compares or spec.strategy_judge is not None
@@ -171,12 +178,14 @@ def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
         "rewrite_chosen@1 and rewriter need each other",
         ("rewrite_chosen@1" in spec.steps) == (spec.rewriter is not None),
     )
+    majority = "majority@2" if "majority@2" in spec.steps else "majority@1"
     if compares:
-        yield "majority@1 has to follow compare_sides@1", _follow(spec.steps, "compare_sides@1", "majority@1")
+        yield f"{majority} has to follow compare_sides@1", _follow(spec.steps, "compare_sides@1", majority)
+        yield "majority@1 and majority@2 do not go together", not {"majority@1", "majority@2"} <= set(spec.steps)
     if "rewrite_chosen@1" in spec.steps:
-        order = ("compare_sides@1", "rewrite_chosen@1", "compare_rewritten@1", "majority@1")
+        order = ("compare_sides@1", "rewrite_chosen@1", "compare_rewritten@1", majority)
         yield (
-            "compare_sides@1, rewrite_chosen@1, compare_rewritten@1, majority@1 have to come in this order",
+            f"compare_sides@1, rewrite_chosen@1, compare_rewritten@1, {majority} have to come in this order",
             _follow(spec.steps, *order),
         )
     yield "crisis_judge needs safety.crisis to be hold_out", holds_out or spec.crisis_judge is None

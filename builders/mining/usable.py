@@ -1,25 +1,23 @@
 """Says of every answer whether its task can use it: the one place where answers are judged for counts and stops.
 
-It reads each answer with the parser that the steps use, so an answer counts as unusable exactly where the steps drop
-the candidate, or leave the verdict out, because of the answer itself. A parser that a new step uses belongs here too.
+It reads each answer with the reader of its prompt, as the steps do, so an answer counts as unusable where the steps
+drop the candidate, or leave the verdict out, because of the answer itself. One thing counts here for every spec that
+only newer ones drop: a refusal in words. A model that declines most of what it is asked makes no data.
 """
 
-from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from ...prompts.parsers.crisis import read_crisis
-from ...prompts.parsers.step_labels import read_kept, read_step_labels
-from ...prompts.parsers.strategy import read_joint, read_strategy
+from ...prompts.parsers.strategy import JointReply
 from ...prompts.parsers.thinking import without_thinking
-from ...prompts.parsers.trace_json import read_trace
-from ...prompts.parsers.verdict import read_comparison, read_verdict
+from ...prompts.readers import Offered
 from ...schemas.drops import DropReason
 from ...schemas.error_type import ErrorType
 from ...schemas.inference import Completion, Failed, Outcome, Request, Role, Task
-from ...schemas.spec import BuildSpec
+from ...schemas.trace import Trace
 from ...schemas.verdict import Unparsed
 from .checks import unanswered
 from .plan import MiningPlan
+from .refusals import refusal_in
 
 CUT_OFF = DropReason.CUT_OFF.value
 """The reason that `--max-tokens` and `--thinking` help against."""
@@ -36,29 +34,14 @@ class Fault(NamedTuple):
     """The reply as it came; empty where the call failed."""
 
 
-Reader = Callable[[str, Request, BuildSpec], object]
-"""Reads the text of a reply; gives `Unparsed` where it holds nothing that was asked for."""
-
-_READERS: Mapping[Task, Reader] = {
-    Task.PLANNER: lambda text, request, spec: read_strategy(without_thinking(text).strip()),
-    Task.JOINT: lambda text, request, spec: read_joint(without_thinking(text).strip()),
-    Task.JUDGE: lambda text, request, spec: (
-        read_verdict(text, spec.errors) if request.ask.other_reply is None else read_comparison(text, spec.errors)
-    ),
-    Task.STRATEGY_JUDGE: lambda text, request, spec: read_comparison(text, (ErrorType.STRATEGY_MISMATCH,)),
-    Task.CRISIS_JUDGE: lambda text, request, spec: read_crisis(text, len(request.ask.history)),
-    Task.REASONER: lambda text, request, spec: read_trace(text),
-    Task.STEP_JUDGE: lambda text, request, spec: read_step_labels(text),
-    Task.STYLE_JUDGE: lambda text, request, spec: read_kept(text),
-}
-"""How the replies to a task are read; those to other tasks are the words themselves."""
-
 _UNPARSED = {
     Task.PLANNER: DropReason.NOT_A_STRATEGY,
     Task.JOINT: DropReason.NOT_A_STRATEGY,
     Task.REASONER: DropReason.NOT_A_TRACE,
 }
 """What a reply is that cannot be read; of a judge's, an unparsed verdict."""
+_IN_WORDS = frozenset({Task.RESPONDER, Task.JOINT, Task.REWRITER, Task.STYLIST, Task.REASONER})
+"""The tasks that are asked for a reply to the seeker."""
 _NAMED = {"empty_reply": DropReason.EMPTY_REPLY, "unknown_strategy": DropReason.NOT_A_STRATEGY}
 """What a parser's own word for it comes to in the steps."""
 
@@ -82,11 +65,15 @@ def fault_of(request: Request, outcome: Outcome, plan: MiningPlan) -> Fault | No
 
 def _unread(request: Request, outcome: Completion, plan: MiningPlan) -> Fault | None:
     task = request.ask.task
-    read = _READERS[task](outcome.text, request, plan.spec) if task in _READERS else None
-    if not isinstance(read, Unparsed):
-        return None
-    reason = _NAMED.get(read.reason) or _UNPARSED.get(task, DropReason.UNPARSED_VERDICT)
-    return Fault(reason.value, read.reason.replace("_", " "), outcome.text)
+    offered = (ErrorType.STRATEGY_MISMATCH,) if task is Task.STRATEGY_JUDGE else plan.spec.errors
+    read = plan.prompts[task].reader.read(outcome, Offered(errors=offered, turns=len(request.ask.history)))
+    if isinstance(read, Unparsed):
+        reason = _NAMED.get(read.reason) or _UNPARSED.get(task, DropReason.UNPARSED_VERDICT)
+        return Fault(reason.value, read.reason.replace("_", " "), outcome.text)
+    words = read.reply if isinstance(read, JointReply | Trace) else read
+    if isinstance(words, str) and task in _IN_WORDS and (kind := refusal_in(words)) is not None:
+        return Fault(DropReason.REFUSED.value, f"declined in words: {kind}", outcome.text)
+    return None
 
 
 def _ended(outcome: Completion) -> str:

@@ -6,12 +6,11 @@ strategy is the human's, that is one vote for it; where it is another, none agai
 
 from collections.abc import Sequence
 
-from ...prompts.parsers.step_labels import read_step_labels
 from ...schemas.drops import DropReason
 from ...schemas.inference import Ask, Failed, Outcome, Request, Task
 from ...schemas.rows.reasoning import StepJudgement, StepPanel
 from ...schemas.trace import Step
-from ...schemas.verdict import Unparsed
+from ...schemas.verdict import StepVerdict, Unparsed
 from ..mining.candidate import Drop, call_of
 from ..mining.plan import MiningPlan
 from ..mining.trace_rules import contradictions
@@ -37,6 +36,9 @@ def settle_labels(
     if not read:
         failed = all(one.raw is None for one in judgements)
         return Drop(candidate, DropReason.JUDGE_FAILED if failed else DropReason.UNPARSED_VERDICT)
+    none = sum(_says_no_reply(plan, *asked) for asked in zip(requests, outcomes, strict=True))
+    if 2 * none > len(read):
+        return Drop(candidate, DropReason.REFUSED, f"no_reply: {none} of {len(read)} judges")
     assert plan.spec.reasoning is not None, "checked when the spec was read"
     wrong = contradictions(candidate.said, candidate.turn.history, plan.spec.reasoning.rules)
     same = candidate.strategy is candidate.turn.strategy
@@ -67,6 +69,14 @@ def panel_of(step: Step, read: Sequence[StepJudgement], rule: str | None, *, hum
     )
 
 
+def _says_no_reply(plan: MiningPlan, request: Request, outcome: Outcome) -> bool:
+    """Whether a judge says that the last step is no reply; only some prompts offer it."""
+    if isinstance(outcome, Failed):
+        return False
+    found = plan.prompts[request.ask.task].read(StepVerdict, outcome)
+    return isinstance(found, StepVerdict) and found.no_reply
+
+
 def _judgement(plan: MiningPlan, request: Request, outcome: Outcome) -> StepJudgement:
     labels: tuple[bool, ...] = ()
     rationales: tuple[str, ...] = ()
@@ -74,7 +84,7 @@ def _judgement(plan: MiningPlan, request: Request, outcome: Outcome) -> StepJudg
     if isinstance(outcome, Failed):
         problem = f"failed: {outcome.reason}: {outcome.detail}"
     else:
-        raw, found = outcome.text, read_step_labels(outcome.text)
+        raw, found = outcome.text, plan.prompts[request.ask.task].read(StepVerdict, outcome)
         if isinstance(found, Unparsed):
             problem = f"{found.reason} ({outcome.finish_reason})"
         else:

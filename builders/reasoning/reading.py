@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from ...prompts.parsers.strategy import bracketed_strategy
 from ...prompts.parsers.trace import format_trace
-from ...prompts.parsers.trace_json import read_trace
 from ...schemas.drops import DropReason
 from ...schemas.inference import Completion, Task
 from ...schemas.text import words_of
+from ...schemas.trace import Trace
 from ...schemas.verdict import Unparsed
 from ..mining.candidate import Drop
-from ..mining.checks import prompt_echo, too_long, unanswered
+from ..mining.checks import prompt_echo, too_long, unanswered, unanswering
 from ..mining.plan import MiningPlan
 from ..safety.personal_data import reachable_person
 from .candidate import TraceCandidate
@@ -44,12 +44,12 @@ def _read(candidate: TraceCandidate, plan: MiningPlan) -> TraceResult:
     assert isinstance(outcome, Completion), "anything else is unanswered"
     if (detail := too_long(outcome.text, plan)) is not None:
         return Drop(candidate, DropReason.TOO_LONG, detail)
-    trace = read_trace(outcome.text)
+    trace = plan.prompts[Task.REASONER].read(Trace, outcome)
     if isinstance(trace, Unparsed):
         outside = trace.reason == "unknown_strategy"
         return Drop(candidate, DropReason.NOT_A_STRATEGY if outside else DropReason.NOT_A_TRACE, trace.reason)
     candidate = candidate.with_(trace=trace, strategy=trace.strategy.strategy, reply=trace.reply)
-    unfit = unfit_reply(trace.reply, Task.REASONER, plan)
+    unfit = unfit_reply(trace.reply, Task.REASONER, plan) or unanswering(trace.reply, plan)
     if unfit is None and (kinds := reachable_person(format_trace(trace), plan.spec.safety.personal_data_rules)):
         unfit = DropReason.PERSONAL_DATA, ", ".join(kinds)
     return candidate if unfit is None else Drop(candidate, *unfit)

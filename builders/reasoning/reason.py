@@ -76,7 +76,7 @@ def _rewrite(shown: Sequence[TraceResult], plan: MiningPlan) -> Generator[Reques
         yield from _ask_of_each(
             read,
             lambda candidate: kept_requests(candidate, plan),
-            lambda candidate, _, answers: settle_style(candidate, answers),
+            lambda candidate, _, answers: settle_style(candidate, plan, answers),
         )
     )
 

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from ...prompts.parsers.step_labels import read_kept
-from ...prompts.parsers.thinking import without_thinking
 from ...prompts.personality import draw_profile
 from ...schemas.drops import DropReason
 from ...schemas.inference import Ask, Completion, Outcome, Request, Role, Task
@@ -18,7 +16,7 @@ from ...schemas.text import words_of
 from ...schemas.trace import Trace
 from ...schemas.verdict import StyleVerdict
 from ..mining.candidate import Drop
-from ..mining.checks import unanswered
+from ..mining.checks import unanswered, unanswering
 from ..mining.plan import MiningPlan
 from .candidate import TraceCandidate
 from .reading import TraceResult, unfit_reply
@@ -53,10 +51,14 @@ def read_style(origin: TraceCandidate, plan: MiningPlan, request: Request, outco
     if (found := unanswered(outcome)) is not None:
         return Drop(candidate, *found)
     assert isinstance(outcome, Completion), "anything else is unanswered"
-    text = without_thinking(outcome.text).strip()
+    read = plan.prompts[Task.STYLIST].read(str, outcome)
+    assert isinstance(read, str), "words are always read"
+    text = read
     if words_of(text) == words_of(origin.said.reply):
         return Drop(candidate, DropReason.SAME_REPLY)
     if (unfit := unfit_reply(text, Task.STYLIST, plan)) is not None:
+        return Drop(candidate, *unfit)
+    if (unfit := unanswering(text, plan)) is not None:
         return Drop(candidate, *unfit)
     if (change := changed_by_rule(origin.said.reply, text)) is not None:
         return Drop(candidate, DropReason.NOT_KEPT, change)
@@ -91,12 +93,14 @@ def kept_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request,
     return tuple(plan.requests(ask))
 
 
-def settle_style(candidate: TraceCandidate, outcomes: Sequence[Outcome]) -> TraceResult:
+def settle_style(candidate: TraceCandidate, plan: MiningPlan, outcomes: Sequence[Outcome]) -> TraceResult:
     """The rewriting, where more than half of the judges that can be read find strategy and facts kept."""
-    told = [outcome.text for outcome in outcomes if isinstance(outcome, Completion)]
+    told = [outcome for outcome in outcomes if isinstance(outcome, Completion)]
     if not told:
         return Drop(candidate, DropReason.JUDGE_FAILED)
-    read = [verdict for verdict in map(read_kept, told) if isinstance(verdict, StyleVerdict)]
+    prompt = plan.prompts[Task.STYLE_JUDGE]
+    answers = [prompt.read(StyleVerdict, outcome) for outcome in told]
+    read = [verdict for verdict in answers if isinstance(verdict, StyleVerdict)]
     if not read:
         return Drop(candidate, DropReason.UNPARSED_VERDICT)
     strategy = sum(not verdict.same_strategy for verdict in read)

@@ -4,7 +4,8 @@ from typing import Any
 
 from ...schemas.safety import CrisisCategory
 from ...schemas.verdict import CrisisVerdict, Unparsed
-from .verdict import rationale_of, read_fields
+from .json_object import words_in
+from .verdict import Fields, rationale_of, read_fields
 
 _NONE = frozenset({"none", "no", "no crisis", "null", "n/a"})
 
@@ -17,8 +18,11 @@ def read_crisis(reply: str, turns: int) -> CrisisVerdict | Unparsed:
         turns: how many turns the dialogue has; a number that is none of theirs is read as none.
     """
     fields = read_fields(reply)
-    if isinstance(fields, Unparsed):
-        return fields
+    return fields if isinstance(fields, Unparsed) else crisis_of(fields, turns, reply)
+
+
+def crisis_of(fields: Fields, turns: int, reply: str) -> CrisisVerdict | Unparsed:
+    """The answer that the fields of an object hold."""
     if "crisis" not in fields:
         return Unparsed(reason="no_label", raw=reply)
     category = _category(fields["crisis"])
@@ -31,13 +35,13 @@ def read_crisis(reply: str, turns: int) -> CrisisVerdict | Unparsed:
 def _category(label: Any) -> str | None:
     if label is None or label is False:
         return None
-    words = " ".join(str(label).casefold().replace("_", " ").replace("-", " ").split())
+    words = " ".join(words_in(label).casefold().replace("_", " ").replace("-", " ").split())
     return None if words in _NONE else words.replace(" ", "_")
 
 
 def _turn(value: Any, turns: int) -> int | None:
     try:
-        number = int(str(value).strip())
+        number = int(words_in(value).strip())
     except ValueError:
         return None
     return number if 0 <= number < turns else None

@@ -18,7 +18,11 @@ def read_grades(reply: str, offered: Collection[str]) -> Mapping[str, float] | U
     found = read_json_object(reply)
     if isinstance(found, Unparsed):
         return found
-    fields = {str(name).strip().casefold(): value for name, value in found.items()}
+    return grades_of({str(name).strip().casefold(): value for name, value in found.items()}, offered, reply)
+
+
+def grades_of(fields: Mapping[str, Any], offered: Collection[str], reply: str) -> Mapping[str, float] | Unparsed:
+    """The grades that the fields of an object hold, whose names are in small letters."""
     read = {name: _grade(fields.get(name.casefold())) for name in offered}
     grades = {name: grade for name, grade in read.items() if grade is not None}
     return grades or Unparsed(reason="no_grade", raw=reply)

@@ -22,6 +22,7 @@ Four blocks, one a step, in the order of `Step`; our own form, with the tags tha
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -33,7 +34,7 @@ from ...schemas.verdict import Unparsed
 from .strategy import without_fence
 from .thinking import without_thinking
 
-_BLOCK = re.compile(rf"<(?P<step>{'|'.join(Step)})>(?P<inside>.*?)</(?P=step)>", re.DOTALL | re.IGNORECASE | re.ASCII)
+_TAG = re.compile(rf"<(?P<end>/?)(?P<step>{'|'.join(Step)})>", re.IGNORECASE | re.ASCII)
 _INTENSITY = re.compile(r"([1-5])(?:\s*(?:/|of|out of)\s*5)?")
 NO_CUES = "none"
 """What is written where a trace names no cue."""
@@ -45,6 +46,16 @@ STRATEGY_FIELDS = ("strategy", "why")
 
 class _FaultError(Exception):
     """What stops a text from being a trace."""
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A step that is written whole, and where it stands."""
+
+    step: Step
+    inside: str
+    start: int
+    end: int
 
 
 def format_trace(trace: Trace) -> str:
@@ -82,8 +93,7 @@ def find_steps(text: str) -> dict[Step, str]:
 
     For rewards and measures that give credit for a part; what is inside may still say nothing, see `parse_trace`.
     """
-    found = _BLOCK.finditer(without_thinking(text))
-    return {Step(block["step"].lower()): block["inside"].strip() for block in found}
+    return {block.step: block.inside for block in _whole_blocks(without_thinking(text))}
 
 
 def parse_trace(text: str) -> Trace | Unparsed:
@@ -113,8 +123,8 @@ def _block(step: Step, inside: str) -> str:
 
 
 def _blocks(text: str) -> Mapping[Step, str]:
-    found = list(_BLOCK.finditer(text))
-    steps = [Step(block["step"].lower()) for block in found]
+    found = _whole_blocks(text)
+    steps = [block.step for block in found]
     if not steps:
         raise _FaultError("no_trace")
     for step in Step:
@@ -124,9 +134,37 @@ def _blocks(text: str) -> Mapping[Step, str]:
         raise _FaultError("repeated_step")
     if steps != list(Step):
         raise _FaultError("wrong_order")
-    if _BLOCK.sub("", text).strip():
+    between = zip((0, *(block.end for block in found)), (*(block.start for block in found), len(text)), strict=True)
+    if any(text[end:start].strip() for end, start in between):
         raise _FaultError("extra_text")
-    return {step: block["inside"].strip() for step, block in zip(steps, found, strict=True)}
+    return {block.step: block.inside for block in found}
+
+
+def _whole_blocks(text: str) -> list[_Block]:
+    """Every step from its tag to the next end of the same step, from left to right; what is inside is no step.
+
+    Which end is the next is looked up from the right once: searching for it from every tag would take a time that grows
+    with the square of the tags.
+    """
+    tags = list(_TAG.finditer(text))
+    nearest: dict[str, int] = {}
+    ends: list[int | None] = [None] * len(tags)
+    for at in range(len(tags) - 1, -1, -1):
+        step = tags[at]["step"].lower()
+        if tags[at]["end"]:
+            nearest[step] = at
+        else:
+            ends[at] = nearest.get(step)
+    found: list[_Block] = []
+    at = 0
+    while at < len(tags):
+        if (end := ends[at]) is not None:
+            first, last = tags[at], tags[end]
+            inside = text[first.end() : last.start()].strip()
+            found.append(_Block(Step(first["step"].lower()), inside, first.start(), last.end()))
+            at = end
+        at += 1
+    return found
 
 
 def _said(blocks: Mapping[Step, str], step: Step) -> str:
@@ -156,19 +194,20 @@ def _strategy(inside: str) -> StrategyStep:
 
 def _fields(inside: str, names: Sequence[str]) -> Mapping[str, str]:
     """The values of `name: value` lines; a line that begins no field goes on with the one before it."""
-    found: dict[str, str] = {}
-    last = ""
+    found: dict[str, list[str]] = {}
+    last: list[str] | None = None
     for line in inside.split("\n"):
         name, colon, value = line.partition(":")
         name = name.strip().casefold()
         if colon and name in names and name not in found:
-            found[name], last = value.strip(), name
-        elif last:
-            found[last] = f"{found[last]} {line.strip()}".strip()
+            last = found[name] = [value.strip()]
+        elif last is not None:
+            last.append(line.strip())
+    read = {name: " ".join(part for part in parts if part) for name, parts in found.items()}
     for name in names:
-        if not found.get(name):
+        if not read.get(name):
             raise _FaultError(f"no_{name}")
-    return found
+    return read
 
 
 def _cues(text: str) -> tuple[NamedCue, ...]:

@@ -9,6 +9,8 @@ from ...schemas.verdict import Unparsed
 from .json_object import read_json_object
 from .trace import EMOTION_FIELDS, NO_CUES, STRATEGY_FIELDS, parse_trace, write_steps
 
+FIELDS = ("history", *EMOTION_FIELDS, *STRATEGY_FIELDS, "reply")
+"""The fields of the JSON form."""
 _LINES = (*EMOTION_FIELDS, *STRATEGY_FIELDS)
 
 
@@ -25,6 +27,11 @@ def read_trace(reply: str) -> Trace | Unparsed:
     if isinstance(found, Unparsed):
         return written
     fields = {str(name).strip().casefold(): value for name, value in found.items()}
+    return trace_of(fields, reply)
+
+
+def trace_of(fields: Mapping[str, Any], reply: str) -> Trace | Unparsed:
+    """The trace that the fields of an object hold, whose names are in small letters."""
     read = parse_trace(_written(fields))
     return read if isinstance(read, Trace) else Unparsed(reason=read.reason, raw=reply)
 

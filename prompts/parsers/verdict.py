@@ -1,14 +1,19 @@
 """Reads a judge's reply: only the grades that were offered count."""
 
+import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ...schemas.error_type import ErrorType, parse_error_type, says_no_error
 from ...schemas.text import mend_half_pairs
 from ...schemas.verdict import Comparison, Unparsed, Verdict
-from .json_object import read_json_object
+from .json_object import read_json_object, words_in
 
 Fields = Mapping[str, Any]
+
+NO_REPLY = "no_reply"
+"""The label by which judges say that a reply is none: it declines to answer."""
+_NO_REPLY = frozenset({"no reply", "not a reply", "refusal", "refused"})
 
 
 def read_verdict(reply: str, offered: Collection[ErrorType]) -> Verdict | Unparsed:
@@ -18,8 +23,15 @@ def read_verdict(reply: str, offered: Collection[ErrorType]) -> Verdict | Unpars
     is `not_offered`, a missing one `no_label`; neither is taken for "no error".
     """
     fields = read_fields(reply)
-    if isinstance(fields, Unparsed):
-        return fields
+    return fields if isinstance(fields, Unparsed) else verdict_of(fields, offered, reply)
+
+
+def verdict_of(
+    fields: Fields, offered: Collection[ErrorType], reply: str, *, may_be_none: bool = False
+) -> Verdict | Unparsed:
+    """The verdict that the fields of an object hold; with `may_be_none`, judges were offered `no_reply`, too."""
+    if may_be_none and says_no_reply(fields.get("error")):
+        return Verdict(error=None, rationale=rationale_of(fields), no_reply=True)
     error = _error(fields, "error", offered, reply)
     return error if isinstance(error, Unparsed) else Verdict(error=error, rationale=rationale_of(fields))
 
@@ -30,18 +42,30 @@ def read_comparison(reply: str, offered: Collection[ErrorType]) -> Comparison | 
     Labels are read as by `read_verdict`; a preference that was not offered is `not_offered`, a missing one `no_label`.
     """
     fields = read_fields(reply)
-    if isinstance(fields, Unparsed):
-        return fields
-    a, b = (_error(fields, side, offered, reply) for side in ("a", "b"))
-    for one in (a, b):
-        if isinstance(one, Unparsed):
-            return one
+    return fields if isinstance(fields, Unparsed) else comparison_of(fields, offered, reply)
+
+
+def comparison_of(
+    fields: Fields, offered: Collection[ErrorType], reply: str, *, may_be_none: bool = False
+) -> Comparison | Unparsed:
+    """The comparison that the fields of an object hold; with `may_be_none`, judges were offered `no_reply`, too."""
+    sides: tuple[Literal["a"], Literal["b"]] = ("a", "b")
+    none = tuple(side for side in sides if may_be_none and says_no_reply(fields.get(side)))
+    found: dict[str, ErrorType | None] = dict.fromkeys(none)
+    for side in sides:
+        if side in none:
+            continue
+        error = _error(fields, side, offered, reply)
+        if isinstance(error, Unparsed):
+            return error
+        found[side] = error
     if "better" not in fields:
         return Unparsed(reason="no_label", raw=reply)
-    better = str(fields["better"]).strip().casefold()
+    better = words_in(fields["better"]).strip().casefold()
     if better not in ("a", "b", "tie"):
         return Unparsed(reason="not_offered", raw=reply)
-    return Comparison.model_validate({"a": a, "b": b, "better": better, "rationale": rationale_of(fields)})
+    told = {"better": better, "rationale": rationale_of(fields), "no_reply": none}
+    return Comparison.model_validate({**found, **told})
 
 
 def read_fields(reply: str) -> Fields | Unparsed:
@@ -54,7 +78,12 @@ def read_fields(reply: str) -> Fields | Unparsed:
 
 def rationale_of(fields: Fields) -> str:
     """The judge's reason; empty where it gives none."""
-    return mend_half_pairs(str(fields.get("rationale") or "").strip())
+    return mend_half_pairs(words_in(fields.get("rationale") or "").strip())
+
+
+def says_no_reply(label: Any) -> bool:
+    """Whether a label says that what was judged is no reply at all."""
+    return isinstance(label, str) and re.sub(r"[\W_]+", " ", label).strip().casefold() in _NO_REPLY
 
 
 def _error(fields: Fields, name: str, offered: Collection[ErrorType], reply: str) -> ErrorType | Unparsed | None:

@@ -110,7 +110,7 @@ def test_a_prompt_states_its_variables(prompt_id: str) -> None:
 
 @pytest.mark.parametrize(
     "prompt_id",
-    ["planner/next_strategy@2", "planner/next_strategy", "planner", "", "/", "nobody/knows@1", "../prompts"],
+    ["planner/next_strategy@99", "planner/next_strategy", "planner", "", "/", "nobody/knows@1", "../prompts"],
 )
 def test_a_wrong_id_is_told_the_right_ones(prompt_id: str) -> None:
     with pytest.raises(PromptError, match="there is no prompt") as caught:

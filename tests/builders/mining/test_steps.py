@@ -32,8 +32,15 @@ TRACES = load_release("2.1.0").spec
 """The release with reasoning traces."""
 
 
-PREPARED = ("bounded_turns@1", "bounded_reply@1", "no_personal_data@2")
-"""Steps that no release uses yet."""
+IN_PREPARATION = (
+    "bounded_turns@1",
+    "bounded_reply@1",
+    "no_personal_data@2",
+    "known_marker@1",
+    "no_refusal@1",
+    "majority@2",
+)
+"""Steps that only drafts of the next release name; what a spec names leaves this list."""
 
 
 def test_the_released_steps_are_all_there() -> None:
@@ -56,13 +63,13 @@ def test_the_released_steps_are_all_there() -> None:
         "hardest@1",
         "no_near_duplicate_pair@1",
         "balance_strategies@1",
-        *PREPARED,
+        *IN_PREPARATION,
     ]
 
 
 def test_every_step_is_used_by_a_release_and_every_release_finds_its_steps() -> None:
     used = {step for version in versions() for step in load_release(version).spec.steps}
-    assert used == set(STEPS) - set(PREPARED)
+    assert used == set(STEPS) - set(IN_PREPARATION)
 
 
 def test_steps_come_in_the_order_of_the_spec() -> None:

@@ -1,0 +1,158 @@
+"""Readers by id: how the answers to a prompt are read. A prompt and its reader are one, so a spec names both at once.
+
+A released reader is never changed, like a prompt; a better one gets a new number, and prompts that name it.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..schemas.error_type import ErrorType
+from ..schemas.inference import Completion
+from ..schemas.strategy import Strategy
+from ..schemas.text import mend_half_pairs
+from ..schemas.trace import Step, Trace
+from ..schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Unparsed, Verdict
+from .parsers.crisis import crisis_of, read_crisis
+from .parsers.grades import grades_of, read_grades
+from .parsers.one_object import read_one_object
+from .parsers.step_labels import kept_of, read_kept, read_step_labels, step_labels_of
+from .parsers.strategy import JointReply, read_joint, read_strategy
+from .parsers.thinking import without_thinking
+from .parsers.trace import parse_trace
+from .parsers.trace_json import FIELDS, read_trace, trace_of
+from .parsers.verdict import comparison_of, read_comparison, read_verdict, verdict_of
+
+
+@dataclass(frozen=True)
+class Offered:
+    """What an answer may say, where its prompt alone does not tell."""
+
+    errors: Collection[ErrorType] = tuple(ErrorType)
+    turns: int = 0
+    """Turns of the dialogue that was read, so that one can be named."""
+    grades: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the answers to the prompts that name it."""
+
+    kind: type
+    """What it makes of an answer that it can read."""
+    read: Callable[[Completion, Offered], Any]
+    """An instance of `kind`, or `Unparsed`; it never raises."""
+
+
+def _compare_once(answer: Completion, offered: Offered) -> Comparison | Unparsed:
+    return read_one_object(
+        answer,
+        ("a", "b", "better", "rationale"),
+        lambda fields: comparison_of(fields, offered.errors, answer.text, may_be_none=True),
+    )
+
+
+def _verdict_once(answer: Completion, offered: Offered) -> Verdict | Unparsed:
+    return read_one_object(
+        answer,
+        ("error", "rationale"),
+        lambda fields: verdict_of(fields, offered.errors, answer.text, may_be_none=True),
+    )
+
+
+def _crisis_once(answer: Completion, offered: Offered) -> CrisisVerdict | Unparsed:
+    names = ("crisis", "turn", "rationale")
+    return read_one_object(answer, names, lambda fields: crisis_of(fields, offered.turns, answer.text))
+
+
+def _steps_once(answer: Completion, offered: Offered) -> StepVerdict | Unparsed:
+    names = tuple(step.value for step in Step)
+    return read_one_object(answer, names, lambda fields: step_labels_of(fields, answer.text, may_be_none=True))
+
+
+def _kept_once(answer: Completion, offered: Offered) -> StyleVerdict | Unparsed:
+    names = ("same_strategy", "same_facts", "rationale")
+    return read_one_object(answer, names, lambda fields: kept_of(fields, answer.text))
+
+
+def _grades_once(answer: Completion, offered: Offered) -> Mapping[str, float] | Unparsed:
+    names = (*(name.casefold() for name in offered.grades), "rationale")
+    return read_one_object(answer, names, lambda fields: grades_of(fields, offered.grades, answer.text))
+
+
+def _trace_once(answer: Completion, offered: Offered) -> Trace | Unparsed:
+    """As `read_trace`, but of several objects that say different things none is the trace."""
+    written = parse_trace(answer.text)
+    if isinstance(written, Trace) or written.reason != "no_trace":
+        return written
+    found = read_one_object(answer, FIELDS, lambda fields: trace_of(fields, answer.text))
+    return written if isinstance(found, Unparsed) and found.reason in ("no_json", "no_label") else found
+
+
+def _words(answer: Completion, offered: Offered) -> str:
+    return without_thinking(answer.text).strip()
+
+
+def _unquoted_words(answer: Completion, offered: Offered) -> str:
+    """The words; of a reply that is one JSON string as a whole, what the string says.
+
+    The prompt shows replies as JSON strings, and some models answer in the form that they are shown.
+    """
+    words = _words(answer, offered)
+    if len(words) > 2 and words[0] == words[-1] == '"':
+        try:
+            said = json.loads(words, strict=False)
+        except ValueError:
+            return words
+        if isinstance(said, str) and said.strip():
+            return mend_half_pairs(said).strip()
+    return words
+
+
+READERS: Mapping[str, Reader] = {
+    "strategy@1": Reader(Strategy, lambda answer, _: read_strategy(without_thinking(answer.text))),
+    "joint@1": Reader(JointReply, lambda answer, _: read_joint(without_thinking(answer.text))),
+    "words@1": Reader(str, _words),
+    "words@2": Reader(str, _unquoted_words),
+    "verdict@1": Reader(Verdict, lambda answer, offered: read_verdict(answer.text, offered.errors)),
+    "verdict@2": Reader(Verdict, _verdict_once),
+    "comparison@1": Reader(Comparison, lambda answer, offered: read_comparison(answer.text, offered.errors)),
+    "comparison@2": Reader(Comparison, _compare_once),
+    "crisis@1": Reader(CrisisVerdict, lambda answer, offered: read_crisis(answer.text, offered.turns)),
+    "crisis@2": Reader(CrisisVerdict, _crisis_once),
+    "step_labels@1": Reader(StepVerdict, lambda answer, _: read_step_labels(answer.text)),
+    "step_labels@2": Reader(StepVerdict, _steps_once),
+    "kept@1": Reader(StyleVerdict, lambda answer, _: read_kept(answer.text)),
+    "kept@2": Reader(StyleVerdict, _kept_once),
+    "grades@1": Reader(dict, lambda answer, offered: read_grades(answer.text, offered.grades)),
+    "grades@2": Reader(dict, _grades_once),
+    "trace@1": Reader(Trace, lambda answer, _: read_trace(answer.text)),
+    "trace@2": Reader(Trace, _trace_once),
+}
+"""Every reader by its id."""
+
+_FIRST = {
+    "joint/strategy_then_reply": "joint@1",
+    "judge/compare_replies": "comparison@1",
+    "judge/compare_strategies": "comparison@1",
+    "judge/crisis": "crisis@1",
+    "judge/five_errors": "verdict@1",
+    "judge/five_errors_beside_human": "verdict@1",
+    "judge/five_grades": "grades@1",
+    "judge/five_grades_beside_human": "grades@1",
+    "judge/four_grades": "grades@1",
+    "judge/four_grades_beside_human": "grades@1",
+    "judge/four_steps": "step_labels@1",
+    "judge/same_support": "kept@1",
+    "judge/three_errors": "verdict@1",
+    "planner/next_strategy": "strategy@1",
+    "reasoner/infer_trace": "trace@1",
+    "reasoner/write_trace": "trace@1",
+    "responder/given_strategy": "words@1",
+    "rewriter/same_strategy": "words@1",
+    "stylist/big_five": "words@1",
+}
+"""The readers of the first prompts, whose heads do not name one."""
+
+FIRST_READERS: Mapping[str, str] = {f"{name}@1": reader for name, reader in _FIRST.items()}
