@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from servers.chat_server import ChatServer, RawAnswer, answer_with
+from support.dialogues import SHORT_TURNS, supporter_turn
 from support.draft import write_draft
+from support.mining import by_task, mined, plan_of, said
 from support.persona import play_role_of_panels
 
 from ipm_prefdial.builders import releases
@@ -20,7 +22,7 @@ from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.errors import PrefDialError, UsageError
-from ipm_prefdial.schemas.inference import Task
+from ipm_prefdial.schemas.inference import ModelRef, Outcome, Request, Role, Task
 
 SPEC = load_release("2.1.0").spec
 PROMPTS = {
@@ -33,6 +35,8 @@ PROMPTS["reasoning"] = SPEC.reasoning.model_dump(mode="json") | {"prompt": "reas
 STEPS = [one.replace("majority@1", "majority@2") for one in SPEC.steps]
 STEPS.insert(STEPS.index("strategy_named@1"), "known_marker@1")
 STEPS.insert(STEPS.index("strategy_named@1") + 1, "no_refusal@1")
+
+REASONER = {Role.REASONER: (ModelRef(name="the-reasoner"),)}
 
 REFUSAL = "I’m sorry, but I can’t assist with that request."
 SUBTLE = "That is nothing for me to speak of"
@@ -96,8 +100,8 @@ def test_a_build_with_awkward_answers_names_what_it_drops(tmp_path: Path) -> Non
     assert found["unknown_marker", "<reasoning>"]
     assert found["refused", "no_reply: 1 of 1 judges"]
     rows = list(release.rows(Config.RESPONSE))
-    said = [row["rejected"][0]["content"] for row in rows]
-    assert rows and not any(text.startswith((REFUSAL, "<", "As an AI", SUBTLE)) for text in said)
+    words = [row["rejected"][0]["content"] for row in rows]
+    assert rows and not any(text.startswith((REFUSAL, "<", "As an AI", SUBTLE)) for text in words)
     judgements = [one for row in (*rows, *dropped) for one in row["judgements"]]
     problems = Counter((one["problem"] or "").partition(" (")[0] for one in judgements)
     assert problems["several_verdicts"] and problems["cut_off"] and problems[""]
@@ -130,7 +134,32 @@ def test_what_does_not_fit_together_is_one_error_when_the_spec_is_loaded(
 def test_a_step_without_a_sentence_is_one_error_when_the_spec_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = {step: words for step, words in releases.SENTENCES.items() if step != "hardest@1"}
-    monkeypatch.setattr(releases, "SENTENCES", said)
+    draft = write_draft(tmp_path)
+    sentences = {step: words for step, words in releases.SENTENCES.items() if step != "hardest@1"}
+    monkeypatch.setattr(releases, "SENTENCES", sentences)
     with pytest.raises(UsageError, match=r"draft\.yaml: step hardest@1 has no sentence for the card; add one to cards"):
-        load_release(str(write_draft(tmp_path)))
+        load_release(str(draft))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason", "detail"),
+    [
+        (("none", "no_reply"), ("no_reply", "none"), "refused", "no_reply: 1 of 1 judges"),
+        (("no_reply", "no_reply"), ("no_reply", "no_reply"), "refused", "no_reply: 1 of 1 judges"),
+        (("no_reply", "none"), ("none", "no_reply"), "chosen_flawed", "no_reply: 1 of 1 judges"),
+        (("none", "no_reply"), ("lack_of_empathy", "none"), "order_flip", "1 of 1 judges"),
+        (("none", "no_reply"), ("none", "no_reply"), "order_flip", "1 of 1 judges"),
+    ],
+)
+def test_a_side_that_judges_call_no_reply_is_dropped_by_name(
+    tmp_path: Path, first: tuple[str, str], second: tuple[str, str], reason: str, detail: str
+) -> None:
+    plan = plan_of(load_release(str(write_draft(tmp_path, steps=STEPS, **PROMPTS))).spec, models=REASONER)
+    turn = supporter_turn(*SHORT_TURNS)
+
+    def judge(request: Request) -> Outcome:
+        a, b = first if request.ask.reply == turn.text else second
+        return said(json.dumps({"a": a, "b": b, "better": "tie", "rationale": "So."}))(request)
+
+    drop = mined(turn, Config.RESPONSE, by_task(responder=said(f"{SUBTLE}."), judge=judge), plan).drop
+    assert (drop.reason, drop.detail) == (reason, detail)
