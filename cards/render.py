@@ -6,20 +6,21 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, Config
+from ..schemas.config import PAIR_CONFIGS, Config
 from ..schemas.dialogue import Split
 from ..schemas.error_type import ErrorType
 from ..schemas.inference import Task
 from ..schemas.licence import licence_of
 from ..schemas.manifest import Manifest
 from ..schemas.safety import PiiKind
-from .audited import closed_lines, error_lines, gate_lines, length_lines, strategy_lines
+from .audited import error_lines, gate_lines, length_lines, strategy_lines, unpassed_lines
 from .beside import Beside
 from .corpora import citations
 from .docs import member_docs
 from .front_matter import PRETTY_NAME, front_matter
 from .licences import license_lines, refusals_of
 from .limits import embedded_note, known_biases, known_limits
+from .loading import loadable
 from .pictures import PICTURES
 from .review import crisis_lines, review_lines
 from .steps import STEPS
@@ -71,11 +72,14 @@ def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: Beside
 
 def _loading(manifest: Manifest, features: Mapping[Config, Any]) -> dict[str, Any]:
     repo = manifest.repo or PLACEHOLDER
+    splits = loadable(manifest)
+    first = next(iter(splits), None)
     return {
         "repo": repo,
         "revision": f', revision="v{manifest.version}"',
         "place": f"{repo}@v{manifest.version}" if manifest.repo else "DIR",
-        "default": DEFAULT_CONFIG.value,
+        "first": None if first is None else {"config": first.value, "split": splits[first][0].value},
+        "loadable": {config.value for config in splits},
         "splits": [split.value for split in Split],
         "configs": config_lines(manifest, features),
     }
@@ -110,7 +114,7 @@ def _measures(beside: Beside) -> dict[str, Any]:
         "error_counts": error_lines(audit) if audit else [],
         "lengths": list(length_lines(audit)) if audit else [],
         "gates": gate_lines(audit) if audit else [],
-        "closed": closed_lines(audit, beside.accepted) if audit else [],
+        "unpassed": unpassed_lines(audit, beside.accepted) if audit else [],
         "reviews": review_lines(beside.review),
         "validation": validation_lines(beside.validation),
     }

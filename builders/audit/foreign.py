@@ -19,6 +19,7 @@ from ...schemas.errors import DataError, UsageError
 from ..sources.files import read_records, sha256_of_all
 from ..statistics.bootstrap import REPLICATES, SEED
 from .batch import Messages, Pairs, Place
+from .facts import NO_RELEASE
 from .sides import split_row
 
 CONFIG = "pairs"
@@ -65,6 +66,7 @@ class ForeignSource:
         self._files = _files(place)
         self._columns, self._name, self._version = columns, name, version
         self.gates: dict[str, float] = {}
+        self.facts = NO_RELEASE
 
     def subject(self) -> Subject:
         """See `subjects.Source`."""

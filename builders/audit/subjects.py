@@ -16,6 +16,7 @@ from ..release.read import Release
 from ..release.rules import contents
 from ..statistics.bootstrap import REPLICATES, SEED
 from .batch import Messages, Pairs, Place, Table
+from .facts import Facts, facts_of
 
 Batch = Pairs | Table
 
@@ -25,6 +26,8 @@ class Source(Protocol):
 
     gates: dict[str, float]
     """Limits that it states itself; empty where the defaults hold."""
+    facts: Facts
+    """What gates know of it besides."""
 
     def subject(self) -> Subject:
         """What it is."""
@@ -48,6 +51,7 @@ class ReleaseSource:
     def __init__(self, release: Release, name: str) -> None:
         self._release, self._name = release, name
         self.gates = dict(release.manifest.spec.gates)
+        self.facts = facts_of(release.manifest)
 
     def subject(self) -> Subject:
         """See `Source`."""

@@ -7,6 +7,7 @@ the card differs goes without saying, and the changelog itself is one of the fil
 import re
 from collections.abc import Iterator
 
+from ...cards.loading import load_line
 from ...schemas.diff import ConfigDiff, Diff
 from ...schemas.manifest import Manifest
 from ...schemas.version import Bump
@@ -48,8 +49,9 @@ def release_notes(manifest: Manifest, diff: Diff | None, repo: str) -> str:
         diff: what differs from the newest published version; None where it is the first.
         repo: where it is published, `ORG/NAME`.
     """
-    load = f'```python\nload_dataset("{repo}", "response", revision="v{manifest.version}")\n```'
-    return "\n\n".join((f"# {repo} {manifest.version}", manifest.spec.notes, *_figures(diff), load)) + "\n"
+    line = load_line(repo, manifest, revision=f"v{manifest.version}")
+    load = () if line is None else (f"```python\n{line}\n```",)
+    return "\n\n".join((f"# {repo} {manifest.version}", manifest.spec.notes, *_figures(diff), *load)) + "\n"
 
 
 def _figures(diff: Diff | None) -> Iterator[str]:

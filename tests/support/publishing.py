@@ -148,7 +148,7 @@ def hub_server(folder: Path, *, xet: bool = False) -> Iterator[HubServer]:
 @lru_cache
 def publishable(version: str, dialogues: int, *, gates: tuple[tuple[str, float], ...] = (("faults", 0),)) -> Release:
     """A small audited release with so many of the sample's dialogues; made once a process, and only to be read."""
-    spec = load_release("1.0.0").spec.model_copy(update={"version": version, "gates": dict(gates)})
+    spec = load_release("1.0.0").spec.model_copy(update={"version": version, "gates": {"rows": 0, **dict(gates)}})
     folder = mkdtemp(prefix="ipm-prefdial-tests-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     release = build_scripted(Path(folder, "release"), limit=dialogues, spec=spec)
