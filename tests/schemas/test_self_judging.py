@@ -1,4 +1,4 @@
-"""A judge is found that is a model whose words it judges, or that trained it; kin is named, rules and scripts are not."""
+"""A judge is found that is a model whose words it judges, or that trained it; kin is named, rules are not."""
 
 from typing import Any, Literal
 

@@ -65,7 +65,7 @@ def test_an_auc_of_one_dialogue_has_no_bounds() -> None:
 
 
 def test_the_error_of_an_auc_is_that_of_new_pairs() -> None:
-    """Of fixed scores without fits, the error is 1.5 times what the AUC varies by, over dialogues of four alike pairs."""
+    """Of scores without fits it is 1.5 times what the AUC varies by, over dialogues of four pairs that are alike."""
     dice = np.random.default_rng(4)
 
     def draw() -> tuple[float, float]:
