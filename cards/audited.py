@@ -9,7 +9,7 @@ from ..schemas.audit import Audit, GateResult
 from ..schemas.config import PAIR_CONFIGS
 from ..schemas.escape import Markdown, escape_sentence
 from ..schemas.publishing import AcceptedGate
-from .words import UNDEFINED, fixed, said, told
+from .words import UNDEFINED, fixed, said, told, verdict
 
 
 def gate_lines(audit: Audit) -> list[dict[str, Any]]:
@@ -18,40 +18,45 @@ def gate_lines(audit: Audit) -> list[dict[str, Any]]:
 
 
 def _gate_line(name: str, some: Sequence[GateResult]) -> dict[str, Any]:
-    worst = max((gate for gate in some if gate.value is not None), key=_value, default=None)
-    closed = sum(gate.passed is False for gate in some)
+    worst = next((gate for gate in some if gate.value is not None), None)
+    for gate in some:
+        if worst is not None and worst.value is not None and gate.worse_than(worst.value):
+            worst = gate
     return {
         "name": name,
         "measures": len(some),
         "worst": UNDEFINED if worst is None else f"{number(worst.value)} ({said(worst.measure)})",
-        "limit": number(some[0].limit),
-        "answer": f"✗ closed by {closed}" if closed else "? cannot tell" if worst is None else "✓ open",
+        "limit": f"{'≥ ' if some[0].bound == 'least' else ''}{number(some[0].limit)}",
+        "answer": _answer(some),
         "why": escape_sentence(some[0].why),
     }
 
 
-def _value(gate: GateResult) -> float:
-    return gate.value if gate.value is not None else float("-inf")
+def _answer(some: Sequence[GateResult]) -> str:
+    """The worst outcome among measures; how many have it, where not all do."""
+    for outcome in ("failed", "cannot_tell", "passed", "not_applicable"):
+        having = [gate for gate in some if gate.answer == outcome]
+        if having:
+            of = f" ({len(having)} of {len(some)})" if outcome != "passed" and len(having) < len(some) else ""
+            return verdict(having[0]) + of
+    return UNDEFINED
 
 
-def closed_lines(audit: Audit, accepted: Sequence[AcceptedGate]) -> list[dict[str, str]]:
-    """Every measure that closes a gate, and why the maintainer lets it pass, where that was said."""
+def unpassed_lines(audit: Audit, accepted: Sequence[AcceptedGate]) -> list[dict[str, str]]:
+    """Every measure that failed or cannot tell, and why the maintainer accepts it, where that was said."""
     return [
         {
             "name": gate.name,
+            "answer": said(gate.answer),
             "measure": said(gate.measure),
-            "value": number(gate.value),
+            "value": "" if gate.value is None else f" is {number(gate.value)}",
             "interval": Markdown("" if gate.low is None else f" [{fixed(gate.low)}, {fixed(gate.high)}]"),
-            "limit": number(gate.limit),
-            "accepted": next((escape_sentence(one.why) for one in accepted if _covers(one, gate)), ""),
+            "limit": f"{'at least ' if gate.bound == 'least' else ''}{number(gate.limit)}",
+            "note": escape_sentence(f"; {gate.note}") if gate.note else "",
+            "accepted": next((escape_sentence(one.why) for one in accepted if one.covers(gate)), ""),
         }
-        for gate in audit.closed
+        for gate in audit.unpassed
     ]
-
-
-def _covers(accepted: AcceptedGate, gate: GateResult) -> bool:
-    """Whether a gate was accepted as it is now: one that has come to be worse was not."""
-    return (accepted.name, accepted.measure) == (gate.name, gate.measure) and _value(gate) <= accepted.value
 
 
 def number(value: float | None) -> str:

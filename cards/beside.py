@@ -24,7 +24,7 @@ class Beside:
     audit: Audit | None = None
     """The audit of these very tables; None where there is none."""
     accepted: tuple[AcceptedGate, ...] = ()
-    """Closed gates that the maintainer let pass."""
+    """Gates that did not pass and that the maintainer accepted."""
     review: Review | None = None
     """What people said of the release's pairs and of dialogues that are held out."""
     validation: Validation | None = None

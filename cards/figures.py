@@ -22,21 +22,25 @@ def _table(title: str, about: str, columns: tuple[str, ...], rows: Iterator[tupl
     return Table(title=title, about=about, columns=columns, rows=cells)
 
 
+_STATES = {"failed": "fail", "cannot_tell": "unknown", "passed": "pass", "not_applicable": "none"}
+"""Classes of the page's style by outcome, in the order of its table."""
+
+
 def gate_lines(audit: Audit) -> list[dict[str, str]]:
-    """Every gate in words, those that say no first and those that the data cannot answer next."""
-    order = {False: 0, None: 1, True: 2}
+    """Every gate in words, those that failed first and those that cannot tell next."""
+    order = list(_STATES)
     return [
         {
             "answer": verdict(gate),
-            "state": {False: "fail", None: "unknown", True: "pass"}[gate.passed],
+            "state": _STATES[gate.answer],
             "name": gate.name,
             "measure": said(gate.measure),
             "value": fixed(gate.value, 4).removesuffix(".0000"),
             "interval": UNDEFINED if gate.low is None else f"{fixed(gate.low, 3)} to {fixed(gate.high, 3)}",
-            "limit": f"{gate.limit:g}",
-            "why": gate.why,
+            "limit": f"{'≥ ' if gate.bound == 'least' else ''}{gate.limit:g}",
+            "why": f"{gate.why}; {gate.note}" if gate.note else gate.why,
         }
-        for gate in sorted(audit.gates, key=lambda gate: order[gate.passed])
+        for gate in sorted(audit.gates, key=lambda gate: order.index(gate.answer))
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, Config
+from ..schemas.config import PAIR_CONFIGS, Config
 from ..schemas.dialogue import Split
 from ..schemas.error_type import ErrorType
 from ..schemas.escape import Markdown, escape_prose, escape_sentence
@@ -15,13 +15,14 @@ from ..schemas.inference import Task
 from ..schemas.licence import licence_of
 from ..schemas.manifest import Manifest
 from ..schemas.safety import PiiKind
-from .audited import closed_lines, error_lines, gate_lines, length_lines, strategy_lines
+from .audited import error_lines, gate_lines, length_lines, strategy_lines, unpassed_lines
 from .beside import Beside
 from .corpora import citations
 from .docs import member_docs
 from .front_matter import PRETTY_NAME, front_matter
 from .licences import license_lines, refusals_of
 from .limits import embedded_note, known_biases, known_limits
+from .loading import loadable
 from .maintainers import HEADING, NOTE
 from .pictures import PICTURES
 from .review import crisis_lines, review_lines
@@ -86,11 +87,14 @@ def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: Beside
 def _loading(manifest: Manifest, features: Mapping[Config, Any]) -> dict[str, Any]:
     named = manifest.repo if manifest.repo and _REPO.fullmatch(manifest.repo) else None
     repo = named or PLACEHOLDER
+    splits = loadable(manifest)
+    first = next(iter(splits), None)
     return {
         "repo": ours(repo),
         "revision": ours(f', revision="v{manifest.version}"'),
         "place": ours(f"{repo}@v{manifest.version}" if named else "DIR"),
-        "default": DEFAULT_CONFIG.value,
+        "first": None if first is None else {"config": first.value, "split": splits[first][0].value},
+        "loadable": {config.value for config in splits},
         "splits": [split.value for split in Split],
         "configs": ours(config_lines(manifest, features)),
     }
@@ -129,7 +133,7 @@ def _measures(beside: Beside) -> dict[str, Any]:
         "error_counts": error_lines(audit) if audit else [],
         "lengths": ours(list(length_lines(audit))) if audit else [],
         "gates": gate_lines(audit) if audit else [],
-        "closed": closed_lines(audit, beside.accepted) if audit else [],
+        "unpassed": unpassed_lines(audit, beside.accepted) if audit else [],
         "reviews": ours(review_lines(beside.review)),
         "validation": ours(validation_lines(beside.validation)),
     }

@@ -44,6 +44,13 @@ def said(name: str) -> str:
 
 def verdict(gate: GateResult | None) -> str:
     """A gate's answer, with a sign that tells it without colour; empty where there is no gate."""
-    if gate is None:
-        return ""
-    return "? cannot tell" if gate.passed is None else "✓ pass" if gate.passed else "✗ FAIL"
+    return "" if gate is None else _ANSWERS[gate.answer]
+
+
+_ANSWERS = {
+    "passed": "✓ passed",
+    "failed": "✗ FAILED",
+    "cannot_tell": "? cannot tell",
+    "not_applicable": "– not applicable",
+}
+"""The outcomes in words."""

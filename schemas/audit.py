@@ -4,9 +4,9 @@ Whatever a dataset cannot tell (no strategies, no verdicts, no rows) is null or 
 configs and splits are strings, since any preference dataset can be audited; those of a release are its own.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal, get_args
 
-from .base import Frozen
+from .base import Frozen, Grown
 from .measures import (
     Artefact,
     Chatter,
@@ -33,8 +33,13 @@ from .trace_measures import TraceMeasures
 
 FILE_NAME = "audit.json"
 
+Outcome = Literal["passed", "failed", "cannot_tell", "not_applicable"]
+"""What a gate says. Nothing that is unknown passes; what does not apply to the data is no fault of it."""
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
 __all__ = [
     "FILE_NAME",
+    "OUTCOMES",
     "Artefact",
     "Audit",
     "Chatter",
@@ -53,6 +58,7 @@ __all__ = [
     "Leakage",
     "NearDuplicates",
     "OrderCheck",
+    "Outcome",
     "PanelAgreement",
     "StyleDifference",
     "Subject",
@@ -81,23 +87,51 @@ class Subject(Frozen):
     """Bootstrap samples that every interval is made of."""
 
 
-class GateResult(Frozen):
+class GateResult(Grown):
     """One limit and whether the data keeps it."""
+
+    gained: ClassVar[tuple[str, ...]] = ("outcome", "bound", "note")
 
     name: str
     """Id of the gate, as a spec's `gates` name it."""
     measure: str
     """What was measured, such as `artefacts response words`."""
     limit: float
-    """The most that is allowed."""
+    """The most that is allowed; the least, where `bound` says so."""
     value: float | None
     low: float | None
-    """Of the value's interval, where it has one."""
+    """The value's lower bound, with 5 % of error; null where it is an exact count, or nothing can be said."""
     high: float | None
+    """The upper bound: a gate passes where it is within the limit, and fails where `low` is beyond."""
     passed: bool | None
-    """Whether `value <= limit`; null where the data cannot tell, which closes no gate."""
+    """True where it passed, false where it failed, else null; in old audits whether `value <= limit`."""
     why: str
     """Why there is such a limit."""
+    outcome: Outcome | None = None
+    """Null in audits that were written before there were four."""
+    bound: Literal["most", "least"] = "most"
+    """Which end `limit` is."""
+    note: str = ""
+    """Why nothing can be told, what a pass needs, or what else to know."""
+
+    @property
+    def answer(self) -> Outcome:
+        """The outcome, of old audits too."""
+        return self.outcome or _OLD[self.passed]
+
+    @property
+    def passes(self) -> bool:
+        """Whether it lets a publish through by itself."""
+        return self.answer in ("passed", "not_applicable")
+
+    def worse_than(self, value: float) -> bool:
+        """Whether this gate's value lies further from what is allowed than another; false where there is none."""
+        if self.value is None:
+            return False
+        return self.value > value if self.bound == "most" else self.value < value
+
+
+_OLD: dict[bool | None, Outcome] = {True: "passed", False: "failed", None: "cannot_tell"}
 
 
 class Audit(Frozen):
@@ -137,6 +171,11 @@ class Audit(Frozen):
     gates: tuple[GateResult, ...]
 
     @property
-    def closed(self) -> tuple[GateResult, ...]:
-        """The gates that say no."""
-        return tuple(gate for gate in self.gates if gate.passed is False)
+    def failed(self) -> tuple[GateResult, ...]:
+        """The gates that the data does not keep."""
+        return tuple(gate for gate in self.gates if gate.answer == "failed")
+
+    @property
+    def unpassed(self) -> tuple[GateResult, ...]:
+        """The gates that let nothing through by themselves: failed ones, then those that cannot tell."""
+        return (*self.failed, *(gate for gate in self.gates if gate.answer == "cannot_tell"))

@@ -40,7 +40,7 @@ class PromptError(UsageError):
 
 
 class DataError(PrefDialError):
-    """The data does not keep a promise, or a gate that the user set is closed."""
+    """The data does not keep a promise, or a gate did not pass."""
 
     exit_code = 1
 

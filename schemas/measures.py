@@ -1,10 +1,10 @@
 """The parts of an audit: one model for what each measure tells (see `audit`)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Frozen
+from .base import Frozen, Grown
 
 Counts = dict[str, int]
 """Rows by the name of what they are."""
@@ -43,8 +43,10 @@ class TellingWord(Frozen):
     """Of the fitted model: above 0 it speaks for the chosen side, below for the rejected."""
 
 
-class Artefact(Frozen):
+class Artefact(Grown):
     """How well a simple model tells chosen from rejected without reading the prompt: 0.5 is not at all."""
+
+    gained: ClassVar[tuple[str, ...]] = ("dialogues", "error", "dimension")
 
     config: str
     features: Literal["words", "words_case_punctuation", "length", "first_word"]
@@ -52,7 +54,8 @@ class Artefact(Frozen):
     auc: Interval
     """Area under the ROC curve over single sides, out-of-fold, folds grouped by dialogue; `n` counts pairs.
 
-    The interval is that of the models as they were fitted: fitting them anew, too, would widen it somewhat.
+    The interval is that of the models as they were fitted, too narrow for few dialogues: gates decide by bounds that
+    `error` and `dimension` give (see `builders.statistics.bounds`).
     """
     paired: Interval
     """Share of pairs whose chosen side scores higher, ties half; out-of-fold as `auc`."""
@@ -60,6 +63,12 @@ class Artefact(Frozen):
     """Pairs of the config that the `n` are a sample of (whole dialogues, by hash)."""
     telling: tuple[TellingWord, ...]
     """The strongest words, in order of weight; empty for `length`."""
+    dialogues: int | None = None
+    """Dialogues that the `n` pairs are of; null in audits that were written before gates decided by bounds."""
+    error: float | None = None
+    """Standard error of the AUC, over dialogues and fits; null where the AUC is, or as `dialogues`."""
+    dimension: float | None = None
+    """Directions that the features vary in: how much a model of few pairs misses; null as `error`."""
 
 
 class Histogram(Frozen):
@@ -151,11 +160,13 @@ class Flow(Frozen):
     rows_by_strategy: Counts
 
 
-class FilterBias(Frozen):
+class FilterBias(Grown):
     """What the choice among whole pairs (judging and what follows it) does to strategies; see `builders.audit.bias`.
 
     The estimators are ours; 0 is unbiased.
     """
+
+    gained: ClassVar[tuple[str, ...]] = ("dialogues",)
 
     config: str
     estimator: Literal["bradley_terry", "share"]
@@ -172,6 +183,8 @@ class FilterBias(Frozen):
     """Share of pairs kept, by the human's strategy."""
     before_by_strategy: Counts
     after_by_strategy: Counts
+    dialogues: int | None = None
+    """Dialogues of the pairs that the filter chose from; null in audits that were written before gates used bounds."""
 
 
 class NearDuplicates(Frozen):
@@ -240,8 +253,10 @@ class Conservation(Frozen):
     """Candidates that are neither, or rows and drops that were no candidates: 0 where all is well."""
 
 
-class OrderCheck(Frozen):
+class OrderCheck(Grown):
     """Whether a judge that was asked in both orders minds which side stands first."""
+
+    gained: ClassVar[tuple[str, ...]] = ("dialogues",)
 
     config: str
     judge: str
@@ -250,6 +265,8 @@ class OrderCheck(Frozen):
     """Share of candidates on which its two answers disagree: on the better side, or on whether a side has an error."""
     first: Interval
     """Share of its answers that prefer the side that stands first, of those that prefer one: 0.5 is no habit."""
+    dialogues: int | None = None
+    """Dialogues of the candidates; null in audits that were written before gates decided by bounds."""
 
 
 class JudgePair(Frozen):

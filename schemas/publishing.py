@@ -1,28 +1,41 @@
 """What publishing adds to a release, and what is noted beside a release folder once it is on the Hub."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Frozen
+from .audit import GateResult, Outcome
+from .base import Frozen, Grown
 
 FILE_NAME = "publishing.json"
 """The file of a release that holds its `Publishing`; a release without accepted gates has none."""
 
 
-class AcceptedGate(Frozen):
-    """A closed gate of the audit that the maintainer lets pass, as it was when that was said."""
+class AcceptedGate(Grown):
+    """A gate of the audit that did not pass and that the maintainer lets through, as it was when that was said."""
+
+    gained: ClassVar[tuple[str, ...]] = ("outcome",)
 
     name: str
     """Id of the gate."""
     measure: str
     """What was measured."""
-    value: float
-    """What was found: a later audit that finds more is not covered."""
+    value: float | None
+    """What was found: a later audit that finds worse is not covered; null where nothing could be told."""
     limit: float
-    """The most that the gate allows."""
+    """What the gate allows."""
     why: str = Field(min_length=1)
     """The maintainer's reason, which stands on the card."""
+    outcome: Outcome = "failed"
+    """What the gate said: one that could not tell, and was accepted as such, does not cover one that fails."""
+
+    def covers(self, gate: GateResult) -> bool:
+        """Whether a gate was accepted as it is now: one that has come to be worse was not."""
+        if (self.name, self.measure) != (gate.name, gate.measure):
+            return False
+        if gate.answer == "failed" and self.outcome != "failed":
+            return False
+        return self.value is None or not gate.worse_than(self.value)
 
 
 class Publishing(Frozen):

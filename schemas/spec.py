@@ -155,7 +155,8 @@ class BuildSpec(Grown):
     balance: BalanceRule | None = None
     """For the step that caps strategies."""
     gates: dict[str, float] = Field(default_factory=dict)
-    """The most that each gate of `audit` allows, by its name; where none is given the audit's own defaults hold."""
+    """What each gate of `audit` allows, by its name: the most, or of `rows` the least. Where none is given the audit's
+    own defaults hold; `rows` and `self_judging` hold in any case, at their defaults where they are not given."""
 
     reasoning: ReasoningRule | None = None
     """What is made of the traces."""

@@ -62,6 +62,9 @@ def _measure(config: str, sample: DialogueSample) -> list[Artefact]:
                 paired=result.paired,
                 of=sample.seen,
                 telling=words,
+                dialogues=len(np.unique(dialogues)),
+                error=None if result.error is None else round(result.error, 6),
+                dimension=None if result.dimension is None else round(result.dimension, 2),
             )
         )
     return told

@@ -54,6 +54,7 @@ class Bias(Measure):
     def __init__(self) -> None:
         self._kept: dict[str, np.ndarray] = {}
         self._filtered: dict[str, np.ndarray] = {}
+        self._dialogues: dict[str, np.ndarray] = {}
 
     def take_pairs(self, pairs: Pairs) -> None:
         """Counts the pairs that were kept."""
@@ -61,6 +62,7 @@ class Bias(Measure):
             rejected = pairs.chosen_strategy if pairs.rejected_strategy is None else pairs.rejected_strategy
             table = _tables(pairs.chosen_strategy, rejected, pairs.weights)
             self._kept[pairs.place.config] = self._kept.get(pairs.place.config, 0) + table
+            self._note(pairs.place.config, pairs.dialogues)
 
     def take_drops(self, drops: Drops) -> None:
         """Counts the pairs that were not."""
@@ -69,11 +71,16 @@ class Bias(Measure):
             sides = (drops.chosen_strategy.filter(mask), drops.rejected_strategy.filter(mask))
             table = _tables(*sides, drops.weights[drops.by_filter])
             self._filtered[drops.config] = self._filtered.get(drops.config, 0) + table
+            self._note(drops.config, drops.dialogues[drops.by_filter])
 
     def tell(self) -> dict[str, Any]:
         """`filter_bias`, of releases."""
         configs = [config for config in PAIR_CONFIGS if {config} & {*self._kept, *self._filtered}]
         return {"filter_bias": tuple(self._told(config) for config in configs)}
+
+    def _note(self, config: str, dialogues: np.ndarray) -> None:
+        known = self._dialogues.get(config, np.zeros(0, dtype=np.uint64))
+        self._dialogues[config] = np.union1d(known, dialogues)
 
     def _told(self, config: Config) -> FilterBias:
         none = np.zeros_like(next(iter((self._kept or self._filtered).values())))
@@ -95,6 +102,7 @@ class Bias(Measure):
             kept=_kept_shares(by_kept, by_pool),
             before_by_strategy=_counts(by_pool[0]),
             after_by_strategy=_counts(by_kept[0]),
+            dialogues=len(self._dialogues[config]),
         )
 
 

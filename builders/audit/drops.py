@@ -56,9 +56,14 @@ class Drops:
         return ~np.asarray(out)
 
     @cached_property
+    def dialogues(self) -> np.ndarray:
+        """Digests of the dialogues."""
+        return digests(pc.fill_null(self.rows.texts("dialogue_id"), ""))
+
+    @cached_property
     def weights(self) -> np.ndarray:
         """Bootstrap weights, see `bootstrap.weights_of`."""
-        return weights_of(digests(pc.fill_null(self.rows.texts("dialogue_id"), "")))
+        return weights_of(self.dialogues)
 
 
 def drops_of(table: Table) -> Iterator[Drops]:

@@ -20,6 +20,7 @@ from ..sources.files import digest_of_lines, read_records, sha256_of
 from ..sources.hub import DatasetCopy
 from ..statistics.bootstrap import REPLICATES, SEED
 from .batch import Messages, Pairs, Place
+from .facts import NO_RELEASE
 from .sides import split_row
 
 CONFIG = "pairs"
@@ -69,6 +70,7 @@ class ForeignSource:
         self._digests = {self._name_of(path): sha256_of(path, self._folder) for path in self._files}
         self._columns, self._name, self._version = columns, name, version
         self.gates: dict[str, float] = {}
+        self.facts = NO_RELEASE
 
     def subject(self) -> Subject:
         """See `subjects.Source`."""

@@ -42,6 +42,8 @@ class _Answers:
     first: np.ndarray
     """Of both orders: candidates × judges × 2; 1 where the side that stands first is preferred, else 0."""
     weights: np.ndarray
+    dialogues: np.ndarray
+    """Digests."""
 
 
 class PanelMeasure(Measure):
@@ -52,15 +54,16 @@ class PanelMeasure(Measure):
         self._tables: dict[tuple[str, Judges, str], np.ndarray] = {}
         self._confusions: dict[tuple[str, Judges, str, int, int], np.ndarray] = {}
         self._units: dict[tuple[str, Judges, str], int] = defaultdict(int)
+        self._dialogues: dict[tuple[str, str], np.ndarray] = {}
 
     def take_pairs(self, pairs: Pairs) -> None:
         """Looks at the answers about kept pairs."""
-        self._take(pairs.place.config, pairs.judgements, pairs.weights)
+        self._take(pairs.place.config, pairs.judgements, pairs.weights, pairs.dialogues)
 
     def take_drops(self, drops: Drops) -> None:
         """Looks at the answers about dropped candidates."""
         if drops.config in PAIR_CONFIGS:
-            self._take(drops.config, drops.rows.column("judgements"), drops.weights)
+            self._take(drops.config, drops.rows.column("judgements"), drops.weights, drops.dialogues)
 
     def tell(self) -> dict[str, Any]:
         """`orders` and `agreement`."""
@@ -70,8 +73,8 @@ class PanelMeasure(Measure):
             "agreement": tuple(self._agreement(*key) for key in self._tables),
         }
 
-    def _take(self, config: str, judgements: pa.Array | None, weights: np.ndarray) -> None:
-        for answers in _answers(judgements, weights):
+    def _take(self, config: str, judgements: pa.Array | None, weights: np.ndarray, dialogues: np.ndarray) -> None:
+        for answers in _answers(judgements, weights, dialogues):
             self._take_orders(config, answers)
             if len(answers.judges) > 1:
                 for label, size in _LABELS.items():
@@ -80,6 +83,8 @@ class PanelMeasure(Measure):
     def _take_orders(self, config: str, answers: _Answers) -> None:
         for at, judge in enumerate(answers.judges):
             self._add((config, judge, "flips"), sums_by_group(answers.weights, answers.flips[:, at], 2))
+            known = self._dialogues.get((config, judge), np.zeros(0, dtype=np.uint64))
+            self._dialogues[config, judge] = np.union1d(known, answers.dialogues[answers.flips[:, at] >= 0])
             for order in (0, 1):
                 self._add((config, judge, "first"), sums_by_group(answers.weights, answers.first[:, at, order], 2))
 
@@ -108,6 +113,7 @@ class PanelMeasure(Measure):
             judge=judge,
             flips=_share(self._counts[config, judge, "flips"]),
             first=_share(self._counts[config, judge, "first"]),
+            dialogues=len(self._dialogues[config, judge]),
         )
 
     def _agreement(self, config: str, judges: Judges, label: str) -> PanelAgreement:
@@ -136,7 +142,7 @@ def _of(statistic: Any, confusions: np.ndarray) -> Interval:
     return interval(statistic(confusions), round(confusions[0].sum()))
 
 
-def _answers(judgements: pa.Array | None, weights: np.ndarray) -> list[_Answers]:
+def _answers(judgements: pa.Array | None, weights: np.ndarray, dialogues: np.ndarray) -> list[_Answers]:
     """The answers of a batch, by how many judges a candidate had."""
     if judgements is None or not pa.types.is_list(judgements.type) or not len(judgements):
         return []
@@ -150,7 +156,7 @@ def _answers(judgements: pa.Array | None, weights: np.ndarray) -> list[_Answers]
     for number in (one for one in np.unique(halves).tolist() if one):
         rows = np.flatnonzero(halves == number)
         first = offsets[rows][:, None] + np.arange(number)[None, :]
-        found.append(_read(columns, first, first + number, weights[rows]))
+        found.append(_read(columns, first, first + number, weights[rows], dialogues[rows]))
     return found
 
 
@@ -170,7 +176,9 @@ def _columns(flat: pa.StructArray) -> dict[str, np.ndarray] | None:
     }
 
 
-def _read(columns: dict[str, np.ndarray], first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> _Answers:
+def _read(
+    columns: dict[str, np.ndarray], first: np.ndarray, second: np.ndarray, weights: np.ndarray, dialogues: np.ndarray
+) -> _Answers:
     one, two = ({name: values[at] for name, values in columns.items()} for at in (first, second))
     read = one["parsed"] & two["parsed"]
     chosen, rejected = one["chosen_error"] >= 0, one["rejected_error"] >= 0
@@ -190,6 +198,7 @@ def _read(columns: dict[str, np.ndarray], first: np.ndarray, second: np.ndarray,
         np.where(read, ~same, -1),
         np.stack([_prefers(one, 0), _prefers(two, 1)], axis=-1),
         weights,
+        dialogues,
     )
 
 

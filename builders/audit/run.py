@@ -1,4 +1,4 @@
-"""Audits a dataset: reads it, shows every batch to every measure, and closes or opens the gates."""
+"""Audits a dataset: reads it, shows every batch to every measure, and decides the gates."""
 
 import json
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ def audit_source(source: Source, sample: int = SAMPLE, apart: Apart | None = Non
         for part in apart(partial(_told_by_one, source, sample), range(len(measures))):
             told |= part
     audit = Audit(**told)
-    return audit.model_copy(update={"gates": check_gates(audit, source.gates)})
+    return audit.model_copy(update={"gates": check_gates(audit, source.gates, source.facts)})
 
 
 def _told(source: Source, measures: Sequence[Measure]) -> dict[str, Any]:

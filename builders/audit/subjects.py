@@ -18,6 +18,7 @@ from ..release.read import Release
 from ..release.rules import contents
 from ..statistics.bootstrap import REPLICATES, SEED
 from .batch import Messages, Pairs, Place, Table
+from .facts import Facts, facts_of
 
 Batch = Pairs | Table
 
@@ -27,6 +28,8 @@ class Source(Protocol):
 
     gates: dict[str, float]
     """Limits that it states itself; empty where the defaults hold."""
+    facts: Facts
+    """What gates know of it besides."""
 
     def subject(self) -> Subject:
         """What it is."""
@@ -51,6 +54,7 @@ class ReleaseSource:
         self._release, self._name = release, name
         self.gates = dict(release.manifest.spec.gates)
         self._unread = pa.array(sorted(unread_dialogues(release.root, release.manifest)), pa.string())
+        self.facts = facts_of(release.manifest)
 
     def subject(self) -> Subject:
         """See `Source`."""

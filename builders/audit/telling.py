@@ -8,12 +8,12 @@ import numpy as np
 from ...schemas.audit import Interval
 from ..statistics.auc import weighted_auc
 from ..statistics.bootstrap import SEED, interval, ratio, weights_of
+from ..statistics.bounds import FOLDS, auc_error, dimension_of
 
 Features = Literal["words", "words_case_punctuation", "length", "first_word"]
 FEATURE_SETS: tuple[Features, ...] = get_args(Features)
 """What the model sees: words alone; words, case and punctuation; the length; the first word."""
 
-_FOLDS = 5
 _VOCABULARIES: dict[str, dict[str, Any]] = {
     "words": {"token_pattern": r"(?u)\b\w+\b", "lowercase": True},
     "words_case_punctuation": {"token_pattern": r"(?u)\w+|[^\w\s]", "lowercase": False},
@@ -45,6 +45,10 @@ class Told:
     paired: Interval
     words: tuple[tuple[str, float], ...]
     """The strongest words and their weights, in order of weight."""
+    error: float | None = None
+    """Standard error of the AUC, see `statistics.bounds`; None where there is no AUC."""
+    dimension: float | None = None
+    """Directions that the features vary in."""
 
 
 def tell_apart(sides: Sides, features: Features, words: int = 20) -> Told:
@@ -68,7 +72,8 @@ def tell_apart(sides: Sides, features: Features, words: int = 20) -> Told:
     paired = ratio(weights.T.astype(np.float64) @ better, weights.sum(axis=0, dtype=np.float64))
     auc = weighted_auc(scores, sides.is_chosen, np.concatenate([weights, weights]))
     strongest = _strongest(_fit(inputs, sides.is_chosen), names, words) if len(names) else ()
-    return Told(interval(auc, pairs), interval(paired, pairs), strongest)
+    error = auc_error(scores, sides.dialogues)
+    return Told(interval(auc, pairs), interval(paired, pairs), strongest, error, dimension_of(_some_of(inputs, pairs)))
 
 
 def _inputs(sides: Sides, features: Features) -> tuple[Any, np.ndarray]:
@@ -92,7 +97,7 @@ def _inputs(sides: Sides, features: Features) -> tuple[Any, np.ndarray]:
 def _out_of_fold(sides: Sides, inputs: Any) -> np.ndarray | None:
     """A score per side from a model that saw no pair of its dialogue; None where there is but one dialogue."""
     unique, group = np.unique(sides.dialogues, return_inverse=True)
-    folds = min(_FOLDS, len(unique))
+    folds = min(FOLDS, len(unique))
     if folds < 2:
         return None
     fold = (np.random.default_rng(SEED).permutation(len(unique)) % folds)[group]
@@ -104,6 +109,12 @@ def _out_of_fold(sides: Sides, inputs: Any) -> np.ndarray | None:
         model = _fit(inputs[fitted_on], sides.is_chosen[fitted_on])
         scores[held_out] = model.decision_function(inputs[held_out])
     return scores.round(12)
+
+
+def _some_of(inputs: Any, pairs: int, most: int = 500) -> Any:
+    """The sides of the first pairs, which stand in order of a hash."""
+    first = np.arange(min(pairs, most))
+    return inputs[np.concatenate([first, first + pairs])]
 
 
 def _fit(inputs: Any, labels: np.ndarray) -> Any:

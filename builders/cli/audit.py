@@ -3,14 +3,17 @@
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ...schemas.audit import FILE_NAME, Audit, Counts, GateResult, Interval
+from ...schemas.audit import FILE_NAME, OUTCOMES, Audit, Counts, GateResult, Interval
 from ...schemas.errors import UsageError
 from ...schemas.escape import visible, visible_json
 from ...schemas.manifest import FILE_NAME as MANIFEST
+from ...schemas.publishing import AcceptedGate
 from ...schemas.report import FILE_NAME as REPORT
 from ..cluster.engine import parse_engine
 from ..cluster.parts import apart_on
@@ -46,9 +49,11 @@ def add_to(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Audits; 1 where a gate says no."""
+    """Audits; 1 where a gate failed or cannot tell, unless the release says that it is accepted."""
     from ..audit.run import audit_json, audit_source, write_audit  # numpy is slow to import
     from ..audit.subjects import ReleaseSource
+    from ..publish.accepting import read_accepted
+    from ..publish.conditions import gate_in_words
     from ..report import write_report
 
     engine, writes = parse_engine(options.engine), not options.columns and not options.no_write
@@ -56,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
     writes = writes and Path(options.place).exists()
     if writes:
         _check_writable(Path(options.place))
+    accepted: tuple[AcceptedGate, ...] = ()
     folder = engine.place(dataset_folder(options.place) if options.columns else local_folder(options.place))
     name, version = _name_of(options.place, folder)
     if options.columns:
@@ -63,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
             audit = audit_source(_foreign(folder, options.columns, name, version), options.sample, apart)
     else:
         release = _release(folder)
+        accepted = read_accepted(release)
         with apart_on(engine, (folder,)) as apart:
             audit = audit_source(ReleaseSource(release, name), options.sample, apart)
         if writes:
@@ -73,9 +80,12 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(visible_json(audit_json(audit)))
     else:
         _show(audit)
-    for gate in audit.closed:
-        sys.stderr.write(visible(f"ipm-prefdial: gate {_in_words(gate)}\n"))
-    return 1 if audit.closed else 0
+    left = [gate for gate in audit.unpassed if not any(one.covers(gate) for one in accepted)]
+    for (name, answer), some in groupby(left, key=lambda gate: (gate.name, gate.answer)):
+        first, *more = some
+        also = f" (and {len(more)} more of {name} that {answer.replace('_', ' ')})" if more else ""
+        sys.stderr.write(visible(f"ipm-prefdial: gate {gate_in_words(first)}{also}\n"))
+    return 1 if left else 0
 
 
 def _check_writable(folder: Path) -> None:
@@ -114,19 +124,16 @@ def _positive(text: str) -> int:
     return number
 
 
-def _in_words(gate: GateResult) -> str:
-    interval = "" if gate.low is None or gate.high is None else f" (95 %: {gate.low:.4g} to {gate.high:.4g})"
-    return f"{gate.name}: {gate.measure}: {gate.value:.4g}{interval}, limit {gate.limit:.4g}: {gate.why}"
-
-
 def _show(audit: Audit) -> None:
     """The audit in tables."""
     for title, columns, rows in _tables(audit):
         lines = list(rows)
         if lines:
             say_table(title, columns, lines)
-    passed, unknown = (sum(gate.passed is is_it for gate in audit.gates) for is_it in (True, None))
-    say(f"{len(audit.gates)} gates: {passed} open, {len(audit.closed)} closed, {unknown} that the data cannot tell")
+    numbers = Counter(gate.answer for gate in audit.gates)
+    say(f"{len(audit.gates)} gates: " + ", ".join(f"{numbers[one]} {one.replace('_', ' ')}" for one in OUTCOMES))
+    if numbers["cannot_tell"] and not numbers["failed"]:
+        say("What cannot tell is no fault and no pass: it takes more data, or `publish --accept GATE --why REASON`.")
 
 
 _Table = tuple[str, tuple[str, ...], Iterator[tuple[object, ...]]]
@@ -165,8 +172,11 @@ def _tables(audit: Audit) -> Iterator[_Table]:
     )
     yield "Preference bias (ours)", ("config", "before the filter", "after", "shift", "of keeping alone"), bias
     yield "Leakage", ("what", "across splits", "of"), _leak_lines(audit)
-    gates = ((one.name, one.measure, one.value, one.limit) for one in audit.gates if one.passed is False)
-    yield "Closed gates", ("gate", "measure", "value", "limit"), gates
+    gates = (
+        (one.name, one.answer.replace("_", " "), one.measure, _value(one), _limit(one), one.note)
+        for one in audit.unpassed
+    )
+    yield "Gates that did not pass", ("gate", "outcome", "measure", "value", "limit", "why, and what to do"), gates
 
 
 def _agreement_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
@@ -196,6 +206,18 @@ def _leak_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
 
 def _counted(counts: Counts) -> str:
     return ", ".join(f"{name} {number}" for name, number in counts.items())
+
+
+def _value(gate: GateResult) -> str:
+    """The value with the bounds that decided."""
+    if gate.value is None:
+        return "–"
+    between = "" if gate.low is None or gate.high is None else f" ({gate.low:.3f} to {gate.high:.3f})"
+    return f"{gate.value:.4g}{between}"
+
+
+def _limit(gate: GateResult) -> str:
+    return f"at least {gate.limit:.4g}" if gate.bound == "least" else f"{gate.limit:.4g}"
 
 
 def _number(value: float | None) -> str:

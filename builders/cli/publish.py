@@ -33,9 +33,12 @@ def add_to(verbs: Any) -> None:
         metavar="GATE",
         action="append",
         default=[],
-        help="publish although this gate of the audit is closed; the card says so, with --why; repeat both for several",
+        help="publish although this gate of the audit failed or cannot tell; the card says so, with --why; repeat "
+        "both for several",
     )
-    parser.add_argument("--why", metavar="REASON", action="append", default=[], help="why the accepted gate may pass")
+    parser.add_argument(
+        "--why", metavar="REASON", action="append", default=[], help="why the accepted gate is no hindrance"
+    )
     parser.add_argument(
         OPTION,
         action="store_true",

@@ -1,4 +1,4 @@
-"""Gates that the maintainer lets pass although they are closed: named, reasoned, and part of the release."""
+"""Gates that did not pass and that the maintainer accepts all the same: named, reasoned, and part of the release."""
 
 import json
 from collections.abc import Mapping
@@ -21,28 +21,34 @@ def read_accepted(release: Release) -> tuple[AcceptedGate, ...]:
 
 
 def accept(audit: Audit, earlier: tuple[AcceptedGate, ...], reasons: Mapping[str, str]) -> tuple[AcceptedGate, ...]:
-    """What is accepted once these gates are, too; what was accepted earlier stays as long as it is closed.
+    """What is accepted once these gates are, too; what was accepted earlier stays as long as it does not pass.
 
     Args:
         audit: of the release.
         earlier: what the release says already.
-        reasons: why each gate may pass, by its name.
+        reasons: why each gate may be passed over, by its name: all of its measures that failed or cannot tell.
 
     Raises:
-        UsageError: a gate that is named is not closed.
+        UsageError: a gate that is named passed, or there is none of that name.
     """
-    closed = {(gate.name, gate.measure) for gate in audit.closed}
-    names = {name for name, _ in closed}
+    unpassed = {(gate.name, gate.measure) for gate in audit.unpassed}
+    names = {name for name, _ in unpassed}
     for name in reasons:
         if name not in names:
-            raise UsageError(
-                f"--accept {name}: that gate is not closed; closed are: {', '.join(sorted(names)) or 'none'}"
-            )
-    kept = [one for one in earlier if one.name not in reasons and (one.name, one.measure) in closed]
+            there = ", ".join(sorted(names)) or "none"
+            raise UsageError(f"--accept {name}: no such gate failed or cannot tell; those that do: {there}")
+    kept = [one for one in earlier if one.name not in reasons and (one.name, one.measure) in unpassed]
     new = [
-        AcceptedGate(name=gate.name, measure=gate.measure, value=gate.value, limit=gate.limit, why=reasons[gate.name])
-        for gate in audit.closed
-        if gate.name in reasons and gate.value is not None
+        AcceptedGate(
+            name=gate.name,
+            measure=gate.measure,
+            value=gate.value,
+            limit=gate.limit,
+            why=reasons[gate.name],
+            outcome=gate.answer,
+        )
+        for gate in audit.unpassed
+        if gate.name in reasons
     ]
     return tuple(sorted((*kept, *new), key=lambda one: (one.name, one.measure)))
 

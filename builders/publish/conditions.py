@@ -6,8 +6,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ...cards.loading import loadable
 from ...schemas.audit import FILE_NAME as AUDIT
-from ...schemas.audit import Audit
+from ...schemas.audit import Audit, GateResult
+from ...schemas.config import DEFAULT_CONFIG
+from ...schemas.dialogue import Split
 from ...schemas.documents import read_json
 from ...schemas.errors import DataError
 from ...schemas.licence import LICENCES, UNKNOWN
@@ -68,7 +71,7 @@ def read_audit(release: Release) -> Audit:
     source = ReleaseSource(release, release.root.name)
     if audit.subject.sha256 != source.subject().sha256:
         raise DataError(f"{path}: it is the audit of other tables: {advice}")
-    return audit.model_copy(update={"gates": check_gates(audit, source.gates)})
+    return audit.model_copy(update={"gates": check_gates(audit, source.gates, source.facts)})
 
 
 def _parsed(path: Path) -> Audit:
@@ -81,17 +84,42 @@ def _parsed(path: Path) -> Audit:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
 
-def check_closed_gates(audit: Audit, accepted: Sequence[AcceptedGate]) -> None:
-    """Every gate is open, or was accepted by name.
+def check_gates_passed(audit: Audit, accepted: Sequence[AcceptedGate]) -> None:
+    """Every gate passed, does not apply, or was accepted by name.
 
     Raises:
-        DataError: a gate is closed, or has come to be worse than what was accepted.
+        DataError: a gate failed or cannot tell, or has come to be worse than what was accepted.
     """
-    covered = {(one.name, one.measure): one.value for one in accepted}
-    for gate in audit.closed:
-        value = gate.value or 0.0
-        if value > covered.get((gate.name, gate.measure), float("-inf")):
-            raise DataError(
-                f"gate {gate.name}: {gate.measure} is {value:.4g}, limit {gate.limit:.4g}: {gate.why}; "
-                f'make better data, or publish it all the same with --accept {gate.name} --why "…"'
-            )
+    left = [gate for gate in audit.unpassed if not any(one.covers(gate) for one in accepted)]
+    if not left:
+        return
+    names = list(dict.fromkeys(gate.name for gate in left))
+    more = f" ({len(left)} measures of {len(names)} gates: {', '.join(names)})" if len(left) > 1 else ""
+    raise DataError(
+        f"gate {gate_in_words(left[0])}{more}; make better data, or publish it all the same with "
+        f'--accept {left[0].name} --why "…"'
+    )
+
+
+def gate_in_words(gate: GateResult) -> str:
+    """A gate that did not pass: what it says, of what, and why."""
+    value = "" if gate.value is None else f" is {gate.value:.4g}"
+    between = "" if gate.low is None or gate.high is None else f" (95 % bounds: {gate.low:.4g}, {gate.high:.4g})"
+    least = " at least" if gate.bound == "least" else ""
+    note = f"; {gate.note}" if gate.note else ""
+    said = "cannot tell" if gate.answer == "cannot_tell" else gate.answer
+    return f"{gate.name} {said}: {gate.measure}{value}{between}, limit{least} {gate.limit:.4g}: {gate.why}{note}"
+
+
+def check_default_config(release: Release) -> None:
+    """The default config can be loaded and trained on; no reason that a maintainer gives replaces its rows.
+
+    Raises:
+        DataError: it has no rows to train on.
+    """
+    if Split.TRAIN not in loadable(release.manifest).get(DEFAULT_CONFIG, ()):
+        raise DataError(
+            f"{release.root}: {DEFAULT_CONFIG.value} has no rows in {Split.TRAIN.value}: "
+            f'load_dataset(…, "{DEFAULT_CONFIG.value}", split="{Split.TRAIN.value}") fails, and no --accept helps; '
+            "the drop reasons on the card say where its candidates went"
+        )

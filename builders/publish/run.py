@@ -25,7 +25,7 @@ from ..sources.hub import HUB_ID
 from .accepting import accept, publishing_json, read_accepted
 from .card_edits import OPTION, find_edits, merge, refuse
 from .commit import check_commit, find_commit, make_commit
-from .conditions import check_closed_gates, check_licence, check_promises, read_audit
+from .conditions import check_default_config, check_gates_passed, check_licence, check_promises, read_audit
 from .numbering import check_number, newest_release
 from .options import PublishOptions
 from .payload import Payload, payload_of
@@ -185,7 +185,7 @@ def check_release(options: PublishOptions) -> Release:
     """The release, where it may be shown to anybody; gates that the command accepts are written into it first.
 
     Raises:
-        UsageError: there is no release, or a gate is accepted that is not closed.
+        UsageError: there is no release, or a gate is accepted that passed.
         DataError: the release may not be published.
     """
     if not options.dry_run:
@@ -193,10 +193,11 @@ def check_release(options: PublishOptions) -> Release:
     release = Release(options.folder)
     check_writable(release.root)
     check_licence(release)
+    check_default_config(release)
     read_places(options.folder)  # notes that cannot be read are better told now than after the publish
     audit = read_audit(release)
     accepted = accept(audit, read_accepted(release), options.accept)
-    check_closed_gates(audit, accepted)
+    check_gates_passed(audit, accepted)
     texts = {PUBLISHING: publishing_json(accepted)} if accepted or PUBLISHING in release.manifest.files else {}
     if not options.dry_run and not shows(release, texts):
         release = renew(release.root, texts)

@@ -7,6 +7,7 @@ the card differs goes without saying, and the changelog itself is one of the fil
 import re
 from collections.abc import Iterator
 
+from ...cards.loading import load_line
 from ...schemas.diff import ConfigDiff, Diff
 from ...schemas.escape import escape_prose, escape_sentence
 from ...schemas.manifest import Manifest
@@ -49,10 +50,10 @@ def release_notes(manifest: Manifest, diff: Diff | None, repo: str) -> str:
         diff: what differs from the newest published version; None where it is the first.
         repo: where it is published, `ORG/NAME`.
     """
-    load = f'```python\nload_dataset("{repo}", "response", revision="v{manifest.version}")\n```'
-    return (
-        "\n\n".join((f"# {repo} {manifest.version}", escape_prose(manifest.spec.notes), *_figures(diff), load)) + "\n"
-    )
+    line = load_line(repo, manifest, revision=f"v{manifest.version}")
+    load = () if line is None else (f"```python\n{line}\n```",)
+    title, notes = f"# {repo} {manifest.version}", escape_prose(manifest.spec.notes)
+    return "\n\n".join((title, notes, *_figures(diff), *load)) + "\n"
 
 
 def _figures(diff: Diff | None) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from support.audits import shared_audit
 from support.cards import full_beside
 
-from ipm_prefdial.cards.audited import closed_lines, error_lines, gate_lines, length_lines, number, strategy_lines
+from ipm_prefdial.cards.audited import error_lines, gate_lines, length_lines, number, strategy_lines, unpassed_lines
 from ipm_prefdial.schemas.audit import GateResult
 from ipm_prefdial.schemas.config import PAIR_CONFIGS
 from ipm_prefdial.schemas.publishing import AcceptedGate
@@ -20,9 +20,9 @@ def gate(value: float | None, measure: str = "response: words", limit: float = 0
 def test_a_gate_is_told_by_its_worst_measure() -> None:
     some = (gate(0.25), gate(0.75, "joint: a_b"), gate(None, "strategy: words"))
     (line,) = gate_lines(shared_audit().model_copy(update={"gates": some}))
-    assert (line["measures"], line["worst"], line["answer"]) == (3, "0.75 (joint: a b)", "✗ closed by 1")
+    assert (line["measures"], line["worst"], line["answer"]) == (3, "0.75 (joint: a b)", "✗ FAILED (1 of 3)")
     (open_one,) = gate_lines(shared_audit().model_copy(update={"gates": some[:1]}))
-    assert (open_one["worst"], open_one["limit"], open_one["answer"]) == ("0.25 (response: words)", "0.5", "✓ open")
+    assert (open_one["worst"], open_one["limit"], open_one["answer"]) == ("0.25 (response: words)", "0.5", "✓ passed")
     (unknown,) = gate_lines(shared_audit().model_copy(update={"gates": some[2:]}))
     assert (unknown["worst"], unknown["answer"]) == ("–", "? cannot tell")
 
@@ -37,16 +37,16 @@ def test_every_gate_of_an_audit_is_told_once() -> None:
 def test_only_what_was_accepted_as_it_is_now_counts_as_accepted() -> None:
     audit = shared_audit().model_copy(update={"gates": (gate(0.75), gate(0.75, "joint: words"), gate(0.25))})
     accepted = AcceptedGate(name="words", measure="response: words", value=0.75, limit=0.5, why="Known.")
-    first, second = closed_lines(audit, (accepted,))
+    first, second = unpassed_lines(audit, (accepted,))
     assert (first["measure"], first["value"], first["limit"], first["accepted"]) == (
         "response: words",
-        "0.75",
+        " is 0.75",
         "0.5",
         "Known.",
     )
     assert second["accepted"] == ""
     better = accepted.model_copy(update={"value": 0.7})
-    assert [line["accepted"] for line in closed_lines(audit, (better,))] == ["", ""]
+    assert [line["accepted"] for line in unpassed_lines(audit, (better,))] == ["", ""]
 
 
 def test_strategies_and_errors_add_up_to_the_rows() -> None:

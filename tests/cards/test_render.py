@@ -184,9 +184,9 @@ def test_the_audit_is_shown_with_gates_pictures_and_accepted_ones() -> None:
     card = rendered(beside=beside)
     gates = table_of(card, "gate")
     assert list(gates) == list(dict.fromkeys(f"`{gate.name}`" for gate in beside.audit.gates))
-    assert gates["`faults`"][3] == "✗ closed by 2"
-    assert card.count("The maintainer let it pass: It is a test.") == 1
-    assert card.count("Nobody has let it pass.") == len(beside.audit.closed) - 1
+    assert gates["`faults`"][3].startswith("✗ FAILED (2 of ")
+    assert card.count("The maintainer accepts it: It is a test.") == 1
+    assert card.count("The maintainer has not accepted it.") == len(beside.audit.unpassed) - 1
     assert [line.partition("](")[2].rstrip(")") for line in card.splitlines() if line.startswith("![")] == list(
         beside.pictures
     )

@@ -151,7 +151,9 @@ def test_the_policy_lets_only_the_scripts_of_the_page_run(page: Page) -> None:
 def test_numbers_are_those_of_the_audit(page: Page) -> None:
     audit, cells = shared_audit(), set(page.cells)
     for gate in audit.gates:
-        assert {gate.name, gate.why, f"{gate.limit:g}"} <= cells
+        limit = f"≥ {gate.limit:g}" if gate.bound == "least" else f"{gate.limit:g}"
+        why = f"{gate.why}; {gate.note}" if gate.note else gate.why
+        assert {gate.name, why, limit} <= cells
     for flow in audit.flows:
         assert {str(flow.candidates), str(flow.rows), *(str(step.dropped) for step in flow.steps)} <= cells
     for artefact in audit.artefacts:
@@ -162,11 +164,11 @@ def test_numbers_are_those_of_the_audit(page: Page) -> None:
             assert {str(count) for row in table.counts for count in row} <= cells
     for leak in audit.leakage:
         assert str(leak.held_out) in cells
-    closed = sum(gate.passed is False for gate in audit.gates)
-    assert page.cells.count("✗ FAIL") == closed + sum(
+    failed = len(audit.failed)
+    assert page.cells.count("✗ FAILED") == failed + sum(
         gate.passed is False and gate.name.startswith("artefact") for gate in audit.gates
     )
-    assert f"{closed} ✗ fail" in page.text
+    assert f"{failed} ✗ failed" in page.text
 
 
 def test_charts_show_the_numbers_of_the_audit(page: Page) -> None:

@@ -271,7 +271,7 @@ def test_order_flips_are_drawn_with_their_gate(audit: Audit, page: Page) -> None
     assert len(gates) == 9
     for one in audit.orders:
         assert f"{one.flips.value:.3f} [{one.flips.low:.3f}, {one.flips.high:.3f}]" in page.cells
-    assert page.cells.count("✓ pass") >= 9
+    assert page.cells.count("✓ passed") >= 9
 
 
 def test_panel_is_listed(page: Page) -> None:
@@ -306,12 +306,12 @@ def test_crowd_chatter_is_told_with_its_gate(audit: Audit) -> None:
     share = Interval(value=0.05, low=0.01, high=0.09, n=200)
     found = Chatter(config="response", found=10, kinds={"hit_or_task": 7, "leaving": 3}, share=share)
     gate = next(one for one in audit.gates if one.name == "crowd_chatter" and one.measure.startswith("response:"))
-    shut = gate.model_copy(update={"value": 0.05, "passed": False})
-    page = Page(render_report(audit.model_copy(update={"chatter": (found,), "gates": (shut,)}), [], of=0))
+    failed = gate.model_copy(update={"value": 0.05, "passed": False, "outcome": "failed"})
+    page = Page(render_report(audit.model_copy(update={"chatter": (found,), "gates": (failed,)}), [], of=0))
     at = page.cells.index("hit or task 7; leaving 3")
     assert (
         page.cells[at - 4 : at + 2]
-        == ["response", "10", "200", "0.050 [0.010, 0.090]", "hit or task 7; leaving 3", "✗ FAIL"][-6:]
+        == ["response", "10", "200", "0.050 [0.010, 0.090]", "hit or task 7; leaving 3", "✗ FAILED"][-6:]
     )
 
 

@@ -32,9 +32,9 @@ def shared_beside(release: str = "1.0.0") -> Beside:
 
 
 def full_beside() -> Beside:
-    """The same with an audit that closes a gate, which was accepted, and with every picture."""
+    """The same with an audit in which gates failed, one of them accepted, and with every picture."""
     audit = shared_audit()
-    gates = [gate.model_copy(update={"limit": -1.0, "passed": False}) for gate in audit.gates[:2]]
+    gates = [gate.model_copy(update={"limit": -1.0, "passed": False, "outcome": "failed"}) for gate in audit.gates[:2]]
     closed = audit.model_copy(update={"gates": (*gates, *audit.gates[2:])})
     why = AcceptedGate(**gates[0].model_dump(include={"name", "measure", "value", "limit"}), why="It is a test.")
     origins = (Origin("ESConv", "cc-by-nc-4.0", 40), Origin("talks", "mit", 10))

@@ -159,7 +159,7 @@ def publishable(
 
     With few rows a shard, it has as many files as a release of millions of rows.
     """
-    spec = load_release("1.0.0").spec.model_copy(update={"version": version, "gates": dict(gates)})
+    spec = load_release("1.0.0").spec.model_copy(update={"version": version, "gates": {"rows": 0, **dict(gates)}})
     folder = mkdtemp(prefix="ipm-prefdial-tests-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:

@@ -102,7 +102,7 @@ def test_ten_of_a_kind_are_found_and_nothing_else(release: Release, kind: str) -
     (fault,) = (one for one in audit.faults if one.count)
     assert len(fault.places) == 10
     assert all(place.startswith(f"{file}: row ") for place in fault.places)
-    assert any(gate.name == "faults" and gate.value == 10 for gate in audit.closed)
+    assert any(gate.name == "faults" and gate.value == 10 for gate in audit.failed)
 
 
 def test_places_are_those_of_the_rows(release: Release) -> None:

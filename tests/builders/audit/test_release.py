@@ -136,7 +136,7 @@ def test_dialogue_in_two_splits_is_leakage(release: Release) -> None:
     assert leak.pairs == leak.replies == 3
     assert leak.prompts >= 3
     assert leak.dialogues == len({row["dialogue_id"] for row in moved})
-    assert {"leaked_dialogues", "leaked_pairs"} <= {gate.name for gate in audit.closed}
+    assert {"leaked_dialogues", "leaked_pairs"} <= {gate.name for gate in audit.failed}
 
 
 def test_near_duplicate_across_splits_is_leakage(release: Release) -> None:
@@ -149,14 +149,14 @@ def test_near_duplicate_across_splits_is_leakage(release: Release) -> None:
     assert near is not None
     assert (near.groups, near.units, near.across_splits, near.across_sources) == (1, 2, 1, 1)
     assert "f" * 16 in near.examples[0]
-    assert [gate.name for gate in audit.closed if gate.name.startswith("leaked")] == ["leaked_near_duplicates"]
+    assert [gate.name for gate in audit.failed if gate.name.startswith("leaked")] == ["leaked_near_duplicates"]
 
 
-def test_lost_candidate_closes_its_gate(release: Release) -> None:
+def test_lost_candidate_fails_its_gate(release: Release) -> None:
     change_rows(release, "data/joint_sft/train-00000-of-00001.parquet", lambda rows: rows.pop())
-    closed = [gate for gate in audit_release(release, sample=50).closed if gate.name == "lost_candidates"]
-    assert [(gate.value, gate.limit) for gate in closed] == [(1, 0)]
-    assert closed[0].measure.startswith("joint_sft")
+    failed = [gate for gate in audit_release(release, sample=50).failed if gate.name == "lost_candidates"]
+    assert [(gate.value, gate.limit) for gate in failed] == [(1, 0)]
+    assert failed[0].measure.startswith("joint_sft")
 
 
 @pytest.mark.parametrize("limit", [1, 3])
@@ -173,7 +173,10 @@ def test_release_without_a_single_pair_is_audited(release: Release) -> None:
     audit = audit_release(release)
     assert {number for splits in audit.rows.values() for number in splits.values()} == {0}
     assert audit.artefacts == audit.style == audit.faults == ()
-    assert {gate.passed for gate in audit.gates if gate.name == "leaked_pairs"} == {True}
+    assert {gate.answer for gate in audit.gates if gate.name.startswith(("leaked", "artefact", "crowd"))} == {
+        "cannot_tell"
+    }
+    assert {gate.answer for gate in audit.gates if gate.name == "rows" and "sft" not in gate.measure} == {"failed"}
 
 
 def test_audit_in_a_release_keeps_it_valid_and_verified(release: Release) -> None:
@@ -201,14 +204,15 @@ def test_damaged_table_is_told(release: Release) -> None:
 
 def test_gates_are_the_specs_where_it_has_some(tmp_path: Path) -> None:
     spec = shared_release().manifest.spec
-    strict = spec.model_copy(update={"gates": {"artefact_length": 0.5, "faults": 0}})
+    strict = spec.model_copy(update={"gates": {"artefact_words": 0.5, "faults": 0, "rows": 1}})
     release = build_scripted(tmp_path / "gated", limit=8, spec=strict)
-    audit = audit_release(release)
-    assert {gate.name for gate in audit.gates} == {"artefact_length", "faults"}
-    (closed,) = audit.closed
-    assert (closed.name, closed.limit) == ("artefact_length", 0.5)
-    assert closed.value is not None
-    assert closed.value > 0.5
+    gates = audit_release(release).gates
+    assert {gate.name for gate in gates} == {"artefact_words", "faults", "rows", "self_judging"}
+    (failed,) = (gate for gate in gates if gate.name == "artefact_words")
+    assert (failed.answer, failed.limit) == ("failed", 0.5)
+    assert failed.low is not None
+    assert failed.low > 0.5
+    assert {gate.limit for gate in gates if gate.name == "rows"} == {1}
 
 
 def test_gate_that_there_is_not_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,265 @@
+"""What gates look at: the parts of an audit that a limit holds, each with its interval, or why there is none.
+
+Exact are counts over all of a release (faults, leaks, lost candidates, rows, unread verdicts, crowd chatter): they
+speak of this release, and have no interval. What speaks of models (whether one learns the sides apart, whether a judge
+minds the order, whether a filter leans) is an estimate, with bounds of `statistics.bounds`.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from ...schemas.audit import Artefact, Audit, FilterBias, Interval, OrderCheck
+from ...schemas.config import PAIR_CONFIGS
+from ...schemas.self_judging import find_self_judging
+from ..statistics.bounds import (
+    UNBOUNDED,
+    Bounds,
+    auc_bounds,
+    clopper_pearson,
+    effective_number,
+    pairs_for_a_pass,
+    rounded_up,
+    share_bounds,
+    times_for_a_pass,
+    value_bounds,
+)
+from ..statistics.strengths import PRIOR
+from .deciding import Measured, count, not_applicable, unknown
+from .facts import Facts
+
+_STRATEGIES = 8
+_OLD_AUDIT = "the audit was written before gates decided by bounds: run `ipm-prefdial audit` again"
+_NO_PAIRS = "there are no pairs"
+_NAMES = ("strategy", "joint")
+"""Sides of `strategy` are names of strategies, and those of `joint` begin with one."""
+
+
+def measure_faults(audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """Pairs with each fault, of each config."""
+    for config in _configs(audit, facts):
+        found = [fault for fault in audit.faults if fault.config == config]
+        if not _pairs_of(audit, config) or not found:
+            yield unknown(f"{config}: faults", _NO_PAIRS)
+            continue
+        for fault in found:
+            measure = f"{config}: {fault.kind}"
+            if fault.count is None:
+                yield not_applicable(measure, "the data has no columns or verdicts of that kind")
+            else:
+                yield count(measure, fault.count, _pairs_of(audit, config))
+
+
+def measure_artefact(features: str, audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """How well a model of these features tells the sides apart."""
+    for config in _configs(audit, facts):
+        if config in _NAMES:
+            continue
+        measure = f"{config}: AUC of {features}"
+        one = next((one for one in audit.artefacts if (one.config, one.features) == (config, features)), None)
+        if one is None:
+            yield unknown(measure, _NO_PAIRS)
+        elif one.auc.value is None:
+            yield unknown(measure, "no model can be fitted: that takes pairs of two dialogues, with words in common")
+        elif one.dialogues is None or one.error is None or one.dimension is None:
+            yield Measured(measure, one.auc.value, one.auc.n, UNBOUNDED, note=_OLD_AUDIT)
+        else:
+            bounds = auc_bounds(one.auc.value, one.error, one.dialogues, one.auc.n, one.dimension)
+            yield Measured(measure, one.auc.value, one.auc.n, bounds, advice=partial(_auc_advice, one, bounds))
+
+
+def _auc_advice(one: Artefact, bounds: Bounds, limit: float) -> str:
+    assert one.error is not None and one.dialogues is not None and one.dimension is not None
+    few = f"{one.auc.n} pairs of {one.dialogues} dialogues cannot tell"
+    if (one.auc.value or 0) > limit:
+        return f"{few}, and what they show is beyond the limit: more pairs will rather fail it"
+    needed = pairs_for_a_pass(limit, one.error, one.dialogues, one.auc.n, one.dimension)
+    needs = "no number of pairs is enough" if needed is None else f"a pass needs about {needed:,}"
+    return f"{few} (a model of many might reach {bounds.high or 1:.2f}): {needs}, more where the sides differ a little"
+
+
+def measure_leaked(field: str, audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """What stands in several splits."""
+    for one in audit.leakage:
+        measure, splits = f"{one.config}: {field} in several splits", audit.rows.get(one.config, {})
+        value = getattr(one, field)
+        if not facts.is_release and len(splits) == 1:
+            yield not_applicable(measure, "there is one split")
+        elif sum(rows > 0 for rows in splits.values()) < 2:
+            yield unknown(measure, "fewer than two splits have pairs")
+        elif value is None:
+            yield unknown(measure, "rows name no dialogue: name their column with --columns dialogue=…")
+        else:
+            yield count(measure, value, sum(splits.values()))
+    if not audit.leakage:
+        yield unknown(f"{field} in several splits", _NO_PAIRS)
+
+
+def measure_near(audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """Groups of near-duplicates in several splits."""
+    found, filled = audit.near_duplicates, [name for rows in audit.rows.values() for name, n in rows.items() if n]
+    measure = f"groups of near-duplicate {found.unit if found else 'dialogue'}s across splits"
+    if not facts.is_release and len({name for rows in audit.rows.values() for name in rows}) == 1:
+        yield not_applicable(measure, "there is one split")
+    elif found is None or not found.looked_at:
+        yield unknown(measure, "there is no text to compare")
+    elif len(set(filled)) < 2:
+        yield unknown(measure, "fewer than two splits have pairs")
+    else:
+        sample = f"in a sample of {found.looked_at} of {found.of}" if found.looked_at < found.of else ""
+        yield count(measure, found.across_splits, found.looked_at, sample)
+
+
+def measure_lost(audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """Candidates that are unaccounted for."""
+    measure = "candidates that are neither row nor drop"
+    if not facts.is_release:
+        yield not_applicable(measure, "the data counts no candidates")
+        return
+    for one in audit.conservation:
+        yield count(f"{one.config}: {measure}", one.lost, one.candidates, "" if one.candidates else "no candidates")
+    if not audit.conservation:
+        yield unknown(measure, "the manifest counts no candidates")
+
+
+def measure_unread(audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """The share of verdicts that could not be read."""
+    measure = "share of verdicts unparsed or failed"
+    if not facts.is_release:
+        yield not_applicable(measure, "the data names no judge")
+        return
+    for config in PAIR_CONFIGS:
+        found = [one for one in audit.verdicts if one.config == config]
+        unread = sum(one.unparsed + one.failed for one in found)
+        total = unread + sum(one.parsed for one in found)
+        if total:
+            yield count(f"{config.value}: {measure}", unread / total, total)
+        elif config in facts.judged:
+            yield unknown(f"{config.value}: {measure}", "no verdict was given")
+        else:
+            yield not_applicable(f"{config.value}: {measure}", "no judge is asked about it in this layout")
+
+
+def measure_flips(audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """How often each judge turns with the order of the sides."""
+    if not facts.compares:
+        yield not_applicable("answers that turn with the order", "judges look at one side at a time, or there are none")
+        return
+    for config in sorted(facts.judged, key=PAIR_CONFIGS.index):
+        orders = [one for one in audit.orders if one.config == config]
+        for one in orders:
+            yield _order(one)
+        if not orders:
+            yield unknown(f"{config}: answers that turn with the order", "no judge answered in both orders")
+
+
+def _order(one: OrderCheck) -> Measured:
+    measure, share = f"{one.config}: answers of {one.judge} that turn with the order", one.flips
+    if share.value is None:
+        return unknown(measure, "no answer could be read in both orders")
+    if one.dialogues is None:
+        return Measured(measure, share.value, share.n, UNBOUNDED, note=_OLD_AUDIT)
+    number = effective_number(share.value, share.low, share.high, share.n, max(2, one.dialogues))
+    bounds = share_bounds(share.value, share.low, share.high, share.n, one.dialogues)
+
+    def passes(limit: float, times: float) -> bool:
+        return (clopper_pearson(share.value or 0, number * times).high or 1) <= limit
+
+    return Measured(measure, share.value, share.n, bounds, advice=partial(_advice, share, "candidates", passes))
+
+
+def _advice(of: Interval, what: str, passes: Callable[[float, float], bool], limit: float) -> str:
+    times = times_for_a_pass(partial(passes, limit))
+    if times is None or abs(of.value or 0) > limit:
+        return f"{of.n} {what} cannot tell"
+    return f"{of.n} {what} cannot tell: a pass needs about {rounded_up(of.n * times):,} like these"
+
+
+def measure_chatter(audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """The share of chosen replies that talk of the crowd task; sides of `strategy` are names."""
+    for config in _configs(audit, facts):
+        if config == "strategy":
+            continue
+        measure = f"{config}: share of chosen replies that are crowd chatter"
+        found = next((one.share for one in audit.chatter if one.config == config), None)
+        yield unknown(measure, _NO_PAIRS) if found is None else count(measure, found.value, found.n)
+
+
+def measure_shift(audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """The size of the shift: one towards evenness is a shift too."""
+    yield from _biases(audit, facts, "bias shift by the filter", lambda one: one.shift, PRIOR)
+
+
+def measure_keeping(audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """How unevenly the filter keeps strategies."""
+    yield from _biases(audit, facts, "bias of keeping", lambda one: one.keeping, 2 * PRIOR)
+
+
+def _biases(
+    audit: Audit, facts: Facts, measure: str, part: Callable[[FilterBias], Interval], a_cell: float
+) -> Iterator[Measured]:
+    if not facts.is_release:
+        yield not_applicable(measure, "the data does not say what was filtered out")
+        return
+    for config in PAIR_CONFIGS:
+        one = next((one for one in audit.filter_bias if one.config == config), None)
+        if one is None or part(one).value is None:
+            yield unknown(f"{config.value}: {measure}", _NO_PAIRS)
+        else:
+            yield _bias(f"{config.value}: {measure}", part(one), one, a_cell)
+
+
+def _bias(measure: str, of: Interval, one: FilterBias, a_cell: float) -> Measured:
+    """A bias, whose estimate counts what is not there: so much in every cell pulls it towards 0, the more so of few."""
+    value = abs(of.value or 0)
+    if one.dialogues is None:
+        return Measured(measure, value, of.n, UNBOUNDED, note=_OLD_AUDIT)
+    prior = a_cell * (_STRATEGIES if one.estimator == "share" else _STRATEGIES * (_STRATEGIES - 1))
+    found = value_bounds(of.value or 0, of.low, of.high, one.dialogues)
+    if found.low is None or found.high is None or not of.n:
+        return Measured(measure, value, of.n, UNBOUNDED, note=f"{of.n} pairs of {one.dialogues} dialogues are too few")
+    ends = abs(found.low), abs(found.high)
+    high = max(ends)
+    bounds = Bounds(0.0 if found.low <= 0 <= found.high else min(ends), high * (of.n + prior) / of.n)
+
+    def passes(limit: float, times: float) -> bool:
+        number = of.n * times
+        return bool((value + (high - value) / times**0.5) * (number + prior) / number <= limit)
+
+    return Measured(measure, value, of.n, bounds, advice=partial(_advice, of, "pairs", passes))
+
+
+def measure_rows(audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """Rows are counted, and none is a count: it fails."""
+    if not facts.is_release:
+        yield not_applicable("rows of a split", "the data promises no splits")
+    for config, splits in facts.rows.items():
+        for split, rows in {**splits, **audit.rows.get(config, {})}.items():
+            yield Measured(f"{config}: rows in {split}", rows, 1)
+
+
+def measure_self_judging(audit: Audit, facts: Facts) -> Iterator[Measured]:
+    """Judges that are a model whose words they judge; see `schemas.self_judging`."""
+    found, measure = find_self_judging(facts.models), "judges that judge what they wrote or trained"
+    if not facts.is_release:
+        yield not_applicable(measure, "the data names no models")
+    elif not found.judges:
+        yield not_applicable(measure, "the judge is written rules or a script: no model judges")
+    elif not found.writers:
+        yield not_applicable(measure, "no model writes what is judged")
+    else:
+        kin = f"of one base family, which makes a judge lenient: {_listed(found.family)}" if found.family else ""
+        same = {one.judge for one in found.same}
+        yield Measured(measure, len(same), found.judges, note=_listed(found.same) or kin)
+
+
+def _listed(some: tuple[object, ...]) -> str:
+    return "; ".join(map(str, some))
+
+
+def _configs(audit: Audit, facts: Facts) -> list[str]:
+    """Whose pairs are looked at: the promised ones, and whatever another dataset has."""
+    return [config.value for config in PAIR_CONFIGS] if facts.is_release else list(audit.rows)
+
+
+def _pairs_of(audit: Audit, config: str) -> int:
+    return sum(audit.rows.get(config, {}).values())
