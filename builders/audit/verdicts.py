@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..mining.panel import NO_REPLY
 from .batch import field_of
 
 Side = Literal["human", "inferred"]
@@ -49,6 +50,10 @@ def verdicts_of(side: Side, verdict: pa.Array | None, judgements: pa.Array | Non
 
 
 def _read(answers: pa.Array, field: str, rows: np.ndarray) -> Verdicts | None:
+    problem = field_of(answers, "problem")
+    if problem is not None and (none := np.asarray(pc.fill_null(pc.starts_with(problem, NO_REPLY), False))).any():
+        # Such an answer was read: it says that a side is no reply at all, which is neither an error nor its absence.
+        answers, rows = answers.filter(pa.array(~none)), rows[~none]
     names = (field, "rationale", "raw", "model", "revision")
     error, read, raw, model, revision = (field_of(answers, name) for name in names)
     if error is None or read is None or raw is None or model is None or revision is None:

@@ -151,7 +151,7 @@ def _value(said: Judgement | None, what: str) -> float:
     if said is None:
         return np.nan
     if what == ANY_ERROR:
-        return np.nan if said.verdict is None else float(said.verdict.error is not None)
+        return np.nan if said.verdict is None else float(said.verdict.error is not None or said.verdict.no_reply)
     return said.grades.get(what, np.nan)
 
 

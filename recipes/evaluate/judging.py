@@ -11,17 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ...builders.inference.client import Completer
-from ...prompts.context import cued_transcript, transcript
-from ...prompts.library import Prompt, load_prompt
-from ...prompts.parsers.grades import read_grades
-from ...prompts.parsers.step_labels import read_step_labels
-from ...prompts.parsers.trace import format_trace
-from ...prompts.parsers.verdict import read_verdict
-from ...schemas.error_type import ErrorType
-from ...schemas.errors import PromptError
-from ...schemas.inference import Ask, Completion, Message, ModelRef, Outcome, Request, Role, Sampling, Task, derive_seed
+from ...prompts.library import load_prompt
+from ...prompts.readers import Offered
+from ...schemas.inference import Ask, Completion, ModelRef, Outcome, Request, Role, Sampling, Task, derive_seed
 from ...schemas.trace import Step, Trace
-from ...schemas.verdict import Unparsed, Verdict
+from ...schemas.verdict import StepVerdict, Unparsed, Verdict
 from .align import HUMAN, Aligned
 from .held_out import HumanTurn
 from .players import CORPUS, Completers, Players
@@ -63,13 +57,13 @@ class Question(StrEnum):
 
 
 PROMPTS: Mapping[tuple[Question, Protocol], str] = {
-    (Question.GRADES, Protocol.ALONE): "judge/five_grades@1",
-    (Question.GRADES, Protocol.BESIDE_HUMAN): "judge/five_grades_beside_human@1",
-    (Question.ERRORS, Protocol.ALONE): "judge/five_errors@1",
-    (Question.ERRORS, Protocol.BESIDE_HUMAN): "judge/five_errors_beside_human@1",
-    (Question.STEPS, Protocol.ALONE): "judge/four_steps@1",
+    (Question.GRADES, Protocol.ALONE): "judge/five_grades@2",
+    (Question.GRADES, Protocol.BESIDE_HUMAN): "judge/five_grades_beside_human@2",
+    (Question.ERRORS, Protocol.ALONE): "judge/five_errors@2",
+    (Question.ERRORS, Protocol.BESIDE_HUMAN): "judge/five_errors_beside_human@2",
+    (Question.STEPS, Protocol.ALONE): "judge/four_steps@2",
 }
-"""The released prompt of each question under each protocol."""
+"""The prompt of each question under each protocol: those in which no reply can end its fence."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +166,7 @@ async def _ask(job: _Job, completer: Completer, seed: int) -> Outcome:
     ask = Ask(task=Task.JUDGE, history=job.reply.turn.history, reply=job.reply.text)
     if job.question is Question.STEPS:
         ask = Ask(task=Task.STEP_JUDGE, history=job.reply.turn.history, trace=job.reply.trace)
-    messages = judge_messages(prompt, job.reply)
+    messages = prompt.messages(ask, human=job.reply.turn.text)
     return await completer.complete(
         Request(
             model=job.judge,
@@ -186,38 +180,18 @@ async def _ask(job: _Job, completer: Completer, seed: int) -> Outcome:
     )
 
 
-def judge_messages(prompt: Prompt, reply: Reply) -> tuple[Message, ...]:
-    """The messages that put a question about a reply into words.
-
-    Raises:
-        PromptError: the prompt wants something else than the transcript, the reply and the human's reply.
-    """
-    values = {
-        "transcript": transcript(reply.turn.history),
-        "cued_transcript": cued_transcript(reply.turn.history),
-        "trace": format_trace(reply.trace) if reply.trace is not None else "",
-        "reply": reply.text,
-        "human": reply.turn.text,
-    }
-    if unknown := [name for name in prompt.variables if name not in values]:
-        raise PromptError(f"{prompt.id} wants ${unknown[0]}, which a judge of replies is not given")
-    said = ({"role": part.role, "content": part.render(values)} for part in prompt.sections)
-    return tuple(Message(role=one["role"], content=one["content"]) for one in said)  # type: ignore[typeddict-item]
-
-
 def _read(job: _Job, outcome: Outcome) -> Judgement:
     grades: Mapping[str, float] = {}
     verdict: Verdict | None = None
     if isinstance(outcome, Completion):
-        if job.question is Question.GRADES:
-            read = read_grades(outcome.text, GRADES)
-            grades = {} if isinstance(read, Unparsed) else read
-        elif job.question is Question.STEPS:
-            labels = read_step_labels(outcome.text)
-            grades = {} if isinstance(labels, Unparsed) else _step_grades(labels.labels)
-        else:
-            found = read_verdict(outcome.text, tuple(ErrorType))
-            verdict = found if isinstance(found, Verdict) else None
+        prompt = load_prompt(PROMPTS[job.question, job.protocol])
+        read = prompt.reader.read(outcome, Offered(grades=GRADES))
+        if isinstance(read, StepVerdict):
+            grades = _step_grades(read.labels)
+        elif isinstance(read, Verdict):
+            verdict = read
+        elif not isinstance(read, Unparsed):
+            grades = read
     place = (job.reply.turn.dialogue_id, job.reply.turn.index)
     return Judgement(job.reply.system, place, job.question, job.protocol, grades, verdict)
 

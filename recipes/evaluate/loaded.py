@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...builders.inference.thoughts import canonical_thoughts
 from ...schemas.errors import UsageError
 from ...schemas.inference import Completion, Failed, FailureReason, Message, Outcome, Request
 from ..data.fit import token_ids
@@ -92,7 +93,7 @@ class LoadedModel:
         ended = stop is not None and stop < question.room
         return Completion(
             key=question.request.key,
-            text=str(self.tokenizer.decode(cut, skip_special_tokens=True)),
+            text=canonical_thoughts(str(self.tokenizer.decode(cut, skip_special_tokens=True))),
             finish_reason="stop" if ended else "length",
             prompt_tokens=len(question.ids),
             completion_tokens=len(cut),

@@ -9,7 +9,7 @@ from support.dialogues import SHORT_TURNS
 from support.predictions import prediction, system
 
 from ipm_prefdial.builders.inference.mock import ScriptedCompleter
-from ipm_prefdial.prompts.library import load_prompt, parse_prompt
+from ipm_prefdial.prompts.library import load_prompt
 from ipm_prefdial.recipes.evaluate.align import align
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
 from ipm_prefdial.recipes.evaluate.judged import Panel, panels_of
@@ -18,15 +18,12 @@ from ipm_prefdial.recipes.evaluate.judging import (
     PROMPTS,
     Protocol,
     Question,
-    Reply,
     count_questions,
-    judge_messages,
     judge_replies,
     replies_of,
 )
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players
 from ipm_prefdial.recipes.metrics.sample import Sample
-from ipm_prefdial.schemas.errors import PromptError
 from ipm_prefdial.schemas.evaluation import Judged
 from ipm_prefdial.schemas.inference import Completion, Outcome, Request, Role
 from ipm_prefdial.schemas.trace import Step
@@ -138,7 +135,7 @@ def test_embedded_judge_is_asked_for_errors_alone() -> None:
     (panel,) = panels_of(said, Sample.of([one.answer for one in _systems()[0].predictions], 20))
     judged = panel.judged()
     assert judged.grades == ()
-    assert list(judged.prompts) == ["judge/five_errors@1"]
+    assert list(judged.prompts) == ["judge/five_errors@2"]
     assert "knows three of the five errors" in judged.notes[0]
 
 
@@ -157,7 +154,7 @@ def test_prompts_are_released_and_want_what_a_judge_is_given() -> None:
         assert wanted <= set(prompt.reply_schema.body["properties"])
 
 
-def test_prompt_that_wants_more_is_refused() -> None:
-    prompt = parse_prompt("judge/new@1", "about: A.\nhistory: transcript\n---\n<|user|>\n$strategy")
-    with pytest.raises(PromptError, match=r"wants \$strategy"):
-        judge_messages(prompt, Reply("mine", TURNS[0], GOOD))
+def test_a_reply_that_a_judge_calls_none_counts_as_flawed() -> None:
+    judged, _, _ = _judged(lambda request: json.dumps({"error": "no_reply", "rationale": "It declines to answer."}))
+    assert {one.flagged.value for one in judged.errors} == {1}
+    assert all(one.flagged.n == one.asked and not one.errors for one in judged.errors)

@@ -136,7 +136,7 @@ def test_judges_are_asked_about_the_steps_of_traces_alone() -> None:
     steps = [one for one in completer.requests if one.ask.task is Task.STEP_JUDGE]
     assert len(steps) == 3
     assert len(completer.requests) == count_questions(players, replies)
-    assert TEXT in steps[0].messages[-1]["content"]
+    assert "walked home in the hail. Nothing was asked yet." in steps[0].messages[-1]["content"]
     (panel,) = panels_of(said, Sample.of([one.answer for one in aligned[0].predictions], 50))
     judged = panel.judged()
     means = {one.grade: one.mean for one in judged.grades if one.grade.startswith("step") or one.grade == ALL_STEPS}
@@ -144,7 +144,7 @@ def test_judges_are_asked_about_the_steps_of_traces_alone() -> None:
         "step: history": 1, "step: emotion": 1, "step: strategy": 0, "step: reply": 1, ALL_STEPS: 0.75,
     }  # fmt: skip
     assert {mean.n for mean in means.values()} == {3}
-    assert "judge/four_steps@1" in judged.prompts
+    assert "judge/four_steps@2" in judged.prompts
 
 
 def _plain() -> list[Prediction]:
