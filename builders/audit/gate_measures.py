@@ -204,6 +204,8 @@ def _biases(
         one = next((one for one in audit.filter_bias if one.config == config), None)
         if one is None or part(one).value is None:
             yield unknown(f"{config.value}: {measure}", _NO_PAIRS)
+        elif sum(pairs > 0 for pairs in one.before_by_strategy.values()) < 2:
+            yield unknown(f"{config.value}: {measure}", "all pairs are of one strategy, and a bias is between several")
         else:
             yield _bias(f"{config.value}: {measure}", part(one), one, a_cell)
 

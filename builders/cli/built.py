@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...cards.licences import refusals_of
+from ...cards.loading import loadable
 from ...schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, REASONING_CONFIGS, Config
 from ...schemas.manifest import AnswersRecord, Manifest
 from ...schemas.safety import CrisisCounts, PiiKind
 from ..failures import advice_on_cut_offs
 from ..release.crisis_counts import count_crises
-from ..release.layout import config_and_split, splits_of
+from ..release.layout import splits_of
 from ..release.origins import origins_of
 from ..release.read import Release
 from .pairs import show_pairs
@@ -69,13 +70,6 @@ def _nothing_to_load(manifest: Manifest) -> str | None:
     )
 
 
-def _has_rows(manifest: Manifest, config: Config) -> bool:
-    """Whether a config that the release has holds a row in any split."""
-    tables = (config_and_split(name) for name in manifest.files)
-    files = zip(tables, manifest.files.values(), strict=True)
-    return any(table is not None and table[0] is config and one.rows for table, one in files)
-
-
 def _report_counts(manifest: Manifest, crises: CrisisCounts | None) -> None:
     splits = splits_of(Config.RESPONSE)
     lines = []
@@ -125,10 +119,10 @@ def _report_next(out: Path, manifest: Manifest, *, complete: bool) -> None:
         complete: whether its default config has rows.
     """
     say(f"The release is in {out} ({manifest.run.wall_s} s). Next:")
-    mined = [config for config in (DEFAULT_CONFIG, *PAIR_CONFIGS, *REASONING_CONFIGS) if _has_rows(manifest, config)]
+    filled = loadable(manifest)
+    mined = [config for config in (DEFAULT_CONFIG, *PAIR_CONFIGS, *REASONING_CONFIGS) if config in filled]
     for what, config in [("load it", config) for config in mined[:1]] + [("see why", Config.DROPPED)] * (not complete):
-        # `datasets` refuses a config without a row.
-        if _has_rows(manifest, config):
+        if config in filled:
             load = f"from datasets import load_dataset; print(load_dataset({str(out)!r}, {config.value!r}))"
             say(f'  {what:<14} python -c "{load}"')
     say(f"  trust it       ipm-prefdial verify {out}")

@@ -4,6 +4,7 @@ import argparse
 from itertools import islice
 from typing import Any
 
+from ...cards.loading import loadable
 from ..cluster.engine import parse_engine
 from ..cluster.parts import apart_on
 from ..release.read import Release
@@ -31,11 +32,23 @@ def run(options: argparse.Namespace) -> int:
     with apart_on(engine, (release.root,)) as apart:
         findings = list(islice(validate_release(release, apart), MOST + 1))
     rows = sum(record.rows or 0 for record in release.manifest.files.values())
+    filled = loadable(release.manifest)
+    empty = [config.value for config in release.configs if config not in filled]
     if options.json:
-        say_json({"clean": not findings, "rows": rows, "findings": [one.model_dump() for one in findings[:MOST]]})
+        say_json(
+            {
+                "clean": not findings,
+                "rows": rows,
+                "findings": [one.model_dump() for one in findings[:MOST]],
+                "configs_without_rows": empty,
+            }
+        )
         return 1 if findings else 0
     for one in findings[:MOST]:
         say(str(one))
     more = f"{MOST} and more" if len(findings) > MOST else str(len(findings))
     say(f"{more} findings in {rows} rows" if findings else f"valid: {rows} rows keep {len(RULES)} rules")
+    if empty:
+        # The promises hold, which says nothing of whether there is anything to train on.
+        say(f"without a row, so that `load_dataset` refuses them: {', '.join(empty)}")
     return 1 if findings else 0
