@@ -178,7 +178,7 @@ def effective_number(share: float, low: float | None, high: float | None, n: int
     from scipy.special import stdtrit
 
     error = 0.0 if low is None or high is None else (high - low) / 3.92
-    if error <= 0 or not 0 < share < 1:
+    if error**2 <= 0 or not 0 < share < 1:  # the square of the least numbers is 0
         return float(min(n, dialogues))
     fewer = stdtrit(max(1, n - 1), 0.975) / stdtrit(dialogues - 1, 0.975)
     return float(min(n, share * (1 - share) / error**2 * fewer**2))

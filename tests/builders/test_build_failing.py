@@ -28,7 +28,8 @@ from ipm_prefdial.schemas.inference import Role
 Body = dict[str, Any]
 Said = tuple[int, str, str]
 
-NO_SYSTEM = RawAnswer(400, {"error": {"message": "System role \x1b[1mnot supported\x1b[0m", "type": "BadRequest"}})
+REFUSED = RawAnswer(400, {"error": {"message": "The template \x1b[1mcannot render\x1b[0m this", "type": "BadRequest"}})
+"""A refusal that no other form of the request mends; one of the system role alone is learnt, and mended."""
 SPENT = RawAnswer(200, answer_with("", finish_reason="length"))
 
 
@@ -77,13 +78,13 @@ def models(server: ChatServer, *roles: str) -> list[str]:
 def test_an_endpoint_that_refuses_every_call_of_a_role_stops_the_build_in_its_own_words(
     tmp_path: Path, run_build: Callable[..., Said]
 ) -> None:
-    with ChatServer(play_role, raw=answering(lambda body: True, NO_SYSTEM)) as server:
+    with ChatServer(play_role, raw=answering(lambda body: True, REFUSED)) as server:
         words = ("--limit", "6", "--concurrency", "8", *models(server, "responder"), "--joint", "corpus")
         code, out, err = run_build(*words)
         sent = server.asked.total()
         assert code == 3 and 20 <= sent <= 20 + 8
         assert "the responder mock: 20 of 20 answers (100%)" in err and "20 bad_request" in err
-        assert "It said: HTTP 400: System role [1mnot supported [0m" in err and "\x1b" not in err
+        assert "It said: HTTP 400: The template" in err and "cannot render" in err and "\x1b" not in err
         assert "--retry-failed" in err and "--accept-failures" in err and "--responder" in err
         assert not (tmp_path / "release").exists() and "load_dataset" not in out
 
@@ -98,7 +99,7 @@ def test_an_endpoint_that_refuses_every_call_of_a_role_stops_the_build_in_its_ow
     loaded = re.findall(r"load_dataset\('([^']+)', '(\w+)'\)", out)
     assert [config for _, config in loaded] == ["strategy", "dropped"]
     assert all(load_dataset(place, config, cache_dir=str(tmp_path / "cache")) for place, config in loaded)
-    assert "bad_request" in out and "System role" in out
+    assert "bad_request" in out and "The template" in out
     release = Release(tmp_path / "release")
     assert release.manifest.run.accept_failures == 1
     assert {one.role: one.usable for one in release.manifest.run.answers}[Role.RESPONDER] == 0
@@ -107,7 +108,7 @@ def test_an_endpoint_that_refuses_every_call_of_a_role_stops_the_build_in_its_ow
 
 def test_a_mended_endpoint_is_asked_again_where_that_is_wanted(tmp_path: Path, run_build: Callable[..., Said]) -> None:
     broken = [True]
-    with ChatServer(play_role, raw=lambda body: NO_SYSTEM if broken[0] and is_planner(body) else None) as server:
+    with ChatServer(play_role, raw=lambda body: REFUSED if broken[0] and is_planner(body) else None) as server:
         words = ("--limit", "4", *models(server, "planner"))
         assert run_build(*words)[0] == 3
         sent, broken[0] = server.asked.total(), False
@@ -119,7 +120,7 @@ def test_a_mended_endpoint_is_asked_again_where_that_is_wanted(tmp_path: Path, r
 
 
 def test_a_small_build_is_judged_before_it_is_put_in_place(tmp_path: Path, run_build: Callable[..., Said]) -> None:
-    with ChatServer(play_role, raw=answering(is_planner, NO_SYSTEM)) as server:
+    with ChatServer(play_role, raw=answering(is_planner, REFUSED)) as server:
         words = ("--limit", "1", *models(server, "planner"))
         code, _, err = run_build(*words, "--json")
         sent = server.asked.total()
@@ -219,7 +220,7 @@ def test_a_build_of_embedded_models_has_the_table_too_and_json_has_the_same(run_
 
 
 def test_batches_of_a_role_that_fails_stop_the_build_before_the_next_roles_are_asked(tmp_path: Path) -> None:
-    with BatchServer(play_role, raw=answering(is_planner, NO_SYSTEM)) as server:
+    with BatchServer(play_role, raw=answering(is_planner, REFUSED)) as server:
         wanted = options(tmp_path / "release", server, ALL, limit=6)
         with pytest.raises(UnusableAnswersError, match="the planner mock: 20 of 20"):
             build(wanted)

@@ -53,7 +53,7 @@ def misbehave(body: dict[str, Any]) -> RawAnswer | None:
     if system.startswith("You examine two replies"):
         return RawAnswer(200, answer_with(_compare(last, json.loads(play_role_of_panels(body)))))
     if "Write the reply alone" in system and system.startswith("You support"):
-        odd = {0: REFUSAL, 1: "<reasoning>Sad.</reasoning> I hear you.", 2: "As an AI, I have no garden.", 3: SUBTLE}
+        odd = {0: REFUSAL, 1: "<musing>Sad.</musing> I hear you.", 2: "As an AI, I have no garden.", 3: SUBTLE}
         if number % 9 in odd:
             return RawAnswer(200, answer_with(odd[number % 9]))
     return None
@@ -97,7 +97,7 @@ def test_a_build_with_awkward_answers_names_what_it_drops(tmp_path: Path) -> Non
     dropped = [row for row in release.rows(Config.DROPPED) if row["config"] == Config.RESPONSE]
     found = Counter((row["reason"], row["detail"]) for row in dropped)
     assert found["refused", "by rule: declined"] and found["refused", "by rule: machine talk"]
-    assert found["unknown_marker", "<reasoning>"]
+    assert found["unknown_marker", "<musing>"]
     assert found["refused", "no_reply: 1 of 1 judges"]
     rows = list(release.rows(Config.RESPONSE))
     words = [row["rejected"][0]["content"] for row in rows]

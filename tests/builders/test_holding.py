@@ -19,7 +19,7 @@ from ipm_prefdial.builders.mining.steps import Whole
 from ipm_prefdial.builders.mining.turns import PlacedDialogue, supporter_turns
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Split
-from ipm_prefdial.schemas.drops import NEVER_A_PAIR, DropReason
+from ipm_prefdial.schemas.drops import LAYOUTS_1_TO_3, NEVER_A_PAIR, DropReason
 from ipm_prefdial.schemas.rows import rows_of
 from ipm_prefdial.schemas.spec import BalanceRule
 from ipm_prefdial.schemas.strategy import Strategy
@@ -204,7 +204,7 @@ def test_drops_that_were_no_whole_pair_do_not_count_for_the_pool() -> None:
     kept, sound = {Strategy.SUGGESTIONS: 4, Strategy.QUESTION: 4}, {}
     results = _pool(RESPONSE, kept, sound)
     rule = BalanceRule(spread=0.05, least=0.0, duel=2)
-    for reason in DropReason:
+    for reason in LAYOUTS_1_TO_3:
         more = [Drop(_kept(RESPONSE, 100 + number, human=Strategy.QUESTION), reason) for number in range(4)]
         rows, _ = _released([*results, *more], Whole.BALANCE, rule=rule)
         assert (_chosen(rows)["Providing Suggestions"] == 4) is (reason in NEVER_A_PAIR), reason

@@ -188,10 +188,12 @@ def write_config(release: Release, config: Config, split: Split, rows: Sequence[
     name = f"data/{config}/{split}-00000-of-00001.parquet"
     (release.root / name).parent.mkdir(exist_ok=True)
     write_rows(release.root / name, rows, arrow_schema(config, 3))
-    change_manifest(
-        release.root,
-        lambda manifest: manifest["files"].setdefault(name, {"sha256": "", "bytes": 0, "rows": 0, "rows_sha256": ""}),
-    )
+
+    def add(manifest: dict[str, Any]) -> None:
+        manifest["spec"]["layout"] = 3  # the first that knows these configs
+        manifest["files"].setdefault(name, {"sha256": "", "bytes": 0, "rows": 0, "rows_sha256": ""})
+
+    change_manifest(release.root, add)
 
 
 @lru_cache

@@ -119,7 +119,8 @@ def test_readers_sign_off_what_is_held_out(held_out: Path, tmp_path: Path) -> No
 
 def test_sheet_is_told_to_machines(held_out: Path, tmp_path: Path) -> None:
     done = ipm_prefdial("review", "crisis", held_out, "--out", tmp_path / "sheet.csv", "--json")
-    assert json.loads(done.out) == {"out": str(tmp_path / "sheet.csv"), "findings": 8, "dialogues": 4}
+    counted = {"findings": 8, "dialogues": 4, "findings_unread": 3, "dialogues_unread": 1}
+    assert json.loads(done.out) == {"out": str(tmp_path / "sheet.csv"), **counted}
 
 
 def test_mistakes_with_what_is_held_out_are_told_in_a_line(held_out: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import json
 import time
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import aiohttp
 import pytest
@@ -43,20 +43,36 @@ def raw_deflate(data: bytes) -> bytes:
 async def serving(write: Write) -> AsyncIterator[str]:
     """The base URL of a server that answers each request with what `write` writes."""
 
+    answering: set[asyncio.Task[None]] = set()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
+        answering.add(asyncio.current_task())  # type: ignore[arg-type]
+        with closing_at_once(writer), suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             for line in head.split(b"\r\n"):
                 if line.lower().startswith(b"content-length:"):
                     await reader.readexactly(int(line.split(b":")[1]))
             await write(writer)
-        writer.close()
+            writer.close()
+            await writer.wait_closed()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     finally:
         server.close()
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
+
+
+@contextmanager
+def closing_at_once(writer: asyncio.StreamWriter) -> Iterator[None]:
+    """Nothing of a connection is left, however its answer ended: a client that was told too much hangs up."""
+    try:
+        yield
+    finally:
+        writer.transport.abort()
 
 
 async def ask(write: Write, timeout_s: float = 20.0) -> Outcome:

@@ -137,9 +137,14 @@ def test_a_dry_run_tells_all_and_writes_nothing(tmp_path: Path) -> None:
         (("--repo", REPO), None, 2, "set HF_TOKEN"),
         (("--repo", REPO, "--why", "because"), TOKEN, 2, "--accept"),
         (("--repo", REPO, "--accept", "faults", "--why", " "), TOKEN, 2, "--why"),
-        (("--repo", REPO, "--accept", "faults", "--why", "x"), TOKEN, 2, "not closed; closed are: none"),
+        (
+            ("--repo", REPO, "--accept", "faults", "--why", "x"),
+            TOKEN,
+            2,
+            "no such gate failed or cannot tell; those that do: none",
+        ),
     ],
-    ids=["no org", "a tag", "no token", "a reason for nothing", "an empty reason", "an open gate"],
+    ids=["no org", "a tag", "no token", "a reason for nothing", "an empty reason", "a gate that passed"],
 )
 def test_mistakes_are_told_in_a_line(
     tmp_path: Path, words: tuple[str, ...], token: str | None, code: int, told: str

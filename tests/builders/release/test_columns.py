@@ -22,7 +22,8 @@ from ipm_prefdial.schemas.rows import LAYOUTS, InferredBy, Messages, Row, rows_o
 
 _TABLES = [(layout, config) for layout, rows in LAYOUTS.items() for config in rows]
 _RELEASES = {1: "1.0.0", 2: "2.0.0", 3: "2.1.0"}
-"""A release of each layout."""
+"""A release of each layout that a released spec has."""
+_RELEASED = [(layout, config) for layout, config in _TABLES if layout in _RELEASES]
 
 
 @pytest.mark.parametrize(("layout", "config"), _TABLES)
@@ -31,7 +32,7 @@ def test_columns_are_the_fields_of_the_row(layout: int, config: Config) -> None:
     assert arrow_schema(config, layout).names[:5] == list(Row.model_fields)
 
 
-@pytest.mark.parametrize(("layout", "config"), _TABLES)
+@pytest.mark.parametrize(("layout", "config"), _RELEASED)
 def test_every_row_of_a_release_fits_the_model_and_the_columns(layout: int, config: Config) -> None:
     rows = list(shared_release(_RELEASES[layout]).rows(config))
     assert rows
@@ -43,7 +44,7 @@ def test_every_row_of_a_release_fits_the_model_and_the_columns(layout: int, conf
     assert table.to_pylist() == rows
 
 
-@pytest.mark.parametrize(("layout", "config"), _TABLES)
+@pytest.mark.parametrize(("layout", "config"), _RELEASED)
 def test_a_row_with_one_column_more_or_less_fits_neither(layout: int, config: Config) -> None:
     row = next(shared_release(_RELEASES[layout]).rows(config))
     with pytest.raises(ValidationError):

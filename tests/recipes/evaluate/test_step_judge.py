@@ -14,6 +14,7 @@ from support.training import run_quick
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.schemas.config import Config
+from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.inference import Task
 
 pytestmark = [
@@ -29,7 +30,7 @@ BUILD = ("build", "--release", "2.1.0", "--source", "sample", "--limit", "3")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A reward model that has learnt hardly anything."""
     out = tmp_path_factory.mktemp("runs") / "unifi"
-    run_quick("tiny/reward/reward", reasoning_release().root, out, max_rows=12)
+    run_quick("tiny/reward/reward", reasoning_release().root, out, max_rows=12, max_length=2_500)
     return out
 
 
@@ -41,10 +42,13 @@ def test_its_labels_are_votes_and_verify_needs_no_model(folder: Path, tmp_path: 
     assert list(validate_release(release)) == []
     asked = [row["task"] for row in release.rows(Config.COMPLETIONS) if row["model"] == "reward:unifi"]
     assert set(asked) == {Task.STEP_JUDGE}
+    said = [row["reply"] for row in release.rows(Config.COMPLETIONS) if row["model"] == "reward:unifi" and row["reply"]]
+    assert said and all("It scores 0." in reply for reply in said)
+    # It has learnt hardly anything and contradicts the other judge on most steps: two votes, and neither decides.
+    assert release.manifest.counts[Config.REASONING_STEPS].dropped[DropReason.STEP_TIE] > 0
     for row in release.rows(Config.REASONING_STEPS):
         judges = {one["model"]: one for one in row["judgements"]}
         assert judges.keys() == {"corpus", "reward:unifi"}
-        assert all(why.startswith("It scores 0.") for why in judges["reward:unifi"]["rationales"])
     (record,) = [one for one in release.manifest.models["judge"] if one.kind == "reward"]
     assert "on held-out dialogues" in record.facts
     assert str(folder.parent) not in (out / "manifest.json").read_text()

@@ -98,7 +98,7 @@ def test_wrong_word_is_one_line(words: tuple[str, ...], told: str, tmp_path: Pat
     [
         ("tiny/reasoner/grpo", ("--process", "-1"), "process: -1.0 is not 0 or more"),
         ("tiny/reasoner/grpo", ("--redundancy", "nan"), "redundancy: nan is not 0 or more"),
-        ("tiny/reasoner/grpo", ("--process", "0", "--outcome", "0", "--format", "0"), "nothing is rewarded"),
+        ("tiny/reasoner/grpo", ("--process", "0", "--outcome", "0"), "nothing is rewarded"),
         ("tiny/reasoner/grpo", ("--num_generations", "5"), "num_generations"),
         ("tiny/reward/reward", ("--pair_weight", "-0.5"), "pair_weight: -0.5 is not 0 or more"),
         ("tiny/reward/reward", ("--pair_weight", "0", "--step_weight", "0"), "nothing is learnt"),
