@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...schemas.config import Config
+from ...schemas.errors import DataError
 from ...schemas.licence import LICENCES
 from ...schemas.rows import rows_of
 from ...schemas.strategy import STRATEGY_NAMES
 from .broken import Broken, Mask, Rules
-from .columns import allowed_values, fields_of, may_be_null, without_none
+from .columns import allowed_values, fields_of, may_be_null, schema_difference, without_none
 from .judged import LAYOUT_RULES
+from .read import Release
 
 _NAMED = "|".join(re.escape(name) for name in sorted(STRATEGY_NAMES, key=len, reverse=True))
 _BRACKETED = rf"(?i)[\[【]\s*({_NAMED})\s*[\]】]"
@@ -211,3 +213,23 @@ _RULES: dict[Config, Rules] = {
         ("strategy", "completion does not begin with [strategy]", _lacks_bracket_of("completion", "strategy")),
     ),
 }
+
+
+def check_table(release: Release, config: Config) -> None:
+    """The rows of a config are as its layout has them, so that whatever reads them may rely on it.
+
+    Raises:
+        DataError: a column is another, or rows break a rule; the first fault is named.
+    """
+    for path in release.files(config):
+        name = release.name_of(path)
+        if wrong := schema_difference(release.schema(path), config, release.layout):
+            raise DataError(f"{name}: {wrong}; `ipm-prefdial validate {release.root}` lists every fault")
+        first = 0
+        for batch in release.batches(path):
+            if (broken := next(broken_rows(batch, config, release.layout), None)) is not None:
+                raise DataError(
+                    f"{name}: row {first + int(broken.rows[0])}: {broken.detail}; `ipm-prefdial validate "
+                    f"{release.root}` lists every fault"
+                )
+            first += batch.num_rows

@@ -9,6 +9,7 @@ from ...schemas.config import Config
 from ...schemas.errors import DataError, UsageError
 from ...schemas.safety import CrisisCategory
 from ..release.read import Release
+from ..release.rules import check_table
 from .items import fit_cell
 
 _CONTEXT = 2
@@ -60,6 +61,7 @@ def crisis_items(release: Release) -> list[CrisisItem]:
     if Config.CRISIS_HOLDOUT not in release.configs:
         version = release.manifest.version
         raise UsageError(f"{release.root}: release {version} holds no dialogues out; it has no config crisis_holdout")
+    check_table(release, Config.CRISIS_HOLDOUT)
     items = [item for row in release.rows(Config.CRISIS_HOLDOUT) for item in _of_dialogue(row)]
     if not items:
         raise DataError(f"{release.root}: no dialogue is held out for a crisis; there is nothing to read")

@@ -10,6 +10,7 @@ from ...schemas.error_type import ErrorType
 from ...schemas.errors import UsageError
 from ...schemas.review import FILE_NAME, NO_ERROR, ConfigReview, Label, Review, ReviewedPair
 from ..release.read import Release
+from ..release.rules import check_table
 from ..release.write import check_writable
 from ..renewing import renew
 from ..statistics.bootstrap import REPLICATES
@@ -62,6 +63,7 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
     release = Release(root)
     check_writable(root)
     key = read_key(key_path)
+    check_table(release, key.config)
     rows = rows_by_id(release, key.config, {entry.row_id for entry in key.items.values()})
     for name, entry in key.items.items():
         if entry.row_id not in rows or rows[entry.row_id]["dialogue_id"] != entry.dialogue_id:

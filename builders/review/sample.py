@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from ...schemas.config import Config
 from ...schemas.errors import DataError, UsageError
 from ..release.read import Release
+from ..release.rules import check_table
 
 _SPARE = 4
 """Candidates kept of a stratum, as a multiple of the whole sample: enough to spread over dialogues."""
@@ -53,9 +54,10 @@ def draw_pairs(release: Release, config: Config, size: int, by: Sequence[Stratif
     Strata are represented in proportion, each at least once. Memory does not grow with the release.
 
     Raises:
-        DataError: the config has no pairs.
+        DataError: the config has no pairs, or rows that no release has.
         UsageError: there are more strata than pairs wanted.
     """
+    check_table(release, config)
     found = _Candidates(_SPARE * size)
     columns = ["row_id", "dialogue_id", *(_column(config, one) for one in by)]
     for path in release.files(config):

@@ -5,14 +5,17 @@ import io
 import json
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.releases import Row, shared_release
+from support.releases import Row, copy_release, refresh_hashes, shared_release
 from support.review import STRATA, Export, export
 
 from ipm_prefdial.builders.release.read import Release
@@ -301,3 +304,39 @@ def test_instructions_define_the_errors_and_care_for_the_annotator(config: Confi
     assert all(f"| `{error}` | " in text for error in ErrorType)
     for words in ("harmful by design", "pause", "skip the item", "the person in charge", "the name is published"):
         assert words in text.replace("> ", "")
+
+
+# Tables that are not as they should be
+
+
+def _without(column: str) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: table.drop_columns([column])
+
+
+def _nulls(column: str) -> Callable[[pa.Table], pa.Table]:
+    def change(table: pa.Table) -> pa.Table:
+        at = table.schema.get_field_index(column)
+        return table.set_column(at, table.schema.field(at), pa.nulls(len(table), table.schema.field(at).type))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (_without("dialogue_id"), "column dialogue_id is missing"),
+        (_without("rejected"), "column rejected is missing"),
+        *((_nulls(column), f"row 0: {column} is null") for column in ("row_id", "dialogue_id", "strategy", "prompt")),
+        *((_nulls(column), f"row 0: {column} is null") for column in ("chosen", "rejected", "rejected_error")),
+    ],
+    ids=str,
+)
+def test_wrong_and_null_columns_are_one_message(
+    tmp_path: Path, change: Callable[[pa.Table], pa.Table], what: str
+) -> None:
+    release = copy_release(tmp_path / "release", shared_release(limit=8))
+    path = release.files(Config.RESPONSE)[0]
+    pq.write_table(change(pq.read_table(path)), path)
+    with pytest.raises(DataError, match=what):
+        export(refresh_hashes(release.root), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
