@@ -6,7 +6,9 @@ verdict says less than it seems to. What counts as one model is our own choice:
 * The same name is the same model, whatever the revision, endpoint, publisher's prefix, date of the snapshot and
   quantisation: what a judge finds good hangs on the weights that it was trained to, not on where they run.
 * One base family, such as two sizes of one generation, is a warning and no more: leniency carries over in part.
-* A reward model has scored its own policy where either record says that it rewarded the policy's training.
+* Whether a reward model rewarded the training of the reasoner whose steps it labels is in no manifest: an endpoint says
+  nothing of how its model was trained. So that cannot be told, and the maintainer has to say. Evaluations of
+  checkpoints can tell, since a run's `run.json` names its reward model (`recipes.evaluate.stakes`).
 * The embedded `corpus` judge applies written rules and the embedded responder retrieves what humans wrote: no model
   wrote the words, and none has a taste for them. They share a name and nothing else, so the rule does not apply there;
   nor to the script of a test. Beside real judges they count for nothing.
@@ -18,11 +20,6 @@ from dataclasses import dataclass
 
 from .inference import ModelRef, Role
 from .manifest import ModelRecord
-
-REWARDED = "rewarded the training of"
-"""Fact of a reward model: the names of the policies that were trained by its scores."""
-REWARDED_BY = "rewarded by"
-"""Fact of a policy: the SHA-256 of the `run.json` of the reward model that it was trained by."""
 
 _PUBLISHER = re.compile(r"^.*/")
 _TAIL = re.compile(
@@ -58,9 +55,11 @@ class SelfJudging:
     writers: int
     """Models that write what they judge."""
     same: tuple[OwnJudge, ...]
-    """Judges that are the same model as a writer, or rewarded its training."""
+    """Judges that are the same model as a writer."""
     family: tuple[OwnJudge, ...]
     """Judges of a writer's base family."""
+    unknown: tuple[OwnJudge, ...] = ()
+    """Reward models that label the steps of a reasoner, whose training they may have rewarded."""
 
 
 def find_self_judging(models: Mapping[Role, tuple[ModelRecord, ...]]) -> SelfJudging:
@@ -68,7 +67,13 @@ def find_self_judging(models: Mapping[Role, tuple[ModelRecord, ...]]) -> SelfJud
     judges = [one for one in models.get(Role.JUDGE, ()) if _is_model(one)]
     writers = [(role, one) for role, some in models.items() if role is not Role.JUDGE for one in some if _is_model(one)]
     same = tuple(_pairs(judges, writers, family=False))
-    return SelfJudging(len(judges), len(writers), same, tuple(_pairs(judges, writers, family=True)))
+    unknown = tuple(
+        OwnJudge(str(judge.ref), role, str(writer.ref))
+        for judge in judges
+        for role, writer in writers
+        if judge.kind == "reward" and role is Role.REASONER
+    )
+    return SelfJudging(len(judges), len(writers), same, tuple(_pairs(judges, writers, family=True)), unknown)
 
 
 def _pairs(
@@ -76,7 +81,7 @@ def _pairs(
 ) -> Iterator[OwnJudge]:
     for judge in judges:
         for role, writer in writers:
-            same = same_model(judge.ref, writer.ref) or has_rewarded(judge, writer)
+            same = same_model(judge.ref, writer.ref)
             if same is not family and (same or same_family(judge.ref, writer.ref)):
                 yield OwnJudge(str(judge.ref), role, str(writer.ref))
 
@@ -94,18 +99,6 @@ def same_family(one: ModelRef, other: ModelRef) -> bool:
     """Whether two names are of one generation of one maker's models."""
     families = family_of(one.name), family_of(other.name)
     return families[0] is not None and families[0] == families[1]
-
-
-def has_rewarded(judge: ModelRecord, writer: ModelRecord) -> bool:
-    """Whether a reward model scored the training of a policy, by the record of either."""
-    if judge.kind != "reward":
-        return False
-    named = judge.facts.get(REWARDED)
-    policies = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
-    if canonical_name(writer.ref.name) in map(canonical_name, policies):
-        return True
-    digest = writer.facts.get(REWARDED_BY)
-    return bool(isinstance(digest, str) and judge.ref.revision and digest.startswith(judge.ref.revision))
 
 
 def canonical_name(name: str) -> str:

@@ -28,6 +28,8 @@ from .deciding import Measured, count, not_applicable, unknown
 from .facts import Facts
 
 _STRATEGIES = 8
+_NOISE = 3
+"""See `_of_shift`; ours. Without it, 7 to 13 % of samples of 400 to 1,600 pairs passed a shift beyond the limit."""
 _OLD_AUDIT = "the audit was written before gates decided by bounds: run `ipm-prefdial audit` again"
 _NO_PAIRS = "there are no pairs"
 _NAMES = ("strategy", "joint")
@@ -186,16 +188,44 @@ def measure_chatter(audit: Audit, facts: Facts) -> Iterator[Measured]:
 
 def measure_shift(audit: Audit, facts: Facts) -> Iterator[Measured]:
     """The size of the shift: one towards evenness is a shift too."""
-    yield from _biases(audit, facts, "bias shift by the filter", lambda one: one.shift, PRIOR)
+    yield from _biases(audit, facts, "bias shift by the filter", lambda one: one.shift, _of_shift)
 
 
 def measure_keeping(audit: Audit, facts: Facts) -> Iterator[Measured]:
     """How unevenly the filter keeps strategies."""
-    yield from _biases(audit, facts, "bias of keeping", lambda one: one.keeping, 2 * PRIOR)
+    yield from _biases(audit, facts, "bias of keeping", lambda one: one.keeping, _of_keeping)
+
+
+Widened = Callable[[FilterBias, float, float], float]
+"""An upper bound with what the estimator hides: of a config, from a bound, with so many times as much data."""
+
+
+def _of_shift(one: FilterBias, high: float, times: float) -> float:
+    """The bias before the filter is partly noise, which hides as much of a shift; half counts pull a shift towards 0.
+
+    Of strengths that vary by noise alone, their spread is about three times its own error: so much squared is noise.
+    """
+    before = one.before
+    noise = 0.0
+    if before.value is not None and before.low is not None and before.high is not None:
+        error = (before.high - before.low) / 3.92 / times**0.5
+        noise = before.value - max(0.0, before.value**2 - (_NOISE * error) ** 2) ** 0.5
+    return high * _unshrunk(one, one.shift.n * times, PRIOR) + min(noise, before.value or 0.0)
+
+
+def _of_keeping(one: FilterBias, high: float, times: float) -> float:
+    """Half counts stand on either side of a share, and where strategies meet again in the strengths of the kept."""
+    found = high * _unshrunk(one, one.keeping.n * times, 2 * PRIOR)
+    return found if one.estimator == "share" else found * _unshrunk(one, one.after.n * times, PRIOR)
+
+
+def _unshrunk(one: FilterBias, pairs: float, a_cell: float) -> float:
+    cells = _STRATEGIES if one.estimator == "share" else _STRATEGIES * (_STRATEGIES - 1)
+    return (pairs + a_cell * cells) / pairs if pairs else float("inf")
 
 
 def _biases(
-    audit: Audit, facts: Facts, measure: str, part: Callable[[FilterBias], Interval], a_cell: float
+    audit: Audit, facts: Facts, measure: str, part: Callable[[FilterBias], Interval], widened: Widened
 ) -> Iterator[Measured]:
     if not facts.is_release:
         yield not_applicable(measure, "the data does not say what was filtered out")
@@ -207,25 +237,23 @@ def _biases(
         elif sum(pairs > 0 for pairs in one.before_by_strategy.values()) < 2:
             yield unknown(f"{config.value}: {measure}", "all pairs are of one strategy, and a bias is between several")
         else:
-            yield _bias(f"{config.value}: {measure}", part(one), one, a_cell)
+            yield _bias(f"{config.value}: {measure}", part(one), one, widened)
 
 
-def _bias(measure: str, of: Interval, one: FilterBias, a_cell: float) -> Measured:
-    """A bias, whose estimate counts what is not there: so much in every cell pulls it towards 0, the more so of few."""
+def _bias(measure: str, of: Interval, one: FilterBias, widened: Widened) -> Measured:
+    """A bias and what its estimator may hide, the more so of few pairs."""
     value = abs(of.value or 0)
     if one.dialogues is None:
         return Measured(measure, value, of.n, UNBOUNDED, note=_OLD_AUDIT)
-    prior = a_cell * (_STRATEGIES if one.estimator == "share" else _STRATEGIES * (_STRATEGIES - 1))
     found = value_bounds(of.value or 0, of.low, of.high, one.dialogues)
-    if found.low is None or found.high is None or not of.n:
+    if found.low is None or found.high is None or not of.n or not one.after.n:
         return Measured(measure, value, of.n, UNBOUNDED, note=f"{of.n} pairs of {one.dialogues} dialogues are too few")
     ends = abs(found.low), abs(found.high)
     high = max(ends)
-    bounds = Bounds(0.0 if found.low <= 0 <= found.high else min(ends), high * (of.n + prior) / of.n)
+    bounds = Bounds(0.0 if found.low <= 0 <= found.high else min(ends), widened(one, high, 1))
 
     def passes(limit: float, times: float) -> bool:
-        number = of.n * times
-        return bool((value + (high - value) / times**0.5) * (number + prior) / number <= limit)
+        return widened(one, value + (high - value) / times**0.5, times) <= limit
 
     return Measured(measure, value, of.n, bounds, advice=partial(_advice, of, "pairs", passes))
 
@@ -241,13 +269,19 @@ def measure_rows(audit: Audit, facts: Facts) -> Iterator[Measured]:
 
 def measure_self_judging(audit: Audit, facts: Facts) -> Iterator[Measured]:
     """Judges that are a model whose words they judge; see `schemas.self_judging`."""
-    found, measure = find_self_judging(facts.models), "judges that judge what they wrote or trained"
+    found, measure = find_self_judging(facts.models), "judges that judge what they wrote, or what they rewarded"
     if not facts.is_release:
         yield not_applicable(measure, "the data names no models")
     elif not found.judges:
         yield not_applicable(measure, "the judge is written rules or a script: no model judges")
     elif not found.writers:
         yield not_applicable(measure, "no model writes what is judged")
+    elif found.unknown and not found.same:
+        yield unknown(
+            measure,
+            f"{', '.join(one.judge for one in found.unknown)} labels the steps of a model whose training it may have "
+            "rewarded; say with --accept and --why where it did not",
+        )
     else:
         kin = f"of one base family, which makes a judge lenient: {_listed(found.family)}" if found.family else ""
         same = {one.judge for one in found.same}

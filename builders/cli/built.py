@@ -129,7 +129,7 @@ def _report_next(out: Path, manifest: Manifest, *, complete: bool) -> None:
     say("  real models    ipm-prefdial build --out DIR --planner MODEL@http://HOST:PORT/v1 --responder … --judge …")
     reasons = refusals_of(origins_of(out, manifest.files))
     if not reasons and complete:
-        say(f"  publish it     ipm-prefdial audit {out} && ipm-prefdial publish {out} --repo ORG/NAME --dry-run")
+        say(f"  publish it     ipm-prefdial audit {out}; ipm-prefdial publish {out} --repo ORG/NAME --dry-run")
         return
     if reasons:
         say("Do NOT pass this release on; `publish` refuses it. It is for your own use:")

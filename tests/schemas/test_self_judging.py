@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from ipm_prefdial.schemas.inference import ModelRef, Role
 from ipm_prefdial.schemas.manifest import ModelRecord
 from ipm_prefdial.schemas.self_judging import (
-    REWARDED,
-    REWARDED_BY,
     canonical_name,
     family_of,
     find_self_judging,
@@ -91,11 +89,11 @@ def test_rules_and_scripts_are_no_models() -> None:
     assert find_self_judging({Role.JOINT: (record("corpus"),), Role.JUDGE: (record("corpus"),)}).same
 
 
-def test_a_reward_model_that_trained_its_policy_is_found_by_either_record() -> None:
-    policy = {Role.REASONER: (record("lab/policy", **{REWARDED_BY: "abcdef0123456789"}),)}
-    by_policy = find_self_judging({**policy, Role.JUDGE: (record("reward:run", "reward", "abcdef012345"),)})
-    assert [one.writer for one in by_policy.same] == ["lab/policy"]
-    told = record("reward:run", "reward", "ffff", **{REWARDED: ["policy"]})
-    assert find_self_judging({**policy, Role.JUDGE: (told,)}).same
-    assert not find_self_judging({**policy, Role.JUDGE: (record("reward:run", "reward", "ffff"),)}).same
-    assert not find_self_judging({**policy, Role.JUDGE: (record("reward:run", "reward", None, **{REWARDED: 3}),)}).same
+def test_whether_a_reward_model_rewarded_a_reasoner_cannot_be_told() -> None:
+    reward = (record("reward:run", "reward", "abcdef012345"),)
+    found = find_self_judging({Role.REASONER: (record("lab/policy"),), Role.JUDGE: reward})
+    assert [(one.judge, one.writer) for one in found.unknown] == [("reward:run#abcdef012345", "lab/policy")]
+    assert not found.same
+    # It labels steps alone, and the embedded reasoner was trained by nothing.
+    assert not find_self_judging({Role.RESPONDER: (record("lab/policy"),), Role.JUDGE: reward}).unknown
+    assert not find_self_judging({Role.REASONER: (record("corpus", "corpus"),), Role.JUDGE: reward}).unknown
