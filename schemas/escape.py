@@ -6,9 +6,12 @@ such a text harmless in one kind of place and leaves ordinary text as it is. HTM
 Jinja, and YAML and JSON by the libraries that write them.
 """
 
+import csv
+import io
 import json
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 INVISIBLE = re.compile(
     "["
@@ -141,6 +144,25 @@ def escape_cell(text: str) -> str:
             return f"'{shown}"
         break
     return f"'{shown}" if shown.startswith(("\t", "\r", "\n", "|")) else shown
+
+
+def csv_table(rows: Iterable[Iterable[object]]) -> str:
+    """Rows as CSV; texts are cells that no spreadsheet program calculates, numbers stay numbers, None is empty."""
+    out = io.StringIO()
+    cells = ([escape_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    csv.writer(out, lineterminator="\n").writerows(cells)
+    return out.getvalue()
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose cells are one line each and hold no border, HTML or link; it reads well on a terminal, too."""
+    lines = [columns, ("---",) * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(map(_table_cell, line))} |" for line in lines)
+
+
+def _table_cell(text: str) -> str:
+    cell = re.sub(r"[|<]|\](?=\()", r"\\\g<0>", " ".join(visible(text).split()))
+    return _no_links(cell)
 
 
 def source_name(text: str) -> str:

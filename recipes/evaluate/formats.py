@@ -1,9 +1,8 @@
 """An evaluation written out: Markdown for people, LaTeX for papers, CSV for machines."""
 
-import csv
-import io
 from collections.abc import Iterator
 
+from ...schemas.escape import csv_table, markdown_table
 from ...schemas.evaluation import Evaluation, SystemScores
 from ...schemas.measures import Interval
 from ..metrics.measured import NO_REPLIES
@@ -13,7 +12,7 @@ from .tables import Table, tables_of
 def markdown(evaluation: Evaluation) -> str:
     """A whole page: what was evaluated, the tables, what the metrics are, and what to know of them."""
     parts = [f"# Evaluation of {evaluation.on.name}", _about(evaluation)]
-    parts += [f"## {table.title}\n\n{_markdown_table(table)}" for table in tables_of(evaluation)]
+    parts += [f"## {table.title}\n\n{markdown_table(table.columns, table.rows)}" for table in tables_of(evaluation)]
     parts.append("## What the numbers are\n\n" + "\n".join(_legend(evaluation)))
     return "\n\n".join(parts) + "\n"
 
@@ -53,11 +52,6 @@ def _legend(evaluation: Evaluation) -> Iterator[str]:
     yield from why
     yield from (f"- {note}." for judged in evaluation.judged for note in judged.notes)
     yield from (f"- {note}." for note in evaluation.notes)
-
-
-def _markdown_table(table: Table) -> str:
-    lines = [table.columns, ("---",) * len(table.columns), *table.rows]
-    return "\n".join("| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _one_line(text: str) -> str:
@@ -121,21 +115,15 @@ def scores_csv(evaluation: Evaluation) -> str:
             (one.system, "system", f"any error, {one.protocol}, by {judged.judge}", *_cells(one.flagged), "")
             for one in judged.errors
         ]
-    return _csv(rows)
+    return csv_table(rows)
 
 
 def comparisons_csv(evaluation: Evaluation) -> str:
     """Every comparison a line: metric, one, other, difference, low, high, p."""
     rows: list[tuple[object, ...]] = [("metric", "one", "other", "difference", "low", "high", "n", "p")]
     rows += [(one.metric, one.one, one.other, *_cells(one.difference), one.p) for one in evaluation.comparisons]
-    return _csv(rows)
+    return csv_table(rows)
 
 
 def _cells(value: Interval) -> tuple[object, ...]:
     return value.value, value.low, value.high, value.n
-
-
-def _csv(rows: list[tuple[object, ...]]) -> str:
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(rows)
-    return file.getvalue()

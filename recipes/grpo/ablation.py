@@ -1,12 +1,11 @@
 """What each part of the reward does: the same GRPO run with one part switched off at a time, in one table."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...schemas.errors import UsageError
+from ...schemas.escape import csv_table
 from ...schemas.writing import write_whole
 from ..catalogue import find_recipe
 from ..tasks import Stage, Task
@@ -77,11 +76,8 @@ def ablate(name: str, out: Path, settings: Settings, run: Callable[[Settings], N
 
 def ablation_csv(found: Mapping[str, Mapping[str, float]]) -> str:
     """The table for machines; what was not measured is empty."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["variant", *_MEASURED])
-    table.writerows([variant, *(values.get(name, "") for name in _MEASURED)] for variant, values in found.items())
-    return text.getvalue()
+    rows = ((variant, *(values.get(name, "") for name in _MEASURED)) for variant, values in found.items())
+    return csv_table([("variant", *_MEASURED), *rows])
 
 
 def ablation_page(name: str, found: Mapping[str, Mapping[str, float]]) -> str:

@@ -11,6 +11,7 @@ from ...schemas.config import PAIR_CONFIGS
 from ...schemas.dialogue import Split
 from ...schemas.documents import read_json
 from ...schemas.errors import DataError
+from ...schemas.escape import markdown_table
 from ...schemas.evaluation import FILE_NAME as EVALUATION_FILE
 from ...schemas.evaluation import Evaluation
 from ...schemas.manifest import FILE_NAME as MANIFEST_FILE
@@ -168,10 +169,10 @@ def markdown(report: Report) -> str:
         f"# Mining {report.release} with {report.model}",
         f"Spec {report.version}, {report.rounds} round{'s' if report.rounds > 1 else ''}, served by {report.server}, "
         f"judged by {', '.join(report.judges)}. {_about_folds(report)}",
-        "## Rows\n\n" + _table(("build", *PAIR_CONFIGS), _built(report)),
-        "## Test split\n\n" + _table(("system", *_SHOWN), _scored(report)) + "\n\nIn brackets: 95 % intervals. "
+        "## Rows\n\n" + markdown_table(("build", *PAIR_CONFIGS), _built(report)),
+        "## Test split\n\n" + markdown_table(("system", *_SHOWN), _scored(report)) + "\n\nIn brackets: 95 % intervals. "
         f"All figures, and what they are: `{EVALUATION}/evaluation.md`.",
-        "## Stages\n\n" + _table(("stage", "models", "rows", "digest", "seconds"), _taken(report)),
+        "## Stages\n\n" + markdown_table(("stage", "models", "rows", "digest", "seconds"), _taken(report)),
         "The commands are in `mine.json`.",
     ]
     if report.model == "tiny":
@@ -227,8 +228,3 @@ def _taken(report: Report) -> Iterable[tuple[str, ...]]:
         )
         seconds = "–" if stage.seconds is None else f"{stage.seconds:.1f}"
         yield stage.name, models, rows, stage.digests.get("weights") or stage.digests["file"][:16], seconds
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ("---",) * len(columns), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,9 +1,8 @@
 """A validation as a page for people and tables for machines."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
+from ...schemas.escape import csv_table, markdown_table
 from ...schemas.measures import Interval
 from ...schemas.validation import Answered, SystemFigures, Validation
 from ..evaluate.tables import p_told, told
@@ -18,14 +17,14 @@ def markdown(validation: Validation) -> str:
     parts = [f"# Validation of {validation.release.name} at scale {validation.scale}", _about(validation)]
     for group, title in (("release", "The release itself"), ("training", "What training on it shows")):
         some = [one for one in validation.questions if one.group == group]
-        parts.append(f"## {title}\n\n{_table(_QUESTION, [_row(one) for one in some])}")
+        parts.append(f"## {title}\n\n{markdown_table(_QUESTION, [_row(one) for one in some])}")
     parts.append(
         "## What the figures are\n\n" + "\n".join(f"- **{one.asks}** {one.measures}." for one in validation.questions)
     )
     if validation.systems:
         columns, rows = _systems(validation.systems)
-        parts.append(f"## Systems on the test split\n\n{_table(columns, rows)}")
-    parts.append(f"## Seconds\n\n{_table(('part', 'seconds'), _times(validation))}")
+        parts.append(f"## Systems on the test split\n\n{markdown_table(columns, rows)}")
+    parts.append(f"## Seconds\n\n{markdown_table(('part', 'seconds'), _times(validation))}")
     if validation.notes:
         parts.append("## To know\n\n" + "\n".join(f"- {note}." for note in validation.notes))
     return "\n\n".join(parts) + "\n"
@@ -62,23 +61,16 @@ def _times(validation: Validation) -> list[tuple[str, ...]]:
     return [*((one.name, f"{one.seconds:.1f}") for one in validation.stages), ("all", f"{total:.1f}")]
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ("---",) * len(columns), *rows]
-    return "\n".join(
-        "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
-
-
 def questions_csv(validation: Validation) -> str:
     """Every question a line."""
     head = ("id", "group", "verdict", "value", "low", "high", "n", "p", "why")
     rows = [(one.id, one.group, one.verdict.value, *_cells(one.figure), one.p, one.why) for one in validation.questions]
-    return _csv([head, *rows])
+    return csv_table([head, *rows])
 
 
 def systems_csv(validation: Validation) -> str:
     """Every main figure of every system a line."""
-    return _csv([("system", "kind", "metric", "value", "low", "high", "n"), *_figures(validation)])
+    return csv_table([("system", "kind", "metric", "value", "low", "high", "n"), *_figures(validation)])
 
 
 def _figures(validation: Validation) -> Iterator[tuple[object, ...]]:
@@ -88,9 +80,3 @@ def _figures(validation: Validation) -> Iterator[tuple[object, ...]]:
 
 def _cells(figure: Interval) -> tuple[object, ...]:
     return figure.value, figure.low, figure.high, figure.n
-
-
-def _csv(rows: Sequence[Sequence[object]]) -> str:
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(rows)
-    return file.getvalue()

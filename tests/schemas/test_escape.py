@@ -14,11 +14,13 @@ from ipm_prefdial.schemas.escape import (
     INVISIBLE,
     SOURCE_NAME,
     Markdown,
+    csv_table,
     escape_cell,
     escape_code,
     escape_markdown,
     escape_prose,
     escape_sentence,
+    markdown_table,
     one_line,
     source_name,
     visible,
@@ -147,3 +149,23 @@ def test_every_file_name_gives_a_name_for_a_source(text: str) -> None:
     assert SOURCE_NAME.fullmatch(name)
     assert source_name(name) == name
     assert escape_markdown(name) == name or isinstance(escape_markdown(name), Markdown)
+
+
+@given(st.lists(outside, min_size=2, max_size=2))
+def test_a_table_has_as_many_cells_as_it_was_given(cells: list[str]) -> None:
+    table = markdown_table(("a", "b"), [cells])
+    assert len(table.splitlines()) == 3
+    assert tokens_of(table).count("td_open") == 2
+    assert not {"html_inline", "html_block", "link_open", "image"} & set(tokens_of(table))
+
+
+@given(st.lists(outside | st.floats(allow_nan=False) | st.none(), min_size=1, max_size=3))
+def test_a_csv_table_keeps_numbers_and_holds_no_formula(row: list[object]) -> None:
+    (read,) = csv.reader(io.StringIO(csv_table([["x", *row]]), newline=""))
+    for cell, said in zip(read[1:], row, strict=True):
+        if isinstance(said, float):
+            assert float(cell) == said
+        elif said is None:
+            assert cell == ""
+        else:
+            assert cell == escape_cell(str(said))
