@@ -181,3 +181,29 @@ def test_audits_of_before_are_read_and_checked_again_by_the_new_rule() -> None:
 
 def test_every_gate_that_cannot_tell_says_what_to_do() -> None:
     assert all(gate.note for gate in checked() if gate.answer in ("cannot_tell", "not_applicable"))
+
+
+def test_a_reward_model_beside_a_reasoner_has_to_be_spoken_for() -> None:
+    reward = ModelRecord(ref=ModelRef(name="reward:unifi"), kind="reward")
+    reasoner = ModelRecord(ref=ModelRef(name="lab/reasoner"), kind="openai")
+    known = facts(models={Role.REASONER: (reasoner,), Role.JUDGE: (reward,)})
+    (gate,) = of_gate("self_judging", checked(known=known))
+    assert (gate.answer, gate.passed) == ("cannot_tell", None)
+    assert "reward:unifi labels the steps of a model whose training it may have rewarded" in gate.note
+
+
+@pytest.mark.parametrize("estimator", ["bradley_terry", "share"])
+def test_a_filters_bias_is_bounded_above_what_its_estimator_shows(estimator: str) -> None:
+    """Half counts in every cell, and a bias that is noise before the filter, hide as much; the more so of few pairs."""
+    (one,) = (one for one in shared_audit().filter_bias if one.config == "response")
+
+    def bound(measure: str, pairs: int) -> float:
+        some = {"shift": one.shift, "keeping": one.keeping, "after": one.after, "before": one.before}
+        smaller = {name: value.model_copy(update={"n": pairs}) for name, value in some.items()}
+        bias = one.model_copy(update={**smaller, "estimator": estimator})
+        gate = of_gate(measure, checked(shared_audit().model_copy(update={"filter_bias": (bias,)})))[1]
+        assert gate.high is not None and gate.value is not None and gate.high > gate.value
+        return gate.high
+
+    for measure in ("filter_bias_shift", "filter_keeping"):
+        assert bound(measure, 30) > bound(measure, 300) > bound(measure, 3_000)
