@@ -49,7 +49,7 @@ def unpassed_lines(audit: Audit, accepted: Sequence[AcceptedGate]) -> list[dict[
             "name": gate.name,
             "answer": said(gate.answer),
             "measure": said(gate.measure),
-            "value": "" if gate.value is None else f" is {number(gate.value)}",
+            "value": Markdown("" if gate.value is None else f" is {number(gate.value)}"),
             "interval": Markdown("" if gate.low is None else f" [{fixed(gate.low)}, {fixed(gate.high)}]"),
             "limit": f"{'at least ' if gate.bound == 'least' else ''}{number(gate.limit)}",
             "note": escape_sentence(f"; {gate.note}") if gate.note else "",

@@ -1,7 +1,9 @@
 """The card's tables of an audit are the audit's numbers, and a gate that was accepted is told with its why."""
 
+import re
+
 from support.audits import shared_audit
-from support.cards import full_beside
+from support.cards import full_beside, rendered
 
 from ipm_prefdial.cards.audited import error_lines, gate_lines, length_lines, number, strategy_lines, unpassed_lines
 from ipm_prefdial.schemas.audit import GateResult
@@ -70,3 +72,9 @@ def test_lengths_are_told_of_sides_that_are_words() -> None:
 
 def test_numbers_have_as_many_digits_as_they_need() -> None:
     assert [number(value) for value in (None, 0.0, 3.0, 0.123456, 1234.0)] == ["–", "0", "3", "0.1235", "1234"]
+
+
+def test_a_gate_that_did_not_pass_is_one_sentence() -> None:
+    card = rendered(beside=full_beside())
+    (line, *_) = [line for line in card.splitlines() if line.startswith("- `") and " failed: " in line]
+    assert re.match(r"- `\w+` failed: .*\w is [\d.]+", line)
