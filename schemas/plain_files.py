@@ -3,7 +3,8 @@
 A name from a manifest, a card or a folder is relative and normal. A file is opened component by component without
 following links, and only where it is a regular file: a FIFO or a device is refused before it is opened. One kind of
 link is known: a snapshot in the cache of the Hub's client is a folder of links, each into the `blobs` folder of the
-same repo; these are resolved one level and no further. The folder (or the one file) that the user names may itself be
+same repo, where an entry may be a link itself, into the `blobs` that the whole cache shares; these two are resolved,
+each to the one place where the client puts it, and nothing further. The folder (or the one file) that the user names may itself be
 a link: that is the user's own word.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_XET_HASH = re.compile(r"[0-9a-f]{64}")
 _REPO = re.compile(r"(?:datasets|models|spaces|kernels)--.+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -189,9 +191,22 @@ def _open_blob(root: Path, name: str, target: str, there: os.stat_result) -> Bin
     if blob.parent != blobs or _BLOB.fullmatch(blob.name) is None or blobs.is_symlink():
         raise NotPlainError(path, _kind(there))
     plain = blob.lstat()
+    if stat.S_ISLNK(plain.st_mode):
+        blob = _shared_blob(blob, plain)
+        plain = blob.lstat()
     if not stat.S_ISREG(plain.st_mode):
         raise NotPlainError(blob, _kind(plain))
     return _checked(path, os.open(blob, _READ))
+
+
+def _shared_blob(blob: Path, there: os.stat_result) -> Path:
+    """Where a repo's blob lies that the cache keeps once for all repos; see `huggingface_hub.utils._shared_blobs`."""
+    store = blob.parent.parent.parent / "blobs"
+    shared = Path(os.path.normpath(blob.parent / blob.readlink()))
+    is_known = _XET_HASH.fullmatch(shared.name) is not None and shared == store / shared.name[:2] / shared.name
+    if not is_known or store.is_symlink() or shared.parent.is_symlink():
+        raise NotPlainError(blob, _kind(there))
+    return shared
 
 
 def _snapshot_of(root: Path) -> Path | None:

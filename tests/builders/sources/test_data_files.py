@@ -184,6 +184,33 @@ def test_a_blob_that_is_a_link_is_not_followed(folder: Path) -> None:
         opened(repo / "snapshots" / "v1")
 
 
+def test_a_blob_that_the_whole_cache_shares_is_read_where_the_client_puts_it_alone(folder: Path) -> None:
+    """With Xet, the client keeps a file once for all repos: a blob of a repo is then a link into the shared store."""
+    cache = folder.parent / "hub"
+    repo, shared = cache / "datasets--acme--talks", cache / "blobs" / "cd" / f"cd{'0' * 62}"
+    blob, snapshot = repo / "blobs" / ("b" * 64), repo / "snapshots" / ("0" * 40)
+    for made in (shared.parent, blob.parent, snapshot):
+        made.mkdir(parents=True)
+    written(shared, _row("The kiln broke."))
+    (snapshot / "train.jsonl").symlink_to(f"../../blobs/{blob.name}")
+    blob.symlink_to(f"../../blobs/cd/{shared.name}")
+    assert [one.turns[0].text for one in dialogues_in(snapshot)] == ["The kiln broke."]
+    elsewhere = cache / "blobs" / "ab" / shared.name
+    elsewhere.parent.mkdir()
+    written(elsewhere, _row("Not under its own prefix."))
+    for target in (folder.parent / "private.jsonl", elsewhere, Path("../../../blobs/cd") / shared.name, shared.parent):
+        blob.unlink()
+        blob.symlink_to(target)
+        with pytest.raises(SourceError, match="it is a link"):
+            opened(snapshot)
+    blob.unlink()
+    blob.symlink_to(f"../../blobs/cd/{shared.name}")
+    shared.unlink()
+    shared.symlink_to(folder.parent / "private.jsonl")
+    with pytest.raises(SourceError, match="it is a link"):
+        opened(snapshot)
+
+
 def test_what_is_read_is_what_was_hashed(folder: Path) -> None:
     one, whole = opened(folder / "train.jsonl"), opened(folder)
     written(folder / "train.jsonl", _row("Something else."))
