@@ -4,8 +4,8 @@ A name from a manifest, a card or a folder is relative and normal. A file is ope
 following links, and only where it is a regular file: a FIFO or a device is refused before it is opened. One kind of
 link is known: a snapshot in the cache of the Hub's client is a folder of links, each into the `blobs` folder of the
 same repo, where an entry may be a link itself, into the `blobs` that the whole cache shares; these two are resolved,
-each to the one place where the client puts it, and nothing further. The folder (or the one file) that the user names may itself be
-a link: that is the user's own word.
+each to the one place where the client puts it, and nothing further. The folder (or the one file) that the user names
+may itself be a link: that is the user's own word.
 """
 
 import errno
