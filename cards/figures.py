@@ -1,14 +1,205 @@
 """What a report tells in tables: gates, verdicts, and the numbers that have no chart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import cycle
+from typing import Any
 
-from ..schemas.audit import Audit, Counts
+from ..schemas.audit import Audit, Counts, GateResult, OrderCheck, PanelAgreement
 from ..schemas.base import Frozen
-from .panels import numbers_of
+from ..schemas.measures import Interval
 from .words import UNDEFINED, fixed, said, told, verdict
 
+# What every chart is made with.
 
-class Table(Frozen):
+
+Made = tuple[str, str, Any, tuple[str, ...], list[tuple[object, ...]]]
+"""Title, how to read it, the figure, and the columns and rows of its table."""
+
+
+def figure_of(data: Any, height: int, **layout: Any) -> Any:
+    """A figure without a theme; `height` in pixels."""
+    from plotly.graph_objects import Figure  # slow to import
+
+    return Figure(data, {"template": "none", "height": height, **layout})
+
+
+def label(name: str) -> str:
+    """A name from the data as Plotly shows it letter by letter."""
+    return escape(name, quote=False)
+
+
+def points(intervals: Sequence[Interval]) -> dict[str, Any]:
+    """Values along the x axis with their intervals as bars, as a scatter takes them."""
+    above = [(one.high or 0) - one.value if one.value is not None and one.high is not None else 0 for one in intervals]
+    below = [one.value - (one.low or 0) if one.value is not None and one.low is not None else 0 for one in intervals]
+    bars = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 2, "width": 6}
+    return {"x": [one.value for one in intervals], "error_x": bars}
+
+
+def limits_of(names: Sequence[str], gates: Sequence[GateResult | None]) -> list[Any]:
+    """An upright line at each gate's limit, as a trace; none where there is no gate."""
+    from plotly.graph_objects import Scatter
+
+    if not any(gates):
+        return []
+    return [
+        Scatter(
+            name="limit",
+            y=names,
+            x=[gate and gate.limit for gate in gates],
+            mode="markers",
+            marker={"symbol": "line-ns", "size": 26, "line": {"width": 3}},
+            hovertemplate="limit %{x:.3f}<extra></extra>",
+        )
+    ]
+
+
+def wrapped(text: str, width: int = 16) -> str:
+    """A label over two lines where it is long, so that it leaves the chart room."""
+    if len(text) <= width or " " not in text:
+        return text
+    spaces = [at for at, letter in enumerate(text) if letter == " "]
+    middle = min(spaces, key=lambda at: abs(at - len(text) / 2))
+    return f"{text[:middle]}<br>{text[middle + 1 :]}"
+
+
+# Charts of a panel: how far its judges agree, and whether they mind which side stands first.
+
+
+_WHAT = {
+    "vote": "vote, with its reason",
+    "worse": "for the pair, or not",
+    "chosen_error": "error of the chosen side",
+    "rejected_error": "error of the rejected side",
+}
+"""What a judge labels, in words."""
+
+_SYMBOLS = ("diamond-open", "square-open", "triangle-up-open", "cross-open", "x-open")
+_BAND = 0.8
+"""Share of a label's height that its marks are spread over."""
+
+
+def numbers_of(audit: Audit) -> dict[str, int]:
+    """Judges who compared the sides, with the numbers that charts call them by: names of models are too long."""
+    return {judge: number for number, judge in enumerate(dict.fromkeys(one.judge for one in audit.orders), 1)}
+
+
+def _named(audit: Audit, judges: Iterator[str]) -> str:
+    """Which numbers stand for which judges."""
+    numbers = numbers_of(audit)
+    return "; ".join(f"judge {numbers[judge]} is {judge}" for judge in judges) + "."
+
+
+def plot_orders(audit: Audit, config: str) -> Iterator[Made]:
+    """How often answers turn with the order of the sides, against the gate, and how often the first is preferred."""
+    some = [one for one in audit.orders if one.config == config]
+    if not some:
+        return
+    gates = [_gate(audit, one) for one in some]
+    about = (
+        "Every judge was asked twice, with either side first. Turned: share of candidates on which its two answers "
+        "disagree; the upright line is the gate's limit. First: share of its preferences that go to the side that "
+        f"stood first; 0.5 is no habit. Bars are 95 % intervals; {_named(audit, (one.judge for one in some))}"
+    )
+    lines: list[tuple[object, ...]] = [
+        (order.judge, told(order.flips), order.flips.n, gate and f"{gate.limit:g}", verdict(gate), told(order.first),
+         order.first.n)
+        for order, gate in zip(some, gates, strict=True)
+    ]  # fmt: skip
+    columns = ("judge", "turned", "candidates", "limit", "gate", "prefers the first", "preferences")
+    yield "The order of the sides", about, _orders(audit, some, gates), columns, lines
+
+
+def _gate(audit: Audit, order: OrderCheck) -> GateResult | None:
+    begin = f"{order.config}: answers of {order.judge} that"
+    return next((one for one in audit.gates if one.name == "order_flips" and one.measure.startswith(begin)), None)
+
+
+def _orders(audit: Audit, some: list[OrderCheck], gates: list[GateResult | None]) -> Any:
+    from plotly.graph_objects import Scatter
+
+    numbers = numbers_of(audit)
+    names = [f"judge {numbers[one.judge]}" for one in some]
+    traces = [
+        Scatter(
+            name=name,
+            y=names,
+            **points(intervals),
+            mode="markers",
+            marker={"size": 11, "symbol": symbol},
+            meta=colour,
+            hovertemplate=f"%{{y}}, {name}: %{{x:.3f}}<extra></extra>",
+        )
+        for name, intervals, symbol, colour in (
+            ("turned", [one.flips for one in some], "circle", "accent"),
+            ("first", [one.first for one in some], "square-open", "chosen"),
+        )
+    ]
+    xaxis = {"title": "share", "range": [-0.02, 1.02]}
+    return figure_of([*traces, *limits_of(names, gates)], 180 + 44 * len(some), xaxis=xaxis, yaxis=_down(len(names)))
+
+
+def _down(number: int) -> dict[str, Any]:
+    """A y axis that is read from above."""
+    return {"range": [number - 0.5, -0.5]}
+
+
+def plot_agreement(audit: Audit, config: str) -> Iterator[Made]:
+    """Alpha of the whole panel and kappa of every two judges, label by label."""
+    numbers = numbers_of(audit)
+    found = [one for one in audit.agreement if one.config == config]
+    for panel in dict.fromkeys(one.judges for one in found):
+        labels = [one for one in found if one.judges == panel]
+        about = (
+            "Krippendorff's alpha of all judges and Cohen's kappa of every two, over rows and drops: 1 is always, 0 as "
+            "often as by chance. A vote takes both orders, an error is that found with the chosen side first. Bars are "
+            f"95 % intervals; {_named(audit, iter(panel))}"
+        )
+        lines: list[tuple[object, ...]] = []
+        for one in labels:
+            lines.append((_WHAT[one.label], "all (alpha)", told(one.alpha), None, one.alpha.n))
+            for pair in one.pairs:
+                both = f"{pair.one} and {pair.other} (kappa)"
+                lines.append((_WHAT[one.label], both, told(pair.kappa), told(pair.same), pair.kappa.n))
+        columns = ("what is said", "judges", "beyond chance", "the same", "candidates")
+        yield "Agreement of the judges", about, _agreement(labels, numbers), columns, lines
+
+
+def _agreement(labels: list[PanelAgreement], numbers: dict[str, int]) -> Any:
+    series = [("all (alpha)", [one.alpha for one in labels])]
+    for at, pair in enumerate(labels[0].pairs):
+        name = f"{numbers[pair.one]} and {numbers[pair.other]} (kappa)"
+        series.append((name, [one.pairs[at].kappa for one in labels]))
+    looks = [("circle", "accent"), *zip(cycle(_SYMBOLS), ["chosen"] * (len(series) - 1), strict=False)]
+    names = [_WHAT[one.label] for one in labels]
+    traces = [
+        _marks(name, intervals, names, (at - (len(series) - 1) / 2) * _BAND / len(series), *look)
+        for at, ((name, intervals), look) in enumerate(zip(series, looks, strict=True))
+    ]
+    lows = [one.low for _, intervals in series for one in intervals if one.low is not None]
+    xaxis = {"title": "agreement beyond chance", "range": [min([-0.05, *lows]) - 0.02, 1.03]}
+    down = {"tickvals": list(range(len(names))), "ticktext": [wrapped(name) for name in names], **_down(len(names))}
+    return figure_of(traces, 190 + len(names) * max(44, 16 * len(series)), xaxis=xaxis, yaxis=down)
+
+
+def _marks(name: str, intervals: list[Interval], names: list[str], shift: float, symbol: str, colour: str) -> Any:
+    """One mark a label, moved aside so that the intervals of a label can be told apart."""
+    from plotly.graph_objects import Scatter
+
+    return Scatter(
+        name=name,
+        y=[at + shift for at in range(len(intervals))],
+        **points(intervals),
+        mode="markers",
+        marker={"size": 10, "symbol": symbol},
+        meta=colour,
+        customdata=names,
+        hovertemplate=f"%{{customdata}}, {name}: %{{x:.3f}}<extra></extra>",
+    )
+
+
+class ReportTable(Frozen):
     """One table."""
 
     title: str
@@ -17,9 +208,9 @@ class Table(Frozen):
     rows: tuple[tuple[str, ...], ...]
 
 
-def _table(title: str, about: str, columns: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> Table:
+def _table(title: str, about: str, columns: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> ReportTable:
     cells = tuple(tuple(UNDEFINED if cell is None else str(cell) for cell in row) for row in rows)
-    return Table(title=title, about=about, columns=columns, rows=cells)
+    return ReportTable(title=title, about=about, columns=columns, rows=cells)
 
 
 _STATES = {"failed": "fail", "cannot_tell": "unknown", "passed": "pass", "not_applicable": "none"}
@@ -49,19 +240,19 @@ def judges_of(audit: Audit) -> list[str]:
     return list(numbers_of(audit)) or list(dict.fromkeys(one.judge for one in audit.verdicts))
 
 
-def verdict_table(audit: Audit) -> Table:
+def verdict_table(audit: Audit) -> ReportTable:
     """What came back from the judges."""
     rows = ((one.config, one.side, one.judge, one.parsed, one.unparsed, one.failed) for one in audit.verdicts)
     about = "Every verdict that was asked for, over rows and drops; an answer about both sides counts for either."
     return _table("Verdicts", about, ("config", "side", "judge", "parsed", "unparsed", "failed"), rows)
 
 
-def other_tables(audit: Audit) -> list[Table]:
+def other_tables(audit: Audit) -> list[ReportTable]:
     """The rest of the audit's numbers; tables without rows are left out."""
     return [table for table in _others(audit) if table.rows]
 
 
-def _others(audit: Audit) -> Iterator[Table]:
+def _others(audit: Audit) -> Iterator[ReportTable]:
     splits = list(dict.fromkeys(split for counts in audit.rows.values() for split in counts))
     rows = ((config, *(counts.get(split) for split in splits)) for config, counts in audit.rows.items())
     yield _table("Pairs", "Rows by config and split.", ("config", *splits), iter(rows))
@@ -94,7 +285,7 @@ def _others(audit: Audit) -> Iterator[Table]:
     yield _table("Conservation", about, ("config", "candidates", "rows", "dropped", "lost"), kept)
 
 
-def _shifts(audit: Audit) -> Iterator[Table]:
+def _shifts(audit: Audit) -> Iterator[ReportTable]:
     bias = (
         (one.config, said(one.estimator), *map(told, (one.before, one.after, one.shift, one.keeping)))
         for one in audit.filter_bias
@@ -118,7 +309,7 @@ def _shifts(audit: Audit) -> Iterator[Table]:
     yield _table("Style", "Means of either side.", ("config", "mean of", "chosen", "rejected", "difference"), style)
 
 
-def _chatter(audit: Audit) -> Table:
+def _chatter(audit: Audit) -> ReportTable:
     gates = {gate.measure.partition(":")[0]: gate for gate in audit.gates if gate.name == "crowd_chatter"}
     rows = (
         (one.config, one.found, one.share.n, told(one.share), _counted(one.kinds), verdict(gates.get(one.config)))
@@ -128,7 +319,7 @@ def _chatter(audit: Audit) -> Table:
     return _table("Crowd chatter", about, ("config", "found", "replies", "share", "kinds", "gate"), rows)
 
 
-def _traces(audit: Audit) -> Iterator[Table]:
+def _traces(audit: Audit) -> Iterator[ReportTable]:
     found = audit.traces
     if found is None:
         return
@@ -152,7 +343,7 @@ def _counted(counts: Counts) -> str:
     return "; ".join(f"{said(name)} {number}" for name, number in counts.items())
 
 
-def _leaks(audit: Audit) -> Iterator[Table]:
+def _leaks(audit: Audit) -> Iterator[ReportTable]:
     leaks = ((one.config, one.dialogues, one.pairs, one.prompts, one.replies, one.held_out) for one in audit.leakage)
     about = "What stands in more than one split, word for word, of the rows outside train."
     yield _table("Leakage", about, ("config", "dialogues", "pairs", "prompts", "replies", "held-out rows"), leaks)

@@ -1,14 +1,136 @@
 """LICENSE and NOTICE of a release, and what its card says of its sources' licences."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..schemas.escape import one_line
 from ..schemas.licence import LICENCES, licence_of, refusals
 from ..schemas.manifest import Manifest, SourceRecord
-from .corpora import corpus_of
 from .words import ours
+
+# The corpora that maintainers meet: whom to credit, where they are, and how they are cited.
+#
+# Authors and places are as the publications themselves name them; nothing is told of a corpus that is not listed here.
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus that is known here."""
+
+    name: str
+    """What its authors call it."""
+    url: str
+    """Where it, or its paper, is."""
+    key: str
+    """Key of its BibTeX entry."""
+    entry: dict[str, str] = field(default_factory=dict)
+    """The fields of that entry, `author` and `title` among them; empty where there is no publication."""
+
+    @property
+    def credit(self) -> str:
+        """Whom to credit, in one line."""
+        if not self.entry:
+            return self.name
+        return f"{_in_words(self.entry['author'])}: {self.entry['title']} ({self.entry['year']})"
+
+    @property
+    def bibtex(self) -> str:
+        """Its BibTeX entry."""
+        lines = [f"  {name} = {{{value}}}," for name, value in self.entry.items()]
+        kind = "inproceedings" if "booktitle" in self.entry else "misc"
+        return "\n".join([f"@{kind}{{{self.key},", *lines, "}"])
+
+
+METHOD = Corpus(
+    name="DecoupledESC",
+    url="https://github.com/Zc0812/DecoupledESC",
+    key="zhang2025decoupledesc",
+    entry={
+        "author": "Zhang, Chao and Shi, Xin and Zhang, Xueqiao and Zhu, Yifan and Yang, Yi and Luo, Yawei",
+        "title": "DecoupledESC: Enhancing Emotional Support Generation via Strategy-Response Decoupled Preference "
+        "Optimization",
+        "booktitle": "Findings of the Association for Computational Linguistics: EMNLP 2025",
+        "year": "2025",
+        "url": "https://aclanthology.org/2025.findings-emnlp.1209/",
+    },
+)
+"""The work whose method a release follows."""
+
+_ESCONV = {
+    "author": "Liu, Siyang and Zheng, Chujie and Demasi, Orianna and Sabour, Sahand and Li, Yu and Yu, Zhou and Jiang, "
+    "Yong and Huang, Minlie",
+    "title": "Towards Emotional Support Dialog Systems",
+    "booktitle": "Proceedings of the 59th Annual Meeting of the Association for Computational Linguistics and the 11th "
+    "International Joint Conference on Natural Language Processing",
+    "year": "2021",
+    "url": "https://aclanthology.org/2021.acl-long.269/",
+}
+_ESCONV_PLACE = "https://github.com/thu-coai/Emotional-Support-Conversation"
+
+_KNOWN = {
+    "esconv": Corpus("ESConv", _ESCONV_PLACE, "liu2021towards", _ESCONV),
+    "failedesconv": Corpus("FailedESConv", _ESCONV_PLACE, "liu2021towards", _ESCONV),
+    "decoupledesc": METHOD,
+    "extes": Corpus(
+        "ExTES",
+        "https://arxiv.org/abs/2308.11584",
+        "zheng2023building",
+        {
+            "author": "Zheng, Zhonghua and Liao, Lizi and Deng, Yang and Nie, Liqiang",
+            "title": "Building Emotional Support Chatbots in the Era of LLMs",
+            "year": "2023",
+            "eprint": "2308.11584",
+            "archivePrefix": "arXiv",
+        },
+    ),
+    "augesc": Corpus(
+        "AugESC",
+        "https://aclanthology.org/2023.findings-acl.99/",
+        "zheng2023augesc",
+        {
+            "author": "Zheng, Chujie and Sabour, Sahand and Wen, Jiaxin and Zhang, Zheng and Huang, Minlie",
+            "title": "AugESC: Dialogue Augmentation with Large Language Models for Emotional Support Conversation",
+            "booktitle": "Findings of the Association for Computational Linguistics: ACL 2023",
+            "year": "2023",
+            "url": "https://aclanthology.org/2023.findings-acl.99/",
+        },
+    ),
+    "empatheticdialogues": Corpus(
+        "EmpatheticDialogues",
+        "https://github.com/facebookresearch/EmpatheticDialogues",
+        "rashkin2019towards",
+        {
+            "author": "Rashkin, Hannah and Smith, Eric Michael and Li, Margaret and Boureau, Y-Lan",
+            "title": "Towards Empathetic Open-domain Conversation Models: A New Benchmark and Dataset",
+            "booktitle": "Proceedings of the 57th Annual Meeting of the Association for Computational Linguistics",
+            "year": "2019",
+            "url": "https://aclanthology.org/P19-1534/",
+        },
+    ),
+}
+_SAMPLE = {"ipm-prefdial/sample": Corpus("the sample corpus of ipm-prefdial: original, invented dialogues", "", "")}
+
+
+def corpus_of(source: str) -> Corpus | None:
+    """The known corpus that a source is, or is a part of, by the beginning of its file's or repo's name."""
+    if source in _SAMPLE:
+        return _SAMPLE[source]
+    name = re.sub(r"[\W_]+", "", source.rpartition("/")[2].casefold())
+    return next((corpus for key, corpus in _KNOWN.items() if name.startswith(key)), None)
+
+
+def citations(sources: list[str]) -> list[str]:
+    """BibTeX of the method and of every known corpus among the sources, each once."""
+    found = [METHOD, *(corpus for source in sources if (corpus := corpus_of(source)) is not None)]
+    return list(dict.fromkeys(corpus.bibtex for corpus in found if corpus.entry))
+
+
+def _in_words(authors: str) -> str:
+    """BibTeX's list of authors as it is read aloud."""
+    names = [" ".join(reversed(name.split(", "))) for name in authors.split(" and ")]
+    return ", ".join(names)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from ..schemas.drops import DropReason
 from ..schemas.escape import escape_code, escape_markdown
 from ..schemas.inference import Role
 from ..schemas.manifest import Manifest
-from .beside import Beside
-from .corpora import corpus_of
-from .review import LEAST_LABELS
+from .context import CardContext
+from .licences import corpus_of
+from .sections import LEAST_LABELS
 from .tables import rows_by_split
 from .words import fixed, told
 
@@ -25,7 +25,7 @@ _IN_ESC_EVAL = ("ESConv", "ExTES")
 """Corpora of which many of ESC-Eval's role cards were made."""
 
 
-def known_limits(manifest: Manifest, beside: Beside) -> list[str]:
+def known_limits(manifest: Manifest, beside: CardContext) -> list[str]:
     """What the data cannot do, or nobody has found out yet."""
     return [
         *_of_language(),
@@ -36,7 +36,7 @@ def known_limits(manifest: Manifest, beside: Beside) -> list[str]:
     ]
 
 
-def known_biases(manifest: Manifest, beside: Beside) -> list[str]:
+def known_biases(manifest: Manifest, beside: CardContext) -> list[str]:
     """What the data leans towards."""
     return [*_of_people(), *_of_judges(manifest), *(_measured(beside.audit) if beside.audit else _unmeasured())]
 
@@ -69,7 +69,7 @@ def _of_language() -> Iterator[str]:
     yield "The human side is what volunteers wrote: mostly good, not always, and never a professional standard."
 
 
-def _of_models(manifest: Manifest, beside: Beside) -> Iterator[str]:
+def _of_models(manifest: Manifest, beside: CardContext) -> Iterator[str]:
     roles = _embedded(manifest)
     if {Role.RESPONDER, Role.JOINT} & set(roles):
         yield (
@@ -102,7 +102,7 @@ def _of_size(manifest: Manifest) -> Iterator[str]:
         yield f"Made of the first {manifest.limit} dialogues of its sources alone."
 
 
-def _of_sources(manifest: Manifest, beside: Beside) -> Iterator[str]:
+def _of_sources(manifest: Manifest, beside: CardContext) -> Iterator[str]:
     if skipped := sum(sum(source.skipped.values()) for source in manifest.sources):
         yield f"{skipped} dialogues of the sources were left out; the table above says why."
     known = [corpus.name for one in beside.origins if (corpus := corpus_of(one.source)) is not None]
@@ -114,7 +114,7 @@ def _of_sources(manifest: Manifest, beside: Beside) -> Iterator[str]:
         )
 
 
-def _unseen(beside: Beside) -> Iterator[str]:
+def _unseen(beside: CardContext) -> Iterator[str]:
     if beside.audit is None:
         yield "Not audited yet: how far the sides can be told apart by their surface, for one, is not known."
     compared = max((one.judge.flagged.n for one in beside.review.configs.values()), default=0) if beside.review else 0
@@ -194,3 +194,19 @@ def _rate(one: FlagRate) -> float:
 
 def _share(value: float | None) -> str:
     return "an unknown share" if value is None else f"{value:.0%}"
+
+
+# What a release is for and what it is not for: the same words on the card and in `croissant.json`.
+
+
+GOOD_FOR = (
+    "research on emotional-support dialogue: training and comparing planners and responders with SFT and preference "
+    "learning, and studying typical psychological errors of such systems"
+)
+"""Read after the word `for`."""
+
+NOT_FOR = (
+    "counselling, diagnosis, crisis response or any deployment without professional oversight; not for imitating the "
+    "rejected side; not for profiling people, and not for finding out who they are"
+)
+"""Read after the words `not for`."""

@@ -16,12 +16,13 @@ from pydantic import ValidationError
 
 from ..schemas.errors import DataError
 from ..schemas.licence import LICENCES
-from ..schemas.maintainers import FILE_NAME, Maintainers
+from ..schemas.maintainers import MAINTAINERS_FILE, Maintainers
 
 HEADING = "From the maintainers"
 """Of the card's section."""
 NOTE = (
-    f"*People wrote this section, and `{FILE_NAME}` holds it; the rest of the card is made from the release's files.*"
+    f"*People wrote this section, and `{MAINTAINERS_FILE}` holds it; the rest of the card is made from the release's "
+    "files.*"
 )
 """What the section begins with."""
 
@@ -36,7 +37,7 @@ _YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionE
 """What PyYAML raises on foreign text; a date that is none is a ValueError."""
 
 
-def parse_maintainers(data: bytes, where: str = FILE_NAME) -> Maintainers:
+def parse_maintainers(data: bytes, where: str = MAINTAINERS_FILE) -> Maintainers:
     """What the file says.
 
     Args:

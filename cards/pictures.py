@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..schemas.audit import Audit, Counts, Histogram
 from ..schemas.config import PAIR_CONFIGS, Config
-from .audited import error_lines
+from .sections import error_lines
 from .words import said
 
 if TYPE_CHECKING:

@@ -15,21 +15,24 @@ from ..schemas.inference import Task
 from ..schemas.licence import licence_of
 from ..schemas.manifest import Manifest
 from ..schemas.safety import PiiKind
-from .audited import error_lines, gate_lines, length_lines, strategy_lines, unpassed_lines
-from .beside import Beside
-from .corpora import citations
-from .docs import member_docs
+from ..schemas.steps import STEPS
+from .context import CardContext
 from .front_matter import PRETTY_NAME, front_matter
-from .licences import license_lines, refusals_of
-from .limits import embedded_note, known_biases, known_limits
-from .loading import loadable
+from .licences import citations, license_lines, refusals_of
+from .limits import GOOD_FOR, NOT_FOR, embedded_note, known_biases, known_limits
 from .maintainers import HEADING, NOTE
 from .pictures import PICTURES
-from .review import crisis_lines, review_lines
-from .steps import STEPS
-from .tables import config_lines, drop_lines, facts, source_lines, task_lines, token_lines
-from .uses import GOOD_FOR, NOT_FOR
-from .validation import validation_lines
+from .sections import (
+    crisis_lines,
+    error_lines,
+    gate_lines,
+    length_lines,
+    review_lines,
+    strategy_lines,
+    unpassed_lines,
+    validation_lines,
+)
+from .tables import config_lines, drop_lines, facts, loadable, member_docs, source_lines, task_lines, token_lines
 from .words import escaped, ours
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -44,7 +47,7 @@ _PERSONAL_DATA = {
 }
 
 
-def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: Beside) -> str:
+def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: CardContext) -> str:
     """The card, as the bytes of README.md should be.
 
     Args:
@@ -62,7 +65,7 @@ def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: Besi
     return environment.get_template("dataset_card.md.jinja").render(values_of(manifest, features, beside))
 
 
-def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: Beside) -> dict[str, Any]:
+def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: CardContext) -> dict[str, Any]:
     """Everything that the template may show, whether this release has it or not."""
     return {
         "front_matter": Markdown(front_matter(manifest, features, beside.maintainers)),
@@ -100,7 +103,7 @@ def _loading(manifest: Manifest, features: Mapping[Config, Any]) -> dict[str, An
     }
 
 
-def _making(manifest: Manifest, beside: Beside) -> dict[str, Any]:
+def _making(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
     errors, spec = member_docs(ErrorType), manifest.spec
     return {
         "tasks": task_lines(manifest),
@@ -122,7 +125,7 @@ def _making(manifest: Manifest, beside: Beside) -> dict[str, Any]:
     }
 
 
-def _measures(beside: Beside) -> dict[str, Any]:
+def _measures(beside: CardContext) -> dict[str, Any]:
     audit = beside.audit
     return {
         "audit": audit is not None,
@@ -139,7 +142,7 @@ def _measures(beside: Beside) -> dict[str, Any]:
     }
 
 
-def _rights(manifest: Manifest, beside: Beside) -> dict[str, Any]:
+def _rights(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
     return {
         "license": ours(licence_of(manifest.license).model_dump(mode="json")),
         "refusals": [escape_sentence(one) for one in refusals_of(beside.origins)],

@@ -25,19 +25,23 @@ from typing import Any, TypeVar
 from ..schemas.errors import PromptError
 from ..schemas.inference import Ask, Completion, Message, ReplySchema
 from ..schemas.verdict import Unparsed
-from .context import HISTORIES, chat, cued_transcript, numbered_transcript, transcript
-from .fence import (
+from .context import (
     FENCES,
+    HISTORIES,
+    chat,
+    cued_transcript,
     fence,
     fenced_cued_transcript,
     fenced_numbered_transcript,
     fenced_trace,
     fenced_transcript,
+    numbered_transcript,
     separate_chat,
+    transcript,
 )
 from .parsers.trace import format_trace
 from .personality import wording_of
-from .readers import FIRST_READERS, READERS, Offered, Reader
+from .readers import FIRST_READERS, READERS, Offered, ReplyReader
 
 _PACKAGE = files(__package__)
 LOCK_NAME = "prompts.lock"
@@ -94,7 +98,7 @@ class Prompt:
         return tuple(said)
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> ReplyReader:
         """How its answers are read.
 
         Raises:

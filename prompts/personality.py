@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import get_args
 
-from ..schemas.personality import Level, Profile
+from ..schemas.emotion import Level, Profile
 
 TRAITS = tuple(Profile.model_fields)
 LEVELS: tuple[str, ...] = get_args(Level)

@@ -14,15 +14,28 @@ from ..schemas.strategy import Strategy
 from ..schemas.text import mend_half_pairs
 from ..schemas.trace import Step, Trace
 from ..schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Unparsed, Verdict
-from .parsers.crisis import crisis_of, read_crisis
-from .parsers.grades import grades_of, read_grades
-from .parsers.one_object import read_one_object
-from .parsers.step_labels import kept_of, read_kept, read_step_labels, step_labels_of
+from .parsers.json_reply import read_one_object, without_thinking
 from .parsers.strategy import JointReply, read_joint, read_strategy
-from .parsers.thinking import without_thinking
-from .parsers.trace import parse_trace
-from .parsers.trace_json import FIELDS, read_trace, trace_of
-from .parsers.verdict import comparison_of, read_comparison, read_verdict, verdict_of
+from .parsers.trace import (
+    FIELDS,
+    kept_of,
+    parse_trace,
+    read_kept,
+    read_step_labels,
+    read_trace,
+    step_labels_of,
+    trace_of,
+)
+from .parsers.verdict import (
+    comparison_of,
+    crisis_of,
+    grades_of,
+    read_comparison,
+    read_crisis,
+    read_grades,
+    read_verdict,
+    verdict_of,
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,7 @@ class Offered:
 
 
 @dataclass(frozen=True)
-class Reader:
+class ReplyReader:
     """Reads the answers to the prompts that name it."""
 
     kind: type
@@ -110,25 +123,25 @@ def _unquoted_words(answer: Completion, offered: Offered) -> str:
     return words
 
 
-READERS: Mapping[str, Reader] = {
-    "strategy@1": Reader(Strategy, lambda answer, _: read_strategy(without_thinking(answer.text))),
-    "joint@1": Reader(JointReply, lambda answer, _: read_joint(without_thinking(answer.text))),
-    "words@1": Reader(str, _words),
-    "words@2": Reader(str, _unquoted_words),
-    "verdict@1": Reader(Verdict, lambda answer, offered: read_verdict(answer.text, offered.errors)),
-    "verdict@2": Reader(Verdict, _verdict_once),
-    "comparison@1": Reader(Comparison, lambda answer, offered: read_comparison(answer.text, offered.errors)),
-    "comparison@2": Reader(Comparison, _compare_once),
-    "crisis@1": Reader(CrisisVerdict, lambda answer, offered: read_crisis(answer.text, offered.turns)),
-    "crisis@2": Reader(CrisisVerdict, _crisis_once),
-    "step_labels@1": Reader(StepVerdict, lambda answer, _: read_step_labels(answer.text)),
-    "step_labels@2": Reader(StepVerdict, _steps_once),
-    "kept@1": Reader(StyleVerdict, lambda answer, _: read_kept(answer.text)),
-    "kept@2": Reader(StyleVerdict, _kept_once),
-    "grades@1": Reader(dict, lambda answer, offered: read_grades(answer.text, offered.grades)),
-    "grades@2": Reader(dict, _grades_once),
-    "trace@1": Reader(Trace, lambda answer, _: read_trace(answer.text)),
-    "trace@2": Reader(Trace, _trace_once),
+READERS: Mapping[str, ReplyReader] = {
+    "strategy@1": ReplyReader(Strategy, lambda answer, _: read_strategy(without_thinking(answer.text))),
+    "joint@1": ReplyReader(JointReply, lambda answer, _: read_joint(without_thinking(answer.text))),
+    "words@1": ReplyReader(str, _words),
+    "words@2": ReplyReader(str, _unquoted_words),
+    "verdict@1": ReplyReader(Verdict, lambda answer, offered: read_verdict(answer.text, offered.errors)),
+    "verdict@2": ReplyReader(Verdict, _verdict_once),
+    "comparison@1": ReplyReader(Comparison, lambda answer, offered: read_comparison(answer.text, offered.errors)),
+    "comparison@2": ReplyReader(Comparison, _compare_once),
+    "crisis@1": ReplyReader(CrisisVerdict, lambda answer, offered: read_crisis(answer.text, offered.turns)),
+    "crisis@2": ReplyReader(CrisisVerdict, _crisis_once),
+    "step_labels@1": ReplyReader(StepVerdict, lambda answer, _: read_step_labels(answer.text)),
+    "step_labels@2": ReplyReader(StepVerdict, _steps_once),
+    "kept@1": ReplyReader(StyleVerdict, lambda answer, _: read_kept(answer.text)),
+    "kept@2": ReplyReader(StyleVerdict, _kept_once),
+    "grades@1": ReplyReader(dict, lambda answer, offered: read_grades(answer.text, offered.grades)),
+    "grades@2": ReplyReader(dict, _grades_once),
+    "trace@1": ReplyReader(Trace, lambda answer, _: read_trace(answer.text)),
+    "trace@2": ReplyReader(Trace, _trace_once),
 }
 """Every reader by its id."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..schemas.documents import DocumentError, read_yaml
 from ..schemas.errors import UsageError
-from .tasks import Stage, Task, stages_of
+from .tasks import TrainingStage, TrainingTask, stages_of
 
 _FOLDER = Path(str(files(__package__) / "yaml"))
 _SUFFIXES = (".yaml", ".yml")
@@ -26,14 +26,14 @@ class Recipe:
     """What is in it: arguments of the training script by their names."""
 
     @property
-    def task(self) -> Task:
+    def task(self) -> TrainingTask:
         """What it trains."""
-        return Task(self.settings["task"])
+        return TrainingTask(self.settings["task"])
 
     @property
-    def stage(self) -> Stage:
+    def stage(self) -> TrainingStage:
         """How it trains it."""
-        return Stage(self.settings["stage"])
+        return TrainingStage(self.settings["stage"])
 
     @property
     def text(self) -> str:
@@ -74,10 +74,10 @@ def read_recipe(path: Path) -> Recipe:
         raise UsageError(f"{path}: no recipe: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(settings, dict):
         raise UsageError(f"{path}: no recipe: it is not a mapping of settings")
-    for key, known in (("task", Task), ("stage", Stage)):
+    for key, known in (("task", TrainingTask), ("stage", TrainingStage)):
         if settings.get(key) not in tuple(known):
             raise UsageError(f"{path}: {key}: {settings.get(key)!r} is none of {', '.join(known)}")
-    if settings["stage"] not in (stages := stages_of(Task(settings["task"]))):
+    if settings["stage"] not in (stages := stages_of(TrainingTask(settings["task"]))):
         raise UsageError(
             f"{path}: task {settings['task']} is trained by {' or '.join(stages)}, not {settings['stage']}"
         )

@@ -5,7 +5,7 @@ from enum import StrEnum
 from ..schemas.config import Config
 
 
-class Task(StrEnum):
+class TrainingTask(StrEnum):
     """What the trained model does."""
 
     PLANNER = "planner"
@@ -20,7 +20,7 @@ class Task(StrEnum):
     """Dialogue and trace to a score of every step."""
 
 
-class Stage(StrEnum):
+class TrainingStage(StrEnum):
     """How it is trained."""
 
     SFT = "sft"
@@ -33,37 +33,37 @@ class Stage(StrEnum):
     """On labelled steps and on pairs, in one loss."""
 
 
-SYSTEM_TASKS = (Task.PLANNER, Task.RESPONDER, Task.JOINT)
+SYSTEM_TASKS = (TrainingTask.PLANNER, TrainingTask.RESPONDER, TrainingTask.JOINT)
 """The decoupled system's models and the joint baseline, which are trained and compared together."""
-SYSTEM_STAGES = (Stage.SFT, Stage.DPO)
+SYSTEM_STAGES = (TrainingStage.SFT, TrainingStage.DPO)
 """The stages of each of them, in order."""
 
 ANSWERS = {
-    Stage.SFT: ("completion",),
-    Stage.DPO: ("chosen", "rejected"),
-    Stage.GRPO: ("completion",),
-    Stage.REWARD: ("trace", "worse"),
+    TrainingStage.SFT: ("completion",),
+    TrainingStage.DPO: ("chosen", "rejected"),
+    TrainingStage.GRPO: ("completion",),
+    TrainingStage.REWARD: ("trace", "worse"),
 }
 """The columns of a stage's rows that hold answers to the prompt."""
 
 _CONFIGS = {
-    (Task.PLANNER, Stage.SFT): (Config.STRATEGY_SFT,),
-    (Task.PLANNER, Stage.DPO): (Config.STRATEGY,),
-    (Task.RESPONDER, Stage.SFT): (Config.RESPONSE_SFT,),
-    (Task.RESPONDER, Stage.DPO): (Config.RESPONSE,),
-    (Task.JOINT, Stage.SFT): (Config.JOINT_SFT,),
-    (Task.JOINT, Stage.DPO): (Config.JOINT,),
-    (Task.REASONER, Stage.SFT): (Config.REASONING,),
-    (Task.REASONER, Stage.GRPO): (Config.REASONING,),
-    (Task.REWARD, Stage.REWARD): (Config.REASONING_STEPS, Config.REASONING_PAIRS),
+    (TrainingTask.PLANNER, TrainingStage.SFT): (Config.STRATEGY_SFT,),
+    (TrainingTask.PLANNER, TrainingStage.DPO): (Config.STRATEGY,),
+    (TrainingTask.RESPONDER, TrainingStage.SFT): (Config.RESPONSE_SFT,),
+    (TrainingTask.RESPONDER, TrainingStage.DPO): (Config.RESPONSE,),
+    (TrainingTask.JOINT, TrainingStage.SFT): (Config.JOINT_SFT,),
+    (TrainingTask.JOINT, TrainingStage.DPO): (Config.JOINT,),
+    (TrainingTask.REASONER, TrainingStage.SFT): (Config.REASONING,),
+    (TrainingTask.REASONER, TrainingStage.GRPO): (Config.REASONING,),
+    (TrainingTask.REWARD, TrainingStage.REWARD): (Config.REASONING_STEPS, Config.REASONING_PAIRS),
 }
 
 
-def stages_of(task: Task) -> tuple[Stage, ...]:
+def stages_of(task: TrainingTask) -> tuple[TrainingStage, ...]:
     """The stages that a task is trained in, in order."""
     return tuple(stage for one, stage in _CONFIGS if one is task)
 
 
-def configs_of(task: Task, stage: Stage) -> tuple[Config, ...]:
+def configs_of(task: TrainingTask, stage: TrainingStage) -> tuple[Config, ...]:
     """The configs of a release that a task's stage trains on; `stages_of` tells which stages there are."""
     return _CONFIGS[task, stage]

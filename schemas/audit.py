@@ -27,18 +27,18 @@ from .measures import (
     PanelAgreement,
     StyleDifference,
     TellingWord,
+    TraceMeasures,
     VerdictCount,
 )
-from .trace_measures import TraceMeasures
 
-FILE_NAME = "audit.json"
+AUDIT_FILE = "audit.json"
 
 Outcome = Literal["passed", "failed", "cannot_tell", "not_applicable"]
 """What a gate says. Nothing that is unknown passes; what does not apply to the data is no fault of it."""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 __all__ = [
-    "FILE_NAME",
+    "AUDIT_FILE",
     "OUTCOMES",
     "Artefact",
     "Audit",

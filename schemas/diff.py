@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from .base import Frozen
-from .version import Bump
+from .spec import Bump
 
 
 class Presence(StrEnum):

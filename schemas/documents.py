@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .plain_files import open_inside, open_plain
+from .files import open_inside, open_plain
 
 MOST_DEPTH = 100
 """Lists and objects within each other."""

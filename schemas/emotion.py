@@ -8,6 +8,9 @@ depression and neutral; arXiv 2408.03650) is one by itself. So is what these lac
 
 import re
 from enum import StrEnum
+from typing import Literal
+
+from .base import Frozen
 
 
 class Emotion(StrEnum):
@@ -91,3 +94,24 @@ EMOTION_NAMES: dict[Emotion, tuple[str, ...]] = {
 def parse_emotion(text: str) -> Emotion | None:
     """The emotion that `text` names, whole, through case, punctuation and aliases; None for all else."""
     return _BY_NAME.get(_folded(text))
+
+
+# A supporter's personality by the Big Five, as far as it shows in wording; see `prompts.personality`.
+
+
+Level = Literal["low", "middle", "high"]
+
+
+class Profile(Frozen):
+    """How strongly each of the five traits shows; `middle` asks for nothing."""
+
+    openness: Level
+    """Plain and concrete, or full of pictures and new angles."""
+    conscientiousness: Level
+    """Loose and brief, or ordered and thorough."""
+    extraversion: Level
+    """Quiet and sparing, or lively and outgoing."""
+    agreeableness: Level
+    """Matter-of-fact, or gentle and yielding."""
+    neuroticism: Level
+    """Steady, or openly moved and careful."""

@@ -8,7 +8,7 @@ from .base import Frozen
 from .error_type import ErrorType
 from .measures import Counts, Interval
 
-FILE_NAME = "evaluation.json"
+EVALUATION_FILE = "evaluation.json"
 
 Kind = Literal["system", "baseline", "human"]
 """A system that was asked for; one that any system must beat; or the human supporter, as a yardstick."""
@@ -64,7 +64,7 @@ class SystemScores(Frozen):
     """Null for the human, and where none, or too few, of the system's answers are valid."""
 
 
-class Comparison(Frozen):
+class SystemComparison(Frozen):
     """Two systems on one metric."""
 
     metric: str
@@ -117,7 +117,7 @@ class ErrorShare(Frozen):
     turns: int
 
 
-class Judged(Frozen):
+class JudgeFigures(Frozen):
     """What one judge said."""
 
     judge: str
@@ -126,7 +126,7 @@ class Judged(Frozen):
     """Prompt ids and the SHA-256 of their files."""
     grades: tuple[Grade, ...]
     errors: tuple[ErrorShare, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[SystemComparison, ...]
     """Paired differences in grades and in the share with an error, on the turns where both systems were judged;
     `metric` is such as `empathy, alone`. Without a p-value where the judge has a stake in one of them."""
     stakes: dict[str, str] = Field(default_factory=dict)
@@ -164,8 +164,8 @@ class Evaluation(Frozen):
     metrics: dict[str, MetricInfo]
     """Every metric, in the order of tables."""
     systems: tuple[SystemScores, ...] = Field(min_length=1)
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[SystemComparison, ...]
     wins: tuple[WinRate, ...]
-    judged: tuple[Judged, ...]
+    judged: tuple[JudgeFigures, ...]
     notes: tuple[str, ...]
     """What to know before reading any number."""

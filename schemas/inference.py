@@ -10,8 +10,8 @@ from typing_extensions import TypedDict  # pydantic asks for this one before Pyt
 
 from .base import Frozen, canonical_json, digest_of
 from .dialogue import Turn
+from .emotion import Profile
 from .error_type import ErrorType
-from .personality import Profile
 from .strategy import Strategy
 from .text import mend_half_pairs
 from .trace import Trace

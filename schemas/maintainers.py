@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from .base import Frozen
 
-FILE_NAME = "maintainers.md"
+MAINTAINERS_FILE = "maintainers.md"
 """The file of a release that holds it: YAML between lines of dashes, then Markdown; a release may be without."""
 
 MOST_CHARACTERS = 20_000

@@ -8,12 +8,12 @@ from .base import Frozen, Grown
 from .config import Config
 from .dialogue import Split
 from .drops import DropReason
+from .files import fault_of_name
 from .inference import ModelRef, Role, Task, TokenLimits
-from .plain_files import fault_of_name
 from .safety import PiiKind
 from .spec import BuildSpec
 
-FILE_NAME = "manifest.json"
+MANIFEST_FILE = "manifest.json"
 
 
 class SourceRecord(Grown):
@@ -197,6 +197,6 @@ class Manifest(Grown):
         for name in files:
             if fault := fault_of_name(name):
                 raise ValueError(f"{name[:120]!r} is no name of a file of a release: {fault}")
-            if name == FILE_NAME:
-                raise ValueError(f"{FILE_NAME} cannot list itself")
+            if name == MANIFEST_FILE:
+                raise ValueError(f"{MANIFEST_FILE} cannot list itself")
         return files

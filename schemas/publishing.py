@@ -7,7 +7,7 @@ from pydantic import Field
 from .audit import GateResult, Outcome
 from .base import Frozen, Grown
 
-FILE_NAME = "publishing.json"
+PUBLISHING_FILE = "publishing.json"
 """The file of a release that holds its `Publishing`; a release without accepted gates has none."""
 
 

@@ -3,7 +3,7 @@
 from .base import Frozen
 from .rows.layout_2 import Closeness, Panel
 
-FILE_NAME = "report.html"
+REPORT_FILE = "report.html"
 
 
 class ReportTurn(Frozen):

@@ -15,7 +15,7 @@ from .error_type import ErrorType
 from .measures import Interval
 from .safety import CrisisCategory
 
-FILE_NAME = "review.json"
+REVIEW_FILE = "review.json"
 
 NO_ERROR: Literal["none"] = "none"
 """What stands where somebody looked for an error and found none."""

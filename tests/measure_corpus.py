@@ -15,11 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from ipm_prefdial.builders.inference.corpus import agreement, models, rubric
-from ipm_prefdial.builders.inference.corpus.agreement import Agreement, Kappa
-from ipm_prefdial.builders.inference.corpus.models import CorpusModels, fit_corpus, supporter_samples
-from ipm_prefdial.builders.inference.corpus.scores import PlannerScores, evaluate_planner
-from ipm_prefdial.builders.inference.corpus.words import rarities
+from ipm_prefdial.builders.models.baseline import models, rubric
+from ipm_prefdial.builders.models.baseline import models as agreement
+from ipm_prefdial.builders.models.baseline.models import (
+    Agreement,
+    BaselineModels,
+    Kappa,
+    PlannerScores,
+    evaluate_planner,
+    fit_baseline,
+    supporter_samples,
+)
+from ipm_prefdial.builders.models.baseline.words import rarities
 from ipm_prefdial.schemas.dialogue import Dialogue, Speaker, Turn
 from ipm_prefdial.schemas.error_type import ErrorType, parse_error_type
 from ipm_prefdial.schemas.strategy import Strategy, parse_strategy
@@ -92,14 +99,14 @@ def all_dialogues() -> list[Dialogue]:
 def held_out_scores(*, near: bool = False) -> PlannerScores:
     """The planner fitted on ESConv_part and tested on the 130 dialogues of ESC_sft_val."""
     test = read_chat("ESC_sft_val.json")
-    return evaluate_planner(fit_corpus(without(read_native("ESConv_part.json"), test, near=near)), test)
+    return evaluate_planner(fit_baseline(without(read_native("ESConv_part.json"), test, near=near)), test)
 
 
-def folds(dialogues: Sequence[Dialogue]) -> Iterator[tuple[CorpusModels, list[Dialogue]]]:
+def folds(dialogues: Sequence[Dialogue]) -> Iterator[tuple[BaselineModels, list[Dialogue]]]:
     """Models with the dialogues that they were not fitted on, nor on any near one."""
     for fold in range(FOLDS):
         test = [one for one in dialogues if int(one.dialogue_id, 16) % FOLDS == fold]
-        yield fit_corpus(without(dialogues, test, near=True)), test
+        yield fit_baseline(without(dialogues, test, near=True)), test
 
 
 def measure_agreement() -> Agreement:
@@ -183,7 +190,7 @@ class Rates:
         self.retrieved: dict[Strategy | None, Counter[ErrorType | None]] = defaultdict(Counter)
         self.pairs: Counter[Strategy | None] = Counter()
 
-    def add(self, fitted: CorpusModels, dialogues: Iterable[Dialogue]) -> None:
+    def add(self, fitted: BaselineModels, dialogues: Iterable[Dialogue]) -> None:
         """Judges every supporter turn of `dialogues` and a retrieved reply in its place."""
         for dialogue in dialogues:
             for index, turn in enumerate(dialogue.turns):
@@ -218,7 +225,7 @@ def _timed(name: str, call: Callable[[], Any], times: int) -> None:
 def measure_speed(dialogues: Sequence[Dialogue]) -> None:
     """Prints the time to fit and the time per call."""
     start = time.perf_counter()
-    fitted = fit_corpus(dialogues)
+    fitted = fit_baseline(dialogues)
     print(f"fit on {len(dialogues)} dialogues: {time.perf_counter() - start:.1f} s")
     samples, rng = supporter_samples(dialogues)[:2000], np.random.default_rng(0)
     planner, responder = fitted.planner, fitted.responder

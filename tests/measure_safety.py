@@ -31,7 +31,7 @@ from support.personal_data import measure_finds, read_personal_data
 from ipm_prefdial.builders.safety import recall
 from ipm_prefdial.builders.safety.crisis import find_crisis
 from ipm_prefdial.builders.safety.personal_data import RULES
-from ipm_prefdial.builders.safety.recall import Part, RealTurns, Recall, Share
+from ipm_prefdial.builders.safety.recall import RealTurns, Recall, RecallPart, RecallShare
 from ipm_prefdial.schemas.dialogue import Speaker
 from ipm_prefdial.schemas.safety import CrisisCategory, CrisisFinding, CrisisForm
 
@@ -54,25 +54,25 @@ def half_of(row: Row) -> str:
     return "hold" if hashlib.sha256(row["id"].encode()).digest()[0] % 2 else "develop"
 
 
-def wilson(hits: int, n: int) -> Share:
+def wilson(hits: int, n: int) -> RecallShare:
     """A share with its 95 % Wilson interval."""
     if not n:
-        return Share(hits=0, n=0, share=0, low=0, high=1)
+        return RecallShare(hits=0, n=0, share=0, low=0, high=1)
     z, share = 1.96, hits / n
     middle, spread = share + z * z / (2 * n), z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
     low, high = ((middle + sign * spread) / (1 + z * z / n) for sign in (-1, 1))
     rounded = [round(value, 4) for value in (share, max(0.0, low), min(1.0, high))]
-    return Share(hits=hits, n=n, share=rounded[0], low=rounded[1], high=rounded[2])
+    return RecallShare(hits=hits, n=n, share=rounded[0], low=rounded[1], high=rounded[2])
 
 
-def measure_part(rows: Sequence[Row]) -> Part:
+def measure_part(rows: Sequence[Row]) -> RecallPart:
     """The figures of some sentences."""
     results: list[Result] = [(row, find_crisis(row["text"], row.get("previous", ()))) for row in rows]
     crises = [(row, found) for row, found in results if row["form"] is not None]
     misses = [found for row, found in results if row["form"] is None]
     hits = [(row, found) for row, found in crises if found is not None]
     false = sum(found is not None for found in misses)
-    return Part(
+    return RecallPart(
         recall=wilson(len(hits), len(crises)),
         precision=wilson(len(hits), len(hits) + false),
         false_positives=wilson(false, len(misses)),
@@ -83,7 +83,7 @@ def measure_part(rows: Sequence[Row]) -> Part:
     )
 
 
-def _recall_of(crises: Sequence[Result], field: str, value: str) -> Share:
+def _recall_of(crises: Sequence[Result], field: str, value: str) -> RecallShare:
     found = [result is not None for row, result in crises if row[field] == value]
     return wilson(sum(found), len(found))
 

@@ -6,11 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 from support.golden import GOLDEN, build_golden, rows_of
 
-from ipm_prefdial.builders.rebuild import verify_release
+from ipm_prefdial.builders.building.rebuild import verify_release
 from ipm_prefdial.builders.release.diff.run import diff_releases
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.releases import locked_specs, versions
-from ipm_prefdial.schemas.version import Bump
+from ipm_prefdial.schemas.spec import Bump
 
 TABLE = "data/response/train-00000-of-00001.parquet"
 

@@ -9,23 +9,22 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ...schemas.audit import FILE_NAME, OUTCOMES, Audit, Counts, GateResult, Interval
+from ...schemas.audit import AUDIT_FILE, OUTCOMES, Audit, Counts, GateResult, Interval
 from ...schemas.errors import UsageError
 from ...schemas.escape import visible, visible_json
-from ...schemas.manifest import FILE_NAME as MANIFEST
+from ...schemas.manifest import MANIFEST_FILE as MANIFEST
 from ...schemas.publishing import AcceptedGate
-from ...schemas.report import FILE_NAME as REPORT
-from ..cluster.engine import parse_engine
-from ..cluster.parts import apart_on
+from ...schemas.report import REPORT_FILE as REPORT
+from ..distributed.connection import apart_on
+from ..parallel import parse_engine
 from ..release.read import Release
 from ..release.write import check_writable, disk_errors
-from .places import add_engine, add_place, dataset_folder, local_folder
-from .show import say, say_table
+from .show import add_engine, add_place, dataset_folder, local_folder, say, say_table
 
 _SAMPLE = 10_000
 
 
-def add_to(verbs: Any) -> None:
+def add_audit(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser("audit", help="measure what a release, or any preference dataset, is like; gates")
     add_place(parser)
@@ -38,23 +37,22 @@ def add_to(verbs: Any) -> None:
     parser.add_argument(
         "--no-write",
         action="store_true",
-        help=f"do not write {FILE_NAME} and {REPORT} into a release folder; implied for one on the Hub (--json prints "
-        f"what {FILE_NAME} would hold)",
+        help=f"do not write {AUDIT_FILE} and {REPORT} into a release folder; implied for one on the Hub (--json prints "
+        f"what {AUDIT_FILE} would hold)",
     )
     parser.add_argument(
         "--sample", type=_positive, default=_SAMPLE, metavar="N", help="pairs of a config that models look at, at most"
     )
     add_engine(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run_audit)
 
 
-def run(options: argparse.Namespace) -> int:
+def run_audit(options: argparse.Namespace) -> int:
     """Audits; 1 where a gate failed or cannot tell, unless the release says that it is accepted."""
-    from ..audit.run import audit_json, audit_source, write_audit  # numpy is slow to import
-    from ..audit.subjects import ReleaseSource
-    from ..publish.accepting import read_accepted
-    from ..publish.conditions import gate_in_words
-    from ..report import write_report
+    from ..auditing.run import audit_json, audit_source, write_audit
+    from ..auditing.subjects import ReleaseSource
+    from ..publishing.conditions import gate_in_words, read_accepted
+    from ..release.report import write_report
 
     engine, writes = parse_engine(options.engine), not options.columns and not options.no_write
     # What the Hub's client downloaded is its cache, which is not ours to write to.
@@ -105,7 +103,7 @@ def _release(folder: Path) -> Release:
 
 
 def _foreign(folder: Path, columns: str, name: str, version: str | None) -> Any:
-    from ..audit.foreign import ForeignSource, read_columns
+    from ..auditing.foreign import ForeignSource, read_columns
 
     return ForeignSource(folder, read_columns(columns), name, version)
 

@@ -1,21 +1,191 @@
 """`ipm-prefdial build`: makes a release."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ...schemas.inference import Role
+from ...schemas.errors import UsageError
+from ...schemas.inference import Role, TokenLimits
 from ...schemas.spec import SourceRef
-from ..cast import CastOptions
-from ..cluster.engine import parse_engine
-from ..estimate import Estimate, estimate
-from ..pipeline import BuildOptions, build
+from ..building.collect import cancel_batches
+from ..building.estimate import Estimate, estimate
+from ..building.run import BuildOptions
+from ..building.workspace import Workspace
+from ..distributed.run import build_release
+from ..models.batch.context import BatchLimits
+from ..models.pool import ModelOptions
+from ..parallel import parse_engine
 from ..release.read import Release
-from .batches import add_batches, cancel, limits_of
 from .built import report_build
-from .numbers import positive, share, whole
 from .show import Bars, say, say_json, say_table
-from .tokens import add_tokens, tokens_of
+
+# Numbers on the command line.
+
+
+def _number(kind: Callable[[str], float], what: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        return value
+
+    return read
+
+
+whole = _number(int, "a whole number above 0")
+"""Reads a whole number above 0."""
+
+positive = _number(float, "a number above 0")
+"""Reads a number above 0."""
+
+
+def share(text: str) -> float:
+    """Reads a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value
+
+
+# The part of `build` that is about tokens: `--max-tokens ROLE=N` and `--thinking ROLE=N`.
+
+
+class RoleTokens(NamedTuple):
+    """A number of tokens for a role."""
+
+    role: Role
+    tokens: int
+
+
+def add_tokens(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument(
+        "--max-tokens",
+        metavar="ROLE=N",
+        type=_read,
+        action="append",
+        default=[],
+        help="tokens of an answer, in place of the spec's number, for every task of the role; repeat it for several "
+        "roles. It is part of what is asked: other numbers are new calls",
+    )
+    parser.add_argument(
+        "--thinking",
+        metavar="ROLE=N",
+        type=_read,
+        action="append",
+        default=[],
+        help="tokens that the role's models may think on top of those of the answer; as --max-tokens",
+    )
+
+
+def tokens_of(options: argparse.Namespace) -> dict[Role, TokenLimits]:
+    """The token limits of every role that the options name.
+
+    Raises:
+        UsageError: an option names a role twice.
+    """
+    answers = _by_role("--max-tokens", options.max_tokens)
+    thinking = _by_role("--thinking", options.thinking)
+    return {
+        role: TokenLimits(answer=answers.get(role), thinking=thinking.get(role, 0))
+        for role in Role
+        if role in answers or role in thinking
+    }
+
+
+def _by_role(option: str, named: list[RoleTokens]) -> dict[Role, int]:
+    found: dict[Role, int] = {}
+    for role, tokens in named:
+        if role in found:
+            raise UsageError(f"{option} names the {role} twice; leave one of the two out")
+        found[role] = tokens
+    return found
+
+
+def _read(text: str) -> RoleTokens:
+    name, equals, number = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ROLE=N")
+    if name not in tuple(Role):
+        raise argparse.ArgumentTypeError(f"{text!r}: the roles are {', '.join(Role)}")
+    return RoleTokens(Role(name), int(whole(number)))
+
+
+# The part of `build` that is about batches: `--mode batch`, its limits, and `--cancel`.
+
+
+_BATCHES_DEFAULTS = BatchLimits()
+
+
+def add_batches(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument(
+        "--mode",
+        metavar="live|batch[:ROLE,…]",
+        type=_read_mode,
+        default=frozenset[Role](),
+        help="how models are asked: call by call, or (all roles, or those named) by the provider's Batch API, which "
+        "takes up to a day and costs half",
+    )
+    parser.add_argument("--cancel", action="store_true", help="with --mode batch: end what runs, keep what is answered")
+    parser.add_argument(
+        "--batch-requests", metavar="N", type=whole, default=_BATCHES_DEFAULTS.requests, help="requests in one batch"
+    )
+    parser.add_argument(
+        "--batch-mb", metavar="MB", type=positive, default=_BATCHES_DEFAULTS.megabytes, help="size of one input file"
+    )
+    parser.add_argument(
+        "--batch-tokens", metavar="N", type=whole, help="prompt tokens in all batches of a model at a time"
+    )
+    parser.add_argument(
+        "--batch-poll", metavar="S", type=positive, default=_BATCHES_DEFAULTS.poll_s, help="seconds between two looks"
+    )
+
+
+def limits_of(options: argparse.Namespace) -> BatchLimits:
+    """What the options say of batches."""
+    return BatchLimits(
+        requests=options.batch_requests,
+        megabytes=options.batch_mb,
+        tokens=options.batch_tokens,
+        poll_s=options.batch_poll,
+    )
+
+
+def cancel(options: argparse.Namespace) -> int:
+    """Ends the batches of a build."""
+    out: Path = options.out
+    with Bars(quiet=options.json) as bars:
+        done = cancel_batches(Workspace(out.absolute()), limits_of(options), bars)
+    if options.json:
+        say_json({"batches": done.batches, "answers": done.answers})
+    else:
+        say(
+            f"{done.batches} batches were ended, {done.answers} answers of theirs are kept, and nothing is left at the "
+            "provider. The command without --cancel asks the rest."
+        )
+    return 0
+
+
+def _read_mode(text: str) -> frozenset[Role]:
+    """The roles that are asked in batches."""
+    mode, colon, names = text.partition(":")
+    if mode == "live" and not colon:
+        return frozenset()
+    if mode != "batch" or (colon and not names):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither live, batch, nor batch:ROLE,ROLE")
+    try:
+        return frozenset(Role(name) for name in names.split(",")) if colon else frozenset(Role)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: the roles are {', '.join(Role)}") from None
+
 
 _NAMED = (Role.PLANNER, Role.RESPONDER, Role.JOINT, Role.JUDGE, Role.REASONER, Role.STYLIST)
 """The roles that a command names models for; the rewriter is the responder."""
@@ -27,7 +197,7 @@ _DEFAULTS = {
 }
 
 
-def add_to(verbs: Any) -> None:
+def add_build(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser("build", help="make a release; stopped or killed, the same command goes on where it was")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder that will be the release")
@@ -59,7 +229,7 @@ def add_to(verbs: Any) -> None:
     parser.add_argument("--force", action="store_true", help="replace an unpublished release that is there")
     parser.add_argument("--show", metavar="N", type=whole, default=0, help="print N pairs when it is done")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run_build)
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +290,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prices", metavar="FILE", type=Path, help="a price table over the built-in one")
 
 
-def run(options: argparse.Namespace) -> int:
+def run_build(options: argparse.Namespace) -> int:
     """Builds, estimates what building would take, or ends the batches of a build."""
     if options.cancel:
         return cancel(options)
@@ -129,12 +299,12 @@ def run(options: argparse.Namespace) -> int:
         _tell_estimate(estimate(wanted), as_json=options.json)
         return 0
     with Bars(quiet=options.json) as bars:
-        build(wanted, bars)
+        build_release(wanted, bars)
     return report_build(Release(options.out), as_json=options.json, show=options.show)
 
 
 def _options(options: argparse.Namespace) -> BuildOptions:
-    cast = CastOptions(
+    cast = ModelOptions(
         **{role.value: named for role in _NAMED if (named := tuple(getattr(options, role.value)))},
         rewrite=options.repair_chosen,
         tokens=tokens_of(options),

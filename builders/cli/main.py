@@ -2,19 +2,98 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
-from ...recipes.cli import evaluate, recipe
+from ...recipes.cli.evaluate import add_evaluate
+from ...recipes.cli.recipe import add_recipe
 from ...schemas.errors import PrefDialError, UsageError
-from ...schemas.plain_files import printable
-from . import audit, build, card, diff, new_release, publish, releases, review, schema, validate, verify
-from .output import output
+from ...schemas.files import printable
+from .audit import add_audit
+from .build import add_build
+from .publish import add_publish
+from .release import add_card, add_diff, add_validate, add_verify
+from .review import add_review
 from .show import LogFormatter, say_error
+from .specs import add_new_release, add_releases, add_schema
 
-VERBS = (build, verify, validate, audit, diff, publish, card, review, releases, new_release, recipe, evaluate, schema)
+# Standard output that may be closed before the command is done, as `| head` does: what comes after goes nowhere.
+#
+# The verb does its work to the end all the same, and its exit code says what it found. To stop there instead, as most
+# filters do, would let a `diff` or a `validate` end without an answer, or with one that nobody gave.
+
+
+class Output:
+    """Text goes to `inner` as long as somebody reads there."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self._is_closed = inner is None
+
+    def write(self, text: str) -> int:
+        """Writes the text, or lets it go where there is no reader."""
+        with self._unless_closed():
+            self._inner.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Sends what was written."""
+        with self._unless_closed():
+            self._inner.flush()
+
+    @contextmanager
+    def _unless_closed(self) -> Iterator[None]:
+        if self._is_closed:
+            with suppress(Exception):
+                yield
+            return
+        try:
+            yield
+        except BrokenPipeError:
+            self._is_closed = True
+            # What is left in its buffer would break the pipe again when the interpreter ends.
+            with suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._inner.fileno())
+                os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+@contextmanager
+def output() -> Iterator[Output]:
+    """Standard output as such, as long as the block lasts."""
+    before = sys.stdout
+    found = Output(before)
+    sys.stdout = found
+    try:
+        yield found
+    finally:
+        found.flush()
+        sys.stdout = before
+
+
+VERBS = (
+    add_build,
+    add_verify,
+    add_validate,
+    add_audit,
+    add_diff,
+    add_publish,
+    add_card,
+    add_review,
+    add_releases,
+    add_new_release,
+    add_recipe,
+    add_evaluate,
+    add_schema,
+)
 INTERRUPTED = 130
 
 
@@ -68,8 +147,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-v", "--verbose", action="count", default=0, help="log more (twice: everything)")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in VERBS:
-        verb.add_to(verbs)
+    for add_verb in VERBS:
+        add_verb(verbs)
     return parser
 
 

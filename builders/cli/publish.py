@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from ...schemas.errors import UsageError
-from ..publish.card_edits import OPTION
-from ..publish.options import PublishOptions
-from ..publish.run import Published, publish
-from .places import quieten_hub
-from .show import say, say_json, say_table
+from ..publishing.card_edits import OPTION
+from ..publishing.preflight import PublishOptions
+from ..publishing.run import PublishResult, publish
+from .show import quieten_hub, say, say_json, say_table
 
 
-def add_to(verbs: Any) -> None:
+def add_publish(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser(
         "publish", help="put a release on the Hub: one commit, one tag, read back; repeating it is always safe"
@@ -47,10 +46,10 @@ def add_to(verbs: Any) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="check all that can be, and send nothing")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run_publish)
 
 
-def run(options: argparse.Namespace) -> int:
+def run_publish(options: argparse.Namespace) -> int:
     """Publishes."""
     quieten_hub(always=options.json)
     done = publish(
@@ -78,7 +77,7 @@ def _reasons(gates: list[str], reasons: list[str]) -> dict[str, str]:
     return dict(zip(gates, (reason.strip() for reason in reasons), strict=True))
 
 
-def _as_json(done: Published) -> dict[str, Any]:
+def _as_json(done: PublishResult) -> dict[str, Any]:
     plan = done.plan
     return {
         "state": done.state,
@@ -94,7 +93,7 @@ def _as_json(done: Published) -> dict[str, Any]:
     }
 
 
-def _tell(done: Published) -> None:
+def _tell(done: PublishResult) -> None:
     for one in done.taken:
         say(f"{'would take' if done.state == 'not sent' else 'took'} over from the card on the Hub: {one}")
     if done.state == "not sent":
@@ -110,7 +109,7 @@ def _tell(done: Published) -> None:
         say(f"  load it  {_load_line(done)}")
 
 
-def _tell_plan(done: Published) -> None:
+def _tell_plan(done: PublishResult) -> None:
     plan, files = done.plan, done.payload.files
     what = {name: "add" if plan and name in plan.add else "is there" for name in files}
     lines: list[tuple[object, ...]] = [(name, file.size, what[name]) for name, file in files.items()]
@@ -124,6 +123,6 @@ def _tell_plan(done: Published) -> None:
     say("Before it is sent, the card is made to name the repo, and the changelog what differs from the version before.")
 
 
-def _load_line(done: Published) -> str:
+def _load_line(done: PublishResult) -> str:
     config = done.payload.front_matter.default_config
     return f'load_dataset("{done.repo}", "{config}", revision="{done.payload.tag}")'

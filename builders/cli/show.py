@@ -4,11 +4,14 @@ Everything that is printed goes through here, so that no control byte of a sourc
 the terminal.
 """
 
+import argparse
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -23,8 +26,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from ...schemas.errors import UsageError
 from ...schemas.escape import visible, visible_json
 from ...schemas.measures import Interval
+from ..release.read import local_release
+from ..sources.hub import HUB_ID, download
 
 _WIDTH_OF_FILES = 140
 _LINE_EVERY_S = 15.0
@@ -129,3 +135,58 @@ def _bars() -> Progress:
         console=_errors,
         transient=True,
     )
+
+
+# Where a release is, a folder or a repo of the Hub at a revision, and where work on it is done.
+
+
+def add_place(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Adds the argument that names a release, and `--json`."""
+    count = "?" if optional else None
+    parser.add_argument(
+        "place", metavar="DIR_OR_REPO[@REV]", nargs=count, help="a release folder, or ORG/NAME@TAG on the Hub"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Adds the argument that says where a release is read and measured."""
+    parser.add_argument(
+        "--engine",
+        metavar="local|ray[:ADDRESS]",
+        default="local",
+        help="where the work is done: here, or in parts on a Ray cluster (the extra `ray`) whose nodes see the folder",
+    )
+
+
+def local_folder(place: str | None) -> Path:
+    """The folder of a release; one on the Hub is downloaded to the Hub client's cache.
+
+    Raises:
+        UsageError: nothing is named, or it is neither a folder nor a release on the Hub that one may read.
+        EndpointError: the Hub cannot be reached.
+    """
+    if not place:
+        raise UsageError("name a release: a folder, or ORG/NAME@TAG on the Hub")
+    quieten_hub()
+    return local_release(place)
+
+
+def dataset_folder(place: str) -> Path:
+    """The same for any dataset, release or not: all of it is downloaded.
+
+    Raises:
+        SourceError: there is no such dataset that one may read.
+        EndpointError: the Hub cannot be reached.
+    """
+    if Path(place).exists() or not HUB_ID.match(place):
+        return Path(place)
+    quieten_hub()
+    return download(place).folder
+
+
+def quieten_hub(*, always: bool = False) -> None:
+    """The Hub's client draws its bars on a terminal only, and there not either where `always` is said."""
+    # Set before the client is imported, which is slow and needed for names on the Hub alone.
+    if always or not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

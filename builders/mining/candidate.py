@@ -1,12 +1,14 @@
 """A candidate: one inferred alternative on its way to becoming a row or a drop."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from ...schemas.base import Frozen
 from ...schemas.config import Config
-from ...schemas.drops import DropReason
+from ...schemas.drops import HELD_OUT, DropReason
 from ...schemas.error_type import ErrorType
-from ...schemas.inference import Completion, Outcome, Request
+from ...schemas.inference import Completion, Message, Outcome, Request, Role
 from ...schemas.rows import InferredBy, row_id
 from ...schemas.rows.layout_1 import JudgeRecord
 from ...schemas.rows.layout_2 import Closeness, Judgement, Panel, Rewrite
@@ -85,3 +87,114 @@ class Drop:
 
 Result = Candidate | Drop
 """What a step makes of a candidate, and what mining makes of a turn."""
+
+
+# Candidates become rows here, as plain dictionaries with exactly the columns of `schemas.rows`.
+
+
+Row = dict[str, Any]
+
+_TWINS = {
+    Config.STRATEGY_SFT: Role.PLANNER,
+    Config.RESPONSE_SFT: Role.RESPONDER,
+    Config.JOINT_SFT: Role.JOINT,
+}
+
+
+def pair_row(candidate: Candidate, layout: int) -> Row:
+    """The preference row of a candidate that was kept."""
+    assert candidate.request is not None, "a pair comes from a request"
+    assert candidate.strategy is not None, "a kept candidate has a strategy"
+    turn, config = candidate.turn, candidate.config
+    role = candidate.request.ask.role
+    row = {
+        **place_columns(candidate.row_id, turn),
+        "prompt": list(candidate.request.messages),
+        "chosen": _answer(role, turn.named, candidate.chosen),
+        "rejected": _answer(role, candidate.strategy, candidate.reply or ""),
+    }
+    if config is Config.RESPONSE:
+        row["strategy"] = turn.strategy
+    else:
+        row |= {"chosen_strategy": turn.strategy, "rejected_strategy": candidate.strategy}
+    return row | {
+        "rejected_error": _error(candidate),
+        **_judged(candidate, layout),
+        role.value: _dumped(candidate.inferred_by),
+    }
+
+
+def _error(candidate: Candidate) -> ErrorType | None:
+    """The rejected side's: of strategies that nobody was asked about, that it is another than the human's."""
+    if candidate.rejected_verdict is not None:
+        return candidate.rejected_verdict.error
+    return ErrorType.STRATEGY_MISMATCH if candidate.error is None else candidate.error
+
+
+def _judged(candidate: Candidate, layout: int) -> Row:
+    """What the judges said, in the columns of a layout."""
+    if layout == 1:
+        return {
+            "chosen_verdict": _dumped(candidate.chosen_verdict),
+            "rejected_verdict": _dumped(candidate.rejected_verdict),
+        }
+    return {
+        "panel": _dumped(candidate.panel),
+        "judgements": [one.model_dump() for one in candidate.judgements],
+        "closeness": _dumped(candidate.closeness),
+        "rewrite": _dumped(candidate.rewrite),
+    }
+
+
+def sft_row(candidate: Candidate, prompt: Sequence[Message]) -> Row:
+    """The demonstration row of a supporter turn; `prompt` is what the twin preference config asks at this turn."""
+    turn, role = candidate.turn, _TWINS[candidate.config]
+    return {
+        **place_columns(candidate.row_id, turn),
+        "prompt": list(prompt),
+        "completion": _answer(role, turn.named, turn.text),
+        "strategy": turn.strategy,
+    }
+
+
+def dropped_row(drop: Drop, layout: int) -> Row:
+    """The row of `dropped` that tells of a candidate that became no other."""
+    candidate = drop.candidate
+    return {
+        **place_columns(candidate.row_id, candidate.turn),
+        "config": candidate.config,
+        "reason": drop.reason,
+        "detail": drop.detail,
+        "strategy": candidate.turn.strategy,
+        # What is held out for a crisis stands in `crisis_holdout` and nowhere else.
+        "human": "" if drop.reason in HELD_OUT else candidate.turn.text,
+        "reply": candidate.raw,
+        **_judged(candidate, layout),
+        "inferred_by": _dumped(candidate.inferred_by),
+    }
+
+
+def place_columns(row_id: str, turn: SupporterTurn) -> Row:
+    """The columns that every row has."""
+    dialogue = turn.dialogue
+    return {
+        "row_id": row_id,
+        "dialogue_id": dialogue.dialogue_id,
+        "turn": turn.index,
+        "source": dialogue.source,
+        "license": dialogue.license,
+    }
+
+
+def _answer(role: Role, strategy: Strategy, words: str) -> list[Message]:
+    """One assistant message, in the form in which `role` answers."""
+    content = {
+        Role.PLANNER: strategy.value,
+        Role.RESPONDER: words,
+        Role.JOINT: f"[{strategy}] {words}",
+    }[role]
+    return [{"role": "assistant", "content": content}]
+
+
+def _dumped(value: Frozen | None) -> Row | None:
+    return None if value is None else value.model_dump()

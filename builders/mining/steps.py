@@ -24,13 +24,19 @@ from .checks import (
     check_three_errors,
 )
 from .closeness import keep_hardest
-from .human import crowd_chatter, nothing_to_support, turn_too_long
-from .judging import settle_sides, side_requests
-from .panel import check_majority, check_majority_of_replies, panel_requests, rewritten_requests, settle_panel
+from .panel import (
+    check_majority,
+    check_majority_of_replies,
+    panel_requests,
+    rewritten_requests,
+    settle_panel,
+    settle_sides,
+    side_requests,
+)
 from .plan import MiningPlan
 from .rewriting import rewriting_requests, settle_rewriting
 from .trace_rules import check_rules
-from .turns import SupporterTurn
+from .turns import SupporterTurn, crowd_chatter, nothing_to_support, turn_too_long
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Unique:
     key: Callable[[Candidate], str]
 
 
-class Whole(StrEnum):
+class CorpusStep(StrEnum):
     """Looks at all pairs that are left when every turn was mined; see `holding`."""
 
     NEAR_DUPLICATES = "near_duplicates"
@@ -85,7 +91,7 @@ class Whole(StrEnum):
 TurnStep = HumanCheck | Check | Judging | Choice
 """A step over what is known of one turn."""
 
-Step = TurnStep | Unique | Whole
+Step = TurnStep | Unique | CorpusStep
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class Steps:
     of_turns: tuple[TurnStep, ...]
     """In order."""
     unique: Unique | None = None
-    whole: tuple[Whole, ...] = ()
+    whole: tuple[CorpusStep, ...] = ()
     """In order, after everything else."""
 
 
@@ -132,8 +138,8 @@ STEPS: dict[str, Step] = {
     "compare_rewritten@1": Judging(rewritten_requests, settle_panel),
     "majority@1": Check(check_majority),
     "hardest@1": Choice(keep_hardest),
-    "no_near_duplicate_pair@1": Whole.NEAR_DUPLICATES,
-    "balance_strategies@1": Whole.BALANCE,
+    "no_near_duplicate_pair@1": CorpusStep.NEAR_DUPLICATES,
+    "balance_strategies@1": CorpusStep.BALANCE,
     "bounded_turns@1": HumanCheck(turn_too_long, DropReason.TOO_LONG, of_demonstrations=True),
     "bounded_reply@1": Check(check_reply_bounded),
     "no_personal_data@2": Check(check_no_personal_data),
@@ -160,7 +166,7 @@ def steps_of(spec: BuildSpec) -> Steps:
 def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
     """What steps and fields need of each other, and whether it is so."""
     compares = "compare_sides@1" in spec.steps
-    near = Whole.NEAR_DUPLICATES in steps.whole
+    near = CorpusStep.NEAR_DUPLICATES in steps.whole
     new = {"known_marker@1", "no_refusal@1", "majority@2"} & set(spec.steps)
     yield f"{min(new, default='')} needs a layout from 4", spec.layout >= 4 or not new
     holds_out = spec.safety.crisis == "hold_out"
@@ -172,7 +178,7 @@ def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
     )
     yield (
         "balance_strategies@1 and balance need each other",
-        (Whole.BALANCE in steps.whole) == (spec.balance is not None),
+        (CorpusStep.BALANCE in steps.whole) == (spec.balance is not None),
     )
     yield (
         "rewrite_chosen@1 and rewriter need each other",
@@ -231,11 +237,11 @@ def find_steps(ids: tuple[str, ...]) -> Steps:
         )
     unique = [step for step in steps if isinstance(step, Unique)]
     return Steps(
-        of_turns=tuple(step for step in steps if not isinstance(step, Unique | Whole)),
+        of_turns=tuple(step for step in steps if not isinstance(step, Unique | CorpusStep)),
         unique=unique[0] if unique else None,
-        whole=tuple(step for step in steps if isinstance(step, Whole)),
+        whole=tuple(step for step in steps if isinstance(step, CorpusStep)),
     )
 
 
 def _rank(step: Step) -> int:
-    return 2 if isinstance(step, Whole) else int(isinstance(step, Unique))
+    return 2 if isinstance(step, CorpusStep) else int(isinstance(step, Unique))

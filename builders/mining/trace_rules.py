@@ -12,7 +12,7 @@ from ...schemas.dialogue import Speaker, Turn
 from ...schemas.errors import UsageError
 from ...schemas.text import words_of
 from ...schemas.trace import Modality, NamedCue, Step, Trace
-from ..inference.corpus.stems import content_words
+from ..models.baseline.text import content_words
 
 _QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]")
 _QUOTED_WORDS = 2
@@ -28,7 +28,7 @@ History = Sequence[Turn]
 
 
 @dataclass(frozen=True)
-class Rule:
+class TraceRule:
     """A rule about one step."""
 
     step: Step
@@ -71,10 +71,10 @@ def reply_is_new(trace: Trace, history: History) -> str | None:
     return "the supporter said the same before" if words_of(trace.reply) in before else None
 
 
-RULES: Mapping[str, Rule] = {
-    "history_was_said@1": Rule(Step.HISTORY, history_was_said),
-    "emotion_has_cues@1": Rule(Step.EMOTION, emotion_has_cues),
-    "reply_is_new@1": Rule(Step.REPLY, reply_is_new),
+RULES: Mapping[str, TraceRule] = {
+    "history_was_said@1": TraceRule(Step.HISTORY, history_was_said),
+    "emotion_has_cues@1": TraceRule(Step.EMOTION, emotion_has_cues),
+    "reply_is_new@1": TraceRule(Step.REPLY, reply_is_new),
 }
 """Every released rule by its id."""
 

@@ -1,11 +1,21 @@
 """A trace on its way to becoming rows or drops."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...schemas.personality import Profile
+from ...prompts.parsers.strategy import bracketed_strategy
+from ...prompts.parsers.trace import format_trace
+from ...schemas.drops import DropReason
+from ...schemas.emotion import Profile
+from ...schemas.inference import Completion, Task
 from ...schemas.rows.reasoning import StepJudgement, StepPanel, TraceScore
+from ...schemas.text import words_of
 from ...schemas.trace import Step, Trace
-from ..mining.candidate import Candidate
+from ...schemas.verdict import Unparsed
+from ..mining.candidate import Candidate, Drop
+from ..mining.checks import prompt_echo, too_long, unanswered, unanswering
+from ..mining.plan import MiningPlan
+from ..safety.personal_data import reachable_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +53,56 @@ class TraceCandidate(Candidate):
         """How right it is; see `TraceScore`."""
         *process, outcome = (0.0 if panel.rule else panel.votes_for / panel.votes for panel in self.panels)
         return TraceScore(process=round(sum(process) / len(process), 4), outcome=round(outcome, 4))
+
+
+# The reasoner's replies become traces, or drops that say why not.
+
+
+TraceResult = TraceCandidate | Drop
+
+
+def read_traces(candidates: Sequence[TraceCandidate], plan: MiningPlan) -> list[TraceResult]:
+    """Every candidate with its trace, or dropped: unreadable, unfit to be a row, or saying what another draw says."""
+    seen: set[str] = set()
+    return [_once(_read(candidate, plan), seen) for candidate in candidates]
+
+
+def unfit_reply(text: str, task: Task, plan: MiningPlan) -> tuple[DropReason, str] | None:
+    """Why a reply can be no part of a row, right or wrong; None where it can."""
+    if (detail := too_long(text, plan)) is not None:
+        return DropReason.TOO_LONG, detail
+    if (strategy := bracketed_strategy(text)) is not None:
+        return DropReason.BRACKETED_STRATEGY, f"[{strategy}] in the reply"
+    if (echo := prompt_echo(text, plan.prompts[task].instructions)) is not None:
+        return DropReason.PROMPT_ECHO, echo
+    kinds = reachable_person(text, plan.spec.safety.personal_data_rules)
+    return (DropReason.PERSONAL_DATA, ", ".join(kinds)) if kinds else None
+
+
+def _read(candidate: TraceCandidate, plan: MiningPlan) -> TraceResult:
+    outcome = candidate.outcome
+    assert outcome is not None, "the reasoner was asked"
+    if (found := unanswered(outcome)) is not None:
+        return Drop(candidate, *found)
+    assert isinstance(outcome, Completion), "anything else is unanswered"
+    if (detail := too_long(outcome.text, plan)) is not None:
+        return Drop(candidate, DropReason.TOO_LONG, detail)
+    trace = plan.prompts[Task.REASONER].read(Trace, outcome)
+    if isinstance(trace, Unparsed):
+        outside = trace.reason == "unknown_strategy"
+        return Drop(candidate, DropReason.NOT_A_STRATEGY if outside else DropReason.NOT_A_TRACE, trace.reason)
+    candidate = candidate.with_(trace=trace, strategy=trace.strategy.strategy, reply=trace.reply)
+    unfit = unfit_reply(trace.reply, Task.REASONER, plan) or unanswering(trace.reply, plan)
+    if unfit is None and (kinds := reachable_person(format_trace(trace), plan.spec.safety.personal_data_rules)):
+        unfit = DropReason.PERSONAL_DATA, ", ".join(kinds)
+    return candidate if unfit is None else Drop(candidate, *unfit)
+
+
+def _once(result: TraceResult, seen: set[str]) -> TraceResult:
+    if isinstance(result, Drop):
+        return result
+    words = " ".join(words_of(format_trace(result.said)))
+    if words in seen:
+        return Drop(result, DropReason.SAME_TRACE)
+    seen.add(words)
+    return result

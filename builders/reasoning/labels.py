@@ -14,8 +14,7 @@ from ...schemas.verdict import StepVerdict, Unparsed
 from ..mining.candidate import Drop, call_of
 from ..mining.plan import MiningPlan
 from ..mining.trace_rules import contradictions
-from .candidate import TraceCandidate
-from .reading import TraceResult
+from .candidate import TraceCandidate, TraceResult
 
 HUMANS_REASON = "The human supporter chose this strategy here."
 """The reason of the human's vote, where no judge gives one."""

@@ -14,10 +14,9 @@ from ..mining.mine import barred_turn
 from ..mining.plan import MiningPlan
 from ..mining.steps import HumanCheck, TurnStep
 from ..mining.turns import SupporterTurn
-from .candidate import TraceCandidate
+from .candidate import TraceCandidate, TraceResult, read_traces
 from .labels import settle_labels, step_requests
-from .pairs import pair_traces
-from .reading import TraceResult, read_traces
+from .rows import pair_traces
 from .styling import kept_requests, read_style, settle_style, style_requests
 
 Requests = tuple[Request, ...]

@@ -1,19 +1,76 @@
 """Traces become rows here, as plain dictionaries with exactly the columns of `schemas.rows.reasoning`."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any, Literal
+
+import numpy as np
+import orjson
 
 from ...prompts.parsers.trace import format_trace, step_texts
-from ...schemas.config import Config
+from ...schemas.config import REASONING_CONFIGS, Config
+from ...schemas.dialogue import Split
+from ...schemas.drops import DropReason
 from ...schemas.inference import Ask, Message, Task
 from ...schemas.rows import InferredBy
-from ...schemas.rows.reasoning import PersonalityRewrite
+from ...schemas.rows.reasoning import PersonalityRewrite, TraceScore
+from ...schemas.spec import ReasoningRule
+from ...schemas.text import words_of
 from ...schemas.trace import Trace
-from ..mining.candidate import call_of
+from ..mining.candidate import Drop, Row, call_of, place_columns
 from ..mining.plan import MiningPlan
-from ..mining.rows import Row, place_columns
-from .candidate import TraceCandidate
-from .pairs import difference
+from ..statistics.near_duplicates import Sketches, sketch_of
+from .candidate import TraceCandidate, TraceResult
+
+# Pairs of traces at one turn: the best of all against each other one, where the difference is clear.
+
+
+Differs = Literal["process", "outcome", "both"]
+
+
+def pair_traces(labelled: Sequence[TraceResult], rule: ReasoningRule) -> list[TraceResult]:
+    """The candidates of `reasoning_pairs` at a turn: every draw but the best, as the rejected side.
+
+    The best has the highest sum of both scores; of equals it is the first. It is no candidate, unless it is alone.
+    """
+    results = [_as_pair(result) for result in labelled]
+    left = [result for result in results if isinstance(result, TraceCandidate)]
+    if not left:
+        return results
+    best = max(left, key=lambda one: one.score.process + one.score.outcome)  # the first of equals
+    if len(left) == 1:
+        return [Drop(one, DropReason.NO_OTHER_TRACE) if one is best else one for one in results]
+    others = [one for one in results if one is not best]
+    return [_held_against(best, one, rule) if isinstance(one, TraceCandidate) else one for one in others]
+
+
+def difference(chosen: TraceScore, rejected: TraceScore, rule: ReasoningRule) -> Differs | None:
+    """Where the chosen trace is clearly better; None where it is nowhere, or is worse in the other part."""
+    # Scores have four places; a difference of two such numbers is none of exactly as many.
+    process, outcome = (round(getattr(chosen, part) - getattr(rejected, part), 4) for part in ("process", "outcome"))
+    if process < 0 or outcome < 0:
+        return None
+    by_process, by_outcome = process >= rule.process_gap, outcome >= rule.outcome_gap
+    if by_process and by_outcome:
+        return "both"
+    return "process" if by_process else "outcome" if by_outcome else None
+
+
+def _as_pair(result: TraceResult) -> TraceResult:
+    if isinstance(result, Drop):
+        return Drop(result.candidate.with_(config=Config.REASONING_PAIRS), result.reason, result.detail)
+    return result.with_(config=Config.REASONING_PAIRS)
+
+
+def _held_against(best: TraceCandidate, other: TraceCandidate, rule: ReasoningRule) -> TraceResult:
+    pair = other.with_(origin=best)
+    if best.wrong_steps:
+        return Drop(pair, DropReason.STEP_WRONG, f"{', '.join(best.wrong_steps)} of the best trace")
+    if difference(best.score, other.score, rule) is None:
+        return Drop(pair, DropReason.UNCLEAR_DIFFERENCE)
+    return pair
 
 
 def reasoning_row(candidate: TraceCandidate, plan: MiningPlan) -> Row:
@@ -109,3 +166,50 @@ def _said(trace: Trace) -> list[Message]:
 def _call(candidate: TraceCandidate | None) -> dict[str, Any]:
     assert candidate is not None and candidate.request is not None, "a trace comes from a call"
     return InferredBy(**call_of(candidate.request)).model_dump()
+
+
+# Weights of rows that nearly repeat each other: within a dialogue, across rewritings, and across the whole release.
+#
+# A group of rows of one config and split that repeat each other counts as much as a single row: each has the weight 1
+# over the group's size. Our own design: PEER down-weights redundant outputs, and does not say how. Rows lie on disk
+# until every turn was reasoned about; memory holds some numbers a row.
+
+
+Add = Callable[[Config, Split, Row], None]
+
+
+@dataclass
+class Weighing:
+    """The rows of the reasoning configs of one release, until `release` lets them go with their weights."""
+
+    plan: MiningPlan
+    similarity: float
+    """Jaccard similarity of word triples from which two rows repeat each other."""
+    _rows: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+    _sketches: Sketches = field(default_factory=Sketches)
+    _tables: list[tuple[Config, Split]] = field(default_factory=list)
+
+    def add(self, candidate: TraceCandidate) -> None:
+        """Takes in a candidate that was kept."""
+        self._rows.write(orjson.dumps(reasoning_row(candidate, self.plan)) + b"\n")
+        self._tables.append((candidate.config, candidate.turn.placed.split))
+        self._sketches.add(sketch_of(words_of(words_to_compare(candidate))))
+
+    def release(self, add: Add) -> None:
+        """Hands every row to `add`, with its weight, in the order in which they came."""
+        weights = self._weights()
+        self._rows.seek(0)
+        for line, table, weight in zip(self._rows, self._tables, weights, strict=True):
+            add(*table, orjson.loads(line) | {"weight": weight})
+        self._rows.close()
+        self._sketches.close()
+
+    def _weights(self) -> list[float]:
+        weights = [1.0] * len(self._tables)
+        for table in ((config, split) for config in REASONING_CONFIGS for split in Split):
+            mine = np.array([at for at, one in enumerate(self._tables) if one == table], dtype=np.int64)
+            groups = self._sketches.groups(self.similarity, mine).tolist()
+            sizes = Counter(groups)
+            for at, group in zip(mine, groups, strict=True):
+                weights[at] = round(1 / sizes[group], 6)
+        return weights

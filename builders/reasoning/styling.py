@@ -18,8 +18,7 @@ from ...schemas.verdict import StyleVerdict
 from ..mining.candidate import Drop
 from ..mining.checks import unanswered, unanswering
 from ..mining.plan import MiningPlan
-from .candidate import TraceCandidate
-from .reading import TraceResult, unfit_reply
+from .candidate import TraceCandidate, TraceResult, unfit_reply
 
 _ADVICE = re.compile(
     r"(?i)\b(you (should|could|need to|have to|must(?! (have|be|feel))|ought to|(might|may) want to)"

@@ -1,22 +1,29 @@
 """Where things stand in a release folder."""
 
 import re
+import types
 from collections.abc import Iterator, Mapping
+from enum import Enum
+from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+from pydantic import BaseModel
 
 from ...cards.pictures import PICTURES
-from ...schemas.audit import FILE_NAME as AUDIT
+from ...schemas.audit import AUDIT_FILE as AUDIT
 from ...schemas.base import digest_of
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
-from ...schemas.maintainers import FILE_NAME as MAINTAINERS
-from ...schemas.manifest import FILE_NAME as MANIFEST
+from ...schemas.maintainers import MAINTAINERS_FILE as MAINTAINERS
+from ...schemas.manifest import MANIFEST_FILE as MANIFEST
 from ...schemas.manifest import FileRecord, Manifest
-from ...schemas.publishing import FILE_NAME as PUBLISHING
-from ...schemas.report import FILE_NAME as REPORT
-from ...schemas.review import FILE_NAME as REVIEW
+from ...schemas.publishing import PUBLISHING_FILE as PUBLISHING
+from ...schemas.report import REPORT_FILE as REPORT
+from ...schemas.review import REVIEW_FILE as REVIEW
 from ...schemas.rows import rows_of
-from ...schemas.validation import FILE_NAME as VALIDATION
+from ...schemas.study import STUDY_FILE as VALIDATION
 
 CARD = "README.md"
 SPLITS = "splits.json"
@@ -95,3 +102,83 @@ def release_files(manifest: Manifest) -> tuple[str, ...]:
     """The files of a release, by its layout: what is published, and nothing else. The manifest is one of them."""
     unknown = set(unknown_files(manifest))
     return tuple(sorted({*manifest.files, MANIFEST} - unknown))
+
+
+# The Arrow form of the row schemas: made from the pydantic ones, so that there is one truth about columns.
+
+
+_SCALARS: dict[type, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    bool: pa.bool_(),
+    float: pa.float64(),
+}
+
+
+@lru_cache
+def arrow_schema(config: Config, layout: int) -> pa.Schema:
+    """The columns of a config's Parquet files in a layout, in order.
+
+    Every field is nullable in the file, as `datasets` expects it; which may be null is known by `schemas.rows` and
+    checked by `validate`.
+    """
+    return pa.schema([pa.field(name, arrow_type(hint)) for name, hint in fields_of(rows_of(layout)[config]).items()])
+
+
+def arrow_type(hint: Any) -> pa.DataType:
+    """The Arrow type of a field's annotation."""
+    hint = without_none(hint)
+    origin = get_origin(hint)
+    if origin is Literal:
+        return pa.string()
+    if origin in (tuple, list):
+        return pa.list_(arrow_type(get_args(hint)[0]))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return pa.string()
+    if isinstance(hint, type) and hint in _SCALARS:
+        return _SCALARS[hint]
+    return pa.struct([pa.field(name, arrow_type(inner)) for name, inner in fields_of(hint).items()])
+
+
+def fields_of(hint: Any) -> dict[str, Any]:
+    """The fields of a struct's annotation (a pydantic model or a TypedDict), in order."""
+    hints = get_type_hints(hint)
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        return {name: hints[name] for name in hint.model_fields}
+    return hints
+
+
+def without_none(hint: Any) -> Any:
+    """The annotation without `| None`."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return next(inner for inner in get_args(hint) if inner is not type(None))
+    return hint
+
+
+def may_be_null(hint: Any) -> bool:
+    """Whether the annotation allows None."""
+    return get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
+
+
+def allowed_values(hint: Any) -> tuple[str, ...] | None:
+    """The values that an enumeration or a literal allows, or None where any string will do."""
+    hint = without_none(hint)
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return tuple(str(member.value) for member in hint)
+    return None
+
+
+def schema_difference(schema: pa.Schema, config: Config, layout: int) -> str | None:
+    """What of a file's columns is not as the config's are, or None."""
+    due = arrow_schema(config, layout)
+    if schema.equals(due):
+        return None
+    for column in due:
+        if column.name not in schema.names:
+            return f"column {column.name} is missing"
+        if not schema.field(column.name).type.equals(column.type):
+            return f"column {column.name} is {schema.field(column.name).type}, not {column.type}"
+    extra = [name for name in schema.names if name not in due.names]
+    return f"column {extra[0]} does not belong there" if extra else "its columns are in another order"

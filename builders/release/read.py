@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,12 +12,16 @@ from ...schemas.config import Config
 from ...schemas.dialogue import Dialogue, Split, Turn
 from ...schemas.documents import DocumentError, parse_json
 from ...schemas.errors import DataError, UsageError
+from ...schemas.files import is_inside, plain_files, printable, read_inside
 from ...schemas.licence import LICENCES
 from ...schemas.manifest import Manifest
-from ...schemas.plain_files import is_inside, plain_files, printable, read_inside
 from ...schemas.rows import rows_of
 from ..mining.turns import PlacedDialogue
-from .layout import MANIFEST, config_and_split, unknown_files
+from ..sources.hub import HUB_ID, hub_errors
+from .layout import MANIFEST, config_and_split, release_files, unknown_files
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 ROWS_PER_BATCH = 1_000
 
@@ -213,3 +217,53 @@ def _dialogue(row: dict[str, Any], where: str) -> Dialogue:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+# A release wherever it is: in a folder, or on the Hub and then in the Hub client's cache.
+
+
+def local_release(place: str, *, cache: Path | None = None) -> Path:
+    """The folder of a release: the path itself, or a snapshot of `ORG/NAME[@REV]` in the cache.
+
+    What exists as a path is that path. On the Hub, `REV` is a tag, a branch or a commit; without it, `main`.
+
+    Args:
+        place: a path, or a repo of the Hub.
+        cache: where snapshots are kept; where the Hub's client keeps its own if it is None.
+
+    Raises:
+        UsageError: there is no such repo or revision, it is private or gated and the token does not open it, or it
+            holds no release.
+        EndpointError: the Hub cannot be reached or failed.
+        DataError: its manifest is none.
+    """
+    if Path(place).exists() or not HUB_ID.match(place):
+        return Path(place)
+    from huggingface_hub import HfApi
+
+    name, _, revision = place.partition("@")
+    with hub_errors(place):
+        return fetch_release(HfApi(), name, revision or None, cache)
+
+
+def fetch_release(api: "HfApi", name: str, revision: str | None, cache: Path | None = None) -> Path:
+    """A snapshot of the release in a repo, with the files that its manifest lists and no others.
+
+    Raises:
+        UsageError: there is no manifest in it.
+        DataError: its manifest is none.
+    """
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    try:
+        manifest = Path(api.hf_hub_download(name, MANIFEST, repo_type="dataset", revision=revision, cache_dir=cache))
+    except RemoteEntryNotFoundError as error:
+        where = f"{name}@{revision}" if revision else name
+        raise UsageError(f"{where}: no release: there is no {MANIFEST} in it") from error
+    # A branch may move meanwhile: the rest comes from the commit that the manifest is of.
+    commit = manifest.parent.name
+    # Names are patterns to the client: those that the layout does not know are not asked for.
+    files = list(release_files(read_manifest(manifest)))
+    return Path(
+        api.snapshot_download(name, repo_type="dataset", revision=commit, cache_dir=cache, allow_patterns=files)
+    )

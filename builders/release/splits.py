@@ -16,7 +16,7 @@ import numpy as np
 from ...schemas.dialogue import Dialogue, Split
 from ...schemas.spec import SplitRule
 from ...schemas.text import normalise_text
-from .sketches import Sketches, sketch_of
+from ..statistics.near_duplicates import Sketches, sketch_of
 
 HELD_OUT = "held_out"
 """The key of `splits.json` under which dialogues stand that are in no split."""

@@ -16,13 +16,11 @@ from ...schemas.config import Config
 from ...schemas.dialogue import Split
 from ...schemas.documents import parse_json
 from ...schemas.errors import UsageError
+from ...schemas.files import FileSet, NotPlainError, is_cache_snapshot, printable, read_inside, write_whole
 from ...schemas.manifest import FileRecord
-from ...schemas.plain_files import NotPlainError, is_cache_snapshot, printable, read_inside
 from ...schemas.rows import rows_of
-from ...schemas.writing import FileSet, write_whole
 from ..sources.files import sha256_of
-from .columns import arrow_schema
-from .layout import MANIFEST, shard_path, splits_of
+from .layout import MANIFEST, arrow_schema, shard_path, splits_of
 
 ROWS_PER_GROUP = 500
 """Rows of a row group: what is held in memory per table, far under what the Hub's viewer can scan."""

@@ -4,13 +4,91 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ...cards.tables import member_docs
+from ...schemas.base import Frozen
+from ...schemas.config import PAIR_CONFIGS, Config
 from ...schemas.error_type import ErrorType
+from ...schemas.errors import OutputExistsError, UsageError
 from ...schemas.escape import escape_cell
 from ...schemas.review import NO_ERROR
-from .items import BETTER, BETTER_COLUMN, COLUMNS, ERROR_COLUMNS, Item
+from ..release.read import Release
+from ..release.write import write_text
+from .sample import KEY_FILE as KEY
+from .sample import Drawn, Key, KeyItem, Stratify, draw_pairs, rank_of, rows_by_id
+
+# What annotators see of a pair: the conversation and two replies, in an order that says nothing.
+
+
+COLUMNS = ("item", "conversation", "strategy", "reply_a", "reply_b", "error_a", "error_b", "better", "comment")
+"""The columns of a sheet, in order."""
+ERROR_COLUMNS = ("error_a", "error_b")
+"""To be filled with an error type or `none`."""
+BETTER_COLUMN = "better"
+"""To be filled with one of `BETTER`."""
+BETTER = ("a", "b", "tie")
+
+_SPEAKERS = {"user": "seeker", "assistant": "supporter"}
+_MOST_CHARACTERS = 30_000
+"""Of a conversation: a spreadsheet's cell holds 32,767."""
+_LEFT_OUT = "(earlier turns are left out)\n"
+
+
+class Item(Frozen):
+    """A pair without anything that tells its sides apart."""
+
+    item: str
+    """An id that is no number and no date to any spreadsheet program, and tells nothing without the key."""
+    conversation: str
+    """What was said before, a line a turn."""
+    strategy: str
+    """The strategy that both replies follow; empty where each has its own."""
+    reply_a: str
+    reply_b: str
+
+
+def blind(drawn: Sequence[Drawn], seed: int) -> dict[str, KeyItem]:
+    """Every drawn pair's item id and what it stands for, shuffled by the seed."""
+    items = {}
+    for pair in sorted(drawn, key=lambda pair: rank_of(seed, "shuffle", pair.row_id)):
+        # A word before the digits: a spreadsheet program takes bare ones such as 12e45 for a number and rewrites them.
+        name = f"pair-{rank_of(seed, 'item', pair.row_id)[:12]}"
+        heads = int(rank_of(seed, "side", pair.row_id), 16) % 2
+        items[name] = KeyItem(row_id=pair.row_id, dialogue_id=pair.dialogue_id, a="chosen" if heads else "rejected")
+    return items
+
+
+def item_of(name: str, config: Config, row: dict[str, Any], key: KeyItem) -> Item:
+    """What annotators see of a row."""
+    sides = [row[side][0]["content"] for side in ("chosen", "rejected")]
+    reply_a, reply_b = sides if key.a == "chosen" else sides[::-1]
+    return Item(
+        item=name,
+        conversation=_conversation(config, row["prompt"]),
+        strategy=row["strategy"] if config is Config.RESPONSE else "",
+        reply_a=reply_a,
+        reply_b=reply_b,
+    )
+
+
+def _conversation(config: Config, prompt: Sequence[dict[str, str]]) -> str:
+    if config is Config.STRATEGY:  # its prompt holds the whole transcript in one message
+        text = prompt[-1]["content"]
+    else:
+        said = (message for message in prompt if message["role"] in _SPEAKERS)
+        text = "\n".join(f"{_SPEAKERS[message['role']]}: {message['content']}" for message in said)
+    return fit_cell(text)
+
+
+def fit_cell(text: str) -> str:
+    """A conversation, a line a turn, without its beginning where it is too long for a cell."""
+    return text if len(text) <= _MOST_CHARACTERS else _LEFT_OUT + text[-_MOST_CHARACTERS:].partition("\n")[2]
+
 
 ERROR_LABELS = (NO_ERROR, *(error.value for error in ErrorType))
 """What an error cell may hold."""
@@ -118,3 +196,92 @@ def _question(name: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+# Writes a blind sheet of a release's pairs in every form, and the key to it apart from them.
+
+
+SHEETS = "sheets"
+"""The folder that goes to annotators, as it is."""
+INSTRUCTIONS = "INSTRUCTIONS.md"
+
+
+class Exported(Frozen):
+    """What an export holds."""
+
+    items: int
+    strata: int
+    """Strata that the pairs are of."""
+    dialogues: int
+    """Dialogues that the pairs are of."""
+
+
+def export_review(
+    release: Release, out: Path, *, config: Config, size: int, by: Sequence[Stratify], seed: int
+) -> Exported:
+    """Writes the sheets into `out/sheets` and the key beside that folder.
+
+    Args:
+        release: the release to review.
+        out: a folder that is not there yet, or is empty; outside the release.
+        config: one of the preference configs.
+        size: pairs to draw.
+        by: what to stratify by; may be empty.
+        seed: equal seeds give equal files.
+
+    Raises:
+        UsageError: the config has no pairs by kind, or `out` is no place for it.
+        DataError: the config has no pairs in this release.
+    """
+    if config not in PAIR_CONFIGS:
+        raise UsageError(f"{config} holds no pairs; choose one of {', '.join(PAIR_CONFIGS)}")
+    _check_place(release.root, out)
+    drawn = draw_pairs(release, config, size, by, seed)
+    rows = rows_by_id(release, config, {pair.row_id for pair in drawn})
+    key = Key(
+        version=release.manifest.version,
+        config=config,
+        stratify=tuple(one.value for one in by),
+        seed=seed,
+        items=blind(drawn, seed),
+    )
+    (out / SHEETS).mkdir(parents=True)
+    for name, text in _sheets(key, rows).items():
+        write_text(out / SHEETS / name, text)
+    write_text(out / KEY, json.dumps(key.model_dump(mode="json"), indent=1) + "\n")
+    return Exported(
+        items=len(drawn),
+        strata=len({pair.stratum for pair in drawn}),
+        dialogues=len({pair.dialogue_id for pair in drawn}),
+    )
+
+
+def _check_place(root: Path, out: Path) -> None:
+    if out.resolve().is_relative_to(root.resolve()):
+        raise UsageError(f"{out} is inside the release, where every file is published; choose another --out")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputExistsError(f"{out} is there already; choose another --out")
+
+
+def _sheets(key: Key, rows: dict[str, dict[str, object]]) -> dict[str, str]:
+    items = [item_of(name, key.config, rows[entry.row_id], entry) for name, entry in key.items.items()]
+    instructions = instructions_text(key.config)
+    return {
+        INSTRUCTIONS: instructions,
+        "review.csv": csv_text(items),
+        "review.jsonl": jsonl_text(items),
+        "label_studio.json": label_studio_tasks(items),
+        "label_studio_config.xml": label_studio_config(),
+        "argilla.json": argilla_records(items),
+        "argilla_settings.json": argilla_settings(instructions),
+    }
+
+
+def instructions_text(config: Config) -> str:
+    """What annotators are told, for the pairs of one config."""
+    environment = Environment(
+        loader=PackageLoader(__package__, ""), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    docs = member_docs(ErrorType)
+    errors = [(error.value, docs[error.name]) for error in ErrorType]
+    return environment.get_template("instructions.md.jinja").render(about=config.value, errors=errors)

@@ -4,13 +4,13 @@ import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...schemas.documents import DocumentError, parse_json, read_bytes
 from ...schemas.errors import UsageError
-from .items import BETTER_COLUMN, ERROR_COLUMNS
+from .forms import BETTER_COLUMN, ERROR_COLUMNS
 
 ANSWERS = (*ERROR_COLUMNS, BETTER_COLUMN)
 """The columns that are read besides `item`; others are let be."""
@@ -188,3 +188,29 @@ _READERS: dict[str, Callable[[Path, bytes], Iterator[RawRow]]] = {
     ".jsonl": _jsonl_rows,
     ".json": _json_rows,
 }
+
+
+# Cells that cannot be read: all are told together, each with its place, before anything is stored.
+
+
+_MOST_TOLD = 50
+
+
+@dataclass
+class BadCells:
+    """In the order in which they were met."""
+
+    told: list[str] = field(default_factory=list)
+
+    def cell(self, file: Path, row: RawRow, column: str, what: str) -> None:
+        """Notes one."""
+        self.told.append(f"{file}: {row.place}: column {column}: {what}")
+
+    def stop(self) -> None:
+        """
+        Raises:
+            UsageError: there are any; the message has a line for each.
+        """
+        if self.told:
+            more = [f"… and {len(self.told) - _MOST_TOLD} more"] if len(self.told) > _MOST_TOLD else []
+            raise UsageError("\n  ".join([f"{len(self.told)} bad cells:", *self.told[:_MOST_TOLD], *more]))

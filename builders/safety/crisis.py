@@ -21,12 +21,102 @@ find. Recall goes before precision, since a find costs a reader's minute. In dou
 - *somebody else's crisis* is found like the seeker's own.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from ...schemas.safety import CrisisFinding, CrisisForm
-from .answers import find_answer
-from .folding import decode, fold_sentences
-from .rule import Rule, is_past, rules_for, written_rules
+from ...schemas.base import Frozen
+from ...schemas.safety import CrisisCategory, CrisisFinding, CrisisForm
+from .rule import CrisisRule, compile_phrases, is_past, read_rules, rules_for, written_rules
+
+# The form of a text that the crisis rules are written for.
+
+
+_APOSTROPHES = re.compile(r"(?<=\w)['’‘`´ʼ](?=\w)")
+# Where the first alternative fails at the beginning of a run of marks it fails in all of it: it is tried there alone.
+_ENDS = re.compile(r"(?<![.!?;:…\n\r])[.!?;:…\n\r]+(?=\s|$)|[\n\r]+|[!?…]+")
+_NOT_SAID = re.compile(r"[^\w*#@$🔪🔫💊⚰]+")
+_SPELLED = re.compile(r"(?<!\w)(?:[a-z] ){3,}[a-z](?!\w)")
+_STRETCHED = re.compile(r"([a-km-z])\1{2,}|(ll)l+")
+_VEILED = re.compile(r"(?<!\w)[a-z]+[*#@$0-9_]+[a-z]+(?!\w)")
+_HIDDEN = "suicide suicidal suicides kill killing killed die dying dead death rape raped rapist abuse abused abusive "
+_HIDDEN_WORDS = tuple(
+    (
+        _HIDDEN + "molest molested assault assaulted murder selfharm self harm cutting cut gun knife overdose pills sex"
+    ).split()
+)
+
+CODES = (
+    (r"unaliv(e|ed|es|ing)", "kill"),
+    (r"kms", "kill myself"),
+    (r"sewer ?slid(e|es|al)|sui(?= (thoughts?|ideation|attempt|tendenc))|suey ?side|su ?ic ?ide|game ?end", "suicide"),
+    (r"s ?h(?= (again|last|urges?|relapse|scars))|(?<=relapsed with )s ?h|(?<=urge to )s ?h|self h", "self harm"),
+    (r"grap(?=ed|ist)|gr8p(?=ed|e)|r word(?=ed)", "rap"),
+    (r"(?<=sexually )seggs|seggs", "sex"),
+    (r"sa_d|(?<=got )sa|(?<=was )sa(?= (by|when|at|in))", "sexually assaulted"),
+    (r"sa survivor|csa", "sexual abuse"),
+    (r"dv(?= (survivor|victim|situation|relationship|shelter))", "domestic violence"),
+    (r"od_d|oded|od ed", "overdosed"),
+    (r"pew ?pew|🔫", "gun"),
+    (r"🔪", "knife"),
+    (r"💊", "pills"),
+)
+"""Words that stand for others, and the plain words that the rules know."""
+
+_CODES = tuple(
+    (re.compile(rf"(?<!\w)(?:{code})" + ("" if plain == "rap" else r"(?!\w)")), plain) for code, plain in CODES
+)
+
+
+def fold_sentences(text: str) -> tuple[str, ...]:
+    """The sentences of a text, lower case, without apostrophes and commas, one space between words."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = re.sub(r"(?<!\w)(sa|od|o\.d\.)['’‘](d)(?!\w)", r"\1_\2", folded)
+    folded = _APOSTROPHES.sub("", folded)
+    sentences = (_NOT_SAID.sub(" ", sentence).strip() for sentence in _ENDS.split(folded))
+    return tuple(_STRETCHED.sub(r"\1\2", sentence) for sentence in sentences if sentence)
+
+
+def decode(sentence: str) -> str:
+    """A folded sentence with codes and veiled words (`s*icide`) in plain words."""
+    sentence = _SPELLED.sub(lambda found: found.group().replace(" ", ""), sentence)
+    sentence = _VEILED.sub(lambda found: _plain(found.group()), sentence)
+    for code, plain in _CODES:
+        sentence = code.sub(plain, sentence)
+    return sentence
+
+
+def _plain(veiled: str) -> str:
+    pattern = re.compile(re.sub(r"[^a-z]", "[a-z]", veiled))
+    return next((word for word in _HIDDEN_WORDS if pattern.fullmatch(word)), veiled)
+
+
+# A yes to a question: a crisis that only the turn before names (`answers.yaml`).
+
+
+class _Question(Frozen):
+    id: str
+    category: CrisisCategory
+    asked: str
+    answered: str
+
+
+def find_answer(text: str, asked: str) -> CrisisFinding | None:
+    """What a seeker's answer admits to, where the last thing said before was a question about it."""
+    if "?" not in asked or not (said := fold_sentences(text)):
+        return None
+    question = " ".join(map(decode, fold_sentences(asked)))
+    for one, about, answer in _questions():
+        if about.search(question) and answer.match(said[0]):
+            return CrisisFinding(category=one.category, form=CrisisForm.INDIRECT, rule=one.id)
+    return None
+
+
+@lru_cache
+def _questions() -> tuple[tuple[_Question, re.Pattern[str], re.Pattern[str]], ...]:
+    questions = [_Question.model_validate(row) for row in read_rules("answers")]
+    return tuple((one, compile_phrases(one.asked), compile_phrases(one.answered)) for one in questions)
 
 
 def find_crisis(text: str, previous: Sequence[str] = ()) -> CrisisFinding | None:
@@ -55,5 +145,5 @@ def _findings(sentences: Sequence[str]) -> Iterator[CrisisFinding]:
                 yield _finding(rule, coded, decoded)
 
 
-def _finding(rule: Rule, form: CrisisForm, sentence: str) -> CrisisFinding:
+def _finding(rule: CrisisRule, form: CrisisForm, sentence: str) -> CrisisFinding:
     return CrisisFinding(category=rule.category, form=form, rule=rule.id, said_to_be_past=is_past(sentence))

@@ -11,7 +11,7 @@ FILE_NAME = "recall.json"
 """Stands beside this file; `tests/measure_safety.py --write` makes it anew, and a test compares the two."""
 
 
-class Share(Frozen):
+class RecallShare(Frozen):
     """A share with its 95 % Wilson interval."""
 
     hits: int = Field(ge=0)
@@ -26,22 +26,22 @@ class Share(Frozen):
     """Upper end of the interval."""
 
 
-class Part(Frozen):
+class RecallPart(Frozen):
     """What was measured on one part of the written sentences."""
 
-    recall: Share
+    recall: RecallShare
     """Crisis sentences that are found, whatever category and form the rules give them."""
-    precision: Share
+    precision: RecallShare
     """Finds that are crisis sentences; depends on how many near misses the part holds."""
-    false_positives: Share
+    false_positives: RecallShare
     """Near misses that are found all the same."""
-    recall_by_form: dict[CrisisForm, Share]
+    recall_by_form: dict[CrisisForm, RecallShare]
     """Recall for each form."""
-    recall_by_category: dict[CrisisCategory, Share]
+    recall_by_category: dict[CrisisCategory, RecallShare]
     """Recall for each category."""
-    right_form: Share
+    right_form: RecallShare
     """Found sentences that are given the form that they were written for."""
-    right_category: Share
+    right_category: RecallShare
     """Found sentences that are given the category that they were written for."""
 
 
@@ -67,11 +67,11 @@ class Recall(Frozen):
 
     sentences: int = Field(ge=0)
     """Written sentences in all."""
-    develop: Part
+    develop: RecallPart
     """The half that the rules were tuned on."""
-    hold: Part
+    hold: RecallPart
     """The half that no rule was tuned on; but most of it was written by the rules' author before the rules."""
-    unseen: Part
+    unseen: RecallPart
     """The part of `hold` that was written after the rules: the figure to go by for words that nobody foresaw."""
     real: RealTurns | None
     """Real seeker turns; the rules were tuned on them too, for precision."""

@@ -8,7 +8,7 @@ and `~~` for up to ten; what else looks like a regular expression is one. **unle
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -18,12 +18,61 @@ from pydantic import ConfigDict, Field
 
 from ...schemas.base import Frozen
 from ...schemas.safety import CrisisCategory, CrisisForm
-from .needed import needed_words
+
+# Words without which a pattern cannot match: a cheap look before the search itself.
+#
+# They are read off the pattern's own parse (`re._parser`, for which the library has no public name), so that there is
+# no second list to keep. Of what it cannot judge it says nothing, and such a pattern is always tried.
+
+
+Words = frozenset[str]
+"""Pieces of text of which one must stand there; none where nothing is known."""
+
+_UNKNOWN: Words = frozenset()
+
+
+def needed_words(pattern: re.Pattern[str]) -> Words:
+    """Pieces of text of which at least one stands in every text that the pattern matches; none where that is unknown.
+
+    What does not tell small letters from capitals is not judged.
+    """
+    if pattern.flags & re.IGNORECASE:
+        return _UNKNOWN
+    words = _of_sequence(re._parser.parse(pattern.pattern, pattern.flags))  # type: ignore[attr-defined]
+    return frozenset(word for word in words if not any(other in word for other in words - {word}))
+
+
+def _of_sequence(parts: Iterable[Any]) -> Words:
+    """What must stand one after the other: of it all the words that are likely to be the rarest."""
+    found, run = [_UNKNOWN], ""
+    for kind, told in parts:
+        if str(kind) == "LITERAL":
+            run += chr(told)
+        else:
+            found += [_run(run), _of_part(str(kind), told)]
+            run = ""
+    return max((*found, _run(run)), key=lambda words: (min(map(len, words), default=0), -len(words)))
+
+
+def _run(letters: str) -> Words:
+    return frozenset({letters}) if letters else _UNKNOWN
+
+
+def _of_part(kind: str, told: Any) -> Words:
+    if kind == "SUBPATTERN" and not told[1] & re.IGNORECASE:
+        return _of_sequence(told[-1])
+    if kind == "BRANCH":
+        branches = [_of_sequence(branch) for branch in told[1]]
+        return _UNKNOWN.union(*branches) if all(branches) else _UNKNOWN
+    if kind in ("MAX_REPEAT", "MIN_REPEAT") and told[0] > 0:
+        return _of_sequence(told[-1])
+    return _UNKNOWN
+
 
 _GAPS = {" ~~ ": r"(?: \w+){0,10} ", " ~ ": r"(?: \w+){0,4} "}
 
 
-class Rule(Frozen):
+class CrisisRule(Frozen):
     """A named pattern for one folded sentence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -67,7 +116,7 @@ def is_past(sentence: str) -> bool:
 
 
 @lru_cache
-def written_rules() -> tuple[Rule, ...]:
+def written_rules() -> tuple[CrisisRule, ...]:
     """Every rule, the most urgent category first, in the order in which they are tried."""
     order = (CrisisCategory.ACUTE_DANGER, CrisisCategory.SELF_HARM, CrisisCategory.ABUSE)
     return tuple(_rule(category, **row) for category in order for row in read_rules(category))
@@ -94,11 +143,11 @@ def _rule(
     unless_said: str = "",
     deniable: bool = False,
     whole: bool = False,
-) -> Rule:
+) -> CrisisRule:
     exclusions = [read_rules("groups")["exclusions"][name] for name in unless]
     others = "\n".join([*exclusions, unless_said]).strip()
     pattern = compile_phrases(said)
-    return Rule(
+    return CrisisRule(
         id=id,
         category=category,
         form=CrisisForm(form),

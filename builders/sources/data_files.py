@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
-from ...schemas.plain_files import fault_of_name
+from ...schemas.files import fault_of_name
 
 KINDS = {
     ".parquet": "parquet",

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from ...schemas.documents import DocumentError, longest_csv_cell, parse_json
 from ...schemas.errors import SourceError
-from ...schemas.plain_files import open_inside, open_plain, printable
+from ...schemas.files import open_inside, open_plain, printable
 from .empathetic import is_utterance_header, read_utterances
 
 _CHUNK = 1 << 20

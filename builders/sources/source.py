@@ -9,8 +9,8 @@ from typing import Any
 from ...schemas.dialogue import Dialogue, Split
 from ...schemas.errors import SourceError, UsageError
 from ...schemas.escape import one_line, source_name
+from ...schemas.files import printable
 from ...schemas.licence import LICENCES, UNKNOWN
-from ...schemas.plain_files import printable
 from ...schemas.spec import SourceRef
 from .empathetic import NAME, whole_dialogues
 from .files import digest_of_lines, read_records, sha256_of

@@ -23,6 +23,7 @@ Four blocks, one a step, in the order of `Step`; our own form, with the tags tha
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -30,9 +31,10 @@ from ...schemas.emotion import parse_emotion
 from ...schemas.strategy import parse_strategy
 from ...schemas.text import mend_half_pairs
 from ...schemas.trace import EmotionStep, Modality, NamedCue, Step, StrategyStep, Trace
-from ...schemas.verdict import Unparsed
+from ...schemas.verdict import StepVerdict, StyleVerdict, Unparsed
+from .json_reply import read_json_object, without_thinking, words_in
 from .strategy import without_fence
-from .thinking import without_thinking
+from .verdict import Fields, rationale_of, read_fields, says_no_reply
 
 _TAG = re.compile(rf"<(?P<end>/?)(?P<step>{'|'.join(Step)})>", re.IGNORECASE | re.ASCII)
 _INTENSITY = re.compile(r"([1-5])(?:\s*(?:/|of|out of)\s*5)?")
@@ -220,3 +222,124 @@ def _cues(text: str) -> tuple[NamedCue, ...]:
             raise _FaultError("bad_cues")
         cues.append(NamedCue(modality=Modality(modality), description=description))
     return tuple(cues)
+
+
+# Reads a judge's labels of the steps of a trace, and of what a rewriting keeps: yes or no, and nothing else.
+
+
+_WORDS = {"yes": True, "true": True, "correct": True, "right": True, "no": False, "false": False, "incorrect": False,
+          "wrong": False}  # fmt: skip
+
+
+def read_step_labels(reply: str) -> StepVerdict | Unparsed:
+    """The labels in a reply of the form `{"history": {"correct": true, "why": …}, "emotion": …, "strategy": …, "reply":
+    …}`; a bare `true` in a step's place counts too.
+
+    A step without a label is `no_label`, another word than yes or no `not_offered`; all four are needed.
+    """
+    fields = read_fields(reply)
+    return fields if isinstance(fields, Unparsed) else step_labels_of(fields, reply)
+
+
+def step_labels_of(fields: Fields, reply: str, *, may_be_none: bool = False) -> StepVerdict | Unparsed:
+    """The labels that the fields of an object hold; with `may_be_none`, judges were offered `no_reply`, too."""
+    labels: list[bool] = []
+    no_reply = False
+    reasons: list[str] = []
+    for step in Step:
+        said = fields.get(step.value)
+        inside: dict[str, Any] = {"correct": said}
+        if isinstance(said, Mapping):
+            inside = {str(name).strip().casefold(): value for name, value in said.items()}
+        label = inside.get("correct")
+        if label is None or isinstance(label, Mapping):
+            return Unparsed(reason="no_label", raw=reply)
+        if may_be_none and step is Step.REPLY and says_no_reply(label):
+            no_reply, label = True, False
+        if (found := _label(label)) is None:
+            return Unparsed(reason="not_offered", raw=reply)
+        labels.append(found)
+        reasons.append(mend_half_pairs(words_in(inside.get("why") or "").strip()))
+    told = {"labels": tuple(labels), "rationales": tuple(reasons), "no_reply": no_reply}
+    return StepVerdict.model_validate(told)
+
+
+def read_kept(reply: str) -> StyleVerdict | Unparsed:
+    """The answer in a reply of the form `{"same_strategy": true, "same_facts": true, "rationale": …}`."""
+    fields = read_fields(reply)
+    return fields if isinstance(fields, Unparsed) else kept_of(fields, reply)
+
+
+def kept_of(fields: Fields, reply: str) -> StyleVerdict | Unparsed:
+    """The answer that the fields of an object hold."""
+    said = [fields.get(name) for name in ("same_strategy", "same_facts")]
+    if None in said:
+        return Unparsed(reason="no_label", raw=reply)
+    strategy, facts = (_label(one) for one in said)
+    if strategy is None or facts is None:
+        return Unparsed(reason="not_offered", raw=reply)
+    return StyleVerdict(same_strategy=strategy, same_facts=facts, rationale=rationale_of(fields))
+
+
+def _label(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return _WORDS.get(value.strip().strip(".").casefold()) if isinstance(value, str) else None
+
+
+# Reads a reasoner's reply: the four steps as a JSON object, or in the text form that models are trained on.
+
+
+FIELDS = ("history", *EMOTION_FIELDS, *STRATEGY_FIELDS, "reply")
+"""The fields of the JSON form."""
+_LINES = (*EMOTION_FIELDS, *STRATEGY_FIELDS)
+
+
+def read_trace(reply: str) -> Trace | Unparsed:
+    """The trace in a reply of the form `{"history": …, "emotion": …, "intensity": …, "cause": …, "cues": [{"modality":
+    …, "description": …}], "strategy": …, "why": …, "reply": …}`, or in the text form.
+
+    Both are read by one parser, so a fault has the same name in either; see `parse_trace`.
+    """
+    written = parse_trace(reply)
+    if isinstance(written, Trace) or written.reason != "no_trace":
+        return written
+    found = read_json_object(reply)
+    if isinstance(found, Unparsed):
+        return written
+    fields = {str(name).strip().casefold(): value for name, value in found.items()}
+    return trace_of(fields, reply)
+
+
+def trace_of(fields: Mapping[str, Any], reply: str) -> Trace | Unparsed:
+    """The trace that the fields of an object hold, whose names are in small letters."""
+    read = parse_trace(_written(fields))
+    return read if isinstance(read, Trace) else Unparsed(reason=read.reason, raw=reply)
+
+
+def _written(fields: Mapping[str, Any]) -> str:
+    """The text form of the fields; one that is missing, or no text or number, is left empty."""
+    said = {name: _told(fields.get(name)) for name in ("history", "reply")}
+    lines = {name: " ".join(_told(fields.get(name)).split()) for name in _LINES}
+    return "\n".join(write_steps({**said, **lines, "cues": _trace_json_cues(fields.get("cues"))}))
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return mend_half_pairs(str(value)).strip()
+
+
+def _trace_json_cues(value: Any) -> str:
+    """Cues on one line; what is no cue stands there as it is, so that it is told as `bad_cues`."""
+    if isinstance(value, str):
+        return " ".join(mend_half_pairs(value).split()) or NO_CUES
+    if not isinstance(value, list):
+        return NO_CUES if value is None else "?"
+    lines = []
+    for cue in value:
+        if not isinstance(cue, Mapping):
+            return "?"
+        description = " ".join(_told(cue.get("description")).replace(";", ",").split())
+        lines.append(f"{_told(cue.get('modality'))}: {description}")
+    return "; ".join(lines) or NO_CUES

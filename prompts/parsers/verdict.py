@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from ...schemas.error_type import ErrorType, parse_error_type, says_no_error
+from ...schemas.safety import CrisisCategory
 from ...schemas.text import mend_half_pairs
-from ...schemas.verdict import Comparison, Unparsed, Verdict
-from .json_object import read_json_object, words_in
+from ...schemas.verdict import Comparison, CrisisVerdict, Unparsed, Verdict
+from .json_reply import read_json_object, words_in
 
 Fields = Mapping[str, Any]
 
@@ -100,3 +101,116 @@ def _error(fields: Fields, name: str, offered: Collection[ErrorType], reply: str
 def _says_none(label: Any) -> bool:
     """Whether a label says that there is no error; an empty one says nothing."""
     return label is None or label is False or (isinstance(label, str) and bool(label.strip()) and says_no_error(label))
+
+
+# Reads a judge's answer about a whole dialogue.
+
+
+_NONE = frozenset({"none", "no", "no crisis", "null", "n/a"})
+
+
+def read_crisis(reply: str, turns: int) -> CrisisVerdict | Unparsed:
+    """The answer in a reply of the form `{"crisis": …, "turn": …, "rationale": …}`.
+
+    Args:
+        reply: as it came.
+        turns: how many turns the dialogue has; a number that is none of theirs is read as none.
+    """
+    fields = read_fields(reply)
+    return fields if isinstance(fields, Unparsed) else crisis_of(fields, turns, reply)
+
+
+def crisis_of(fields: Fields, turns: int, reply: str) -> CrisisVerdict | Unparsed:
+    """The answer that the fields of an object hold."""
+    if "crisis" not in fields:
+        return Unparsed(reason="no_label", raw=reply)
+    category = _category(fields["crisis"])
+    if isinstance(category, str) and category not in tuple(CrisisCategory):
+        return Unparsed(reason="not_offered", raw=reply)
+    turn = _turn(fields.get("turn"), turns) if category else None
+    return CrisisVerdict.model_validate({"category": category, "turn": turn, "rationale": rationale_of(fields)})
+
+
+def _category(label: Any) -> str | None:
+    if label is None or label is False:
+        return None
+    words = " ".join(words_in(label).casefold().replace("_", " ").replace("-", " ").split())
+    return None if words in _NONE else words.replace(" ", "_")
+
+
+def _turn(value: Any, turns: int) -> int | None:
+    try:
+        number = int(words_in(value).strip())
+    except ValueError:
+        return None
+    return number if 0 <= number < turns else None
+
+
+# Reads a judge's grades: each by itself, so that one that cannot be read costs no other.
+
+
+LOWEST, HIGHEST = 0.0, 5.0
+
+
+def read_grades(reply: str, offered: Collection[str]) -> Mapping[str, float] | Unparsed:
+    """The grades in a reply of the form `{"empathy": 4, …}`, from 0 to 5, by their names as offered.
+
+    A grade counts where it is a number on the scale, or the text of one; one that is not is left out, and so is one
+    that is missing. Names are read through case. Without a single grade the reply is `no_grade`, or `no_json`.
+    """
+    found = read_json_object(reply)
+    if isinstance(found, Unparsed):
+        return found
+    return grades_of({str(name).strip().casefold(): value for name, value in found.items()}, offered, reply)
+
+
+def grades_of(fields: Mapping[str, Any], offered: Collection[str], reply: str) -> Mapping[str, float] | Unparsed:
+    """The grades that the fields of an object hold, whose names are in small letters."""
+    read = {name: _grade(fields.get(name.casefold())) for name in offered}
+    grades = {name: grade for name, grade in read.items() if grade is not None}
+    return grades or Unparsed(reason="no_grade", raw=reply)
+
+
+def _grade(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if LOWEST <= number <= HIGHEST else None
+
+
+# Reads verdicts as DecoupledESC published them (arXiv 2505.16995), so that ours can be held against theirs.
+
+
+_FLAG, _TYPE, _REASON = "Contains Empathy Error", "Error Type", "Brief Explanation"
+_OTHERS = "others"
+"""What the published judge also writes where there is no error; beside a yes it is an error of no known type."""
+
+
+def read_published(record: Mapping[str, Any]) -> Verdict | Unparsed:
+    """The verdict of a record of the published judge; nothing is lost, and nothing guessed at.
+
+    Some records name the error where yes or no belongs; that is a yes. A yes with none of the five types is
+    `not_offered`, a no with one of them `contradiction`, a record without the fields `no_label`.
+    """
+    raw = mend_half_pairs(str(dict(record)))
+    if _FLAG not in record or _TYPE not in record:
+        return Unparsed(reason="no_label", raw=raw)
+    flag, kind = (str(record[name] or "").strip() for name in (_FLAG, _TYPE))
+    error = parse_error_type(kind)
+    said = flag.casefold()
+    if said == "no":
+        if error is not None:
+            return Unparsed(reason="contradiction", raw=raw)
+        nothing = says_no_error(kind) or kind.casefold() == _OTHERS
+        return _verdict(record, None) if nothing else Unparsed(reason="not_offered", raw=raw)
+    if said != "yes" and parse_error_type(flag) is None:
+        return Unparsed(reason="not_offered", raw=raw)
+    error = error or parse_error_type(flag)
+    return _verdict(record, error) if error is not None else Unparsed(reason="not_offered", raw=raw)
+
+
+def _verdict(record: Mapping[str, Any], error: Any) -> Verdict:
+    return Verdict(error=error, rationale=mend_half_pairs(str(record.get(_REASON) or "").strip()))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _MODEL = "`corpus` (embedded, no network), a checkpoint's folder, or MODEL[#REVISION][@BASE_URL]"
 
 
-def add_to(verbs: Any) -> None:
+def add_evaluate(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser(
         "evaluate", help="score a planner and a responder over a release, or predictions that others wrote"
@@ -65,10 +65,10 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluates, and prints the page that stands in the folder, too."""
-    from ..evaluate.formats import markdown  # brings numpy
+    from ...builders.progress import StageProgress
     from ..evaluate.options import EvaluateOptions
     from ..evaluate.run import evaluate, evaluation_json
-    from .progress import Steps
+    from ..evaluate.tables import markdown  # brings numpy
 
     wanted = EvaluateOptions(
         out=options.out,
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         similarity_model=options.similarity_model,
         limit=options.limit,
     )
-    with Steps(quiet=options.json) as steps:
+    with StageProgress(quiet=options.json) as steps:
         evaluation = evaluate(wanted, steps)
     sys.stdout.write(visible_json(evaluation_json(evaluation)) if options.json else visible(markdown(evaluation)))
     if options.out is not None and not options.json:

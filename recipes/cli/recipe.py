@@ -6,29 +6,76 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ...schemas.errors import DataError
+from ...schemas.errors import DataError, UsageError
 from ...schemas.escape import visible, visible_json
 from ..catalogue import Recipe, find_recipe, recipe_names
-from ..train.launch import launcher_words, launchers
-from . import mine, validate_release
+from ..runs.environment import launcher_words, launchers
+from . import loop as mine
+from . import study as validate_release
 from .settings import read_settings
-from .workflows import Workflow, add_all, refuse_foreign
 
 if TYPE_CHECKING:
-    from ..train.record import RunRecord
+    from ..runs.record import TrainingRecord
+
+# Workflows: what `recipe run NAME` runs beside recipes, each of several trainings and more.
+
+
+class Workflow(Protocol):
+    """A module with one workflow."""
+
+    NAME: str
+    """What `recipe run` calls it."""
+    ABOUT: str
+    """One line."""
+
+    def add_options(self, group: Any) -> None:
+        """Adds its own options; those that every recipe has are there already."""
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Runs it, and gives the exit code."""
+
+
+def add_all(workflows: Sequence[Workflow], parser: argparse.ArgumentParser) -> None:
+    """Adds the options of every workflow to the parser of `recipe run`."""
+    for workflow in workflows:
+        workflow.add_options(parser.add_argument_group(f"for `recipe run {workflow.NAME}` alone"))
+
+
+def refuse_foreign(workflows: Sequence[Workflow], options: argparse.Namespace) -> None:
+    """Looks whether an option was given that belongs to workflows alone, and to none of the name that is run.
+
+    Raises:
+        UsageError: one was.
+    """
+    own = {workflow.NAME: _defaults(workflow) for workflow in workflows}
+    mine = own.get(options.name, {})
+    for name, defaults in own.items():
+        for option, default in defaults.items():
+            if option not in mine and getattr(options, option) != default:
+                raise UsageError(
+                    f"--{option.replace('_', '-')} is an option of `recipe run {name}`, not of {options.name}"
+                )
+
+
+def _defaults(workflow: Workflow) -> dict[str, Any]:
+    """A workflow's own options, by what they are called in the namespace, with what they are where none is given."""
+    parser = argparse.ArgumentParser(add_help=False)
+    workflow.add_options(parser.add_argument_group())
+    return vars(parser.parse_args([]))
+
 
 _RUNS = "runs"
 _ABLATION = "ablation"
 _WIDTH_OF_FILES = 140
-_SCRIPT = "ipm_prefdial.recipes.train.script"
+_SCRIPT = "ipm_prefdial.recipes.train.run"
 
 WORKFLOWS: tuple[Workflow, ...] = (mine, validate_release)
 """What `recipe run` runs beside recipes."""
 
 
-def add_to(verbs: Any) -> None:
+def add_recipe(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser("recipe", help="the reference recipes: train on a release")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
@@ -111,9 +158,8 @@ def run_run(options: argparse.Namespace) -> int:
     for workflow in WORKFLOWS:
         if options.name == workflow.NAME:
             return workflow.run(options)
-    from ..train.arguments import words_of
-    from ..train.run import train
-    from ..train.script import quieten, say_line
+    from ..runs.arguments import words_of
+    from ..train.run import quieten, say_line, train
 
     recipe = find_recipe(options.name)
     out = options.out or str(Path(_RUNS, recipe.name))
@@ -134,10 +180,9 @@ def run_run(options: argparse.Namespace) -> int:
 
 def run_ablate(options: argparse.Namespace) -> int:
     """Trains the variants, and prints the table that stands in the folder, too."""
-    from ..grpo.ablation import ablate, ablation_page
-    from ..train.arguments import words_of
-    from ..train.run import train
-    from ..train.script import quieten, say_line
+    from ..runs.arguments import words_of
+    from ..study.ablation import ablate, ablation_page
+    from ..train.run import quieten, say_line, train
 
     def run(settings: Sequence[tuple[str, Any]]) -> None:
         argv = ["--config", options.name, *words_of(settings)]
@@ -174,7 +219,7 @@ def _launch(config: str, argv: list[str]) -> int:
     return subprocess.run([sys.executable, *launcher_words(config), _SCRIPT, *argv], check=False).returncode
 
 
-def _say_record(record: "RunRecord", out: Path) -> None:
+def _say_record(record: "TrainingRecord", out: Path) -> None:
     shown = ("train_loss", "eval_loss", "eval_rewards/accuracies", "eval_rewards/margins")
     told = ", ".join(f"{name} {record.results[name]:.4g}" for name in shown if name in record.results)
     print(visible(f"{out}: {record.recipe}, {record.steps} steps{f', {told}' if told else ''}"))

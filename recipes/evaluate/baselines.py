@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ...builders.inference.corpus.models import supporter_samples
-from ...builders.inference.corpus.planner import STRATEGIES, Sample, fit_planner
-from ...builders.inference.corpus.view import view_history
+from ...builders.models.baseline.models import supporter_samples
+from ...builders.models.baseline.planner import STRATEGIES, TurnExample, fit_planner
+from ...builders.models.baseline.text import view_history
 from ...schemas.dialogue import Dialogue, Speaker, Turn
 from ...schemas.strategy import Strategy
 from .held_out import HumanTurn
@@ -83,7 +83,7 @@ def _prediction(name: str, turn: HumanTurn, strategy: Strategy) -> Prediction:
     )
 
 
-def _linear(samples: Sequence[Sample], turns: Sequence[HumanTurn]) -> list[Strategy]:
+def _linear(samples: Sequence[TurnExample], turns: Sequence[HumanTurn]) -> list[Strategy]:
     """A logistic regression over the seeker's last words (TF-IDF) and the two strategies before, both the human's."""
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.feature_extraction.text import TfidfVectorizer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...schemas.errors import UsageError
 from ...schemas.inference import ModelRef, Role
-from ..train.record import RunRecord, read_run
+from ..runs.record import TrainingRecord, read_run
 
 _ADAPTER = "adapter_config.json"
 _MODEL = "config.json"
@@ -20,7 +20,7 @@ class Checkpoint:
     folder: Path
     ref: ModelRef
     """Its recipe's name, or the folder's, and a digest of its weights; never a path."""
-    run: RunRecord | None
+    run: TrainingRecord | None
     """How it was trained; None of a model that was not trained here."""
 
     @property

@@ -5,24 +5,71 @@ under; a joint answer without a strategy keeps its words, since a person would r
 before it counts, so the same command goes on where it was stopped.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from ...builders.inference.client import Completer
+from ...builders.models.client import Completer
 from ...prompts.library import Prompt, load_prompt
+from ...prompts.parsers.json_reply import without_thinking
 from ...prompts.parsers.strategy import JointReply, read_joint, read_strategy
-from ...prompts.parsers.thinking import without_thinking
-from ...prompts.parsers.trace import format_trace, parse_trace
-from ...prompts.parsers.trace_json import read_trace
-from ...schemas.errors import UsageError
+from ...prompts.parsers.trace import format_trace, parse_trace, read_trace
+from ...schemas.errors import BudgetError, PrefDialError, UsageError
 from ...schemas.inference import Ask, Completion, Failed, ModelRef, Outcome, Request, Role, Sampling, Task, derive_seed
 from ...schemas.spec import BuildSpec
 from ...schemas.strategy import Strategy
 from ...schemas.trace import Trace
 from .held_out import HumanTurn
 from .players import CORPUS, Completers, PlayerOptions, Players
-from .pool import answer_all
 from .predictions import Prediction, System
+
+# Many questions at once, answers in order.
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def answer_all(
+    ask: Callable[[T], Awaitable[R]], jobs: Sequence[T], *, at_once: int, on_done: Callable[[], None] = lambda: None
+) -> list[R]:
+    """What `ask` gives for every job, in the order of the jobs; a slow one holds up nobody else.
+
+    Raises:
+        EndpointError: an endpoint is of no use; the other jobs are stopped first.
+        BudgetError: the budget is spent; what was in flight was answered, and is recorded.
+    """
+    answers: dict[int, R] = {}
+    waiting = iter(enumerate(jobs))
+    spent: list[BudgetError] = []
+
+    async def work() -> None:
+        for number, job in waiting:
+            if spent:
+                return
+            try:
+                answers[number] = await ask(job)
+            except BudgetError as error:
+                spent.append(error)
+            on_done()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(at_once, len(jobs))):
+                group.create_task(work())
+    except* PrefDialError as errors:
+        raise _first(errors) from None
+    if spent:
+        raise spent[0]
+    return [answers[number] for number in range(len(jobs))]
+
+
+def _first(errors: BaseExceptionGroup[PrefDialError]) -> PrefDialError:
+    """The first failure; those that follow are mostly echoes of it."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
 
 DECOUPLED = "decoupled"
 PLANNER_ALONE = "planner"
@@ -31,7 +78,7 @@ REASONING = "reasoning"
 
 
 @dataclass(frozen=True)
-class Asking:
+class GenerationTask:
     """How a release's spec has one model asked in one role."""
 
     role: Role
@@ -44,7 +91,7 @@ class Asking:
     @classmethod
     def of(
         cls, role: Role, model: ModelRef, completers: Completers, spec: BuildSpec, temperature: float | None
-    ) -> "Asking":
+    ) -> "GenerationTask":
         """With the spec's prompt and sampling, at another temperature where one is given; 0 is greedy."""
         how = spec.inference(Task(role.value))
         if how is None or (role is Role.REASONER and spec.reasoning is None):
@@ -77,7 +124,7 @@ Predict = Callable[[HumanTurn], Awaitable[Prediction]]
 """One system's answer at a turn."""
 
 
-def decoupled(planner: Asking, responder: Asking | None) -> Predict:
+def decoupled(planner: GenerationTask, responder: GenerationTask | None) -> Predict:
     """The planner, then the responder under its strategy; the planner alone where there is no responder."""
 
     async def predict(turn: HumanTurn) -> Prediction:
@@ -94,7 +141,7 @@ def decoupled(planner: Asking, responder: Asking | None) -> Predict:
     return predict
 
 
-def joint(model: Asking) -> Predict:
+def joint(model: GenerationTask) -> Predict:
     """Strategy and reply in one answer."""
 
     async def predict(turn: HumanTurn) -> Prediction:
@@ -107,7 +154,7 @@ def joint(model: Asking) -> Predict:
     return predict
 
 
-def reasoning(model: Asking) -> Predict:
+def reasoning(model: GenerationTask) -> Predict:
     """Strategy and reply at the end of a trace, in its text form or as JSON."""
 
     async def predict(turn: HumanTurn) -> Prediction:
@@ -163,9 +210,9 @@ def asked_systems(
 ) -> Iterator[tuple[str, str, Predict]]:
     """Name, description and way of asking of every system that the players make up."""
 
-    def asking(role: Role) -> Asking | None:
+    def asking(role: Role) -> GenerationTask | None:
         model = players.one(role)
-        return None if model is None else Asking.of(role, model, completers, spec, temperature)
+        return None if model is None else GenerationTask.of(role, model, completers, spec, temperature)
 
     planner, responder, whole = (asking(role) for role in (Role.PLANNER, Role.RESPONDER, Role.JOINT))
     if planner is not None:
@@ -177,7 +224,7 @@ def asked_systems(
         yield REASONING, _about(reasoner), reasoning(reasoner)
 
 
-def _about(*askings: Asking) -> str:
+def _about(*askings: GenerationTask) -> str:
     return ", ".join(
         f"{one.role} {one.model} (prompt {one.prompt.id}, temperature {one.sampling.temperature:g}, "
         f"top_p {one.sampling.top_p:g})"

@@ -4,17 +4,68 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...builders.inference.thoughts import canonical_thoughts
+from ...builders.models.thoughts import canonical_thoughts
 from ...schemas.errors import UsageError
 from ...schemas.inference import Completion, Failed, FailureReason, Message, Outcome, Request
-from ..data.fit import token_ids
-from ..data.shorten import shorten
-from ..train.start import model_errors
+from ..data.fit import shorten, token_ids
+from ..runs.start import model_errors
 from .checkpoint import Checkpoint
-from .sampling import seeded_sampling
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerBase
+
+# Draws an answer of a batch by the seed of its own request, so that neighbours in the batch do not change it.
+
+
+def seeded_sampling(requests: Sequence[Request]) -> list[Any]:
+    """Processors for `generate` without sampling, after which the largest value is a draw; none where all are greedy.
+
+    The largest of log-probabilities to which Gumbel noise is added is a draw from their distribution (the Gumbel-max
+    trick), and noise can come from a generator a request, which `generate` does not offer. A request at temperature 0
+    keeps its values, and so its most likely token.
+    """
+    if all(request.sampling.temperature == 0 for request in requests):
+        return []
+    import torch
+    from transformers import LogitsProcessor
+
+    generators = [torch.Generator().manual_seed(request.seed) for request in requests]
+
+    class Seeded(LogitsProcessor):  # type: ignore[misc]  # Transformers has no types of its own
+        """A draw a row."""
+
+        def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
+            """The scores with temperature, nucleus and noise."""
+            rows = zip(requests, generators, scores.float(), strict=True)
+            return torch.stack([_drawn(*row) for row in rows])
+
+    return [Seeded()]
+
+
+def _drawn(request: Request, generator: "torch.Generator", scores: "torch.Tensor") -> "torch.Tensor":
+    """One row's scores, whose largest is the token drawn."""
+    import torch
+
+    if request.sampling.temperature == 0:
+        return scores
+    logs = torch.log_softmax(scores / request.sampling.temperature, dim=-1)
+    kept = _nucleus(logs, request.sampling.top_p)
+    uniform = torch.rand(logs.shape, generator=generator, dtype=torch.float64).clamp(min=1e-300)
+    noise = -torch.log((-torch.log(uniform)).clamp(min=1e-300))
+    return torch.where(kept, logs + noise.to(logs), -torch.inf)
+
+
+def _nucleus(logs: "torch.Tensor", top_p: float) -> "torch.Tensor":
+    """Which tokens are in the smallest set of the likeliest that has `top_p` of the mass; the first always is."""
+    import torch
+
+    ordered, order = torch.sort(logs, descending=True)
+    before = torch.cumsum(ordered.exp(), dim=-1) - ordered.exp()
+    kept = torch.empty_like(order, dtype=torch.bool)
+    kept[order] = before < top_p
+    return kept
+
 
 _LONGEST = 8_192
 """Tokens that are looked back on where neither the training nor the model says how many."""
@@ -23,7 +74,7 @@ _ANSWER_PART = 4
 
 
 @dataclass(frozen=True)
-class Question:
+class TokenizedRequest:
     """A request in tokens."""
 
     request: Request
@@ -42,7 +93,7 @@ class LoadedModel:
     context: int
     """Tokens of prompt and answer together, at most."""
 
-    def put(self, request: Request) -> Question | Failed:
+    def put(self, request: Request) -> TokenizedRequest | Failed:
         """The request in tokens, or why it cannot be asked."""
         room = max(1, min(request.sampling.max_tokens, self.context // _ANSWER_PART))
         most = self.context - room
@@ -50,11 +101,11 @@ class LoadedModel:
             prompt = shorten(request.messages, lambda messages: len(self._ids(messages)), most)
             if prompt is None:
                 return _failed(request, f"longer than {most} tokens, even with its last turn alone")
-            return Question(request, self._ids(prompt), room)
+            return TokenizedRequest(request, self._ids(prompt), room)
         except UsageError as error:
             return _failed(request, str(error))
 
-    def answer(self, questions: Sequence[Question]) -> list[Outcome]:
+    def answer(self, questions: Sequence[TokenizedRequest]) -> list[Outcome]:
         """The answers to a batch, in order.
 
         Raises:
@@ -87,7 +138,7 @@ class LoadedModel:
         answers = said[:, width:].tolist()
         return [self._outcome(one, answer, ends) for one, answer in zip(questions, answers, strict=True)]
 
-    def _outcome(self, question: Question, answer: list[int], ends: frozenset[int]) -> Completion:
+    def _outcome(self, question: TokenizedRequest, answer: list[int], ends: frozenset[int]) -> Completion:
         stop = next((at for at, token in enumerate(answer) if token in ends), None)
         cut = answer[: question.room] if stop is None or stop >= question.room else answer[:stop]
         ended = stop is not None and stop < question.room

@@ -6,30 +6,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from ...builders.inference.record import Records
+from ...builders.models.record import Records
 from ...schemas.dialogue import Dialogue
-from ...schemas.evaluation import Evaluation, Judged
+from ...schemas.evaluation import Evaluation, JudgeFigures
 from ...schemas.inference import ModelRef
 from ..data.release import PinnedRelease
-from ..metrics.sample import Sample
-from .align import HUMAN, align
+from ..metrics.sample import AnswerSample
 from .generate import generate
 from .held_out import HumanTurn
-from .judged import Panel, panels_of
-from .judging import Judgement, Reply, count_questions, judge_replies, replies_of
-from .options import EvaluateOptions, Progress
+from .judging import JudgedReply, JudgeVotes, ReplyJudgement, count_questions, judge_replies, panels_of, replies_of
+from .options import EvaluateOptions, EvaluationFolder, Progress
 from .players import CORPUS, Completers, Players, choose_players
-from .predictions import System
-from .reward_judge import judge_by_reward, reward_folder
+from .predictions import HUMAN, System, align
 from .score import Samples
 from .stakes import parts_of, stake, with_stakes
-from .store import Store
+from .step_judge import judge_by_reward, reward_folder
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Ground:
+class EvalContext:
     """What systems are evaluated on, where that is a release."""
 
     release: PinnedRelease
@@ -42,8 +39,8 @@ class Models:
     """The models of an evaluation over a release, with the folder that keeps what they say."""
 
     options: EvaluateOptions
-    ground: Ground
-    store: Store
+    ground: EvalContext
+    store: EvaluationFolder
     progress: Progress
 
     @cached_property
@@ -83,7 +80,7 @@ class Models:
         replies = replies_of(aligned, self.ground.turns)
         self.progress.stage("judging", count_questions(self.players, replies))
 
-        async def ask(completers: Completers) -> Mapping[ModelRef, tuple[Judgement, ...]]:
+        async def ask(completers: Completers) -> Mapping[ModelRef, tuple[ReplyJudgement, ...]]:
             return await judge_replies(
                 self.players,
                 completers,
@@ -92,7 +89,7 @@ class Models:
                 on_answer=lambda: self.progress.advance(self.players.told()),
             )
 
-        sample = Sample.of([one.answer for one in aligned[0].predictions], self.options.replicates)
+        sample = AnswerSample.of([one.answer for one in aligned[0].predictions], self.options.replicates)
         said = dict(self._with_models(ask)) if players.judges else {}
         panels = panels_of(said | self._rewarded(replies), sample)
         if samples is not None:
@@ -108,7 +105,7 @@ class Models:
         )
         return evaluation.model_copy(update={"judged": judged, "wins": (*evaluation.wins, *fair)})
 
-    def _with_stakes(self, panel: Panel) -> Judged:
+    def _with_stakes(self, panel: JudgeVotes) -> JudgeFigures:
         """What a judge said, with the systems named that it is not independent of."""
         known = parts_of(self.players) | dict(self.options.writers)
         systems = [name for name in panel.systems if name != HUMAN]
@@ -118,7 +115,7 @@ class Models:
         unknown = [name for name in systems if name not in known]
         return with_stakes(panel.judged(), {name: told for name, told in why.items() if told}, unknown)
 
-    def _rewarded(self, replies: Sequence[Reply]) -> dict[ModelRef, tuple[Judgement, ...]]:
+    def _rewarded(self, replies: Sequence[JudgedReply]) -> dict[ModelRef, tuple[ReplyJudgement, ...]]:
         """What reward models say of the traces; nothing where there are none of either."""
         if not any(reply.trace for reply in replies):
             return {}

@@ -7,21 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...builders.inference.budget import Budget, spent_usd
-from ...builders.inference.client import Completer
-from ...builders.inference.endpoint import Endpoint, parse_model, resolve
-from ...builders.inference.limit import Limits
-from ...builders.inference.meter import Meter
-from ...builders.inference.prices import Prices, load_prices
-from ...builders.inference.record import Records
-from ...builders.inference.recording import Recording
+from ...builders.models.budget import Budget, Prices, load_prices, spent_usd
+from ...builders.models.client import Completer
+from ...builders.models.endpoint import Endpoint, parse_model, resolve
+from ...builders.models.limit import Limits
+from ...builders.models.meter import Meter
+from ...builders.models.record import Recording, Records
 from ...schemas.dialogue import Dialogue
 from ...schemas.errors import UsageError
 from ...schemas.inference import ModelRef, Role
 from .checkpoint import Checkpoint, find_checkpoint, is_checkpoint
 
 if TYPE_CHECKING:
-    from ...builders.inference.corpus.models import CorpusModels
+    from ...builders.models.baseline.models import BaselineModels
 
 CORPUS = "corpus"
 """What the embedded models are called."""
@@ -85,7 +83,7 @@ class Players:
     prices: Prices
     endpoints: Mapping[tuple[Role, ModelRef], Endpoint]
     """The models that are reached over HTTP."""
-    corpus: "CorpusModels | None"
+    corpus: "BaselineModels | None"
     """The embedded models, where any role has them."""
     refs: Mapping[Role, tuple[ModelRef, ...]]
     """Every role that is played."""
@@ -101,7 +99,7 @@ class Players:
     @asynccontextmanager
     async def open(self, records: Records) -> AsyncIterator[Completers]:
         """Everybody who answers, recorded, limited and within the budget; an endpoint's roles share its limits."""
-        from ...builders.inference.stack import open_model  # brings aiohttp, and files are scored without it
+        from ...builders.models.stack import open_model  # brings aiohttp, and files are scored without it
 
         spent = records.spent()
         kept = sum(total.calls for total in spent)
@@ -137,10 +135,10 @@ class Players:
     def _embedded(self, records: Records) -> dict[tuple[Role, ModelRef], Completer]:
         if self.corpus is None:
             return {}
-        from ...builders.inference.corpus.completer import CorpusCompleter
+        from ...builders.models.baseline.completer import BaselineCompleter
 
         ref = self.corpus.ref
-        completer = Recording(CorpusCompleter(self.corpus), records, self._meter(ref))
+        completer = Recording(BaselineCompleter(self.corpus), records, self._meter(ref))
         return {(role, ref): completer for role, refs in self.refs.items() if ref in refs}
 
     def _loaded(self, records: Records) -> dict[tuple[Role, ModelRef], Completer]:
@@ -172,7 +170,7 @@ def choose_players(options: PlayerOptions, training: Callable[[], Iterable[Dialo
     endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
     refs: dict[Role, tuple[ModelRef, ...]] = {}
     checkpoints: dict[tuple[Role, ModelRef], Checkpoint] = {}
-    corpus: CorpusModels | None = None
+    corpus: BaselineModels | None = None
     for role, text in options.named():
         if text == CORPUS:
             corpus = corpus or _fit(training())
@@ -192,7 +190,7 @@ def choose_players(options: PlayerOptions, training: Callable[[], Iterable[Dialo
     return Players(options, prices, endpoints, corpus, refs, checkpoints)
 
 
-def _fit(training: Iterable[Dialogue]) -> "CorpusModels":
-    from ...builders.inference.corpus.models import fit_corpus  # brings scikit-learn, slow to import
+def _fit(training: Iterable[Dialogue]) -> "BaselineModels":
+    from ...builders.models.baseline.models import fit_baseline  # brings scikit-learn, slow to import
 
-    return fit_corpus(training)
+    return fit_baseline(training)

@@ -9,20 +9,17 @@ from pathlib import Path
 
 from ...schemas.documents import read_bytes
 from ...schemas.errors import UsageError
-from ...schemas.evaluation import FILE_NAME, Evaluated, Evaluation
-from .align import refuse_same_names
+from ...schemas.evaluation import EVALUATION_FILE, Evaluated, Evaluation
 from .baselines import BASELINES, baselines, majority_of
-from .formats import comparisons_csv, latex, markdown, scores_csv
 from .generate import asked_names
 from .held_out import evaluated_release, held_out_turns, training_dialogues
-from .models import Ground, Models
-from .options import EvaluateOptions, NoProgress, Progress
+from .models import EvalContext, Models
+from .options import EvaluateOptions, EvaluationFolder, NoProgress, Progress
 from .pictures import pictures_of
-from .predictions import System, file_name_of, predictions_text
-from .reading import read_systems
-from .reward_judge import reward_folder
+from .predictions import System, file_name_of, predictions_text, read_systems, refuse_same_names
 from .score import Options, Samples, score_systems
-from .store import Store
+from .step_judge import reward_folder
+from .tables import comparisons_csv, latex, markdown, scores_csv
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +44,7 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None, samples
     read = tuple(system for named in options.predictions for system in read_systems(named))
     refuse_same_names([*asked_names(options.players), *(system.name for system in read), *BASELINES])
     ground = _ground(options, progress) if options.place else None
-    store = Store(options.out) if options.out is not None else None
+    store = EvaluationFolder(options.out) if options.out is not None else None
     if store is not None:
         store.open()
     models = Models(options, ground, store, progress) if ground is not None and store is not None else None
@@ -84,22 +81,22 @@ def _check(options: EvaluateOptions) -> None:
             raise UsageError("a similarity model needs torch: pip install 'ipm-prefdial[train]'")
 
 
-def _ground(options: EvaluateOptions, progress: Progress) -> Ground:
+def _ground(options: EvaluateOptions, progress: Progress) -> EvalContext:
     progress.stage("reading the release", None)
     release = evaluated_release(options.place or "", options.revision)
     turns = held_out_turns(release, options.split, options.limit)
     log.info("%d supporter turns of split %s", len(turns), options.split)
-    return Ground(release, turns, tuple(training_dialogues(release)))
+    return EvalContext(release, turns, tuple(training_dialogues(release)))
 
 
-def _baselines(systems: Sequence[System], ground: Ground | None, progress: Progress) -> tuple[System, ...]:
+def _baselines(systems: Sequence[System], ground: EvalContext | None, progress: Progress) -> tuple[System, ...]:
     progress.stage("fitting the baselines", None)
     return baselines(ground.training, ground.turns) if ground is not None else (majority_of(systems),)
 
 
 def _score(
     systems: Sequence[System],
-    ground: Ground | None,
+    ground: EvalContext | None,
     options: EvaluateOptions,
     progress: Progress,
     samples: Samples | None,
@@ -109,7 +106,7 @@ def _score(
     return score_systems(systems, _evaluated(ground, options), scoring)
 
 
-def _evaluated(ground: Ground | None, options: EvaluateOptions) -> Evaluated:
+def _evaluated(ground: EvalContext | None, options: EvaluateOptions) -> Evaluated:
     if ground is not None:
         release = ground.release
         name = release.name if release.revision is None else f"{release.name}@{release.revision}"
@@ -123,7 +120,7 @@ def _evaluated(ground: Ground | None, options: EvaluateOptions) -> Evaluated:
     return Evaluated(name=name, version=version, sha256=digest, split=split, turns=0, dialogues=0)
 
 
-def _write(store: Store, systems: Sequence[System], evaluation: Evaluation, progress: Progress) -> None:
+def _write(store: EvaluationFolder, systems: Sequence[System], evaluation: Evaluation, progress: Progress) -> None:
     """Every file of the folder; `evaluation.json` last, so that where it is, all of them are."""
     progress.stage("writing tables and pictures", None)
     taken: list[str] = []
@@ -136,7 +133,7 @@ def _write(store: Store, systems: Sequence[System], evaluation: Evaluation, prog
     store.write("tables.tex", latex(evaluation))
     for name, data in pictures_of(evaluation).items():
         store.write(name, data)
-    store.write(FILE_NAME, evaluation_json(evaluation))
+    store.write(EVALUATION_FILE, evaluation_json(evaluation))
 
 
 def evaluation_json(evaluation: Evaluation) -> str:

@@ -9,27 +9,25 @@ from pathlib import Path
 import numpy as np
 
 from ...builders.statistics.bootstrap import SEED, interval, ratio
-from ...builders.statistics.strengths import pair_strengths
+from ...builders.statistics.bounds import pair_strengths
 from ...schemas.errors import UsageError
 from ...schemas.evaluation import (
-    Comparison,
     Evaluated,
     Evaluation,
     MetricInfo,
     Score,
     Strengths,
+    SystemComparison,
     SystemScores,
     WinRate,
 )
 from ..metrics.bias import preference_counts, published_strengths
 from ..metrics.catalogue import METRICS, measure, measure_human
-from ..metrics.measured import Measured, of_several
+from ..metrics.measured import P_VALUE, MetricResult, difference_of, of_several, p_value
 from ..metrics.overlap import unigram_f1
-from ..metrics.paired import P_VALUE, difference_of, p_value
-from ..metrics.sample import REPLICATES, STRATEGIES, Sample
+from ..metrics.sample import REPLICATES, STRATEGIES, AnswerSample
 from ..metrics.strategies import confusion
-from .align import Aligned, align, human_of
-from .predictions import System
+from .predictions import Aligned, System, align, human_of
 
 _MOST_LABELS = 20
 """Invalid labels that are told, the most frequent."""
@@ -38,12 +36,12 @@ NEARER = "nearer to the human's words (unigram F1)"
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredSystem:
     """A system with everything that was measured of it."""
 
     aligned: Aligned
-    sample: Sample
-    measured: Mapping[str, Measured]
+    sample: AnswerSample
+    measured: Mapping[str, MetricResult]
 
     @property
     def name(self) -> str:
@@ -55,9 +53,9 @@ class Scored:
 class Samples:
     """The bootstrap samples behind an evaluation's figures, for whoever combines several evaluations."""
 
-    measured: dict[str, Mapping[str, Measured]] = field(default_factory=dict)
+    measured: dict[str, Mapping[str, MetricResult]] = field(default_factory=dict)
     """By system, then by metric."""
-    judged: dict[tuple[str, str, str, str], Measured] = field(default_factory=dict)
+    judged: dict[tuple[str, str, str, str], MetricResult] = field(default_factory=dict)
     """Differences by judge, what it says, and the two systems."""
 
 
@@ -112,13 +110,13 @@ def score_systems(systems: Sequence[System], on: Evaluated, options: Options | N
     )
 
 
-def _score(aligned: Aligned, options: Options) -> Scored:
+def _score(aligned: Aligned, options: Options) -> ScoredSystem:
     options.on_system(aligned.system.name)
-    sample = Sample.of([one.answer for one in aligned.predictions], options.replicates)
-    return Scored(aligned, sample, measure(sample, options.similarity_model))
+    sample = AnswerSample.of([one.answer for one in aligned.predictions], options.replicates)
+    return ScoredSystem(aligned, sample, measure(sample, options.similarity_model))
 
 
-def _told(scored: Scored) -> SystemScores:
+def _told(scored: ScoredSystem) -> SystemScores:
     tables = confusion(scored.sample)[0]
     published = published_strengths(preference_counts(tables))
     smoothed = pair_strengths(preference_counts(tables))
@@ -142,7 +140,7 @@ def _told(scored: Scored) -> SystemScores:
 
 
 def _told_human(human: System, options: Options) -> SystemScores:
-    sample = Sample.of([one.answer for one in human.predictions], options.replicates)
+    sample = AnswerSample.of([one.answer for one in human.predictions], options.replicates)
     return SystemScores(
         name=human.name,
         kind="human",
@@ -156,7 +154,7 @@ def _told_human(human: System, options: Options) -> SystemScores:
     )
 
 
-def _scores(measured: Mapping[str, Measured]) -> tuple[Score, ...]:
+def _scores(measured: Mapping[str, MetricResult]) -> tuple[Score, ...]:
     return tuple(Score(metric=name, value=one.interval, why=one.why) for name, one in measured.items())
 
 
@@ -171,14 +169,14 @@ def _by_strategy(strengths: np.ndarray) -> dict[str, float]:
     return {name.value: round(float(one), 6) for name, one in zip(STRATEGIES, strengths, strict=True)}
 
 
-def _pairs(scored: Sequence[Scored]) -> Iterator[tuple[Scored, Scored]]:
+def _pairs(scored: Sequence[ScoredSystem]) -> Iterator[tuple[ScoredSystem, ScoredSystem]]:
     """Every two of them but two baselines."""
     for one, other in combinations(scored, 2):
         if {one.aligned.system.kind, other.aligned.system.kind} != {"baseline"}:
             yield one, other
 
 
-def _comparisons(scored: Sequence[Scored]) -> Iterator[Comparison]:
+def _comparisons(scored: Sequence[ScoredSystem]) -> Iterator[SystemComparison]:
     """Every metric that both of two systems have, and may be compared on."""
     for one, other in _pairs(scored):
         for name in METRICS:
@@ -188,16 +186,16 @@ def _comparisons(scored: Sequence[Scored]) -> Iterator[Comparison]:
             difference = difference_of(ours, theirs)
             if difference.value is not None:
                 p = p_value(ours, theirs)
-                yield Comparison(metric=name, one=one.name, other=other.name, difference=difference, p=p)
+                yield SystemComparison(metric=name, one=one.name, other=other.name, difference=difference, p=p)
 
 
-def _wins(scored: Sequence[Scored]) -> Iterator[WinRate]:
+def _wins(scored: Sequence[ScoredSystem]) -> Iterator[WinRate]:
     """Whose reply shares more words with the human's, turn by turn; of systems that reply."""
     for one, other in _pairs([system for system in scored if (system.sample.replied & system.sample.compared).any()]):
         yield win_rate(NEARER, (one.name, _nearness(one)), (other.name, _nearness(other)), one.sample.weights)
 
 
-def _nearness(scored: Scored) -> np.ndarray:
+def _nearness(scored: ScoredSystem) -> np.ndarray:
     return np.array(
         [
             unigram_f1(one.reply or "", one.reference or "") if there else np.nan

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...schemas.config import SFT_CONFIGS
-from ...schemas.evaluation import Comparison, Judged
+from ...schemas.evaluation import JudgeFigures, SystemComparison
 from ...schemas.inference import ModelRef, Role
 from ..data.release import PinnedRelease
-from ..train.record import RunRecord
+from ..runs.record import TrainingRecord
 from .generate import DECOUPLED, JOINT, REASONING
 from .players import CORPUS
 
@@ -29,27 +29,28 @@ _ROLES: Mapping[str, tuple[Role, ...]] = {
 
 
 @dataclass(frozen=True)
-class Part:
+class SystemModel:
     """A model of a system."""
 
     ref: ModelRef
-    run: RunRecord | None = None
+    run: TrainingRecord | None = None
     """How it was trained; None of a model that was not trained here."""
 
 
-def parts_of(players: "Players") -> dict[str, tuple[Part, ...]]:
+def parts_of(players: "Players") -> dict[str, tuple[SystemModel, ...]]:
     """The models of every system that is asked."""
     found = {}
     for system, roles in _ROLES.items():
         refs = [(role, ref) for role in roles for ref in players.refs.get(role, ())]
         checkpoints = [players.checkpoints.get(key) for key in refs]
         found[system] = tuple(
-            Part(ref, one.run if one is not None else None) for (_, ref), one in zip(refs, checkpoints, strict=True)
+            SystemModel(ref, one.run if one is not None else None)
+            for (_, ref), one in zip(refs, checkpoints, strict=True)
         )
     return {system: parts for system, parts in found.items() if parts}
 
 
-def stake(judge: ModelRef, parts: Sequence[Part], release: PinnedRelease) -> str:
+def stake(judge: ModelRef, parts: Sequence[SystemModel], release: PinnedRelease) -> str:
     """Why a judge is not independent of a system; empty where nothing says so.
 
     Args:
@@ -70,14 +71,14 @@ def stake(judge: ModelRef, parts: Sequence[Part], release: PinnedRelease) -> str
     return ""
 
 
-def _rewarded(judge: ModelRef, run: RunRecord) -> bool:
+def _rewarded(judge: ModelRef, run: TrainingRecord) -> bool:
     """Whether a reward model, named by the digest of its run's record, rewarded a training."""
     if run.reward is None or not judge.only_labels_steps or not judge.revision:
         return False
     return run.reward.run_sha256.startswith(judge.revision)
 
 
-def _chose(judge: ModelRef, run: RunRecord, release: PinnedRelease) -> bool:
+def _chose(judge: ModelRef, run: TrainingRecord, release: PinnedRelease) -> bool:
     """Whether a judge decided what a model was trained on; demonstrations are a human's, and no judge's."""
     if run.data.config in SFT_CONFIGS or run.data.manifest_sha256 != release.sha256:
         return False
@@ -95,7 +96,7 @@ def plain_name(model: str) -> str:
     return model.rpartition("/")[2].casefold()
 
 
-def with_stakes(judged: Judged, stakes: Mapping[str, str], unknown: Collection[str]) -> Judged:
+def with_stakes(judged: JudgeFigures, stakes: Mapping[str, str], unknown: Collection[str]) -> JudgeFigures:
     """What a judge said, with the systems that it has a stake in named, and not tested.
 
     Args:
@@ -115,5 +116,5 @@ def with_stakes(judged: Judged, stakes: Mapping[str, str], unknown: Collection[s
     )
 
 
-def _untested(one: Comparison) -> Comparison:
+def _untested(one: SystemComparison) -> SystemComparison:
     return one.model_copy(update={"p": None})

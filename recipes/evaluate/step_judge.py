@@ -1,6 +1,7 @@
 """A trained reward model as a judge of builds: it labels steps, in the words in which any judge of steps answers."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +13,71 @@ from pydantic import JsonValue
 
 from ...prompts.library import Prompt, load_prompt
 from ...prompts.parsers.trace import step_texts
-from ...schemas.inference import Ask, Completion, Failed, FailureReason, ModelRef, Outcome, Request, Task
+from ...schemas.errors import UsageError
+from ...schemas.inference import REWARD, Ask, Completion, Failed, FailureReason, ModelRef, Outcome, Request, Task
 from ...schemas.spec import BuildSpec
 from ...schemas.trace import Step
-from ..train.record import read_run
+from ..runs.record import TRAINING_FILE, read_run
+from ..runs.start import check_reward_run
+from .judging import ALL_STEPS, JudgedReply, JudgeQuestion, Protocol, ReplyJudgement, step_grade
 from .local import LocalModel
-from .reward_judge import reward_folder, reward_ref
 
 if TYPE_CHECKING:
-    from ..reward.encode import Encoded
     from ..reward.model import RewardModel
+    from ..reward.rows import Encoded
+
+# A trained reward model as a judge, `--judge reward:DIR`: it scores the steps of traces, and nothing else.
+
+
+def reward_folder(named: str) -> Path:
+    """The folder in `reward:DIR`.
+
+    Raises:
+        UsageError: it holds no finished run of a reward recipe.
+    """
+    folder = Path(named.removeprefix(REWARD))
+    run = read_run(folder)
+    if run is None:
+        raise UsageError(f"--judge {named}: there is no run of a reward recipe in {folder}")
+    check_reward_run(folder, run)
+    return folder
+
+
+def judge_by_reward(
+    folder: Path, replies: Sequence[JudgedReply], spec: BuildSpec
+) -> tuple[ModelRef, tuple[ReplyJudgement, ...]]:
+    """What the model in a folder says of the steps of every reply that has a trace, in the order of the replies.
+
+    Its grades are probabilities that a step is right; the prompt is that of the rows that it was trained on.
+
+    Raises:
+        UsageError: the release has no such prompt, or the model cannot be loaded.
+    """
+    from ..reward.model import RewardModel  # brings torch
+
+    if spec.reasoning is None:
+        raise UsageError(f"release {spec.version} has no reasoning traces, which a reward model scores")
+    prompt = load_prompt(spec.reasoning.prompt)
+    traced = [(reply, reply.trace) for reply in replies if reply.trace is not None]
+    asked = [
+        (list(prompt.messages(Ask(task=Task.REASONER, history=reply.turn.history))), step_texts(trace))
+        for reply, trace in traced
+    ]
+    scores = RewardModel.load(folder).score(asked)
+    said = []
+    for (reply, _), steps in zip(traced, scores, strict=True):
+        grades = dict(zip(map(step_grade, Step), steps, strict=True))
+        grades[ALL_STEPS] = sum(steps) / len(steps)
+        place = (reply.turn.dialogue_id, reply.turn.index)
+        said.append(ReplyJudgement(reply.system, place, JudgeQuestion.STEPS, Protocol.ALONE, grades, None))
+    return reward_ref(folder), tuple(said)
+
+
+def reward_ref(folder: Path) -> ModelRef:
+    """How requests and rows name the model in a folder: by the folder's own name and a digest of its run's record."""
+    digest = hashlib.sha256((folder / TRAINING_FILE).read_bytes()).hexdigest()
+    return ModelRef(name=f"{REWARD}{folder.resolve().name}", revision=digest[:12])
+
 
 RIGHT = 0.5
 """A step is labelled right above this probability: where cross-entropy draws the line."""
@@ -29,7 +85,7 @@ _AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class Scored:
+class TokenizedTrace:
     """A trace in tokens."""
 
     request: Request
@@ -42,7 +98,7 @@ class Scored:
 
 
 class StepJudge:
-    """The reward model in a folder; see `builders.scorers.Scorer`.
+    """The reward model in a folder; see `builders.models.pool.Scorer`.
 
     Args:
         folder: of a finished run of a reward recipe.
@@ -55,11 +111,11 @@ class StepJudge:
         self.facts: Mapping[str, JsonValue] = {} if run is None else {"on held-out dialogues": dict(run.results)}
         self._folder, self._prompt = folder, prompt
 
-    def completer(self) -> LocalModel[Scored]:
+    def completer(self) -> LocalModel[TokenizedTrace]:
         """Answers in batches, in this process; the model is loaded with the first of them."""
         return LocalModel(self, asyncio.Lock(), _AT_ONCE)
 
-    def put(self, request: Request) -> Scored | Failed:
+    def put(self, request: Request) -> TokenizedTrace | Failed:
         """The trace in tokens; `bad_request` where there is none to label."""
         if request.ask.task is not Task.STEP_JUDGE or request.ask.trace is None:
             return Failed(
@@ -71,9 +127,9 @@ class StepJudge:
         if longest is not None and len(encoded.ids) > longest:
             detail = f"{len(encoded.ids)} tokens, of which the reward model reads {longest}"
             return Failed(key=request.key, reason=FailureReason.BAD_REQUEST, detail=detail)
-        return Scored(request, encoded)
+        return TokenizedTrace(request, encoded)
 
-    def answer(self, questions: Sequence[Scored]) -> list[Outcome]:
+    def answer(self, questions: Sequence[TokenizedTrace]) -> list[Outcome]:
         """The labels of every trace, with the probability as the reason."""
         scores = self._model.score_encoded([one.encoded for one in questions])
         return [

@@ -1,27 +1,29 @@
 """An evaluation as tables of text; `formats` writes them. Every number is the evaluation's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...schemas.error_type import ErrorType
-from ...schemas.evaluation import Evaluation, Grade, Judged, MetricInfo, SystemScores
+from ...schemas.escape import csv_table, markdown_table
+from ...schemas.evaluation import Evaluation, Grade, JudgeFigures, MetricInfo, SystemScores
 from ...schemas.measures import Interval
 from ...schemas.strategy import Strategy
-from ..metrics import bias, diversity, likeness, overlap, reasoning, repetition, strategies
+from ..metrics import bias, diversity, likeness, overlap, strategies
+from ..metrics.measured import NO_REPLIES
 from .judging import ALL_STEPS, STEP_GRADES, Protocol
 
 _UNDEFINED = "–"
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 
 FAMILIES = (
-    ("Strategies", (*strategies.METRICS, *bias.METRICS)),
-    ("Reasoning", tuple(reasoning.METRICS)),
+    ("Strategies", (*strategies.STRATEGY_METRICS, *bias.METRICS)),
+    ("Reasoning", tuple(strategies.REASONING_METRICS)),
     ("Replies beside the human's", (*overlap.METRICS, *likeness.METRICS)),
-    ("Variety and length", tuple(diversity.METRICS)),
-    ("Repetition", tuple(repetition.METRICS)),
+    ("Variety and length", tuple(diversity.DIVERSITY_METRICS)),
+    ("Repetition", tuple(diversity.REPETITION_METRICS)),
 )
 """The tables of scores, with the metrics of each."""
-SIDE_BY_SIDE = (("accuracy", "emotion_accuracy"), ("distinct_2", "self_bleu", *repetition.METRICS))
+SIDE_BY_SIDE = (("accuracy", "emotion_accuracy"), ("distinct_2", "self_bleu", *diversity.REPETITION_METRICS))
 """The metrics of the first table, before and after what judges say."""
 JUDGED_SIDE_BY_SIDE = (ALL_STEPS, "empathy", "human_likeness")
 """What judges say that stands in it, of replies that they saw alone."""
@@ -30,7 +32,7 @@ HEADLINES = ("accuracy", "macro_f1", "bias", "bias_smoothed", "bleu_2", "rouge_l
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A table of text."""
 
     title: str
@@ -38,7 +40,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def tables_of(evaluation: Evaluation) -> tuple[Table, ...]:
+def tables_of(evaluation: Evaluation) -> tuple[TextTable, ...]:
     """Every table that the evaluation has the numbers of."""
     found = [_side_by_side(evaluation), *(_scores(evaluation, title, metrics) for title, metrics in FAMILIES)]
     found.append(_strengths(evaluation))
@@ -51,7 +53,7 @@ def tables_of(evaluation: Evaluation) -> tuple[Table, ...]:
     return tuple(table for table in found if table.rows)
 
 
-def _side_by_side(evaluation: Evaluation) -> Table:
+def _side_by_side(evaluation: Evaluation) -> TextTable:
     """A row a system, whatever way it works; the intervals stand in the tables below."""
     before, after = ([_metric_column(evaluation, name) for name in names] for names in SIDE_BY_SIDE)
     judged = [_grade_column(one, grade, evaluation) for one in evaluation.judged for grade in JUDGED_SIDE_BY_SIDE]
@@ -59,7 +61,7 @@ def _side_by_side(evaluation: Evaluation) -> Table:
     rows = [
         (_named(system), *(_plain(values.get(system.name)) for _, values in columns)) for system in evaluation.systems
     ]
-    return Table("Side by side", ("system", *(name for name, _ in columns)), tuple(rows) if columns else ())
+    return TextTable("Side by side", ("system", *(name for name, _ in columns)), tuple(rows) if columns else ())
 
 
 _Column = tuple[str, dict[str, float]]
@@ -77,7 +79,7 @@ def _metric_column(evaluation: Evaluation, metric: str) -> _Column:
     return ("strategy accuracy" + _ARROWS[info.better] if metric == "accuracy" else _column(info)), values
 
 
-def _grade_column(judged: Judged, grade: str, evaluation: Evaluation) -> _Column:
+def _grade_column(judged: JudgeFigures, grade: str, evaluation: Evaluation) -> _Column:
     values = {
         one.system: one.mean.value
         for one in judged.grades
@@ -96,7 +98,7 @@ def _plain(value: float | None) -> str:
     return _UNDEFINED if value is None else f"{value:.{_digits(value)}f}"
 
 
-def _scores(evaluation: Evaluation, title: str, metrics: Sequence[str]) -> Table:
+def _scores(evaluation: Evaluation, title: str, metrics: Sequence[str]) -> TextTable:
     """A row a system, baselines below, without the metrics that none of them has."""
     by_system = {system.name: {score.metric: score.value for score in system.scores} for system in evaluation.systems}
     held = [
@@ -110,7 +112,7 @@ def _scores(evaluation: Evaluation, title: str, metrics: Sequence[str]) -> Table
         for system in evaluation.systems
         if any(_is_told(by_system[system.name].get(name)) for name in held if name != "replied")
     ]
-    return Table(title, columns, tuple(rows) if held else ())
+    return TextTable(title, columns, tuple(rows) if held else ())
 
 
 def _column(metric: MetricInfo) -> str:
@@ -125,7 +127,7 @@ def _named(system: SystemScores) -> str:
     return f"{system.name} (baseline)" if system.kind == "baseline" else system.name
 
 
-def _strengths(evaluation: Evaluation) -> Table:
+def _strengths(evaluation: Evaluation) -> TextTable:
     """Smoothed strengths: they are there for every system with enough valid answers."""
     rows = [
         (_named(system), *(_UNDEFINED if of is None else f"{of.smoothed[name]:.2f}" for name in Strategy))
@@ -133,28 +135,32 @@ def _strengths(evaluation: Evaluation) -> Table:
         if system.confusion
         for of in [system.strengths]
     ]
-    return Table("Preference for each strategy (smoothed; 1 is none)", ("system", *Strategy), tuple(rows))
+    return TextTable("Preference for each strategy (smoothed; 1 is none)", ("system", *Strategy), tuple(rows))
 
 
-def _grades(judged: Judged) -> Table:
+def _grades(judged: JudgeFigures) -> TextTable:
     grades = [one for one in judged.grades if one.grade not in STEP_GRADES]
     rows = [
         (_judged_by(judged, one.system), _spoken(one.protocol), _words(one.grade), told(one.mean, 2), _coverage(one))
         for one in grades
     ]
-    return Table(f"Grades 0 to 5 by {judged.judge}", ("system", "judge saw", "grade", "mean ↑", "graded"), tuple(rows))
+    return TextTable(
+        f"Grades 0 to 5 by {judged.judge}", ("system", "judge saw", "grade", "mean ↑", "graded"), tuple(rows)
+    )
 
 
-def _steps(judged: Judged) -> Table:
+def _steps(judged: JudgeFigures) -> TextTable:
     steps = [one for one in judged.grades if one.grade in STEP_GRADES]
     rows = [
         (_judged_by(judged, one.system), one.grade.removeprefix("step: "), told(one.mean), _coverage(one))
         for one in steps
     ]
-    return Table(f"Steps found right, 0 to 1, by {judged.judge}", ("system", "step", "right ↑", "judged"), tuple(rows))
+    return TextTable(
+        f"Steps found right, 0 to 1, by {judged.judge}", ("system", "step", "right ↑", "judged"), tuple(rows)
+    )
 
 
-def _judged_by(judged: Judged, system: str) -> str:
+def _judged_by(judged: JudgeFigures, system: str) -> str:
     """A system's name, with a word of a judge that has a stake in it; the page says which."""
     return f"{system} (judge not independent)" if system in judged.stakes else system
 
@@ -163,7 +169,7 @@ def _coverage(grade: Grade) -> str:
     return f"{grade.mean.n} of {grade.asked} replies, {grade.turns} turns"
 
 
-def _errors(judged: Judged) -> Table:
+def _errors(judged: JudgeFigures) -> TextTable:
     rows = [
         (
             _judged_by(judged, one.system),
@@ -175,10 +181,10 @@ def _errors(judged: Judged) -> Table:
         for one in judged.errors
     ]
     columns = ("system", "judge saw", "any error ↓", *(_words(error) for error in ErrorType), "read")
-    return Table(f"Psychological errors by {judged.judge}", columns, tuple(rows))
+    return TextTable(f"Psychological errors by {judged.judge}", columns, tuple(rows))
 
 
-def _judged_apart(judged: Judged) -> Table:
+def _judged_apart(judged: JudgeFigures) -> TextTable:
     rows = [
         (
             f"{one.one} − {one.other}",
@@ -190,37 +196,37 @@ def _judged_apart(judged: Judged) -> Table:
         for what, protocol in [one.metric.split(", ")]
     ]
     columns = ("systems", "what", "difference", "p")
-    return Table(f"Differences by {judged.judge}, on turns where both were judged", columns, tuple(rows))
+    return TextTable(f"Differences by {judged.judge}, on turns where both were judged", columns, tuple(rows))
 
 
 def _spoken(protocol: str) -> str:
     return {"alone": "the reply alone", "beside_human": "the human's reply, too"}.get(protocol, protocol)
 
 
-def _comparisons(evaluation: Evaluation) -> Table:
+def _comparisons(evaluation: Evaluation) -> TextTable:
     rows = [
         (f"{one.one} − {one.other}", evaluation.metrics[one.metric].name, told(one.difference), p_told(one.p))
         for one in evaluation.comparisons
         if one.metric in HEADLINES
     ]
-    return Table("Differences", ("systems", "metric", "difference", "p"), tuple(rows))
+    return TextTable("Differences", ("systems", "metric", "difference", "p"), tuple(rows))
 
 
-def _wins(evaluation: Evaluation) -> Table:
+def _wins(evaluation: Evaluation) -> TextTable:
     rows = [
         (f"{one.one} over {one.other}", one.by, told(one.wins), str(one.ties), str(one.losses), str(one.wins.n))
         for one in evaluation.wins
     ]
-    return Table("Wins", ("systems", "by", "wins (share)", "ties", "losses", "turns"), tuple(rows))
+    return TextTable("Wins", ("systems", "by", "wins (share)", "ties", "losses", "turns"), tuple(rows))
 
 
-def _invalid(evaluation: Evaluation) -> Table:
+def _invalid(evaluation: Evaluation) -> TextTable:
     rows = [
         (system.name, label or "(no answer)", str(count))
         for system in evaluation.systems
         for label, count in system.invalid.items()
     ]
-    return Table("Answers that are none of the eight strategies", ("system", "answer", "turns"), tuple(rows))
+    return TextTable("Answers that are none of the eight strategies", ("system", "answer", "turns"), tuple(rows))
 
 
 def told(value: Interval | None, digits: int | None = None) -> str:
@@ -240,3 +246,126 @@ def _digits(value: float) -> int:
 def p_told(p: float | None) -> str:
     """A p-value for people."""
     return _UNDEFINED if p is None else f"{p:.3f}"
+
+
+# An evaluation written out: Markdown for people, LaTeX for papers, CSV for machines.
+
+
+def markdown(evaluation: Evaluation) -> str:
+    """A whole page: what was evaluated, the tables, what the metrics are, and what to know of them."""
+    parts = [f"# Evaluation of {evaluation.on.name}", _about(evaluation)]
+    parts += [f"## {table.title}\n\n{markdown_table(table.columns, table.rows)}" for table in tables_of(evaluation)]
+    parts.append("## What the numbers are\n\n" + "\n".join(_legend(evaluation)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _about(evaluation: Evaluation) -> str:
+    on = evaluation.on
+    release = f"version {on.version}, split {on.split}, " if on.version else ""
+    lines = [
+        f"{release}{on.turns} supporter turns of {on.dialogues} dialogues. In brackets: 95 % intervals by bootstrap "
+        f"over dialogues ({evaluation.replicates} samples).",
+        "",
+        *(f"- **{system.name}** ({system.kind}): {system.about}{_left_out(system)}" for system in evaluation.systems),
+    ]
+    return "\n".join(lines)
+
+
+def _left_out(system: SystemScores) -> str:
+    return f"; {system.left_out} of its turns are scored nowhere, since others lack them" if system.left_out else ""
+
+
+def _legend(evaluation: Evaluation) -> Iterator[str]:
+    held = {score.metric for system in evaluation.systems for score in system.scores}
+    alike: dict[str, list[str]] = {}
+    for name, one in evaluation.metrics.items():
+        if name in held:
+            alike.setdefault(one.about, []).append(one.name)
+    yield from (f"- **{', '.join(names)}**: {about}." for about, names in alike.items())
+    if evaluation.comparisons:
+        yield f"- **p**: {evaluation.p_value}."
+    why: dict[str, None] = {}
+    for system in evaluation.systems:
+        reasons: dict[str, list[str]] = {}
+        for score in system.scores:
+            if score.why not in ("", NO_REPLIES):
+                reasons.setdefault(score.why, []).append(evaluation.metrics[score.metric].name)
+        why |= {f"- {system.name}, {', '.join(names)}: {reason}.": None for reason, names in reasons.items()}
+    yield from why
+    yield from (f"- {note}." for judged in evaluation.judged for note in judged.notes)
+    yield from (f"- {note}." for note in evaluation.notes)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def latex(evaluation: Evaluation) -> str:
+    """Every table as a `table` of booktabs, in the order of the page."""
+    return "% needs \\usepackage{booktabs}\n" + "\n".join(_latex_table(table) for table in tables_of(evaluation))
+
+
+def _latex_table(table: TextTable) -> str:
+    rows = [" & ".join(_latex_text(cell) for cell in line) + r" \\" for line in (table.columns, *table.rows)]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{_latex_text(table.title)}}}",
+            rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}",
+            r"\toprule",
+            rows[0],
+            r"\midrule",
+            *rows[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+_LATEX = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "−": r"$-$",
+    "–": "--",
+}
+
+
+def _latex_text(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in _one_line(text))
+
+
+def scores_csv(evaluation: Evaluation) -> str:
+    """Every score a line: system, kind, metric, value, low, high, n, why."""
+    rows: list[tuple[object, ...]] = [("system", "kind", "metric", "value", "low", "high", "n", "why")]
+    for system in evaluation.systems:
+        rows += [
+            (system.name, system.kind, one.metric, one.value.value, one.value.low, one.value.high, one.value.n, one.why)
+            for one in system.scores
+        ]
+    for judged in evaluation.judged:
+        rows += [
+            (one.system, "system", f"{one.grade}, {one.protocol}, by {judged.judge}", *_cells(one.mean), "")
+            for one in judged.grades
+        ]
+        rows += [
+            (one.system, "system", f"any error, {one.protocol}, by {judged.judge}", *_cells(one.flagged), "")
+            for one in judged.errors
+        ]
+    return csv_table(rows)
+
+
+def comparisons_csv(evaluation: Evaluation) -> str:
+    """Every comparison a line: metric, one, other, difference, low, high, p."""
+    rows: list[tuple[object, ...]] = [("metric", "one", "other", "difference", "low", "high", "n", "p")]
+    rows += [(one.metric, one.one, one.other, *_cells(one.difference), one.p) for one in evaluation.comparisons]
+    return csv_table(rows)
+
+
+def _cells(value: Interval) -> tuple[object, ...]:
+    return value.value, value.low, value.high, value.n

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import UsageError
 from ...schemas.trace import Step
-from .arguments import PER_STEP, GrpoArguments
+from ..runs.arguments import PER_STEP, GrpoArguments
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -17,9 +17,9 @@ The published B is biased by itself: few mistakes make strengths uneven by chanc
 import numpy as np
 
 from ...builders.statistics.bootstrap import ratio
-from ...builders.statistics.strengths import bias_of, pair_strengths
-from .measured import Measured, Metric, of_several, recentred, undefined
-from .sample import INVALID, STRATEGIES, Sample
+from ...builders.statistics.bounds import bias_of, pair_strengths
+from .measured import Metric, MetricResult, of_several, recentred, undefined
+from .sample import INVALID, STRATEGIES, AnswerSample
 from .strategies import confusion, f1_by_strategy
 
 MOST_INVALID = 0.1
@@ -120,7 +120,7 @@ def _names(mask: np.ndarray) -> str:
     return ", ".join(strategy.value for strategy, there in zip(STRATEGIES, mask, strict=True) if there)
 
 
-def measure_bias(sample: Sample) -> dict[str, Measured]:
+def measure_bias(sample: AnswerSample) -> dict[str, MetricResult]:
     """Every metric of `METRICS`; undefined where no answer is valid, and the smoothed bias where too few are."""
     replicates = sample.weights.shape[1] - 1
     if sample.without_valid:
@@ -132,8 +132,8 @@ def measure_bias(sample: Sample) -> dict[str, Measured]:
     enough = number >= (1 - MOST_INVALID) * sample.size
     told = "" if number == sample.size else f"of the {number} of {sample.size} answers that are valid"
 
-    def measured(values: np.ndarray, *why: str) -> Measured:
-        return Measured(of_several(values, weights), number, "; ".join(filter(None, why)), comparable=enough)
+    def measured(values: np.ndarray, *why: str) -> MetricResult:
+        return MetricResult(of_several(values, weights), number, "; ".join(filter(None, why)), comparable=enough)
 
     return {
         "bias": measured(recentred(published), why_undefined(wins[0]) or _partly(published), told),

@@ -2,23 +2,23 @@
 
 from pathlib import Path
 
-from . import bias, diversity, likeness, overlap, reasoning, repetition, strategies
-from .measured import Measured, Metric
-from .sample import Sample
+from . import bias, diversity, likeness, overlap, strategies
+from .measured import Metric, MetricResult
+from .sample import AnswerSample
 
 METRICS: dict[str, Metric] = {
-    **strategies.METRICS,
+    **strategies.STRATEGY_METRICS,
     **bias.METRICS,
-    **reasoning.METRICS,
+    **strategies.REASONING_METRICS,
     **overlap.METRICS,
     **likeness.METRICS,
-    **diversity.METRICS,
-    **repetition.METRICS,
+    **diversity.DIVERSITY_METRICS,
+    **diversity.REPETITION_METRICS,
 }
 """By id, in the order of tables."""
 
 
-def measure(sample: Sample, similarity_model: Path | None = None) -> dict[str, Measured]:
+def measure(sample: AnswerSample, similarity_model: Path | None = None) -> dict[str, MetricResult]:
     """Every metric of one system; `likeness` only where a model's folder is given.
 
     Raises:
@@ -27,15 +27,15 @@ def measure(sample: Sample, similarity_model: Path | None = None) -> dict[str, M
     return {
         **strategies.measure_strategies(sample),
         **bias.measure_bias(sample),
-        **reasoning.measure_reasoning(sample),
+        **strategies.measure_reasoning(sample),
         **overlap.measure_overlap(sample),
         **(likeness.measure_likeness(sample, similarity_model) if similarity_model is not None else {}),
         **diversity.measure_diversity(sample),
-        **repetition.measure_repetition(sample),
+        **diversity.measure_repetition(sample),
     }
 
 
-def measure_human(sample: Sample) -> dict[str, Measured]:
+def measure_human(sample: AnswerSample) -> dict[str, MetricResult]:
     """What can be said of the human's replies, too: a yardstick for the systems'."""
-    found = {**diversity.measure_diversity(sample), **repetition.measure_repetition(sample)}
+    found = {**diversity.measure_diversity(sample), **diversity.measure_repetition(sample)}
     return {name: one for name, one in found.items() if name != "replied"}

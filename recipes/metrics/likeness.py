@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...schemas.errors import UsageError
-from .measured import Measured, Metric, mean_of, undefined
-from .sample import Sample
+from .measured import Metric, MetricResult, mean_of, undefined
+from .sample import AnswerSample
 
 METRICS = {
     "likeness": Metric(
@@ -28,7 +28,7 @@ _AT_ONCE = 32
 _MOST_TOKENS = 256
 
 
-def measure_likeness(sample: Sample, folder: Path) -> dict[str, Measured]:
+def measure_likeness(sample: AnswerSample, folder: Path) -> dict[str, MetricResult]:
     """The metric of `METRICS`, by the model in `folder`.
 
     Raises:

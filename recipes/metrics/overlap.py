@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .measured import NO_REPLIES, Measured, Metric, mean_of, of_several, undefined
-from .sample import Sample
-from .words import WORDS, tokens
+from .measured import NO_REPLIES, Metric, MetricResult, mean_of, of_several, undefined
+from .sample import WORDS, AnswerSample, tokens
 
 ORDERS = (1, 2, 3, 4)
 
@@ -38,7 +37,7 @@ METRICS = {
 }
 
 
-def measure_overlap(sample: Sample) -> dict[str, Measured]:
+def measure_overlap(sample: AnswerSample) -> dict[str, MetricResult]:
     """Every metric of `METRICS`; undefined where there is nothing to compare, or the system gives no replies at all."""
     replicates = sample.weights.shape[1] - 1
     if not sample.compared.any():
@@ -57,7 +56,7 @@ def measure_overlap(sample: Sample) -> dict[str, Measured]:
     return {**_bleu(pairs, weights), **means}
 
 
-def _bleu(pairs: list[tuple[str, str]], weights: np.ndarray) -> dict[str, Measured]:
+def _bleu(pairs: list[tuple[str, str]], weights: np.ndarray) -> dict[str, MetricResult]:
     """Corpus BLEU of every order, under every column of weights, from each turn's n-gram counts."""
     from sacrebleu.metrics.bleu import BLEU
 
@@ -68,7 +67,9 @@ def _bleu(pairs: list[tuple[str, str]], weights: np.ndarray) -> dict[str, Measur
     counts = np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in scores], dtype=np.int64)
     sums = np.rint(weights.T.astype(np.float64) @ counts).astype(np.int64).tolist()
     return {
-        f"bleu_{order}": Measured(of_several(np.array([_corpus_bleu(row, order) for row in sums]), weights), len(pairs))
+        f"bleu_{order}": MetricResult(
+            of_several(np.array([_corpus_bleu(row, order) for row in sums]), weights), len(pairs)
+        )
         for order in ORDERS
     }
 

@@ -10,6 +10,7 @@ from ...builders.statistics.bootstrap import weights_of
 from ...schemas.base import digest_of
 from ...schemas.emotion import Emotion
 from ...schemas.strategy import Strategy
+from ...schemas.text import words_of
 
 STRATEGIES = tuple(Strategy)
 """The order of every table here."""
@@ -20,7 +21,7 @@ REPLICATES = 1_000
 
 
 @dataclass(frozen=True)
-class Answer:
+class TurnAnswer:
     """What the human did at a turn, and what a system did there."""
 
     dialogue: str
@@ -42,15 +43,15 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Sample:
+class AnswerSample:
     """One system's answers with their bootstrap weights."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[TurnAnswer, ...]
     weights: np.ndarray
     """Answers × (1 + replicates), see `bootstrap.weights_of`; column 0 is the data itself."""
 
     @classmethod
-    def of(cls, answers: Sequence[Answer], replicates: int = REPLICATES) -> "Sample":
+    def of(cls, answers: Sequence[TurnAnswer], replicates: int = REPLICATES) -> "AnswerSample":
         """The sample over these answers, in which a dialogue has the same weights in every system."""
         return cls(tuple(answers), weights_of(codes_of(one.dialogue for one in answers), replicates))
 
@@ -94,3 +95,30 @@ class Sample:
 def codes_of(names: Iterable[str]) -> np.ndarray:
     """A 64-bit digest of each name, the same in every process."""
     return np.array([int(digest_of(name)[:16], 16) for name in names], dtype=np.uint64)
+
+
+# What counts as the words of a reply, for the metrics that bring no tokeniser of their own.
+
+
+WORDS = "words: runs of letters and digits, case folded"
+"""For descriptions."""
+
+
+def tokens(text: str | None) -> list[str]:
+    """The words of a reply; none of no reply."""
+    return words_of(text or "")
+
+
+def ngrams(words: list[str], order: int) -> list[tuple[str, ...]]:
+    """Every run of `order` words, in order."""
+    return [tuple(words[at : at + order]) for at in range(len(words) - order + 1)]
+
+
+Phrases = frozenset[tuple[str, ...]]
+"""The different runs of three words in a text."""
+
+
+def phrases_of(text: str) -> Phrases:
+    """The different runs of three words; of a shorter text the text as one, so that no text is without a phrase."""
+    words = tokens(text)
+    return frozenset(ngrams(words, 3)) or frozenset([tuple(words)])

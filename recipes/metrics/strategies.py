@@ -6,10 +6,10 @@ Where no answer at all is valid there is nothing to compare: only the share of i
 import numpy as np
 
 from ...builders.statistics.bootstrap import ratio, sums_by_group
-from .measured import Measured, Metric, mean_of, of_several, undefined
-from .sample import INVALID, STRATEGIES, Sample
+from .measured import Metric, MetricResult, mean_of, of_several, undefined
+from .sample import INVALID, STRATEGIES, AnswerSample
 
-METRICS = {
+STRATEGY_METRICS = {
     "accuracy": Metric(
         "accuracy", "share of turns with the human's strategy, 0 to 1; an invalid answer is wrong", "higher"
     ),
@@ -27,7 +27,7 @@ METRICS = {
 }
 
 
-def confusion(sample: Sample) -> np.ndarray:
+def confusion(sample: AnswerSample) -> np.ndarray:
     """Tables of counts, (1 + replicates) × 8 × 9: gold by named strategies; the last column is of invalid answers."""
     width = len(STRATEGIES) + 1
     counts = sums_by_group(sample.weights, sample.gold * width + sample.named, len(STRATEGIES) * width)
@@ -41,12 +41,12 @@ def f1_by_strategy(tables: np.ndarray) -> np.ndarray:
     return np.asarray(np.nan_to_num(ratio(2 * hits, claims)))
 
 
-def measure_strategies(sample: Sample) -> dict[str, Measured]:
+def measure_strategies(sample: AnswerSample) -> dict[str, MetricResult]:
     """Every metric of `METRICS`; all but `invalid` undefined where no answer is valid."""
     invalid = mean_of(~sample.valid, sample.weights)
     if sample.without_valid:
         nothing = undefined(sample.without_valid, sample.weights.shape[1] - 1)
-        return {**dict.fromkeys(METRICS, nothing), "invalid": invalid}
+        return {**dict.fromkeys(STRATEGY_METRICS, nothing), "invalid": invalid}
     tables = confusion(sample)
     f1, support = f1_by_strategy(tables), tables.sum(axis=-1)
     found = {
@@ -58,12 +58,12 @@ def measure_strategies(sample: Sample) -> dict[str, Measured]:
         found[name][0] = value
     return {
         "accuracy": mean_of(sample.named == sample.gold, sample.weights),
-        **{name: Measured(of_several(values, sample.weights), sample.size) for name, values in found.items()},
+        **{name: MetricResult(of_several(values, sample.weights), sample.size) for name, values in found.items()},
         "invalid": invalid,
     }
 
 
-def _by_scikit_learn(sample: Sample) -> dict[str, float]:
+def _by_scikit_learn(sample: AnswerSample) -> dict[str, float]:
     from sklearn.metrics import f1_score
 
     labels = list(range(len(STRATEGIES)))
@@ -71,3 +71,33 @@ def _by_scikit_learn(sample: Sample) -> dict[str, float]:
         f"{average}_f1": float(f1_score(sample.gold, sample.named, labels=labels, average=average, zero_division=0))
         for average in ("macro", "weighted")
     }
+
+
+# How a system that reasons does before it replies: whether its traces can be read, and which emotion they see.
+
+
+REASONING_METRICS = {
+    "whole_traces": Metric("whole traces", "share of turns with a reasoning trace that can be read, 0 to 1", "higher"),
+    "emotion_accuracy": Metric(
+        "emotion accuracy",
+        "share of turns whose trace names the dialogue's main emotion, 0 to 1, among turns whose source tells one of "
+        "the list; a turn without a trace is wrong. The source's word is for the whole dialogue, so 1 is not to be had",
+        "higher",
+    ),
+}
+NO_TRACES = "it writes no reasoning traces that can be read"
+
+
+def measure_reasoning(sample: AnswerSample) -> dict[str, MetricResult]:
+    """Every metric of `METRICS`; undefined where no trace at all can be read."""
+    whole = np.array([one.emotion is not None for one in sample.answers], dtype=bool)
+    if not whole.any():
+        return dict.fromkeys(REASONING_METRICS, undefined(NO_TRACES, sample.weights.shape[1] - 1))
+    told = np.flatnonzero([one.gold_emotion is not None for one in sample.answers])
+    right = np.array([one.emotion is one.gold_emotion for one in sample.answers], dtype=bool)
+    by_emotion = (
+        mean_of(right[told], sample.weights[told], why=f"{len(told)} of {sample.size} turns have an emotion to compare")
+        if len(told)
+        else undefined("no source tells an emotion", sample.weights.shape[1] - 1)
+    )
+    return {"whole_traces": mean_of(whole, sample.weights), "emotion_accuracy": by_emotion}

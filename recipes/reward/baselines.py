@@ -1,30 +1,91 @@
 """What a reward model has to beat: scorers that read no dialogue, fitted on the training rows in seconds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ...builders.statistics.bootstrap import SEED
-from ..metrics.words import tokens
-from .held_out import Baseline, Judged, Scores
+from ..metrics.sample import codes_of, tokens
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+# What a reward model is measured on: labelled steps and pairs as arrays, and what a scorer makes of them.
+
+
+@dataclass(frozen=True)
+class LabelledExamples:
+    """Labelled traces and pairs, in the order of their rows."""
+
+    steps: list[list[str]]
+    """The texts of the steps of each labelled trace."""
+    labels: np.ndarray
+    """Traces × steps: 1 for right, 0 for wrong."""
+    step_dialogues: np.ndarray
+    """A number for the dialogue of each labelled trace."""
+    better: list[str]
+    """The preferred trace of each pair, whole."""
+    worse: list[str]
+    """The other one."""
+    pair_dialogues: np.ndarray
+    """A number for the dialogue of each pair."""
+
+    @classmethod
+    def of(cls, rows: "Dataset") -> "LabelledExamples":
+        """What rows in the form of `rows.load_reward_rows` hold."""
+        labelled = [row for row in rows if row["labels"]]
+        paired = [row for row in rows if not row["labels"]]
+        return cls(
+            [_cut(row["trace"][0]["content"], row["ends"]) for row in labelled],
+            np.array([row["labels"] for row in labelled], dtype=np.int64).reshape(len(labelled), -1),
+            codes_of(row["dialogue_id"] for row in labelled),
+            [row["trace"][0]["content"] for row in paired],
+            [row["worse"][0]["content"] for row in paired],
+            codes_of(row["dialogue_id"] for row in paired),
+        )
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a scorer says of a `Judged`."""
+
+    steps: np.ndarray
+    """Traces × steps: the probability that a step is right, 0 to 1."""
+    pairs: np.ndarray
+    """Pairs × 2: a score of the better and of the worse trace; higher is better."""
+
+
+class Baseline(Protocol):
+    """Learns from training rows what it can, and scores others."""
+
+    def __call__(self, training: LabelledExamples, held_out: LabelledExamples) -> Scores:
+        """The scores of `held_out`."""
+        ...
+
+
+def _cut(text: str, ends: list[int]) -> list[str]:
+    starts = [0, *(end + 1 for end in ends[:-1])]
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+
 
 Featurise = Callable[[Sequence[str], Sequence[str]], tuple[Any, Any]]
 """Features of training and of held-out texts, rows × features, by what is learnt from the first alone."""
 
 
-def score_by_majority(training: Judged, held_out: Judged) -> Scores:
+def score_by_majority(training: LabelledExamples, held_out: LabelledExamples) -> Scores:
     """The share of right steps in the training rows, of each step by itself; no opinion of pairs."""
     rates = training.labels.mean(axis=0) if len(training.labels) else np.full(held_out.labels.shape[1], 0.5)
     return Scores(np.broadcast_to(rates, held_out.labels.shape), np.zeros((len(held_out.better), 2)))
 
 
-def score_by_length(training: Judged, held_out: Judged) -> Scores:
+def score_by_length(training: LabelledExamples, held_out: LabelledExamples) -> Scores:
     """Logistic regressions on the logarithms of characters and words."""
     return _fitted(training, held_out, _lengths)
 
 
-def score_by_words(training: Judged, held_out: Judged) -> Scores:
+def score_by_words(training: LabelledExamples, held_out: LabelledExamples) -> Scores:
     """Logistic regressions on the words and their pairs, weighed by TF-IDF."""
     return _fitted(training, held_out, _tfidf)
 
@@ -37,7 +98,7 @@ BASELINES: Mapping[str, Baseline] = {
 """Every baseline by the name that tables give it."""
 
 
-def _fitted(training: Judged, held_out: Judged, featurise: Featurise) -> Scores:
+def _fitted(training: LabelledExamples, held_out: LabelledExamples, featurise: Featurise) -> Scores:
     """A model a step, and one of the differences between the sides of pairs."""
     steps = np.empty(held_out.labels.shape)
     for step in range(held_out.labels.shape[1]):
@@ -53,7 +114,7 @@ def _probabilities(fit_on: list[str], labels: np.ndarray, texts: list[str], feat
     return np.asarray(_logistic().fit(known, labels).predict_proba(wanted)[:, 1])
 
 
-def _pair_scores(training: Judged, held_out: Judged, featurise: Featurise) -> np.ndarray:
+def _pair_scores(training: LabelledExamples, held_out: LabelledExamples, featurise: Featurise) -> np.ndarray:
     number, wanted_number = len(training.better), len(held_out.better)
     if not number or not wanted_number:
         return np.zeros((wanted_number, 2))

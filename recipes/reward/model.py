@@ -6,11 +6,10 @@ from typing import Any
 
 from ...schemas.errors import UsageError
 from ...schemas.inference import Message
-from ..train.record import read_run
-from ..train.start import check_reward_run, model_errors
-from .encode import Encoded, encode
+from ..runs.record import read_run
+from ..runs.start import check_reward_run, model_errors
 from .loss import read_scores
-from .rows import step_ends
+from .rows import Encoded, encode, step_ends
 from .trainer import HEAD
 
 ScoredSteps = tuple[float, ...]

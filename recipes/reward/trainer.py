@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.dialogue import Split
 from ..data.fit import LENGTH
-from .batch import collate
-from .loss import Losses, read_scores, reward_loss
+from .loss import Losses, collate, read_scores, reward_loss
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -1,35 +1,106 @@
 """One training run from its arguments to its checkpoint: the only place where the parts come together."""
 
+import os
+import re
 import shutil
+import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.dialogue import Split
-from ..data.chosen import Chosen, choose_data
+from ...schemas.errors import PrefDialError
+from ...schemas.escape import visible
 from ..data.fit import RowCounts
-from ..tasks import Stage, configs_of
+from ..data.release import Chosen, choose_data
+from ..runs.arguments import Arguments, parse
+from ..runs.environment import environment_of, memory_errors
+from ..runs.record import TrainingRecord, check_same_run, data_record, read_run, write_run
+from ..runs.start import StartingRun, find_reward, find_start, load_tokenizer, plain_name
+from ..tasks import TrainingStage, configs_of
 from ..tiny import make_tiny
-from .arguments import Arguments, parse
-from .card import RANDOM, write_model_card
-from .curves import curve_callback, last_values, on_terminal, write_curves
-from .device import memory_errors
-from .environment import environment_of
-from .epochs import epoch_callback
-from .picture import draw_curves
-from .record import RunRecord, check_same_run, data_record, read_run, write_run
-from .resume import last_checkpoint, remove_broken, step_of
+from .card import RANDOM, curve_callback, draw_curves, last_values, on_terminal, write_curves, write_model_card
 from .rows import load_stage_rows, stage_rows, texts_of
-from .start import Start, find_reward, find_start, load_tokenizer, plain_name
 from .trainers import make_trainer, save_checkpoint, settings_errors
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase, TrainerCallback
 
     from ..reward.report import RewardReport
+
+# The order of rows in each epoch hangs on seed and epoch alone, so that an interrupted run goes on in the same order.
+#
+# Transformers' samplers do so by themselves, but for the one of `group_by_length`: it draws from the random state
+# that it finds, which in a run that goes on in a later epoch is another one than there was at that epoch's beginning.
+
+
+_WHOLE = 1e-6
+"""An epoch that is this close to its end is at its end: `state.epoch` is a sum of fractions."""
+
+
+def epoch_callback() -> "TrainerCallback":
+    """Gives the sampler that groups by length a generator of its own at the beginning of every epoch."""
+    import torch
+    from transformers import TrainerCallback
+    from transformers.trainer_pt_utils import LengthGroupedSampler
+
+    class Epochs(TrainerCallback):  # type: ignore[misc]  # Transformers has no types of its own
+        """Seeds it alike in every process."""
+
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            """Before the rows of the epoch are drawn."""
+            sampler = _sampler_of(rest.get("train_dataloader"))
+            if isinstance(sampler, LengthGroupedSampler):
+                seed = args.seed if args.data_seed is None else args.data_seed
+                sampler.generator = torch.Generator().manual_seed(seed + int((state.epoch or 0) + _WHOLE))
+
+    return Epochs()
+
+
+def _sampler_of(loader: Any) -> Any:
+    """The sampler at the bottom of whatever Accelerate has wrapped around it."""
+    batches = getattr(loader, "batch_sampler", None)
+    while (inner := getattr(batches, "batch_sampler", None)) is not None:
+        batches = inner
+    return getattr(batches, "sampler", None)
+
+
+# Finds where an interrupted run can go on.
+
+
+_STATE = "trainer_state.json"
+_STEP = re.compile(r"^checkpoint-(\d+)$")
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The last whole checkpoint in a run's folder, or None.
+
+    The trainer's state is the last file of a checkpoint that is written: without it, the run was stopped while saving.
+    """
+    whole = [path for path in _checkpoints(folder) if (path / _STATE).is_file()]
+    return max(whole, key=step_of, default=None)
+
+
+def remove_broken(folder: Path) -> None:
+    """Removes checkpoints that were not written to their end, which the trainer would take for the newest."""
+    for path in _checkpoints(folder):
+        if not (path / _STATE).is_file():
+            shutil.rmtree(path)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step that a checkpoint was saved after."""
+    found = _STEP.match(checkpoint.name)
+    return int(found[1]) if found else 0
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("checkpoint-*") if path.is_dir() and _STEP.match(path.name)]
+
 
 BASE = "base"
 """The folder, in a run's, of a base model that was made on the spot."""
@@ -48,16 +119,16 @@ class _Base:
 
 
 @dataclass(frozen=True)
-class _Begun:
+class _Parents:
     """The finished runs that a run builds on."""
 
-    start: Start | None
+    start: StartingRun | None
     """Whose checkpoint it goes on from."""
-    reward: Start | None
+    reward: StartingRun | None
     """The reward model that it is rewarded by."""
 
 
-def train(argv: Sequence[str], tell: Tell) -> RunRecord:
+def train(argv: Sequence[str], tell: Tell) -> TrainingRecord:
     """Trains what `argv` says; what was interrupted goes on, and what is finished already is left as it is.
 
     Args:
@@ -79,7 +150,7 @@ def train(argv: Sequence[str], tell: Tell) -> RunRecord:
         *configs_of(arguments.recipe.task, arguments.recipe.stage),
         dialogues=own.dialogues,
     )
-    begun = _Begun(find_start(arguments), find_reward(arguments))
+    begun = _Parents(find_start(arguments), find_reward(arguments))
     record = _first_record(arguments, data, begun)
     earlier = read_run(arguments.out)
     tell = tell if arguments.training.process_index == 0 else _tell_nobody
@@ -92,7 +163,7 @@ def train(argv: Sequence[str], tell: Tell) -> RunRecord:
         return _Run(arguments, data, begun, record, tell).go()
 
 
-def _claim(out: Path, earlier: RunRecord | None, record: RunRecord) -> None:
+def _claim(out: Path, earlier: TrainingRecord | None, record: TrainingRecord) -> None:
     """Sees to it that the run may write there."""
     if earlier is not None and earlier.state == "running" and last_checkpoint(out) is None:
         # Nothing was trained yet: it may begin again with other settings, but not over a model made by the old ones.
@@ -104,12 +175,12 @@ def _claim(out: Path, earlier: RunRecord | None, record: RunRecord) -> None:
 class _Run:
     """A run whose arguments, data and start are known to be right."""
 
-    def __init__(self, arguments: Arguments, data: Chosen, begun: _Begun, record: RunRecord, tell: Tell) -> None:
+    def __init__(self, arguments: Arguments, data: Chosen, begun: _Parents, record: TrainingRecord, tell: Tell) -> None:
         self.arguments, self.data, self.begun, self.record, self.tell = arguments, data, begun, record, tell
         self.out, self.training = arguments.out, arguments.training
         self.writes = self.training.process_index == 0
 
-    def go(self) -> RunRecord:
+    def go(self) -> TrainingRecord:
         """Trains and writes; gives the finished record."""
         from transformers import set_seed
 
@@ -217,10 +288,10 @@ class _Run:
 
     def _report(self, trainer: Any, training: "Dataset") -> "RewardReport | None":
         """How a reward model fares on held-out dialogues; None of other models, and in all processes but the first."""
-        if self.arguments.recipe.stage is not Stage.REWARD or not self.writes:
+        if self.arguments.recipe.stage is not TrainingStage.REWARD or not self.writes:
             return None
         from ..reward.model import RewardModel
-        from ..reward.reporting import report_on, write_report
+        from ..reward.report import report_on, write_report
 
         self.tell("scoring held-out dialogues")
         alone = self.training.world_size == 1  # the model of several processes may be in shards
@@ -233,12 +304,12 @@ class _Run:
         return report
 
 
-def _first_record(arguments: Arguments, data: Chosen, begun: _Begun) -> RunRecord:
+def _first_record(arguments: Arguments, data: Chosen, begun: _Parents) -> TrainingRecord:
     """The record of a run before its first step."""
     recipe, training, model, start = arguments.recipe, arguments.training, arguments.model, begun.start
     on_hub = arguments.own.random_width is None and not Path(str(model.model_name_or_path)).exists()
     named = RANDOM if arguments.own.random_width is not None else plain_name(str(model.model_name_or_path))
-    return RunRecord(
+    return TrainingRecord(
         state="running",
         recipe=recipe.name,
         task=recipe.task,
@@ -264,3 +335,52 @@ def _loaded_revision(trainer: Any) -> str | None:
 
 def _tell_nobody(line: str) -> None:
     """Takes the lines of all processes but the first."""
+
+
+# The training script: `python -m ipm_prefdial.recipes.train.run --config RECIPE --data DIR --output_dir OUT`.
+#
+# `recipe run` calls it; `accelerate launch -m ipm_prefdial.recipes.train.run …` starts it in many processes.
+
+
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Trains, and gives the exit code: as `schemas.errors` has them, 130 where it was interrupted."""
+    quieten()
+    try:
+        train(sys.argv[1:] if argv is None else argv, say_line)
+        _leave_together()
+    except PrefDialError as error:
+        if os.environ.get("RANK", "0") == "0":
+            say_line(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say_line("interrupted; the same command goes on from the last step that was saved")
+        return _INTERRUPTED
+    return 0
+
+
+def _leave_together() -> None:
+    """Ends the talk among the processes, once all of them are done and nothing is left that would still use it."""
+    from accelerate import PartialState
+
+    state = PartialState()
+    state.wait_for_everyone()
+    state.destroy_process_group()
+
+
+def say_line(text: str) -> None:
+    """A line of plain text on standard error."""
+    sys.stderr.write(f"ipm-prefdial: {visible(text)}\n")
+
+
+def quieten() -> None:
+    """Leaves out what nobody can act on: bars where nobody looks at them, and TRL using Transformers' old names."""
+    if not on_terminal():
+        os.environ.setdefault("TQDM_DISABLE", "1")
+    warnings.filterwarnings("ignore", message=".(is_)?gradient_checkpointing. is deprecated", category=FutureWarning)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ...schemas.dialogue import Split
 from ...schemas.errors import LostRowsError, UsageError
 from ..data.fit import LENGTH
-from ..grpo.arguments import GrpoArguments
 from ..grpo.trainer import check_credit, make_trace_trainer
-from ..reward.arguments import RewardArguments
-from ..tasks import Stage
-from .arguments import Arguments
-from .start import Start, model_errors
-from .weighted import WEIGHT, check_weighable, make_weighted_trainer
+from ..runs.arguments import Arguments, GrpoArguments, RewardArguments
+from ..runs.start import StartingRun, model_errors
+from ..tasks import TrainingStage
+from .rows import WEIGHT, check_weighable, make_weighted_trainer
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -29,8 +27,8 @@ def make_trainer(
     model: str,
     tokenizer: "PreTrainedTokenizerBase",
     rows: Mapping[Split, "Dataset"],
-    start: Start | None,
-    reward: Start | None = None,
+    start: StartingRun | None,
+    reward: StartingRun | None = None,
 ) -> "Trainer":
     """The trainer of a recipe's stage, ready to train.
 
@@ -53,9 +51,9 @@ def make_trainer(
     from trl import DPOTrainer, SFTTrainer, get_peft_config
 
     training = arguments.training
-    kinds = {Stage.SFT: SFTTrainer, Stage.DPO: DPOTrainer, Stage.GRPO: make_trace_trainer}
+    kinds = {TrainingStage.SFT: SFTTrainer, TrainingStage.DPO: DPOTrainer, TrainingStage.GRPO: make_trace_trainer}
     kind = kinds[arguments.recipe.stage]
-    if arguments.recipe.stage is Stage.SFT and WEIGHT in rows[Split.TRAIN].column_names:
+    if arguments.recipe.stage is TrainingStage.SFT and WEIGHT in rows[Split.TRAIN].column_names:
         check_weighable(arguments.recipe.name, training)
         kind = make_weighted_trainer
     _choose_lengths(arguments)
@@ -82,7 +80,7 @@ def make_trainer(
     return trainer
 
 
-def _trace_reward(arguments: Arguments, weights: GrpoArguments, reward: Start | None) -> Any:
+def _trace_reward(arguments: Arguments, weights: GrpoArguments, reward: StartingRun | None) -> Any:
     """What a GRPO run is rewarded by."""
     from ..grpo.reward import TraceReward
     from ..reward.model import RewardModel
@@ -122,7 +120,7 @@ def _reward_trainer(
 
 def _choose_lengths(arguments: Arguments) -> None:
     """DPO's rows have no `input_ids`, which lengths are usually taken of: the column with them must not be removed."""
-    if arguments.recipe.stage is Stage.DPO:
+    if arguments.recipe.stage is TrainingStage.DPO:
         arguments.training.remove_unused_columns = False
         arguments.training.length_column_name = LENGTH
 

@@ -9,8 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..base import Frozen
-from ..emotion import Emotion
-from ..personality import Profile
+from ..emotion import Emotion, Profile
 from ..strategy import Strategy
 from ..trace import Step
 from . import layout_2

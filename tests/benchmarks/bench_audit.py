@@ -21,8 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.releases import Row, build_scripted  # found by the line above
 from synthetic import words
 
-from ipm_prefdial.builders.release.columns import arrow_schema
-from ipm_prefdial.builders.release.layout import config_and_split, shard_path
+from ipm_prefdial.builders.release.layout import arrow_schema, config_and_split, shard_path
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.strategy import Strategy

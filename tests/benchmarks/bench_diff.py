@@ -23,8 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.releases import Row, build_scripted, change_manifest  # found by the line above
 from synthetic import TURNS, words
 
-from ipm_prefdial.builders.release.columns import arrow_schema
-from ipm_prefdial.builders.release.layout import config_and_split, shard_path
+from ipm_prefdial.builders.release.layout import arrow_schema, config_and_split, shard_path
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.write import ROWS_PER_GROUP, ROWS_PER_SHARD, file_record
 from ipm_prefdial.schemas.config import Config

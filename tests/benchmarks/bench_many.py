@@ -31,11 +31,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.script import scripted_answer, spelt_answer  # found by the line above
 from synthetic import TURNS, write_dialogues
 
-from ipm_prefdial.builders.answers import Completers
-from ipm_prefdial.builders.cast import Cast, CastOptions
-from ipm_prefdial.builders.inference.record import Records
-from ipm_prefdial.builders.inference.recording import Recording
-from ipm_prefdial.builders.pipeline import BuildOptions, build
+from ipm_prefdial.builders.building.run import BuildOptions, build
+from ipm_prefdial.builders.models.client import Completers
+from ipm_prefdial.builders.models.pool import ModelOptions, ModelPool
+from ipm_prefdial.builders.models.record import Recording, Records
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.inference import Outcome, Request
 from ipm_prefdial.schemas.spec import SourceRef
@@ -88,13 +87,13 @@ def build_null(out: Path, source: Path, version: str) -> None:
     """A build in which the null endpoint plays every role."""
 
     @asynccontextmanager
-    async def opened(cast: Cast, records: Records, *more: Any) -> AsyncIterator[Completers]:
+    async def opened(cast: ModelPool, records: Records, *more: Any) -> AsyncIterator[Completers]:
         model = Recording(NullEndpoint(1 if version == "1.0.0" else 2), records)
         yield {(role, ref): model for role, refs in cast.models.items() for ref in refs}
 
-    Cast.open = opened  # type: ignore[method-assign, assignment]
+    ModelPool.open = opened  # type: ignore[method-assign, assignment]
     null = ("null@http://127.0.0.1:9/v1",)
-    cast = CastOptions(planner=null, responder=null, judge=null)
+    cast = ModelOptions(planner=null, responder=null, judge=null)
     stages = Stages()
     build(BuildOptions(out, version, (SourceRef(uri=str(source)),), cast), stages)
     stages.stage("", None)

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from ipm_prefdial.builders.release.sketches import PERMUTATIONS, Sketches
+from ipm_prefdial.builders.statistics.near_duplicates import PERMUTATIONS, Sketches
 
 SIZES = (10_000, 100_000, 1_000_000)
 _BLOCK = 1_000

@@ -25,11 +25,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.releases import build_scripted  # found by the line above
 
-from ipm_prefdial.recipes.tasks import SYSTEM_STAGES, Stage
+from ipm_prefdial.recipes.runs.arguments import words_of
+from ipm_prefdial.recipes.tasks import SYSTEM_STAGES, TrainingStage
 from ipm_prefdial.recipes.tiny import make_tiny
-from ipm_prefdial.recipes.train.arguments import words_of
 
-_OURS, _THEIRS = "ipm_prefdial.recipes.train.script", "trl.scripts.{}"
+_OURS, _THEIRS = "ipm_prefdial.recipes.train.run", "trl.scripts.{}"
 
 _RUNNER = """
 import runpy, sys, torch
@@ -106,7 +106,7 @@ def _make_model(folder: Path, release: Path, *, large: bool) -> None:
     Qwen2ForCausalLM(shape).save_pretrained(folder)
 
 
-def _compare(root: Path, stage: Stage, name: str, settings: dict[str, Any]) -> None:
+def _compare(root: Path, stage: TrainingStage, name: str, settings: dict[str, Any]) -> None:
     common = {
         "max_length": 8192,
         "per_device_train_batch_size": 4,
@@ -120,9 +120,9 @@ def _compare(root: Path, stage: Stage, name: str, settings: dict[str, Any]) -> N
     start = root / f"sft of {name}"
     ours = [*words_of([("data", str(root / "release")), *common.items()]), "--config", str(_recipe(root, stage))]
     theirs = words_of([("dataset_name", str(root / "release")), ("dataset_config", _config(stage)), *common.items()])
-    if stage is Stage.DPO:
+    if stage is TrainingStage.DPO:
         ours += ["--sft_checkpoint", str(start)]
-    out = start if stage is Stage.SFT else root / f"dpo of {name}"
+    out = start if stage is TrainingStage.SFT else root / f"dpo of {name}"
     first = _measure(_OURS, [*ours, "--output_dir", str(out)])
     # TRL's script knows no run to start from; it takes the model itself, which weighs the same.
     model = ["--model_name_or_path", str(root / "model")]
@@ -136,11 +136,11 @@ def _compare(root: Path, stage: Stage, name: str, settings: dict[str, Any]) -> N
     print("  ours/trl: train {:.2f}, whole {:.2f}, CPU {:.2f}".format(*ratios), flush=True)
 
 
-def _config(stage: Stage) -> str:
-    return "strategy_sft" if stage is Stage.SFT else "strategy"
+def _config(stage: TrainingStage) -> str:
+    return "strategy_sft" if stage is TrainingStage.SFT else "strategy"
 
 
-def _recipe(root: Path, stage: Stage) -> Path:
+def _recipe(root: Path, stage: TrainingStage) -> Path:
     path = root / f"{stage}.yaml"
     path.write_text(f"task: planner\nstage: {stage}\nmodel_name_or_path: {root / 'model'}\n")
     return path

@@ -2,10 +2,9 @@
 
 import pytest
 
-from ipm_prefdial.builders.finish import card_features
-from ipm_prefdial.builders.release.columns import arrow_schema
-from ipm_prefdial.cards.columns import Column, column_lines, columns_of
-from ipm_prefdial.cards.docs import field_docs
+from ipm_prefdial.builders.release.layout import arrow_schema
+from ipm_prefdial.builders.release.refresh import card_features
+from ipm_prefdial.cards.tables import Column, column_lines, columns_of, field_docs
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.rows import LAYOUTS, layout_2, rows_of

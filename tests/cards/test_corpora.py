@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ipm_prefdial.cards.corpora import METHOD, citations, corpus_of
+from ipm_prefdial.cards.licences import METHOD, citations, corpus_of
 
 KNOWN = {
     "ESConv": "ESConv",

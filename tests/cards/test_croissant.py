@@ -12,10 +12,9 @@ import pytest
 from support.cards import full_beside, shared_beside, shared_features
 from support.releases import flip_byte, read_rows, shared_release, write_rows
 
-from ipm_prefdial.builders.release.columns import arrow_schema
+from ipm_prefdial.builders.release.layout import arrow_schema
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.cards.croissant import croissant_json
-from ipm_prefdial.cards.croissant_rai import rai_properties
+from ipm_prefdial.cards.croissant import croissant_json, rai_properties
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.review import Review

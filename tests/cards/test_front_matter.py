@@ -7,8 +7,7 @@ from huggingface_hub.repocard_data import DatasetCardData
 from support.cards import head_of, rendered, shared_features
 from support.releases import SCRIPTED, shared_release
 
-from ipm_prefdial.builders.release.columns import arrow_schema
-from ipm_prefdial.builders.release.layout import splits_of
+from ipm_prefdial.builders.release.layout import arrow_schema, splits_of
 from ipm_prefdial.cards.front_matter import front_matter
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.inference import Role

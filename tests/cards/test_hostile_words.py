@@ -10,7 +10,7 @@ from support.audits import shared_audit
 from support.cards import full_beside, head_of, rendered
 from support.releases import shared_release
 
-from ipm_prefdial.cards.beside import Beside
+from ipm_prefdial.cards.context import CardContext
 from ipm_prefdial.cards.licences import Origin, license_text, notice_text
 from ipm_prefdial.schemas.inference import ModelRef
 from ipm_prefdial.schemas.manifest import BenchmarkRecord, Manifest
@@ -46,7 +46,7 @@ def with_words(manifest: Manifest, words: str) -> Manifest:
     return manifest.model_copy(update={**changes, "repo": words})
 
 
-def beside_with(words: str) -> Beside:
+def beside_with(words: str) -> CardContext:
     """What lies beside a release, with these words as its strings."""
     audit = shared_audit()
     gates = [gate.model_copy(update={"why": words, "measure": words}) for gate in audit.gates]
@@ -54,7 +54,7 @@ def beside_with(words: str) -> Beside:
     accepted = tuple(one.model_copy(update={"why": words}) for one in beside.accepted)
     origins = (Origin(words, "cc-by-4.0", 3),)
     audit = audit.model_copy(update={"gates": tuple(gates)})
-    return Beside(origins, audit=audit, accepted=accepted, pictures=beside.pictures, changelog=words)
+    return CardContext(origins, audit=audit, accepted=accepted, pictures=beside.pictures, changelog=words)
 
 
 @pytest.mark.parametrize("release", ["1.0.0", "2.1.0"])

@@ -7,7 +7,7 @@ import pytest
 from support.cards import full_beside
 from support.releases import SCRIPTED, shared_release
 
-from ipm_prefdial.cards.beside import Beside
+from ipm_prefdial.cards.context import CardContext
 from ipm_prefdial.cards.licences import Origin
 from ipm_prefdial.cards.limits import embedded_note, known_biases, known_limits
 from ipm_prefdial.schemas.audit import Audit
@@ -49,23 +49,25 @@ def played_by(manifest: Manifest, kind: Any, *roles: Role, name: str = "other") 
 
 def test_dialogues_that_no_judge_could_read_are_a_limit() -> None:
     manifest = shared_release("2.0.0").manifest
-    read = known_limits(manifest, Beside(crises=CrisisCounts(seen=4, unread=0)))
-    unread = known_limits(manifest, Beside(crises=CrisisCounts(seen=4, unread=1)))
+    read = known_limits(manifest, CardContext(crises=CrisisCounts(seen=4, unread=0)))
+    unread = known_limits(manifest, CardContext(crises=CrisisCounts(seen=4, unread=1)))
     assert not says(read, "unread") and says(unread, "1 dialogue is held out unread")
 
 
 def test_small_data_is_told_by_its_numbers(manifest: Manifest) -> None:
-    small = known_limits(with_rows(manifest, train=999, test=99), Beside())
+    small = known_limits(with_rows(manifest, train=999, test=99), CardContext())
     assert says(small, "Small: 999 pairs") and says(small, "Only 99 pairs")
-    large = known_limits(with_rows(manifest, train=1_000, test=100), Beside())
+    large = known_limits(with_rows(manifest, train=1_000, test=100), CardContext())
     assert not says(large, "Small:") and not says(large, "Only ")
 
 
 def test_embedded_models_are_a_limit_by_what_they_play(manifest: Manifest) -> None:
-    assert not says(known_limits(manifest, Beside()), "embedded")
-    assert says(known_limits(played_by(manifest, "corpus", Role.RESPONDER), Beside()), "to somebody else")
-    assert not says(known_limits(played_by(manifest, "corpus", Role.PLANNER), Beside()), "to somebody else")
-    assert says(known_limits(played_by(manifest, "corpus", Role.JUDGE), Beside()), "written rules that look at words")
+    assert not says(known_limits(manifest, CardContext()), "embedded")
+    assert says(known_limits(played_by(manifest, "corpus", Role.RESPONDER), CardContext()), "to somebody else")
+    assert not says(known_limits(played_by(manifest, "corpus", Role.PLANNER), CardContext()), "to somebody else")
+    assert says(
+        known_limits(played_by(manifest, "corpus", Role.JUDGE), CardContext()), "written rules that look at words"
+    )
 
 
 def test_the_note_on_embedded_models_says_what_they_played(manifest: Manifest) -> None:
@@ -82,7 +84,7 @@ def test_the_note_on_embedded_models_says_what_they_played(manifest: Manifest) -
 
 def test_lost_calls_skipped_dialogues_and_a_limit_are_told(manifest: Manifest) -> None:
     whole = {config: one.model_copy(update={"dropped": {}}) for config, one in manifest.counts.items()}
-    plain = known_limits(manifest.model_copy(update={"counts": whole}), Beside())
+    plain = known_limits(manifest.model_copy(update={"counts": whole}), CardContext())
     assert not any(says(plain, words) for words in ("lost because", "left out", "first 7"))
     counts = manifest.counts | {
         Config.JOINT: manifest.counts[Config.JOINT].model_copy(
@@ -97,16 +99,16 @@ def test_lost_calls_skipped_dialogues_and_a_limit_are_told(manifest: Manifest) -
     (source,) = manifest.sources
     sources = (source.model_copy(update={"skipped": {"wrong_shape": 4}}),)
     limited = manifest.model_copy(update={"counts": counts, "sources": sources, "limit": 7})
-    told = known_limits(limited, Beside())
+    told = known_limits(limited, CardContext())
     assert says(told, f"{found + 5} candidates were lost because")
     assert says(told, "4 dialogues of the sources were left out")
     assert says(told, "first 7 dialogues")
 
 
 def test_a_benchmark_made_of_the_same_corpus_is_named_unless_it_was_kept_apart(manifest: Manifest) -> None:
-    known = Beside(origins=(Origin("ESConv_part", "cc-by-nc-4.0", 3), Origin("ExTES", "mit", 3)))
+    known = CardContext(origins=(Origin("ESConv_part", "cc-by-nc-4.0", 3), Origin("ExTES", "mit", 3)))
     assert says(known_limits(manifest, known), "ESC-Eval were made of ESConv and ExTES")
-    assert not says(known_limits(manifest, Beside(origins=(Origin("talks", "mit", 3),))), "ESC-Eval")
+    assert not says(known_limits(manifest, CardContext(origins=(Origin("talks", "mit", 3),))), "ESC-Eval")
     apart = manifest.model_copy(
         update={"benchmarks": (BenchmarkRecord(name="ESC-Eval", sha256="0" * 64, texts=1, dialogues=0),)}
     )
@@ -114,21 +116,23 @@ def test_a_benchmark_made_of_the_same_corpus_is_named_unless_it_was_kept_apart(m
 
 
 def test_what_nobody_has_looked_at_is_told(manifest: Manifest) -> None:
-    bare = known_limits(manifest, Beside(review=Review(replicates=1, configs={})))
+    bare = known_limits(manifest, CardContext(review=Review(replicates=1, configs={})))
     assert says(bare, "Not audited yet") and says(bare, "No human has compared")
     assert not says(known_limits(manifest, full_beside()), "Not audited yet")
 
 
 def test_a_single_judge_and_one_that_judges_itself_are_biases(manifest: Manifest) -> None:
     alone = played_by(manifest, "openai", Role.JUDGE, name="critic")
-    assert says(known_biases(alone, Beside()), "One judge: its taste")
-    assert not says(known_biases(alone, Beside()), "itself")
+    assert says(known_biases(alone, CardContext()), "One judge: its taste")
+    assert not says(known_biases(alone, CardContext()), "itself")
     itself = played_by(alone, "openai", Role.JUDGE, Role.RESPONDER, name="both")
-    assert says(known_biases(itself, Beside()), "`both` judges replies that it wrote itself")
+    assert says(known_biases(itself, CardContext()), "`both` judges replies that it wrote itself")
     rules = played_by(manifest, "corpus", Role.JUDGE, Role.RESPONDER)
-    assert not says(known_biases(rules, Beside()), "One judge") and not says(known_biases(rules, Beside()), "itself")
+    assert not says(known_biases(rules, CardContext()), "One judge") and not says(
+        known_biases(rules, CardContext()), "itself"
+    )
     panel = manifest.models | {Role.JUDGE: (ModelRecord(ref=SCRIPTED, kind="openai"),) * 2}
-    assert not says(known_biases(manifest.model_copy(update={"models": panel}), Beside()), "One judge")
+    assert not says(known_biases(manifest.model_copy(update={"models": panel}), CardContext()), "One judge")
 
 
 def _interval(value: float | None, n: int = 100) -> Interval:
@@ -141,14 +145,14 @@ def _flag(strategy: str, value: float, n: int = 40) -> FlagRate:
     )
 
 
-def _audited(**changed: Any) -> Beside:
+def _audited(**changed: Any) -> CardContext:
     beside = full_beside()
     assert isinstance(beside.audit, Audit)
     return replace(beside, audit=beside.audit.model_copy(update=changed))
 
 
 def test_without_an_audit_the_confounding_is_told_without_numbers(manifest: Manifest) -> None:
-    assert says(known_biases(manifest, Beside()), "How far that is so here was not measured")
+    assert says(known_biases(manifest, CardContext()), "How far that is so here was not measured")
     assert not says(known_biases(manifest, full_beside()), "was not measured")
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.cards import head_of, rendered, shared_beside
 
-from ipm_prefdial.cards.beside import Beside
+from ipm_prefdial.cards.context import CardContext
 from ipm_prefdial.cards.front_matter import TAGS
 from ipm_prefdial.cards.maintainers import (
     HEADING,
@@ -157,7 +157,7 @@ def test_a_card_is_split_into_its_yaml_and_the_rest() -> None:
     assert yaml.safe_load(maintainers_md(Maintainers(tags=("a",))).split("---")[1]) == {"tags": ["a"]}
 
 
-def _beside(said: Maintainers | None) -> Beside:
+def _beside(said: Maintainers | None) -> CardContext:
     from dataclasses import replace
 
     return replace(shared_beside(), maintainers=said)

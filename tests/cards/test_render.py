@@ -10,16 +10,16 @@ from support.releases import SCRIPTED, shared_release
 
 from ipm_prefdial.builders.mining.steps import STEPS as RELEASED_STEPS
 from ipm_prefdial.cards import render
-from ipm_prefdial.cards.beside import Beside
+from ipm_prefdial.cards.context import CardContext
 from ipm_prefdial.cards.licences import Origin
 from ipm_prefdial.cards.render import render_card, values_of
-from ipm_prefdial.cards.steps import STEPS
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.inference import Role
 from ipm_prefdial.schemas.licence import LICENCES
 from ipm_prefdial.schemas.manifest import Manifest, ModelRecord
 from ipm_prefdial.schemas.measures import Interval
 from ipm_prefdial.schemas.review import CrisisDecision, CrisisReview, Review
+from ipm_prefdial.schemas.steps import STEPS
 
 RELEASES = ("1.0.0", "2.0.0", "2.1.0")
 TEMPLATES = Environment(loader=PackageLoader("ipm_prefdial.cards", ""))
@@ -43,16 +43,16 @@ def test_card_of_a_release_is_its_manifest_rendered(release: str) -> None:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-@pytest.mark.parametrize("beside", [Beside(), full_beside()], ids=["bare", "full"])
-def test_nothing_of_the_template_is_left(release: str, beside: Beside) -> None:
+@pytest.mark.parametrize("beside", [CardContext(), full_beside()], ids=["bare", "full"])
+def test_nothing_of_the_template_is_left(release: str, beside: CardContext) -> None:
     card = rendered(beside=beside, release=release)
     for left in ("{{", "{%", "None", "Undefined", "nan", "\n\n\n\n"):
         assert left not in card, left
     assert card.endswith("```\n")
 
 
-@pytest.mark.parametrize("beside", [Beside(), full_beside()], ids=["bare", "full"])
-def test_every_table_has_as_many_cells_in_each_line(beside: Beside) -> None:
+@pytest.mark.parametrize("beside", [CardContext(), full_beside()], ids=["bare", "full"])
+def test_every_table_has_as_many_cells_in_each_line(beside: CardContext) -> None:
     for release in RELEASES:
         above = 0
         for line in rendered(beside=beside, release=release).splitlines():
@@ -124,7 +124,7 @@ def test_licence_is_named(manifest: Manifest, license_id: str) -> None:
 
 
 def test_a_release_that_must_not_be_passed_on_says_so_at_the_top(manifest: Manifest) -> None:
-    mixed = Beside(origins=(Origin("Talks", "cc-by-sa-4.0", 3), Origin("Chats", "cc-by-nc-4.0", 4)))
+    mixed = CardContext(origins=(Origin("Talks", "cc-by-sa-4.0", 3), Origin("Chats", "cc-by-nc-4.0", 4)))
     card = rendered(manifest.model_copy(update={"license": "not-releasable"}), mixed)
     assert 0 < card.index("> **Not to be passed on.**") < card.index("## Load it")
     assert "Talks (cc-by-sa-4.0) with Chats (cc-by-nc-4.0): no licence fits all of them" in card
@@ -196,7 +196,7 @@ def test_the_audit_is_shown_with_gates_pictures_and_accepted_ones() -> None:
 def test_the_changelog_is_shown() -> None:
     section = rendered(beside=full_beside()).partition("## Changelog")[2].partition("\n## ")[0]
     assert section.strip().startswith("All is new.")
-    assert shared_release().manifest.spec.notes in told(rendered(beside=Beside()).partition("## Changelog")[2])
+    assert shared_release().manifest.spec.notes in told(rendered(beside=CardContext()).partition("## Changelog")[2])
 
 
 def test_what_people_read_of_the_holdout_is_told() -> None:
@@ -213,7 +213,7 @@ def test_what_people_read_of_the_holdout_is_told() -> None:
         pairwise=(),
         read=(),
     )
-    card = told(rendered(beside=Beside(review=Review(replicates=1, configs={}, crisis=crisis)), release="2.0.0"))
+    card = told(rendered(beside=CardContext(review=Review(replicates=1, configs={}, crisis=crisis)), release="2.0.0"))
     assert (
         "1 person read 4 of 5 findings, and thereby 2 of 3 dialogues whole: a crisis 3 times, no crisis 1 time." in card
     )

@@ -16,12 +16,12 @@ from support.releases import change_rows, copy_release, shared_release
 from support.reports import Page, made_up_pair
 
 from ipm_prefdial.builders.release.read import Release
+from ipm_prefdial.builders.release.report import write_report
 from ipm_prefdial.builders.release.validate import validate_release
-from ipm_prefdial.builders.report import write_report
 from ipm_prefdial.cards import report
 from ipm_prefdial.cards.report import embed, render_report
 from ipm_prefdial.schemas.audit import Audit
-from ipm_prefdial.schemas.report import FILE_NAME, ReportPair
+from ipm_prefdial.schemas.report import REPORT_FILE, ReportPair
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -46,7 +46,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Release:
 @pytest.fixture(scope="module")
 def page(shipped: Release) -> Page:
     """The page of it."""
-    return Page((shipped.root / FILE_NAME).read_text(encoding="utf-8"))
+    return Page((shipped.root / REPORT_FILE).read_text(encoding="utf-8"))
 
 
 def _without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_release_stays_valid_and_the_page_the_same(shipped: Release, tmp_path: P
     assert list(validate_release(shipped)) == []
     again = copy_release(tmp_path / "again")
     write_report(again, shared_audit(), sample=100)
-    assert (again.root / FILE_NAME).read_bytes() == (shipped.root / FILE_NAME).read_bytes()
+    assert (again.root / REPORT_FILE).read_bytes() == (shipped.root / REPORT_FILE).read_bytes()
     assert Release(again.root).manifest == shipped.manifest
 
 
@@ -238,7 +238,7 @@ def test_sample_larger_than_the_release_is_all_of_it(tmp_path: Path, monkeypatch
     _without_plotly(monkeypatch)
     release = copy_release(tmp_path / "release")
     write_report(release, shared_audit(), sample=100_000)
-    page = Page((release.root / FILE_NAME).read_text(encoding="utf-8"))
+    page = Page((release.root / REPORT_FILE).read_text(encoding="utf-8"))
     counts = release.manifest.counts
     assert len(page.data("pairs-data")) == sum(
         counts[config].candidates for config in counts if not config.endswith("_sft")
@@ -254,7 +254,7 @@ def test_damaged_rows_are_shown_as_they_are(tmp_path: Path, monkeypatch: pytest.
 
     change_rows(release, next(name for name in release.manifest.files if name.startswith("data/response/train")), spoil)
     write_report(release, audit_release(release), sample=10_000)
-    pairs = Page((release.root / FILE_NAME).read_text(encoding="utf-8")).data("pairs-data")
+    pairs = Page((release.root / REPORT_FILE).read_text(encoding="utf-8")).data("pairs-data")
     (spoilt,) = [pair for pair in pairs if pair["dialogue_id"] == "gone"]
     assert (spoilt["chosen"], spoilt["rejected"], spoilt["turns"]) == ("", "", [])
 
@@ -284,4 +284,4 @@ def test_embedded_json_reads_back() -> None:
 
 
 def test_release_is_only_read_for_its_rows() -> None:
-    assert FILE_NAME not in shared_release().manifest.files
+    assert REPORT_FILE not in shared_release().manifest.files

@@ -11,7 +11,7 @@ from support.chromium import CHROMIUM, DRIVER, chromium, look
 from support.releases import copy_release
 from support.reports import ask, choose, found, keep_screenshot, made_up_pair, search
 
-from ipm_prefdial.builders.report import write_report
+from ipm_prefdial.builders.release.report import write_report
 from ipm_prefdial.cards.report import render_report
 
 pytest.importorskip("selenium", reason="selenium is not installed")

@@ -9,16 +9,15 @@ from support.audits import audit_release, shared_audit
 from support.releases import build_scripted, change_rows, copy_release, shared_release
 from support.reports import Page, compared_pair
 
-from ipm_prefdial.builders.release.crisis_counts import all_unread
+from ipm_prefdial.builders.release.card_context import all_unread
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.builders.report import write_report
-from ipm_prefdial.builders.report_pairs import report_pair
+from ipm_prefdial.builders.release.report import report_pair, write_report
 from ipm_prefdial.cards import report
 from ipm_prefdial.cards.report import render_report
 from ipm_prefdial.schemas.audit import Audit, OrderCheck
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.measures import Chatter, Interval
-from ipm_prefdial.schemas.report import FILE_NAME, HeldOut, ReportPair
+from ipm_prefdial.schemas.report import REPORT_FILE, HeldOut, ReportPair
 
 Row = dict[str, Any]
 
@@ -48,7 +47,7 @@ def shipped(audit: Audit, tmp_path_factory: pytest.TempPathFactory) -> Release:
 @pytest.fixture(scope="module")
 def html(shipped: Release) -> str:
     """The page, as it is."""
-    return (shipped.root / FILE_NAME).read_text(encoding="utf-8")
+    return (shipped.root / REPORT_FILE).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +103,7 @@ def test_a_damaged_release_shows_nobody_in_a_crisis_either(audit: Audit, tmp_pat
 
     change_rows(release, "data/response/train-00000-of-00001.parquet", leak)
     write_report(release, audit, sample=100_000)
-    shown = Page((release.root / FILE_NAME).read_text(encoding="utf-8")).data("pairs-data")
+    shown = Page((release.root / REPORT_FILE).read_text(encoding="utf-8")).data("pairs-data")
     assert {pair["id"] for pair in shown}.isdisjoint({"leaked"})
     assert {pair["dialogue_id"] for pair in shown}.isdisjoint({held_out})
 
@@ -118,7 +117,7 @@ def test_few_are_told_in_grammar(number: int, told: str) -> None:
 def test_a_release_that_holds_nobody_out_says_nothing_of_it(tmp_path: Path) -> None:
     release = copy_release(tmp_path / "release")
     write_report(release, shared_audit(), sample=10)
-    assert "crisis_holdout" not in Page((release.root / FILE_NAME).read_text(encoding="utf-8")).text
+    assert "crisis_holdout" not in Page((release.root / REPORT_FILE).read_text(encoding="utf-8")).text
 
 
 # What judges said
@@ -321,4 +320,4 @@ def test_release_without_a_safety_rule_holds_nobody_out(tmp_path: Path) -> None:
     spec = spec.model_copy(update={"safety": safety, "crisis_judge": None})
     release = build_scripted(tmp_path / "kept", limit=2, release="2.0.0", spec=spec)
     write_report(release, audit_release(release), sample=10)
-    assert "Held out of all training" not in Page((release.root / FILE_NAME).read_text(encoding="utf-8")).text
+    assert "Held out of all training" not in Page((release.root / REPORT_FILE).read_text(encoding="utf-8")).text

@@ -4,9 +4,8 @@ import pytest
 from support.cards import rendered, shared_features, table_of
 from support.releases import shared_release
 
-from ipm_prefdial.builders.release.crisis_counts import count_crises
-from ipm_prefdial.cards.docs import member_docs
-from ipm_prefdial.cards.tables import config_lines
+from ipm_prefdial.builders.release.card_context import count_crises
+from ipm_prefdial.cards.tables import config_lines, member_docs
 from ipm_prefdial.schemas.config import PAIR_CONFIGS
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.drops import DropReason

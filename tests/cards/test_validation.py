@@ -10,12 +10,12 @@ from support.command import ipm_prefdial
 from support.releases import copy_release
 from support.validations import invented
 
-from ipm_prefdial.builders.rebuild import verify_release
+from ipm_prefdial.builders.building.rebuild import verify_release
 from ipm_prefdial.builders.release.layout import tables_sha256
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
-from ipm_prefdial.cards.validation import validation_lines
-from ipm_prefdial.schemas.validation import Verdict
+from ipm_prefdial.cards.sections import validation_lines
+from ipm_prefdial.schemas.study import StudyOutcome
 
 SECTION = "## What training on it shows"
 
@@ -26,7 +26,7 @@ def test_without_a_validation_there_is_no_section() -> None:
 
 
 def test_every_question_stands_in_its_group_with_its_verdict() -> None:
-    validation = invented(*Verdict)
+    validation = invented(*StudyOutcome)
     card = rendered(beside=replace(shared_beside(), validation=validation))
     assert SECTION in card
     about_release, trained = (table_of(card, title) for title in ("the release itself", "what training on it shows"))

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from support.dialogues import cues, seeker, strategies, supporter
 from support.traces import TRACE, traces
 
-from ipm_prefdial.prompts.fence import NOTHING_SAID, fence, fenced_cued_transcript, fenced_trace, separate_chat
+from ipm_prefdial.prompts.context import NOTHING_SAID, fence, fenced_cued_transcript, fenced_trace, separate_chat
 from ipm_prefdial.prompts.library import Prompt, load_prompt, locked
 from ipm_prefdial.prompts.personality import LEVELS, TRAITS
 from ipm_prefdial.schemas.dialogue import Cue, Speaker, Turn
+from ipm_prefdial.schemas.emotion import Profile
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.inference import Ask, Task
-from ipm_prefdial.schemas.personality import Profile
 from ipm_prefdial.schemas.trace import Trace
 
 FENCED = [one for one in locked() if load_prompt(one).fence is not None]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipm_prefdial.prompts.personality import LEVELS, TRAITS, draw_profile, wording_of
-from ipm_prefdial.schemas.personality import Profile
+from ipm_prefdial.schemas.emotion import Profile
 
 _PLAIN = dict.fromkeys(TRAITS, "middle")
 

@@ -8,11 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipm_prefdial.prompts.library import load_prompt, locked, parse_prompt
-from ipm_prefdial.prompts.parsers.crisis import read_crisis
-from ipm_prefdial.prompts.parsers.grades import read_grades
-from ipm_prefdial.prompts.parsers.step_labels import read_kept, read_step_labels
-from ipm_prefdial.prompts.parsers.trace_json import read_trace
-from ipm_prefdial.prompts.parsers.verdict import read_comparison, read_verdict
+from ipm_prefdial.prompts.parsers.trace import read_kept, read_step_labels, read_trace
+from ipm_prefdial.prompts.parsers.verdict import read_comparison, read_crisis, read_grades, read_verdict
 from ipm_prefdial.prompts.readers import READERS, Offered
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import PromptError

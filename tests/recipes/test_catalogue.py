@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ipm_prefdial.recipes.catalogue import find_recipe, recipe_names
-from ipm_prefdial.recipes.tasks import Stage, Task, configs_of, stages_of
+from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask, configs_of, stages_of
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, REASONING_CONFIGS, SFT_CONFIGS
 from ipm_prefdial.schemas.errors import UsageError
 
@@ -20,12 +20,12 @@ MODELS = (
 )
 
 REASONING_MODELS = ("qwen2.5-0.5b-instruct", "qwen2.5-7b-instruct-lora", "tiny")
-SYSTEMS = (Task.PLANNER, Task.RESPONDER, Task.JOINT)
+SYSTEMS = (TrainingTask.PLANNER, TrainingTask.RESPONDER, TrainingTask.JOINT)
 """The tasks of the systems that are compared with one another."""
 
 
 def test_every_model_has_every_task_in_its_stages() -> None:
-    tasks = {model: Task if model in REASONING_MODELS else SYSTEMS for model in MODELS}
+    tasks = {model: TrainingTask if model in REASONING_MODELS else SYSTEMS for model in MODELS}
     due = (f"{model}/{task}/{stage}" for model in MODELS for task in tasks[model] for stage in stages_of(task))
     assert recipe_names() == sorted(due)
 
@@ -41,8 +41,8 @@ def test_recipe_is_what_its_place_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("stage", [Stage.SFT, Stage.DPO])
-def test_tasks_of_a_model_are_trained_alike(model: str, stage: Stage) -> None:
+@pytest.mark.parametrize("stage", [TrainingStage.SFT, TrainingStage.DPO])
+def test_tasks_of_a_model_are_trained_alike(model: str, stage: TrainingStage) -> None:
     """Otherwise a difference between the decoupled and the joint system could be one of their settings."""
     planner, *others = (find_recipe(f"{model}/{task}/{stage}").settings for task in SYSTEMS)
     for other in others:
@@ -66,11 +66,14 @@ def test_pretrained_models_are_pinned() -> None:
 
 
 def test_stages_train_on_the_configs_that_belong_to_them() -> None:
-    assert tuple(config for task in SYSTEMS for config in configs_of(task, Stage.DPO)) == PAIR_CONFIGS
-    assert tuple(config for task in SYSTEMS for config in configs_of(task, Stage.SFT)) == SFT_CONFIGS
-    reasoning = (*configs_of(Task.REASONER, Stage.SFT), *configs_of(Task.REWARD, Stage.REWARD))
+    assert tuple(config for task in SYSTEMS for config in configs_of(task, TrainingStage.DPO)) == PAIR_CONFIGS
+    assert tuple(config for task in SYSTEMS for config in configs_of(task, TrainingStage.SFT)) == SFT_CONFIGS
+    reasoning = (
+        *configs_of(TrainingTask.REASONER, TrainingStage.SFT),
+        *configs_of(TrainingTask.REWARD, TrainingStage.REWARD),
+    )
     assert reasoning == REASONING_CONFIGS
-    assert configs_of(Task.REASONER, Stage.GRPO) == configs_of(Task.REASONER, Stage.SFT)
+    assert configs_of(TrainingTask.REASONER, TrainingStage.GRPO) == configs_of(TrainingTask.REASONER, TrainingStage.SFT)
 
 
 def test_unknown_recipe_is_told_with_what_is_near() -> None:
@@ -109,4 +112,4 @@ def test_own_file_is_a_recipe(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("task: joint\nstage: dpo\nbeta: 0.3\n")
     recipe = find_recipe(str(path))
-    assert (recipe.name, recipe.task, recipe.settings["beta"]) == ("mine", Task.JOINT, 0.3)
+    assert (recipe.name, recipe.task, recipe.settings["beta"]) == ("mine", TrainingTask.JOINT, 0.3)

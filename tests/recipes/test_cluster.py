@@ -14,7 +14,7 @@ from ipm_prefdial.builders.cli.main import VERBS
 from ipm_prefdial.recipes.catalogue import find_recipe
 
 FOLDER = Path(str(files("ipm_prefdial.recipes") / "cluster"))
-SCRIPT = "ipm_prefdial.recipes.train.script"
+SCRIPT = "ipm_prefdial.recipes.train.run"
 
 _SRUN = """#!/bin/bash
 while [[ $1 == --* ]]; do [[ $1 == *=* || $1 == --overlap ]] || shift; shift; done

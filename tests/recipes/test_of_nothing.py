@@ -13,17 +13,15 @@ from support.command import ipm_prefdial
 from support.predictions import many, prediction, system, written
 from support.releases import shared_release
 
-from ipm_prefdial.recipes.evaluate.formats import latex, markdown, scores_csv
 from ipm_prefdial.recipes.evaluate.pictures import pictures_of
 from ipm_prefdial.recipes.evaluate.score import Options, score_systems
+from ipm_prefdial.recipes.evaluate.tables import latex, markdown, scores_csv
 from ipm_prefdial.recipes.metrics.catalogue import measure
-from ipm_prefdial.recipes.metrics.measured import Measured
-from ipm_prefdial.recipes.metrics.paired import p_value
-from ipm_prefdial.recipes.metrics.sample import Answer, Sample
-from ipm_prefdial.recipes.reward.held_out import Judged, Scores
-from ipm_prefdial.recipes.reward.report import MODEL, make_report
-from ipm_prefdial.recipes.reward.reporting import render_report
-from ipm_prefdial.recipes.train.arguments import parse
+from ipm_prefdial.recipes.metrics.measured import MetricResult, p_value
+from ipm_prefdial.recipes.metrics.sample import AnswerSample, TurnAnswer
+from ipm_prefdial.recipes.reward.baselines import LabelledExamples, Scores
+from ipm_prefdial.recipes.reward.report import MODEL, make_report, render_report
+from ipm_prefdial.recipes.runs.arguments import parse
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.evaluation import Evaluated, Evaluation
@@ -40,7 +38,7 @@ def _answers(
     replies: Sequence[str | None] = ("It hailed on you.", "Was it loud then?", "You ran home.", "It hailed on them."),
     human: str | None = "How loud was the hail?",
     dialogues: int = 2,
-) -> list[Answer]:
+) -> list[TurnAnswer]:
     """Four turns."""
     return [
         answer(at % 3, named[at], dialogue=f"d{at % dialogues}", turn=at, reply=replies[at], reference=human)
@@ -50,7 +48,7 @@ def _answers(
 
 NO_ANSWER = [None] * 4
 SAME = ["I am here."] * 4
-CASES: tuple[tuple[str, list[Answer], str, float | str], ...] = (
+CASES: tuple[tuple[str, list[TurnAnswer], str, float | str], ...] = (
     # what was answered, its answers, a metric, and its value or the reason why there is none
     ("all invalid", _answers(named=NO_ANSWER), "accuracy", INVALID),
     ("all invalid", _answers(named=NO_ANSWER), "macro_f1", INVALID),
@@ -90,20 +88,20 @@ CASES: tuple[tuple[str, list[Answer], str, float | str], ...] = (
 
 
 @pytest.mark.parametrize(("what", "answers", "metric", "due"), CASES, ids=[f"{one[0]}-{one[2]}" for one in CASES])
-def test_a_metric(what: str, answers: list[Answer], metric: str, due: float | str) -> None:
+def test_a_metric(what: str, answers: list[TurnAnswer], metric: str, due: float | str) -> None:
     assert what
-    found = measure(Sample.of(answers, 50))[metric]
+    found = measure(AnswerSample.of(answers, 50))[metric]
     if isinstance(due, str):
         assert found.interval.value is None
         assert (found.interval.low, found.interval.high) == (None, None)
         assert due in found.why
-        assert p_value(found, Measured(np.zeros(51), 4)) is None
+        assert p_value(found, MetricResult(np.zeros(51), 4)) is None
     else:
         assert found.interval.value == pytest.approx(due, abs=1e-4)
 
 
 def test_one_dialogue_has_values_and_neither_intervals_nor_tests() -> None:
-    one, other = (measure(Sample.of(_answers(dialogues=1, named=named), 50)) for named in ([0, 1, 2, 0], [1] * 4))
+    one, other = (measure(AnswerSample.of(_answers(dialogues=1, named=named), 50)) for named in ([0, 1, 2, 0], [1] * 4))
     for name, found in one.items():
         told = found.interval
         assert (told.low, told.high) == (None, None), name
@@ -205,7 +203,7 @@ def test_one_turn_alone_is_scored_without_intervals(tmp_path: Path) -> None:
 
 def _report(traces: int, pairs: int) -> str:
     """A reward report over so many traces and pairs, all of one dialogue."""
-    judged = Judged(
+    judged = LabelledExamples(
         [["step"] * 4] * traces,
         np.ones((traces, 4), dtype=np.int64),
         np.zeros(traces, dtype=np.uint64),
@@ -251,5 +249,5 @@ def test_a_reward_of_nothing(words: Sequence[str], told: str) -> None:
 def test_every_case_stands_in_the_table_once() -> None:
     cases: list[tuple[str, str]] = [(what, metric) for what, _, metric, _ in CASES]
     assert len(set(cases)) == len(cases)
-    check: Callable[[str], bool] = measure(Sample.of(_answers(), 5)).__contains__
+    check: Callable[[str], bool] = measure(AnswerSample.of(_answers(), 5)).__contains__
     assert all(check(metric) for _, metric in cases)

@@ -3,7 +3,7 @@
 import pytest
 
 from ipm_prefdial.schemas.diff import Diff
-from ipm_prefdial.schemas.version import Bump, Version
+from ipm_prefdial.schemas.spec import Bump, Version
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ipm_prefdial.schemas.rows import rows_of
 
 
 def test_these_are_the_choices_among_whole_pairs_and_all_others_are_none() -> None:
-    """What stands here counts for the pool from which the filter chose; see `builders.balance` and the audit."""
+    """What stands here counts for the pool from which the filter chose; see `corpus_filters` and the audit."""
     assert set(DropReason) - NEVER_A_PAIR == {
         DropReason.JUDGE_FAILED,
         DropReason.UNPARSED_VERDICT,

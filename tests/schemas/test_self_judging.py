@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.schemas.inference import ModelRef, Role
-from ipm_prefdial.schemas.manifest import ModelRecord
-from ipm_prefdial.schemas.self_judging import (
+from ipm_prefdial.builders.auditing.gate_measures import (
     canonical_name,
     family_of,
     find_self_judging,
     same_family,
     same_model,
 )
+from ipm_prefdial.schemas.inference import ModelRef, Role
+from ipm_prefdial.schemas.manifest import ModelRecord
 
 Kind = Literal["corpus", "openai", "reward", "scripted"]
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 from support.validations import invented
 
-from ipm_prefdial.schemas.validation import Validation, Verdict
+from ipm_prefdial.schemas.study import StudyOutcome, Validation
 
 
 def test_it_reads_back_as_it_was_written() -> None:
@@ -13,8 +13,10 @@ def test_it_reads_back_as_it_was_written() -> None:
 
 
 def test_refused_are_the_questions_with_a_no() -> None:
-    assert [one.verdict for one in invented(Verdict.YES, Verdict.NO, Verdict.CANNOT_TELL).refused] == [Verdict.NO]
-    assert invented(Verdict.YES, Verdict.CANNOT_TELL).refused == ()
+    assert [one.verdict for one in invented(StudyOutcome.YES, StudyOutcome.NO, StudyOutcome.CANNOT_TELL).refused] == [
+        StudyOutcome.NO
+    ]
+    assert invented(StudyOutcome.YES, StudyOutcome.CANNOT_TELL).refused == ()
 
 
 def test_a_validation_without_questions_is_none() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipm_prefdial.schemas.errors import UsageError
-from ipm_prefdial.schemas.version import Bump, Version, largest
+from ipm_prefdial.schemas.spec import Bump, Version, largest
 
 VERSIONS = st.builds(Version, *(st.integers(0, 30) for _ in range(3)))
 BUMPS = st.sampled_from(list(Bump))

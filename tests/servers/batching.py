@@ -10,17 +10,14 @@ from pathlib import Path
 
 from servers.asking import make_request
 
-from ipm_prefdial.builders.inference.batch.deferring import Deferred, Deferring
-from ipm_prefdial.builders.inference.batch.desk import Desk, known_dialect
-from ipm_prefdial.builders.inference.batch.drive import Driver
-from ipm_prefdial.builders.inference.batch.job import Queue
-from ipm_prefdial.builders.inference.batch.ledger import Ledger
-from ipm_prefdial.builders.inference.batch.limits import BatchLimits
-from ipm_prefdial.builders.inference.budget import Budget, spent_usd
-from ipm_prefdial.builders.inference.endpoint import Endpoint
-from ipm_prefdial.builders.inference.meter import Meter
-from ipm_prefdial.builders.inference.prices import Price, Prices
-from ipm_prefdial.builders.inference.record import Records
+from ipm_prefdial.builders.models.batch.context import BatchContext, BatchLimits, known_dialect
+from ipm_prefdial.builders.models.batch.job import Queue
+from ipm_prefdial.builders.models.batch.ledger import Deferred, Ledger, QueueingClient
+from ipm_prefdial.builders.models.batch.runner import BatchRunner
+from ipm_prefdial.builders.models.budget import Budget, Price, Prices, spent_usd
+from ipm_prefdial.builders.models.endpoint import Endpoint
+from ipm_prefdial.builders.models.meter import Meter
+from ipm_prefdial.builders.models.record import Records
 from ipm_prefdial.schemas.inference import Outcome, Request, Role
 
 FREE = Prices(models={})
@@ -46,21 +43,23 @@ def ask_in_batches(
     """
     queue = Queue(url, "mock", Role.RESPONDER)
     with Records(folder / "records.sqlite") as records, Ledger(folder / "batches.sqlite") as ledger:
-        desk = Desk(ledger, records, limits, lambda _: _endpoint(url), lambda _: Meter(), sleep=sleep)
+        desk = BatchContext(ledger, records, limits, lambda _: _endpoint(url), lambda _: Meter(), sleep=sleep)
 
         def budget() -> Budget:
             saved = sum(_saved(prices.find(one.model), one) for one in ledger.usage())
             return Budget(budget_usd, prices, spent_usd(records.spent(), prices) - saved)
 
         with desk:
-            driver = Driver(desk, budget)
+            driver = BatchRunner(desk, budget)
             if cancel:
                 driver.cancel()
                 return []
             while True:
                 price = prices.find("mock")
                 in_batch = None if price is None else price.in_batch
-                model = Deferring(queue, records, ledger, known_dialect(ledger, queue, Meter()), limits.tries, in_batch)
+                model = QueueingClient(
+                    queue, records, ledger, known_dialect(ledger, queue, Meter()), limits.tries, in_batch
+                )
                 with ledger.wave():
                     outcomes = asyncio.run(_ask(model, requests))
                 if not ledger.waiting() and not ledger.open_jobs():
@@ -78,7 +77,7 @@ def _saved(price: Price | None, usage: object) -> float:
     return 0.0 if price is None else price.of(usage) - price.in_batch.of(usage)  # type: ignore[arg-type]
 
 
-async def _ask(model: Deferring, requests: Sequence[Request]) -> list[Outcome]:
+async def _ask(model: QueueingClient, requests: Sequence[Request]) -> list[Outcome]:
     outcomes = []
     for request in requests:
         try:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from ipm_prefdial.recipes.metrics.sample import STRATEGIES, Answer, Sample
+from ipm_prefdial.recipes.metrics.sample import STRATEGIES, AnswerSample, TurnAnswer
 from ipm_prefdial.schemas.strategy import Strategy
 
 Row = tuple[int, int | None]
@@ -19,27 +19,27 @@ def answer(
     turn: int = 0,
     reference: str | None = None,
     reply: str | None = None,
-) -> Answer:
+) -> TurnAnswer:
     """One answer, its strategies by number."""
     strategy = None if named is None else STRATEGIES[named]
-    return Answer(dialogue, turn, STRATEGIES[gold], reference, strategy, reply)
+    return TurnAnswer(dialogue, turn, STRATEGIES[gold], reference, strategy, reply)
 
 
-def named_sample(rows: Sequence[Row], *, replicates: int = 20, dialogues: int = 5) -> Sample:
+def named_sample(rows: Sequence[Row], *, replicates: int = 20, dialogues: int = 5) -> AnswerSample:
     """A sample of strategies alone, spread over some dialogues."""
     answers = [answer(*row, dialogue=f"d{at % dialogues}", turn=at) for at, row in enumerate(rows)]
-    return Sample.of(answers, replicates)
+    return AnswerSample.of(answers, replicates)
 
 
 def spoken_sample(
     pairs: Sequence[tuple[str | None, str | None]], *, replicates: int = 20, dialogues: int = 5
-) -> Sample:
+) -> AnswerSample:
     """A sample of (reply, human's reply) pairs, spread over some dialogues."""
     answers = [
         answer(reply=reply, reference=reference, dialogue=f"d{at % dialogues}", turn=at)
         for at, (reply, reference) in enumerate(pairs)
     ]
-    return Sample.of(answers, replicates)
+    return AnswerSample.of(answers, replicates)
 
 
 rows = st.lists(st.tuples(st.integers(0, 7), st.one_of(st.none(), st.integers(0, 7))), min_size=1, max_size=60)

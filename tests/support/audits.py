@@ -8,9 +8,9 @@ from typing import Any
 
 from support.releases import shared_release
 
-from ipm_prefdial.builders.audit.foreign import ForeignSource, read_columns
-from ipm_prefdial.builders.audit.run import audit_source
-from ipm_prefdial.builders.audit.subjects import ReleaseSource
+from ipm_prefdial.builders.auditing.foreign import ForeignSource, read_columns
+from ipm_prefdial.builders.auditing.run import audit_source
+from ipm_prefdial.builders.auditing.subjects import ReleaseSource
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.audit import Artefact, Audit
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from servers.batch_server import BatchServer
 
-from ipm_prefdial.builders.cast import CastOptions
-from ipm_prefdial.builders.inference.batch.limits import BatchLimits
-from ipm_prefdial.builders.pipeline import BuildOptions
+from ipm_prefdial.builders.building.run import BuildOptions
+from ipm_prefdial.builders.models.batch.context import BatchLimits
+from ipm_prefdial.builders.models.pool import ModelOptions
 from ipm_prefdial.schemas.inference import Role
 
 QUICK = BatchLimits(poll_s=0.001, requests=40)
@@ -20,7 +20,7 @@ def options(
 ) -> BuildOptions:
     """A build of the sample; the model `mock` plays whom `cast` does not name."""
     mock = dict.fromkeys(("planner", "responder", "judge"), (f"mock@{server.url}",))
-    named = CastOptions(**(mock | {"batch": batch, "batch_limits": QUICK} | cast))  # type: ignore[arg-type]
+    named = ModelOptions(**(mock | {"batch": batch, "batch_limits": QUICK} | cast))  # type: ignore[arg-type]
     return BuildOptions(out=out, release=release, cast=named, limit=limit)
 
 

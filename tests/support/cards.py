@@ -7,9 +7,9 @@ import yaml
 from support.audits import shared_audit
 from support.releases import shared_release
 
-from ipm_prefdial.builders.beside import beside_of
-from ipm_prefdial.builders.finish import card_features
-from ipm_prefdial.cards.beside import Beside
+from ipm_prefdial.builders.release.card_context import card_context_of
+from ipm_prefdial.builders.release.refresh import card_features
+from ipm_prefdial.cards.context import CardContext
 from ipm_prefdial.cards.licences import Origin
 from ipm_prefdial.cards.pictures import PICTURES
 from ipm_prefdial.cards.render import render_card
@@ -25,23 +25,25 @@ def shared_features(layout: int = 1) -> dict[Config, Any]:
 
 
 @lru_cache
-def shared_beside(release: str = "1.0.0") -> Beside:
+def shared_beside(release: str = "1.0.0") -> CardContext:
     """What lies beside the tables of a shared release."""
     found = shared_release(release)
-    return beside_of(found.root, found.manifest)
+    return card_context_of(found.root, found.manifest)
 
 
-def full_beside() -> Beside:
+def full_beside() -> CardContext:
     """The same with an audit in which gates failed, one of them accepted, and with every picture."""
     audit = shared_audit()
     gates = [gate.model_copy(update={"limit": -1.0, "passed": False, "outcome": "failed"}) for gate in audit.gates[:2]]
     closed = audit.model_copy(update={"gates": (*gates, *audit.gates[2:])})
     why = AcceptedGate(**gates[0].model_dump(include={"name", "measure", "value", "limit"}), why="It is a test.")
     origins = (Origin("ESConv", "cc-by-nc-4.0", 40), Origin("talks", "mit", 10))
-    return Beside(origins=origins, audit=closed, accepted=(why,), pictures=tuple(PICTURES), changelog="All is new.")
+    return CardContext(
+        origins=origins, audit=closed, accepted=(why,), pictures=tuple(PICTURES), changelog="All is new."
+    )
 
 
-def rendered(manifest: Manifest | None = None, beside: Beside | None = None, release: str = "1.0.0") -> str:
+def rendered(manifest: Manifest | None = None, beside: CardContext | None = None, release: str = "1.0.0") -> str:
     """The card of a shared release, but for what is given in another form."""
     found = manifest or shared_release(release).manifest
     return render_card(found, shared_features(found.spec.layout), beside or shared_beside(release))

@@ -8,8 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from support.releases import Row, digest_of_rows, shared_release, write_rows
 
-from ipm_prefdial.builders.release.columns import arrow_schema
-from ipm_prefdial.builders.release.layout import MANIFEST, shard_path
+from ipm_prefdial.builders.release.layout import MANIFEST, arrow_schema, shard_path
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.write import file_record
 from ipm_prefdial.schemas.config import Config

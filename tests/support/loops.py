@@ -7,15 +7,14 @@ from pathlib import Path
 
 from support.releases import build_scripted
 
-from ipm_prefdial.recipes.data.chosen import choose_data
 from ipm_prefdial.recipes.data.fit import RowCounts
-from ipm_prefdial.recipes.mining.stages import Kind, Stage
-from ipm_prefdial.recipes.mining.state import StageRecord
+from ipm_prefdial.recipes.data.release import choose_data
+from ipm_prefdial.recipes.loop.stages import LoopStage, StageKind, StageRecord
+from ipm_prefdial.recipes.runs.environment import Environment
+from ipm_prefdial.recipes.runs.record import DataRecord, TrainingRecord, data_record, write_run
 from ipm_prefdial.recipes.serving.serve import ServeOptions
-from ipm_prefdial.recipes.tasks import Stage as Training
-from ipm_prefdial.recipes.tasks import Task, configs_of
-from ipm_prefdial.recipes.train.environment import Environment
-from ipm_prefdial.recipes.train.record import DataRecord, RunRecord, data_record, write_run
+from ipm_prefdial.recipes.tasks import TrainingStage as Training
+from ipm_prefdial.recipes.tasks import TrainingTask, configs_of
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 
@@ -28,12 +27,12 @@ class PlayedStages:
 
     evaluation: Path
     """An `evaluation.json` that every evaluation finds."""
-    on_start: Callable[[Stage], None] = lambda stage: None
-    on_end: Callable[[Stage], None] = lambda stage: None
+    on_start: Callable[[LoopStage], None] = lambda stage: None
+    on_end: Callable[[LoopStage], None] = lambda stage: None
     made: list[str] = field(default_factory=list)
     """The names of the stages that came to their end, in order."""
 
-    def __call__(self, stage: Stage, out: Path, serving: ServeOptions, before: tuple[str, ...]) -> StageRecord:
+    def __call__(self, stage: LoopStage, out: Path, serving: ServeOptions, before: tuple[str, ...]) -> StageRecord:
         """As `execute.run_stage`."""
         self.on_start(stage)
         for one in stage.asks.values():
@@ -46,8 +45,8 @@ class PlayedStages:
             command=stage.command, models={task.value: one.name for task, one in stage.asks.items()}, seconds=1.0
         )
 
-    def _make(self, stage: Stage, out: Path) -> None:
-        if stage.kind is Kind.TRAIN:
+    def _make(self, stage: LoopStage, out: Path) -> None:
+        if stage.kind is StageKind.TRAIN:
             make_run(out / stage.name, stage, out)
         elif stage.words[0] == "build":
             source = stage.words[stage.words.index("--source") + 1].removeprefix("dialogue:")
@@ -57,10 +56,10 @@ class PlayedStages:
             shutil.copy(self.evaluation, out / stage.name / "evaluation.json")
 
 
-def make_run(folder: Path, stage: Stage, out: Path) -> None:
+def make_run(folder: Path, stage: LoopStage, out: Path) -> None:
     """What a training leaves behind, without a model in it."""
     words = list(stage.words)
-    task = Task(stage.name.split("/")[1].partition("-")[0])
+    task = TrainingTask(stage.name.split("/")[1].partition("-")[0])
     training = Training.SFT if stage.name.startswith("sft") else Training.DPO
     data = words[words.index("--data") + 1 : words.index("--output_dir")]
     places = [one for one in data if not one.startswith("--") and one != words[-1]]
@@ -70,7 +69,7 @@ def make_run(folder: Path, stage: Stage, out: Path) -> None:
         (folder / name).write_text(stage.name)
     write_run(
         folder,
-        RunRecord(
+        TrainingRecord(
             state="done",
             recipe=f"tiny/{task}/{training}",
             task=task,
@@ -90,7 +89,9 @@ def make_run(folder: Path, stage: Stage, out: Path) -> None:
     )
 
 
-def a_run(task: Task, stage: Training, config: Config, *, base_model: str, manifest_sha256: str) -> RunRecord:
+def a_run(
+    task: TrainingTask, stage: Training, config: Config, *, base_model: str, manifest_sha256: str
+) -> TrainingRecord:
     """The record of a training that is done, on the table of a release that has this digest."""
     data = DataRecord(
         name="release",
@@ -101,7 +102,7 @@ def a_run(task: Task, stage: Training, config: Config, *, base_model: str, manif
         license="cc-by-nc-4.0",
         config=config,
     )
-    return RunRecord(
+    return TrainingRecord(
         state="done",
         recipe=f"tiny/{task}/{stage}",
         task=task,

@@ -20,7 +20,7 @@ from support.audits import audit_release
 from support.hub import TOKEN, running_hub
 from support.releases import build_scripted
 
-from ipm_prefdial.builders.audit.run import write_audit
+from ipm_prefdial.builders.auditing.run import write_audit
 from ipm_prefdial.builders.release import write
 from ipm_prefdial.builders.release.layout import MANIFEST
 from ipm_prefdial.builders.release.read import Release

@@ -18,7 +18,7 @@ from typing import Any
 
 from support.releases import change_manifest, copy_release, refresh_hashes, shared_release, write_rows
 
-from ipm_prefdial.builders.release.columns import arrow_schema
+from ipm_prefdial.builders.release.layout import arrow_schema
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.prompts.context import chat
 from ipm_prefdial.prompts.parsers.trace import format_trace, step_texts
@@ -28,13 +28,7 @@ from ipm_prefdial.schemas.config import REASONING_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.emotion import Emotion
 from ipm_prefdial.schemas.rows.common import InferredBy
-from ipm_prefdial.schemas.rows.reasoning import (
-    ReasoningPairRow,
-    ReasoningRow,
-    ReasoningStepsRow,
-    StepPanel,
-    TraceScore,
-)
+from ipm_prefdial.schemas.rows.reasoning import ReasoningPairRow, ReasoningRow, ReasoningStepsRow, StepPanel, TraceScore
 from ipm_prefdial.schemas.strategy import Strategy
 from ipm_prefdial.schemas.trace import EmotionStep, Modality, NamedCue, Step, StrategyStep, Trace
 

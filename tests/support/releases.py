@@ -18,15 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from support.script import scripted_answer, spelt_answer
 
-from ipm_prefdial.builders.assemble import Assembly, Find, assemble
+from ipm_prefdial.builders.building.assemble import Assembly, Find, assemble
+from ipm_prefdial.builders.building.finish import Provenance, finish_release
+from ipm_prefdial.builders.building.ingest import ingest, read_benchmarks
 from ipm_prefdial.builders.environment import package_versions
-from ipm_prefdial.builders.finish import Provenance, finish_release
-from ipm_prefdial.builders.intake import take_in
 from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import steps_of
-from ipm_prefdial.builders.overlap import read_benchmarks
-from ipm_prefdial.builders.release.columns import arrow_schema
-from ipm_prefdial.builders.release.layout import MANIFEST, config_and_split
+from ipm_prefdial.builders.release.layout import MANIFEST, arrow_schema, config_and_split
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.write import ROWS_PER_GROUP, ReleaseWriter
 from ipm_prefdial.builders.releases import load_release
@@ -83,7 +81,7 @@ def build_scripted(
         opened = [open_source(SourceRef(uri=uri)) for uri in sources]
         read = read_benchmarks(benchmarks, spec.overlap_words or 0)
         spool = Path(folder, "spool.jsonl")
-        intake = take_in(opened, spec, spool, on_bad="skip", limit=limit, benchmarks=read)
+        intake = ingest(opened, spec, spool, on_bad="skip", limit=limit, benchmarks=read)
         plan = scripted_plan(spec)
         script = answer or (scripted_answer if spec.layout == 1 else spelt_answer)
         assembly = Assembly(plan, steps_of(spec), script, ReleaseWriter(root, spec.layout))

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.builders.review.export import SHEETS, export_review
-from ipm_prefdial.builders.review.forms import ERROR_LABELS
-from ipm_prefdial.builders.review.items import BETTER, COLUMNS
-from ipm_prefdial.builders.review.key import Key, KeyItem, read_key
-from ipm_prefdial.builders.review.sample import Stratify, rows_by_id
+from ipm_prefdial.builders.review.forms import BETTER, COLUMNS, ERROR_LABELS, SHEETS, export_review
+from ipm_prefdial.builders.review.sample import Key, KeyItem, Stratify, read_key, rows_by_id
 from ipm_prefdial.schemas.config import Config
 
 Filled = dict[str, str]

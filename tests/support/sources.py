@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ipm_prefdial.builders.intake import Intake, OnBadDialogue, take_in
-from ipm_prefdial.builders.overlap import Benchmark
+from ipm_prefdial.builders.building.ingest import Benchmark, Ingested, OnBadDialogue, ingest
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.builders.sources.shapes import BadDialogue
 from ipm_prefdial.builders.sources.source import Source, open_source
@@ -55,7 +54,7 @@ def taken_in(
     limit: int | None = None,
     benchmarks: Sequence[Benchmark] = (),
     **rules: Any,
-) -> Intake:
+) -> Ingested:
     """The intake of these sources under a plain split rule; by 1.0.0 otherwise, but for what `rules` say."""
     spec = load_release("1.0.0").spec.model_copy(update={"splits": RULE, **rules})
-    return take_in(sources, spec, spool, on_bad=on_bad, limit=limit, benchmarks=benchmarks)
+    return ingest(sources, spec, spool, on_bad=on_bad, limit=limit, benchmarks=benchmarks)

@@ -10,8 +10,8 @@ from typing import Any
 from support.releases import build_scripted
 
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.recipes.train.arguments import words_of
-from ipm_prefdial.recipes.train.record import RunRecord
+from ipm_prefdial.recipes.runs.arguments import words_of
+from ipm_prefdial.recipes.runs.record import TrainingRecord
 from ipm_prefdial.recipes.train.run import train
 
 SMALLEST = {"random_width": 16, "random_layers": 1, "random_vocabulary": 400}
@@ -51,6 +51,6 @@ def words(name: str, data: Path, out: Path, **settings: Any) -> list[str]:
     return ["--config", name, *words_of(list((given | settings).items()))]
 
 
-def run_quick(name: str, data: Path, out: Path, **settings: Any) -> RunRecord:
+def run_quick(name: str, data: Path, out: Path, **settings: Any) -> TrainingRecord:
     """The record of such a run."""
     return train(words(name, data, out, **settings), lambda line: None)

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from ipm_prefdial.schemas.measures import Interval
-from ipm_prefdial.schemas.validation import (
+from ipm_prefdial.schemas.study import (
     Answered,
     Precondition,
     Scale,
     StageTime,
+    StudyOutcome,
     SystemFigures,
     TrainedModel,
     ValidatedRelease,
     Validation,
-    Verdict,
 )
 
 QUICK = {
@@ -42,9 +42,9 @@ def figure(value: float | None, low: float | None = None, high: float | None = N
     return Interval(value=value, low=value if low is None else low, high=value if high is None else high, n=n)
 
 
-def invented(*verdicts: Verdict, tables_sha256: str = "0" * 64, **changed: Any) -> Validation:
+def invented(*verdicts: StudyOutcome, tables_sha256: str = "0" * 64, **changed: Any) -> Validation:
     """A validation with a question a verdict; one yes where none is given."""
-    questions = [_question(number, verdict) for number, verdict in enumerate(verdicts or (Verdict.YES,))]
+    questions = [_question(number, verdict) for number, verdict in enumerate(verdicts or (StudyOutcome.YES,))]
     release = ValidatedRelease(
         name="talks", revision=None, version="1.0.0", tables_sha256=tables_sha256, turns=400, dialogues=40
     )
@@ -62,7 +62,7 @@ def invented(*verdicts: Verdict, tables_sha256: str = "0" * 64, **changed: Any) 
     return whole.model_copy(update=changed)
 
 
-def _question(number: int, verdict: Verdict) -> Answered:
+def _question(number: int, verdict: StudyOutcome) -> Answered:
     return Answered(
         id=f"question_{number}",
         asks=f"Is number {number} so?",

@@ -1,13 +1,65 @@
 """Compares the rows of one config, read into a store each, and counts what differs by split and column."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from ....schemas.diff import RowChange, RowDiff
-from .match import Match, match_rows
-from .store import RowStore
+from ....schemas.config import Config
+from ....schemas.dialogue import Split
+from ....schemas.diff import ConfigDiff, Presence, RowChange, RowDiff, SplitDiff
+from ....schemas.errors import DataError
+from ..read import Release
+from .store import RowStore, SplitPair, columns_of, compare_columns, digest_folder, find_table, shared_columns
+
+# Matches the rows of two releases by the digests of their ids: arithmetic on arrays, no row in sight.
+
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which row is which, by their places in the old and the new release."""
+
+    old: np.ndarray
+    """Places in the old release of the rows that both have."""
+    new: np.ndarray
+    """Places of the same rows in the new release."""
+    gone: np.ndarray
+    """Places in the old release of rows that only it has, in order."""
+    added: np.ndarray
+    """Places in the new release of rows that only it has, in order."""
+
+
+def match_rows(old: np.ndarray, new: np.ndarray) -> Match:
+    """Matches two lists of ids, each at most once: where an id stands twice (no valid release), first with first."""
+    _, at_old, at_new = np.intersect1d(_once(old), _once(new), assume_unique=True, return_indices=True)
+    order = np.argsort(at_new)
+    return Match(at_old[order], at_new[order], _without(len(old), at_old), _without(len(new), at_new))
+
+
+def _once(ids: np.ndarray) -> np.ndarray:
+    """The ids with each further one of its kind made another, so that every id stands once."""
+    order = np.argsort(ids, kind="stable")
+    ordered = ids[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ids) else np.zeros(0, dtype=np.int64)
+    if len(starts) == len(ids):
+        return ids
+    earlier = np.arange(len(ids)) - np.repeat(starts, np.diff(np.r_[starts, len(ids)]))
+    told_apart = ids.copy()
+    told_apart[order] += earlier.astype(np.uint64) * _ODD
+    return told_apart
+
+
+def _without(rows: int, places: np.ndarray) -> np.ndarray:
+    left = np.ones(rows, dtype=bool)
+    left[places] = False
+    return np.flatnonzero(left)
 
 
 @dataclass(frozen=True)
@@ -109,3 +161,106 @@ def _matched(found: Compared, config: str, splits: Sequence[str], what: RowChang
         )
         for number, row_id in enumerate(found.new.row_ids(now))
     ]
+
+
+# Compares one config of two releases.
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is found of one config."""
+
+    diff: ConfigDiff
+    rewritten: tuple[str, ...]
+    """Tables of the new release that hold the old rows in other bytes."""
+    rows: list[RowDiff]
+    """The first rows that differ."""
+    differing: int
+    """Rows that differ, listed or not."""
+
+
+@dataclass(frozen=True)
+class ConfigComparison:
+    """One config of two releases; either may lack it."""
+
+    old: Release
+    new: Release
+    config: Config
+
+    def found(self, most: int) -> Found:
+        """What differs, with at most `most` rows by name.
+
+        Raises:
+            DataError: a file is gone or damaged, or its columns are not the config's.
+            UsageError: the disk has no room for the digests.
+        """
+        with _named(self.old):
+            old_columns = columns_of(self.old, self.config)
+        with _named(self.new):
+            new_columns = columns_of(self.new, self.config)
+        presence = _presence(bool(old_columns), bool(new_columns))
+        columns = compare_columns(old_columns, new_columns) if presence is Presence.BOTH else ()
+        with digest_folder() as folder:
+            compared = self._rows(folder, shared_columns(old_columns, new_columns))
+            splits = tuple(self._splits(compared))
+            rows = list_rows(compared, self.config, [table.split for table in self._tables], most)
+        diff = ConfigDiff(config=self.config, presence=presence, columns=columns, splits=splits)
+        rewritten = () if columns else tuple(self._rewritten(splits))
+        return Found(diff, rewritten, rows, compared.differing)
+
+    @cached_property
+    def _tables(self) -> list[SplitPair]:
+        """Every split that either release has, in order."""
+        both = [split for split in Split if self.old.files(self.config, split) or self.new.files(self.config, split)]
+        return [find_table(self.old, self.new, self.config, split) for split in both]
+
+    def _rows(self, folder: Path, columns: list[str]) -> Compared:
+        old = _stored(self.old, [table.old for table in self._tables], folder / "old", columns)
+        new = _stored(self.new, [table.new for table in self._tables], folder / "new", columns)
+        return compare_rows(old, new, columns, len(self._tables))
+
+    def _splits(self, compared: Compared) -> Iterator[SplitDiff]:
+        for number, counts in enumerate(count_by_split(compared, len(self._tables))):
+            table = self._tables[number]
+            there = (bool(release.files(self.config, table.split)) for release in (self.old, self.new))
+            differing = {column: int(by_split[number]) for column, by_split in compared.columns.items()}
+            yield SplitDiff(
+                split=table.split,
+                presence=_presence(*there),
+                old=table.same_rows + int((compared.old_splits == number).sum()),
+                new=table.same_rows + int((compared.new_splits == number).sum()),
+                columns={column: rows for column, rows in differing.items() if rows},
+                **counts,
+            )
+
+    def _rewritten(self, splits: Iterable[SplitDiff]) -> Iterator[str]:
+        for table, split in zip(self._tables, splits, strict=True):
+            if split.presence is Presence.BOTH and not split.differs:
+                yield from map(self.new.name_of, table.new)
+
+
+def _presence(old: bool, new: bool) -> Presence:
+    return Presence.BOTH if old and new else Presence.GONE if old else Presence.ADDED
+
+
+def _stored(release: Release, files: list[tuple[Path, ...]], folder: Path, columns: list[str]) -> RowStore:
+    """The rows of a release's files, given by split, in a store of their own."""
+
+    def batches(paths: tuple[Path, ...]) -> Iterator[pa.RecordBatch]:
+        for path in paths:
+            yield from release.batches(path)
+
+    folder.mkdir()
+    store = RowStore(folder, columns)
+    with _named(release):
+        store.fill((number, batches(paths)) for number, paths in enumerate(files))
+    return store
+
+
+@contextmanager
+def _named(release: Release) -> Iterator[None]:
+    """A failure says which of the two releases it is of."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{release.root}: {error}") from error

@@ -1,17 +1,158 @@
 """Digests of a config's rows, on disk: a file a column, eight bytes a row; in memory is one column at a time."""
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from ....schemas.errors import UsageError
-from .cells import cell_digests
-from .columns import ROW_ID
+from ....schemas.config import Config
+from ....schemas.dialogue import Split
+from ....schemas.diff import ColumnDiff
+from ....schemas.errors import DataError, UsageError
+from ..cross_tables import digests
+from ..read import Release
+
+# A 64-bit digest of every cell of an Arrow column, computed over whole columns.
+#
+# Equal cells give equal digests, however the writer laid them out (plain or large strings and lists, dictionaries), as
+# long as `columns.type_name` gives their types one name. That two different cells share a digest has a chance
+# of 2**-64. The scheme is our own: strings by `seen.digests`, numbers by their bits; a list sums the digests of its
+# members, each mixed with its place, a struct those of its fields, each mixed with its name.
+
+
+_NULL = np.uint64(0x6E756C6C)
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+def cell_digests(cells: pa.Array) -> np.ndarray:
+    """The digests of a column's cells: one `uint64` a row."""
+    kind = cells.type
+    if pa.types.is_dictionary(kind):
+        return cell_digests(cells.cast(kind.value_type))
+    if pa.types.is_struct(kind):
+        found = _of_structs(cells)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        found = _of_lists(cells)
+    elif _is_text(kind):
+        found = _of_texts(cells.cast(pa.large_binary()))
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        found = _of_numbers(cells)
+    else:
+        # No release has such a column; its cells are compared as Python writes them.
+        found = _of_texts(pa.array([repr(value) for value in cells.to_pylist()], pa.large_binary()))
+    return np.where(np.asarray(cells.is_null()), _NULL, found) if cells.null_count else found
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_kind(kind) for is_kind in (*tests, pa.types.is_binary, pa.types.is_large_binary))
+
+
+def _of_texts(texts: pa.Array) -> np.ndarray:
+    """Each distinct text is hashed once: prompts of one dialogue repeat its turns."""
+    coded = texts.dictionary_encode()
+    if not len(coded.dictionary):
+        return np.zeros(len(texts), dtype=np.uint64)
+    return np.asarray(digests(coded.dictionary)[np.asarray(coded.indices.fill_null(0))])
+
+
+def _of_numbers(numbers: pa.Array) -> np.ndarray:
+    plain = numbers.cast(pa.uint8()) if pa.types.is_boolean(numbers.type) else numbers
+    values = plain.fill_null(0).to_numpy(zero_copy_only=False)
+    wide = values.astype(np.float64) if values.dtype.kind == "f" else values.astype(np.int64)
+    return _mixed(wide.view(np.uint64))
+
+
+def _of_structs(structs: pa.StructArray) -> np.ndarray:
+    total = np.zeros(len(structs), dtype=np.uint64)
+    for number, name in enumerate(field.name for field in structs.type):
+        total += _mixed(cell_digests(structs.field(number)) + digests(pa.array([name]))[0])
+    return total
+
+
+def _of_lists(lists: pa.Array) -> np.ndarray:
+    lengths = np.asarray(pc.list_value_length(lists).fill_null(0)).astype(np.int64)
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    members = cell_digests(pc.list_flatten(lists))
+    places = np.arange(len(members)) - np.repeat(starts, lengths)
+    placed = _mixed(members + (places.astype(np.uint64) + np.uint64(1)) * _STEP)
+    sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(placed, dtype=np.uint64)])
+    return _mixed(sums[ends] - sums[starts] + lengths.astype(np.uint64))
+
+
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    """Every bit spread over all others: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+    mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+
+
+# Which columns a config has in a release, from its files' own schemas.
+
+
+ROW_ID = "row_id"
+"""The column that rows are matched by."""
+
+Columns = dict[str, str]
+"""Names and types of a config's columns, in their order."""
+
+
+def columns_of(release: Release, config: Config) -> Columns:
+    """The columns of a config of a release; none where it does not have the config.
+
+    Raises:
+        DataError: a file cannot be read, has no `row_id`, or has other columns than the config's other files.
+    """
+    first: Columns = {}
+    for path in release.files(config):
+        columns = {field.name: type_name(field.type) for field in release.schema(path)}
+        if ROW_ID not in columns:
+            raise DataError(f"{release.name_of(path)}: no column {ROW_ID} to match its rows by")
+        if first and columns != first:
+            what = "its columns are not those of the config's other files"
+            raise DataError(f"{release.name_of(path)}: {what}; `ipm-prefdial validate` tells more")
+        first = first or columns
+    return first
+
+
+def compare_columns(old: Columns, new: Columns) -> tuple[ColumnDiff, ...]:
+    """The columns that only one release has, or that have another type; first the old one's, in order."""
+    names = {**old, **new}
+    return tuple(
+        ColumnDiff(column=name, old=old.get(name), new=new.get(name))
+        for name in names
+        if old.get(name) != new.get(name)
+    )
+
+
+def shared_columns(old: Columns, new: Columns) -> list[str]:
+    """The columns whose cells can be compared: both have them, with one type. The id is what rows are matched by."""
+    return [name for name, kind in old.items() if new.get(name) == kind and name != ROW_ID]
+
+
+def type_name(kind: Any) -> str:
+    """A type in words that do not depend on the writer: large or plain, dictionary or not, fields in any order."""
+    if pa.types.is_dictionary(kind):
+        return type_name(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return "string"
+    if pa.types.is_large_binary(kind):
+        return "binary"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"list<{type_name(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{', '.join(sorted(f'{field.name}: {type_name(field.type)}' for field in kind))}>"
+    return str(kind)
+
 
 _ROWS_AT_ONCE = 4_000
 """Rows that are digested together: enough that numpy's own cost does not count, few enough to be small in memory."""
@@ -89,3 +230,76 @@ def digest_folder() -> Iterator[Path]:
             f"{error.filename or tempfile.gettempdir()}: cannot be written: {reason}; make room, or name a folder with "
             "room in TMPDIR"
         ) from error
+
+
+# Which files of a table must be read: those that the other release does not hold byte for byte.
+
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class SplitPair:
+    """A config's split in both releases."""
+
+    split: Split
+    old: tuple[Path, ...]
+    """The old release's files that must be read, in order."""
+    new: tuple[Path, ...]
+    """The new release's files that must be read, in order."""
+    same_rows: int
+    """Rows of the files that both hold, which need not be read."""
+
+
+def find_table(old: Release, new: Release, config: Config, split: Split) -> SplitPair:
+    """The files of a split, less those that are byte for byte in both releases, whatever number they have there.
+
+    What is left out cancels out: a row has one id in a config, so its old and its new self are both in such a file. The
+    manifests say which files may be equal; that they are is seen from the bytes themselves, which costs little beside
+    reading rows.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    by_digest = defaultdict(list)
+    for path in old.files(config, split):
+        by_digest[_stated(old, path)].append(path)
+    to_read, same_rows = [], 0
+    for path in new.files(config, split):
+        candidates = by_digest[_stated(new, path)]
+        if candidates and same_bytes(candidates[0], path):
+            same_rows += _rows_in(candidates.pop(0))
+        else:
+            to_read.append(path)
+    left = {path for paths in by_digest.values() for path in paths}
+    kept = tuple(path for path in old.files(config, split) if path in left)
+    return SplitPair(split, kept, tuple(to_read), same_rows)
+
+
+def same_bytes(one: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes.
+
+    Raises:
+        DataError: one of them cannot be read.
+    """
+    try:
+        if one.stat().st_size != other.stat().st_size:
+            return False
+        with one.open("rb") as left, other.open("rb") as right:
+            while chunk := left.read(_CHUNK):
+                if chunk != right.read(_CHUNK):
+                    return False
+    except OSError as error:
+        raise DataError(f"{error.filename or one}: cannot be read: {error.strerror or error}") from error
+    return True
+
+
+def _stated(release: Release, path: Path) -> str:
+    return release.manifest.files[release.name_of(path)].sha256
+
+
+def _rows_in(path: Path) -> int:
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error

@@ -10,8 +10,8 @@ import pytest
 from support.command import ipm_prefdial
 from support.releases import build_scripted, shared_release
 
-from ipm_prefdial.builders.audit.gates import GATES
-from ipm_prefdial.builders.publish.accepting import accept, publishing_json
+from ipm_prefdial.builders.auditing.gates import GATES
+from ipm_prefdial.builders.publishing.conditions import accept, publishing_json
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.builders.release.write import write_into

@@ -7,7 +7,7 @@ from support.panels import sees
 
 from ipm_prefdial.builders.mining.candidate import Candidate, Drop
 from ipm_prefdial.builders.mining.checks import check_no_personal_data
-from ipm_prefdial.builders.mining.human import MOST_IN_A_TURN, turn_too_long
+from ipm_prefdial.builders.mining.turns import MOST_IN_A_TURN, turn_too_long
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.builders.safety.personal_data import reachable_person
 from ipm_prefdial.schemas.config import Config

@@ -7,10 +7,9 @@ from support.dialogues import seeker, supporter, supporter_turn
 from support.mining import PANELS, by_task, mined, plan_of, said
 
 from ipm_prefdial.builders.mining.candidate import Drop
-from ipm_prefdial.builders.mining.human import crowd_chatter, nothing_to_support
 from ipm_prefdial.builders.mining.mine import demonstrate
 from ipm_prefdial.builders.mining.steps import steps_of
-from ipm_prefdial.builders.mining.turns import SupporterTurn
+from ipm_prefdial.builders.mining.turns import SupporterTurn, crowd_chatter, nothing_to_support
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.strategy import Strategy

@@ -12,10 +12,9 @@ from support.mining import FLAWED, SOUND, by_task, failed, judged, mined, mining
 from support.sources import dialogues_in, written
 from support.traces import TRACE
 
-from ipm_prefdial.builders.answers import answer
-from ipm_prefdial.builders.mining.candidate import Drop
+from ipm_prefdial.builders.building.conversations import answer
+from ipm_prefdial.builders.mining.candidate import Drop, dropped_row, pair_row
 from ipm_prefdial.builders.mining.mine import mine_pairs
-from ipm_prefdial.builders.mining.rows import dropped_row, pair_row
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import supporter_turns
 from ipm_prefdial.builders.sources.files import read_records

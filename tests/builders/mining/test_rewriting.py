@@ -5,8 +5,7 @@ from support.dialogues import seeker, supporter, supporter_turn
 from support.mining import PANELS, Answer, Mined, by_task, failed, mined, plan_of, said
 from support.panels import by_judge, sees
 
-from ipm_prefdial.builders.mining.candidate import Candidate, Drop
-from ipm_prefdial.builders.mining.rows import dropped_row, pair_row
+from ipm_prefdial.builders.mining.candidate import Candidate, Drop, dropped_row, pair_row
 from ipm_prefdial.prompts.library import load_prompt
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason

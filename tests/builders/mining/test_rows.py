@@ -7,9 +7,8 @@ from hypothesis import given
 from support.dialogues import SHORT_TURNS, dialogues, placed, supporter, supporter_turn
 from support.mining import FLAWED, SOUND, Answer, by_task, failed, judged, mined, said
 
-from ipm_prefdial.builders.mining.candidate import Candidate, Drop
+from ipm_prefdial.builders.mining.candidate import Candidate, Drop, dropped_row, pair_row, sft_row
 from ipm_prefdial.builders.mining.mine import demonstrate
-from ipm_prefdial.builders.mining.rows import dropped_row, pair_row, sft_row
 from ipm_prefdial.builders.mining.turns import SupporterTurn, supporter_turns
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Dialogue

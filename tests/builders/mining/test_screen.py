@@ -6,14 +6,14 @@ import pytest
 from support.dialogues import dialogue, seeker, supporter
 from support.mining import PANELS, Answer, by_task, driven, failed, mined, plan_of, said
 
-from ipm_prefdial.builders.answers import gather_answers, replay
-from ipm_prefdial.builders.inference.mock import ScriptedCompleter
+from ipm_prefdial.builders.building.conversations import gather_answers, replay
 from ipm_prefdial.builders.mining.candidate import Drop
 from ipm_prefdial.builders.mining.mine import demonstrate
 from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.screen import screen
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import PlacedDialogue, supporter_turns
+from ipm_prefdial.builders.models.client import ScriptedCompleter
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.drops import DropReason

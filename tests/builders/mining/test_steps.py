@@ -13,10 +13,10 @@ from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import (
     STEPS,
     Check,
+    CorpusStep,
     Judging,
     Steps,
     Unique,
-    Whole,
     find_steps,
     pair_key,
     steps_of,
@@ -262,7 +262,7 @@ def test_steps_over_all_pairs_follow_the_one_over_the_stream() -> None:
         with pytest.raises(UsageError, match="steps over all pairs follow it"):
             find_steps(steps)
     found = find_steps(("answered@1", "no_duplicate_pair@1", "balance_strategies@1", "no_near_duplicate_pair@1"))
-    assert found.whole == (Whole.BALANCE, Whole.NEAR_DUPLICATES)
+    assert found.whole == (CorpusStep.BALANCE, CorpusStep.NEAR_DUPLICATES)
 
 
 def test_the_first_layout_may_have_what_needs_no_columns() -> None:

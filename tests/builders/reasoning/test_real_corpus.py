@@ -8,13 +8,11 @@ import pytest
 from support.dialogues import spoken
 from support.sources import opened
 
-from ipm_prefdial.builders.inference.corpus.emotions import feelings
-from ipm_prefdial.builders.inference.corpus.models import CorpusModels, fit_corpus
-from ipm_prefdial.builders.inference.corpus.reasoner import reason
 from ipm_prefdial.builders.mining.trace_rules import RULES, contradictions
 from ipm_prefdial.builders.mining.turns import PlacedDialogue, SupporterTurn, supporter_turns
-from ipm_prefdial.prompts.parsers.trace import format_trace, parse_trace
-from ipm_prefdial.prompts.parsers.trace_json import read_trace
+from ipm_prefdial.builders.models.baseline.models import BaselineModels, fit_baseline
+from ipm_prefdial.builders.models.baseline.reasoner import feelings, reason
+from ipm_prefdial.prompts.parsers.trace import format_trace, parse_trace, read_trace
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.inference import Ask, Request, Sampling, Task
 from ipm_prefdial.schemas.trace import Trace
@@ -27,9 +25,9 @@ def dialogues(real_data: Path) -> list[Dialogue]:
 
 
 @pytest.fixture
-def models(dialogues: list[Dialogue]) -> CorpusModels:
+def models(dialogues: list[Dialogue]) -> BaselineModels:
     """The embedded models, as the first thirty teach them."""
-    return fit_corpus(dialogues[:30])
+    return fit_baseline(dialogues[:30])
 
 
 def _turns(dialogue: Dialogue) -> list[SupporterTurn]:
@@ -38,7 +36,7 @@ def _turns(dialogue: Dialogue) -> list[SupporterTurn]:
 
 
 def test_traces_of_real_dialogues_are_whole_and_keep_to_what_was_said(
-    dialogues: list[Dialogue], models: CorpusModels
+    dialogues: list[Dialogue], models: BaselineModels
 ) -> None:
     wrong: Counter[str] = Counter()
     turns = [turn for dialogue in dialogues[30:] for turn in _turns(dialogue)]

@@ -5,12 +5,11 @@ from support.dialogues import placed, seeker, supporter
 from support.mining import plan_of
 from support.traces import TRACE
 
+from ipm_prefdial.builders.mining.candidate import Row
 from ipm_prefdial.builders.mining.plan import MiningPlan
-from ipm_prefdial.builders.mining.rows import Row
 from ipm_prefdial.builders.mining.turns import supporter_turns
 from ipm_prefdial.builders.reasoning.candidate import TraceCandidate
-from ipm_prefdial.builders.reasoning.pairs import difference
-from ipm_prefdial.builders.reasoning.weights import Weighing
+from ipm_prefdial.builders.reasoning.rows import Weighing, difference
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split

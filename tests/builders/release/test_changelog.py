@@ -3,7 +3,7 @@
 import pytest
 from support.releases import change_cell, change_rows, copy_release, shared_release
 
-from ipm_prefdial.builders.release.changelog import changelog_of, release_notes
+from ipm_prefdial.builders.release.card_context import changelog_of, release_notes
 from ipm_prefdial.builders.release.diff.run import diff_releases
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.config import Config

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from support.releases import shared_release
 
-from ipm_prefdial.builders.release.columns import (
+from ipm_prefdial.builders.release.layout import (
     allowed_values,
     arrow_schema,
     arrow_type,

@@ -31,7 +31,7 @@ from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.diff import ConfigDiff, Diff, Presence, RowChange
 from ipm_prefdial.schemas.errors import DataError, UsageError
-from ipm_prefdial.schemas.version import Bump, largest
+from ipm_prefdial.schemas.spec import Bump, largest
 
 TRAIN = "data/response/train-00000-of-00001.parquet"
 TEST = "data/response/test-00000-of-00001.parquet"

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.release.columns import arrow_schema
-from ipm_prefdial.builders.release.diff.cells import cell_digests
-from ipm_prefdial.builders.release.diff.columns import type_name
+from ipm_prefdial.builders.release.diff.store import cell_digests, type_name
+from ipm_prefdial.builders.release.layout import arrow_schema
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.base import canonical_json
 from ipm_prefdial.schemas.config import Config

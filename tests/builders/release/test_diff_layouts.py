@@ -9,7 +9,7 @@ from ipm_prefdial.builders.release.diff.run import diff_releases
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.diff import Diff, Presence
-from ipm_prefdial.schemas.version import Bump
+from ipm_prefdial.schemas.spec import Bump
 
 DIALOGUES = 20
 TRAIN = "data/response/train-00000-of-00001.parquet"

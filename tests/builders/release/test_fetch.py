@@ -9,8 +9,8 @@ import pytest
 from support.hub import TOKEN, as_client, free_port
 from support.publishing import REPO, STALE, HubServer, hub_server, publishable
 
-from ipm_prefdial.builders.release.fetch import local_release
 from ipm_prefdial.builders.release.layout import MANIFEST
+from ipm_prefdial.builders.release.read import local_release
 
 _FETCH = """
 import json, sys

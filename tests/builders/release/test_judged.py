@@ -17,7 +17,7 @@ from support.releases import (
     shared_release,
 )
 
-from ipm_prefdial.builders.rebuild import verify_release
+from ipm_prefdial.builders.building.rebuild import verify_release
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import RULES
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config

@@ -6,8 +6,7 @@ import pytest
 from datasets import Features, get_dataset_config_names, get_dataset_split_names, load_dataset
 from support.releases import build_scripted, shared_release
 
-from ipm_prefdial.builders.release.columns import arrow_schema
-from ipm_prefdial.builders.release.layout import splits_of
+from ipm_prefdial.builders.release.layout import arrow_schema, splits_of
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.rows import rows_of

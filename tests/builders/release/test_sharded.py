@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.releases import build_scripted
 
-from ipm_prefdial.builders.rebuild import verify_release
+from ipm_prefdial.builders.building.rebuild import verify_release
 from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.release.sketches import PERMUTATIONS, Sketches, near_duplicate_groups, sketch_of
+from ipm_prefdial.builders.statistics.near_duplicates import PERMUTATIONS, Sketches, near_duplicate_groups, sketch_of
 
 
 def _family(dice: np.random.Generator, sizes: list[int], changed: int) -> np.ndarray:

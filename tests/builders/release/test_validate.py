@@ -21,11 +21,10 @@ from support.releases import (
     write_rows,
 )
 
-from ipm_prefdial.builders.release.columns import arrow_schema
-from ipm_prefdial.builders.release.layout import config_and_split
+from ipm_prefdial.builders.release.layout import arrow_schema, config_and_split
 from ipm_prefdial.builders.release.read import Release
+from ipm_prefdial.builders.release.refresh import refresh_views
 from ipm_prefdial.builders.release.validate import RULES
-from ipm_prefdial.builders.renewing import renew
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.strategy import Strategy
 
@@ -61,7 +60,7 @@ def _other_columns(name: str, alter: Callable[[pa.Table], pa.Table]) -> Plant:
 def _say(release: Release, text: str, shown: bool) -> None:
     """Puts people's words into the release, and onto its card where they are `shown`."""
     if shown:
-        renew(release.root, {"maintainers.md": text})
+        refresh_views(release.root, {"maintainers.md": text})
         return
     (release.root / "maintainers.md").write_text(text)
     change_manifest(

@@ -8,8 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.releases import digest_of_rows, read_rows
 
-from ipm_prefdial.builders.release.columns import arrow_schema
-from ipm_prefdial.builders.release.layout import config_and_split
+from ipm_prefdial.builders.release.layout import arrow_schema, config_and_split
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.write import ReleaseWriter, TableWriter, disk_errors, write_text
 from ipm_prefdial.schemas.config import Config

@@ -19,14 +19,13 @@ from support.held_out import (
 from support.releases import copy_release, shared_release
 from support.review import at_random, export
 
-from ipm_prefdial.builders.rebuild import verify_release
+from ipm_prefdial.builders.building.rebuild import verify_release
+from ipm_prefdial.builders.release.parts import read_review
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
-from ipm_prefdial.builders.review.crisis_export import COLUMNS, export_crisis
-from ipm_prefdial.builders.review.crisis_import import ImportedCrisis, import_crisis
+from ipm_prefdial.builders.review.crisis import COLUMNS, ImportedCrisis, export_crisis, import_crisis
 from ipm_prefdial.builders.review.importing import import_review
-from ipm_prefdial.builders.review.store import read_review
-from ipm_prefdial.cards.review import crisis_lines
+from ipm_prefdial.cards.sections import crisis_lines
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.errors import DataError, OutputExistsError, UsageError
 from ipm_prefdial.schemas.review import CrisisDecision, CrisisReview, Review

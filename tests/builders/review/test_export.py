@@ -19,9 +19,7 @@ from support.releases import Row, copy_release, refresh_hashes, shared_release
 from support.review import STRATA, Export, export
 
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.builders.review.export import SHEETS, export_review, instructions_text
-from ipm_prefdial.builders.review.forms import csv_text
-from ipm_prefdial.builders.review.items import COLUMNS, Item
+from ipm_prefdial.builders.review.forms import COLUMNS, SHEETS, Item, csv_text, export_review, instructions_text
 from ipm_prefdial.builders.review.sample import Stratify, allocate, draw_pairs, rows_by_id
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.error_type import ErrorType
@@ -129,7 +127,7 @@ def test_strategy_pairs_show_the_transcript_and_two_strategies(tmp_path: Path) -
 
 
 def test_a_conversation_fits_into_a_spreadsheets_cell() -> None:
-    from ipm_prefdial.builders.review.items import _conversation
+    from ipm_prefdial.builders.review.forms import _conversation
 
     prompt = [{"role": "user", "content": f"{number} " + "word " * 300} for number in range(50)]
     text = _conversation(Config.RESPONSE, prompt)

@@ -13,16 +13,15 @@ from support.review import (
     export,
 )
 
-from ipm_prefdial.builders.rebuild import verify_release
+from ipm_prefdial.builders.building.rebuild import verify_release
+from ipm_prefdial.builders.release.parts import read_review
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.builders.review.figures import review_of
-from ipm_prefdial.builders.review.importing import Imported, import_review
-from ipm_prefdial.builders.review.key import KeyItem
-from ipm_prefdial.builders.review.sheets import BLANK
-from ipm_prefdial.builders.review.store import read_review
-from ipm_prefdial.cards.beside import Beside
-from ipm_prefdial.cards.review import review_lines
+from ipm_prefdial.builders.review.importing import BLANK, Imported, import_review
+from ipm_prefdial.builders.review.sample import KeyItem
+from ipm_prefdial.cards.context import CardContext
+from ipm_prefdial.cards.sections import review_lines
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import DataError, UsageError
@@ -298,7 +297,7 @@ def test_a_review_of_before_in_which_nobody_labelled_anything_is_no_review(
     empty = review.model_copy(update={"configs": {Config.RESPONSE: review_of(blank)}})
     assert review_lines(empty) == []
     assert "- No human has compared its verdicts with their own yet." in rendered(
-        release.manifest, Beside(origins=(), review=empty)
+        release.manifest, CardContext(origins=(), review=empty)
     )
 
 

@@ -16,11 +16,11 @@ from support.review import (
     write_csv,
 )
 
+from ipm_prefdial.builders.release.parts import read_review
 from ipm_prefdial.builders.release.read import Release
+from ipm_prefdial.builders.review.forms import COLUMNS
 from ipm_prefdial.builders.review.importing import import_review
-from ipm_prefdial.builders.review.items import COLUMNS
-from ipm_prefdial.builders.review.key import KeyItem
-from ipm_prefdial.builders.review.store import read_review
+from ipm_prefdial.builders.review.sample import KeyItem
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.review import Better, ConfigReview

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.safety.crisis import find_crisis
-from ipm_prefdial.builders.safety.folding import decode, fold_sentences
+from ipm_prefdial.builders.safety.crisis import decode, find_crisis, fold_sentences
 from ipm_prefdial.builders.safety.rule import written_rules
 from ipm_prefdial.schemas.safety import CrisisCategory, CrisisFinding, CrisisForm
 

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import plain_patterns as plain
 
-from ipm_prefdial.builders.audit import sides
-from ipm_prefdial.builders.mining import checks, human
-from ipm_prefdial.builders.safety import folding, patterns
+from ipm_prefdial.builders.auditing import foreign as sides
+from ipm_prefdial.builders.mining import checks
+from ipm_prefdial.builders.mining import turns as human
+from ipm_prefdial.builders.safety import crisis as folding
+from ipm_prefdial.builders.safety import patterns
 from ipm_prefdial.builders.safety.crisis import find_crisis
 from ipm_prefdial.builders.safety.pii import find_pii, mask_pii
 from ipm_prefdial.builders.safety.rule import _Denials

@@ -3,7 +3,7 @@
 from hypothesis import given
 from support.dialogues import dialogue, dialogues, seeker, supporter
 
-from ipm_prefdial.builders.safety.masking import masked, personal_data_in
+from ipm_prefdial.builders.safety.personal_data import masked, personal_data_in
 from ipm_prefdial.builders.safety.pii import mask_pii
 from ipm_prefdial.schemas.dialogue import Cue, Dialogue, Split
 from ipm_prefdial.schemas.safety import PiiKind

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.statistics.strengths import bias_of, pair_strengths
+from ipm_prefdial.builders.statistics.bounds import bias_of, pair_strengths
 
 _TABLES = st.lists(st.integers(0, 10**6), min_size=64, max_size=64).map(lambda cells: np.array(cells).reshape(8, 8))
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ipm_prefdial.prompts.parsers.json_object import read_json_object
+from ipm_prefdial.prompts.parsers.json_reply import read_json_object
 from ipm_prefdial.schemas.verdict import Unparsed
 
 _objects = st.dictionaries(

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.traces import TEXT
 
-from ipm_prefdial.prompts.parsers import json_object, trace
-from ipm_prefdial.prompts.parsers.json_object import read_json_object
-from ipm_prefdial.prompts.parsers.thinking import without_thinking
+from ipm_prefdial.prompts.parsers import json_reply as json_object
+from ipm_prefdial.prompts.parsers import trace
+from ipm_prefdial.prompts.parsers.json_reply import read_json_object, without_thinking
 from ipm_prefdial.prompts.parsers.trace import find_steps, parse_trace
 from ipm_prefdial.prompts.parsers.verdict import read_comparison
 from ipm_prefdial.schemas.error_type import ErrorType

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.prompts.parsers.step_labels import read_kept, read_step_labels
+from ipm_prefdial.prompts.parsers.trace import read_kept, read_step_labels
 from ipm_prefdial.schemas.trace import Step
 from ipm_prefdial.schemas.verdict import StepVerdict, StyleVerdict, Unparsed
 

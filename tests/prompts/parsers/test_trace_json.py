@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.traces import TEXT, TRACE, traces
 
-from ipm_prefdial.prompts.parsers.trace_json import read_trace
+from ipm_prefdial.prompts.parsers.trace import read_trace
 from ipm_prefdial.schemas.trace import Trace
 from ipm_prefdial.schemas.verdict import Unparsed
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from support.command import ipm_prefdial
 
-from ipm_prefdial.recipes.cli import mine
-from ipm_prefdial.recipes.cli.workflows import refuse_foreign
-from ipm_prefdial.recipes.tasks import Stage
+from ipm_prefdial.recipes.cli import loop as mine
+from ipm_prefdial.recipes.cli.recipe import refuse_foreign
+from ipm_prefdial.recipes.tasks import TrainingStage
 from ipm_prefdial.schemas.errors import UsageError
 
 
@@ -49,8 +49,8 @@ def test_settings_of_one_stage_go_before_those_of_both() -> None:
     found = mine._by_stage(["sft.max_steps=3", "max_steps=9", "dpo.beta=0.2", 'eval_strategy="no"', "loss_type=[a, b]"])
     common = {"eval_strategy": "no", "loss_type": ["a", "b"]}
     assert found == {
-        Stage.SFT: {"max_steps": 3, **common},
-        Stage.DPO: {"max_steps": 9, "beta": 0.2, **common},
+        TrainingStage.SFT: {"max_steps": 3, **common},
+        TrainingStage.DPO: {"max_steps": 9, "beta": 0.2, **common},
     }
 
 

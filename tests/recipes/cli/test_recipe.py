@@ -14,9 +14,9 @@ from support.training import QUICK, SMALLEST, small_release, words
 
 from ipm_prefdial.recipes.catalogue import find_recipe, recipe_names
 from ipm_prefdial.recipes.cli.recipe import WORKFLOWS
-from ipm_prefdial.recipes.tasks import Stage
+from ipm_prefdial.recipes.tasks import TrainingStage
 
-_SCRIPT = "ipm_prefdial.recipes.train.script"
+_SCRIPT = "ipm_prefdial.recipes.train.run"
 SETS = [f"--set={name}={json.dumps(value)}" for name, value in (QUICK | SMALLEST).items()]
 
 
@@ -128,11 +128,11 @@ def test_run_is_launched_by_accelerate(tmp_path: Path) -> None:
 
 @pytest.mark.train
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", [Stage.SFT, Stage.DPO])
-def test_processes_train_together(stage: Stage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", [TrainingStage.SFT, TrainingStage.DPO])
+def test_processes_train_together(stage: TrainingStage, tmp_path: Path) -> None:
     """Two processes as a launcher starts them: one record, one set of curves, and every process at its end."""
     pytest.importorskip("trl", reason="needs the [train] extra")
-    if stage is Stage.DPO:
+    if stage is TrainingStage.DPO:
         assert run("tiny/planner/sft", tmp_path / "sft").code == 0
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
     done = subprocess.run(

@@ -10,8 +10,8 @@ pytest.importorskip("datasets")
 from support.releases import build_scripted, copy_release, read_rows, shared_release
 from support.training import small_release
 
-from ipm_prefdial.recipes.data.chosen import choose_data
 from ipm_prefdial.recipes.data.fit import load_rows
+from ipm_prefdial.recipes.data.release import choose_data
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import DataError, UsageError

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipm_prefdial.prompts.context import chat, transcript
-from ipm_prefdial.recipes.data.crop import count_steps, count_turns, drop_oldest
+from ipm_prefdial.recipes.data.fit import count_steps, count_turns, drop_oldest
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.inference import Message
 from ipm_prefdial.schemas.strategy import Strategy

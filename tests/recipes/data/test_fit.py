@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.releases import change_rows, copy_release, refresh_hashes
 
-from ipm_prefdial.recipes.data.crop import count_steps, drop_oldest
-from ipm_prefdial.recipes.data.fit import draw_rows, fit_rows, load_rows
+from ipm_prefdial.recipes.data.fit import count_steps, draw_rows, drop_oldest, fit_rows, load_rows
 from ipm_prefdial.recipes.data.release import open_release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split

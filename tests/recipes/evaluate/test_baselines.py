@@ -6,12 +6,7 @@ from support.dialogues import dialogue, seeker, supporter
 from support.releases import shared_release
 
 from ipm_prefdial.recipes.evaluate.baselines import BASELINES, LINEAR, MAJORITY, baselines
-from ipm_prefdial.recipes.evaluate.held_out import (
-    HumanTurn,
-    evaluated_release,
-    held_out_turns,
-    training_dialogues,
-)
+from ipm_prefdial.recipes.evaluate.held_out import HumanTurn, evaluated_release, held_out_turns, training_dialogues
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.strategy import Strategy
 

@@ -8,22 +8,21 @@ import pytest
 from support.predictions import many, prediction, system
 
 from ipm_prefdial.recipes.evaluate.baselines import majority_of
-from ipm_prefdial.recipes.evaluate.formats import comparisons_csv, latex, markdown, scores_csv
 from ipm_prefdial.recipes.evaluate.pictures import pictures_of
 from ipm_prefdial.recipes.evaluate.score import Options, score_systems
-from ipm_prefdial.recipes.evaluate.tables import tables_of, told
+from ipm_prefdial.recipes.evaluate.tables import comparisons_csv, latex, markdown, scores_csv, tables_of, told
 from ipm_prefdial.schemas.error_type import ErrorType
-from ipm_prefdial.schemas.evaluation import ErrorShare, Evaluated, Evaluation, Grade, Judged
+from ipm_prefdial.schemas.evaluation import ErrorShare, Evaluated, Evaluation, Grade, JudgeFigures
 from ipm_prefdial.schemas.measures import Interval
 
 _ODD = "100 % $mine_1 | {a}"
 
 
-def _judged() -> Judged:
+def _judged() -> JudgeFigures:
     share = Interval(value=0.25, low=0.1, high=0.4, n=40)
     mean = Interval(value=3.456, low=3.2, high=3.7, n=45)
     about = {"system": "yours", "protocol": "beside_human", "asked": 46, "turns": 48}
-    return Judged(
+    return JudgeFigures(
         judge="a-judge#r1",
         prompts={},
         grades=(Grade(grade="empathy", mean=mean, **about),),  # type: ignore[arg-type]

@@ -6,12 +6,11 @@ from collections.abc import Callable
 import pytest
 from support.dialogues import SHORT_TURNS
 
-from ipm_prefdial.builders.inference.mock import Script, ScriptedCompleter
+from ipm_prefdial.builders.models.client import Script, ScriptedCompleter
 from ipm_prefdial.builders.releases import load_release
-from ipm_prefdial.recipes.evaluate.generate import asked_names, generate
+from ipm_prefdial.recipes.evaluate.generate import answer_all, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions, Players, choose_players
-from ipm_prefdial.recipes.evaluate.pool import answer_all
 from ipm_prefdial.recipes.evaluate.predictions import Prediction, System
 from ipm_prefdial.schemas.errors import BudgetError, EndpointError, UsageError
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Request

@@ -8,23 +8,24 @@ import pytest
 from support.dialogues import SHORT_TURNS
 from support.predictions import prediction, system
 
-from ipm_prefdial.builders.inference.mock import ScriptedCompleter
+from ipm_prefdial.builders.models.client import ScriptedCompleter
 from ipm_prefdial.prompts.library import load_prompt
-from ipm_prefdial.recipes.evaluate.align import align
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.judged import Panel, panels_of
 from ipm_prefdial.recipes.evaluate.judging import (
     GRADES,
     PROMPTS,
+    JudgeQuestion,
+    JudgeVotes,
     Protocol,
-    Question,
     count_questions,
     judge_replies,
+    panels_of,
     replies_of,
 )
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players
-from ipm_prefdial.recipes.metrics.sample import Sample
-from ipm_prefdial.schemas.evaluation import Judged
+from ipm_prefdial.recipes.evaluate.predictions import align
+from ipm_prefdial.recipes.metrics.sample import AnswerSample
+from ipm_prefdial.schemas.evaluation import JudgeFigures
 from ipm_prefdial.schemas.inference import Completion, Outcome, Request, Role
 from ipm_prefdial.schemas.trace import Step
 
@@ -58,14 +59,14 @@ def _answer(request: Request) -> Outcome:
     return Completion(key=request.key, text=text, finish_reason="stop")
 
 
-def _judged(script: Any = _answer, model: str = f"a-judge@{URL}") -> tuple[Judged, Panel, list[Request]]:
+def _judged(script: Any = _answer, model: str = f"a-judge@{URL}") -> tuple[JudgeFigures, JudgeVotes, list[Request]]:
     players = choose_players(PlayerOptions(judges=(model,)), lambda: ())
     completer = ScriptedCompleter(script)
     aligned = _systems()
     replies = replies_of(aligned, TURNS)
     completers = {(Role.JUDGE, ref): completer for ref in players.refs[Role.JUDGE]}
     said = asyncio.run(judge_replies(players, completers, replies, seed=1))
-    (panel,) = panels_of(said, Sample.of([one.answer for one in aligned[0].predictions], 100))
+    (panel,) = panels_of(said, AnswerSample.of([one.answer for one in aligned[0].predictions], 100))
     assert len(completer.requests) == count_questions(players, replies)
     return panel.judged(), panel, completer.requests
 
@@ -132,7 +133,7 @@ def test_embedded_judge_is_asked_for_errors_alone() -> None:
     completer = ScriptedCompleter(_answer)
     completers = {(Role.JUDGE, ref): completer for ref in players.refs[Role.JUDGE]}
     said = asyncio.run(judge_replies(players, completers, replies, seed=1))
-    (panel,) = panels_of(said, Sample.of([one.answer for one in _systems()[0].predictions], 20))
+    (panel,) = panels_of(said, AnswerSample.of([one.answer for one in _systems()[0].predictions], 20))
     judged = panel.judged()
     assert judged.grades == ()
     assert list(judged.prompts) == ["judge/five_errors@2"]
@@ -150,7 +151,9 @@ def test_prompts_are_released_and_want_what_a_judge_is_given() -> None:
         prompt = load_prompt(prompt_id)
         assert ("human" in prompt.variables) == (protocol is Protocol.BESIDE_HUMAN)
         assert prompt.reply_schema is not None
-        wanted = {Question.GRADES: set(GRADES), Question.ERRORS: {"error"}, Question.STEPS: set(Step)}[question]
+        wanted = {JudgeQuestion.GRADES: set(GRADES), JudgeQuestion.ERRORS: {"error"}, JudgeQuestion.STEPS: set(Step)}[
+            question
+        ]
         assert wanted <= set(prompt.reply_schema.body["properties"])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.training import run_quick, small_release
 
-from ipm_prefdial.builders.inference.record import Records
+from ipm_prefdial.builders.models.record import Records
 from ipm_prefdial.recipes.evaluate.checkpoint import find_checkpoint
 from ipm_prefdial.recipes.evaluate.options import EvaluateOptions
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.predictions import EVERY, many, prediction, their_rows, written
 
-from ipm_prefdial.recipes.evaluate.predictions import Prediction, file_name_of, predictions_text
-from ipm_prefdial.recipes.evaluate.reading import read_systems
+from ipm_prefdial.recipes.evaluate.predictions import Prediction, file_name_of, predictions_text, read_systems
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.strategy import Strategy
 

@@ -9,23 +9,16 @@ from support.dialogues import SHORT_TURNS
 from support.predictions import prediction, system
 from support.traces import TEXT, TRACE
 
-from ipm_prefdial.builders.inference.mock import Script, ScriptedCompleter
+from ipm_prefdial.builders.models.client import Script, ScriptedCompleter
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.prompts.library import load_prompt
-from ipm_prefdial.recipes.evaluate.align import align
 from ipm_prefdial.recipes.evaluate.generate import REASONING, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.judged import panels_of
-from ipm_prefdial.recipes.evaluate.judging import (
-    ALL_STEPS,
-    count_questions,
-    judge_replies,
-    replies_of,
-)
+from ipm_prefdial.recipes.evaluate.judging import ALL_STEPS, count_questions, judge_replies, panels_of, replies_of
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players
-from ipm_prefdial.recipes.evaluate.predictions import Prediction, predictions_text
-from ipm_prefdial.recipes.metrics.reasoning import measure_reasoning
-from ipm_prefdial.recipes.metrics.sample import Sample
+from ipm_prefdial.recipes.evaluate.predictions import Prediction, align, predictions_text
+from ipm_prefdial.recipes.metrics.sample import AnswerSample
+from ipm_prefdial.recipes.metrics.strategies import measure_reasoning
 from ipm_prefdial.schemas.emotion import Emotion
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.inference import Completion, Outcome, Request, Role, Task
@@ -99,7 +92,7 @@ def _reasoned(golds: list[Emotion | None], traces: list[str | None]) -> list[Pre
 
 def test_emotions_are_compared_where_the_source_tells_one() -> None:
     said = _reasoned([Emotion.LONELINESS, Emotion.ANGER, None, Emotion.LONELINESS], [TEXT, TEXT, TEXT, None])
-    found = measure_reasoning(Sample.of([one.answer for one in said], 50))
+    found = measure_reasoning(AnswerSample.of([one.answer for one in said], 50))
     assert found["whole_traces"].interval.value == 0.75
     assert found["emotion_accuracy"].interval.value == pytest.approx(1 / 3, abs=1e-6)
     assert found["emotion_accuracy"].n == 3
@@ -107,9 +100,9 @@ def test_emotions_are_compared_where_the_source_tells_one() -> None:
 
 
 def test_nothing_to_compare() -> None:
-    silent = measure_reasoning(Sample.of([prediction().answer], 50))
+    silent = measure_reasoning(AnswerSample.of([prediction().answer], 50))
     assert {one.why for one in silent.values()} == {"it writes no reasoning traces that can be read"}
-    found = measure_reasoning(Sample.of([_reasoned([None], [TEXT])[0].answer], 50))
+    found = measure_reasoning(AnswerSample.of([_reasoned([None], [TEXT])[0].answer], 50))
     assert found["emotion_accuracy"].interval.value is None
     assert found["whole_traces"].interval.value == 1
 
@@ -137,7 +130,7 @@ def test_judges_are_asked_about_the_steps_of_traces_alone() -> None:
     assert len(steps) == 3
     assert len(completer.requests) == count_questions(players, replies)
     assert "walked home in the hail. Nothing was asked yet." in steps[0].messages[-1]["content"]
-    (panel,) = panels_of(said, Sample.of([one.answer for one in aligned[0].predictions], 50))
+    (panel,) = panels_of(said, AnswerSample.of([one.answer for one in aligned[0].predictions], 50))
     judged = panel.judged()
     means = {one.grade: one.mean for one in judged.grades if one.grade.startswith("step") or one.grade == ALL_STEPS}
     assert {name: mean.value for name, mean in means.items()} == {

@@ -13,10 +13,9 @@ from support.training import run_quick
 
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.judged import panels_of
-from ipm_prefdial.recipes.evaluate.judging import ALL_STEPS, Reply
-from ipm_prefdial.recipes.evaluate.reward_judge import judge_by_reward, reward_folder
-from ipm_prefdial.recipes.metrics.sample import Answer, Sample
+from ipm_prefdial.recipes.evaluate.judging import ALL_STEPS, JudgedReply, panels_of
+from ipm_prefdial.recipes.evaluate.step_judge import judge_by_reward, reward_folder
+from ipm_prefdial.recipes.metrics.sample import AnswerSample, TurnAnswer
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.strategy import Strategy
 
@@ -33,7 +32,7 @@ TURNS = [HumanTurn(f"d{at}", 3, SHORT_TURNS[:3], Strategy.QUESTION, "How was it?
 def test_traces_get_probabilities_and_other_replies_nothing(tmp_path: Path) -> None:
     run_quick("tiny/reward/reward", reasoning_release().root, tmp_path / "reward", max_rows=12)
     folder = reward_folder(f"reward:{tmp_path / 'reward'}")
-    replies = [Reply("larch", turn, TRACE.reply, TRACE if at else None) for at, turn in enumerate(TURNS)]
+    replies = [JudgedReply("larch", turn, TRACE.reply, TRACE if at else None) for at, turn in enumerate(TURNS)]
     judge, said = judge_by_reward(folder, replies, SPEC)
     assert judge.name == "reward:reward"
     assert [one.place for one in said] == [("d1", 3), ("d2", 3)]
@@ -41,8 +40,8 @@ def test_traces_get_probabilities_and_other_replies_nothing(tmp_path: Path) -> N
         *steps, every = one.grades.values()
         assert all(0 < value < 1 for value in steps)
         assert every == pytest.approx(sum(steps) / 4)
-    answers = [Answer(turn.dialogue_id, 3, turn.strategy, turn.text, None, TRACE.reply) for turn in TURNS]
-    judged = panels_of({judge: said}, Sample.of(answers, 50))[0].judged()
+    answers = [TurnAnswer(turn.dialogue_id, 3, turn.strategy, turn.text, None, TRACE.reply) for turn in TURNS]
+    judged = panels_of({judge: said}, AnswerSample.of(answers, 50))[0].judged()
     (mean,) = [one.mean for one in judged.grades if one.grade == ALL_STEPS]
     assert mean.n == 2
     assert judged.prompts == {}

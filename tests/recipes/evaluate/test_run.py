@@ -14,8 +14,7 @@ from ipm_prefdial.recipes.evaluate.baselines import BASELINES
 from ipm_prefdial.recipes.evaluate.judging import GRADES
 from ipm_prefdial.recipes.evaluate.options import EvaluateOptions
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions
-from ipm_prefdial.recipes.evaluate.predictions import predictions_text
-from ipm_prefdial.recipes.evaluate.reading import read_systems
+from ipm_prefdial.recipes.evaluate.predictions import predictions_text, read_systems
 from ipm_prefdial.recipes.evaluate.run import evaluate
 from ipm_prefdial.recipes.evaluate.tables import tables_of
 from ipm_prefdial.schemas.errors import EndpointError, OutputExistsError, UsageError

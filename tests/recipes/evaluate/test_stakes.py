@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from support.loops import a_run
 
-from ipm_prefdial.recipes.evaluate.formats import markdown
-from ipm_prefdial.recipes.evaluate.judged import ANY_ERROR
+from ipm_prefdial.recipes.evaluate.judging import ANY_ERROR
 from ipm_prefdial.recipes.evaluate.score import score_systems
-from ipm_prefdial.recipes.evaluate.stakes import Part, stake, with_stakes
-from ipm_prefdial.recipes.tasks import Stage, Task
-from ipm_prefdial.recipes.train.record import RunRecord, StartRecord
+from ipm_prefdial.recipes.evaluate.stakes import SystemModel, stake, with_stakes
+from ipm_prefdial.recipes.evaluate.tables import markdown
+from ipm_prefdial.recipes.runs.record import StartRecord, TrainingRecord
+from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask
 from ipm_prefdial.schemas.config import Config
-from ipm_prefdial.schemas.evaluation import Comparison, Evaluated, Grade, Judged
+from ipm_prefdial.schemas.evaluation import Evaluated, Grade, JudgeFigures, SystemComparison
 from ipm_prefdial.schemas.inference import ModelRef, Role
 from ipm_prefdial.schemas.measures import Interval
 
@@ -26,11 +26,13 @@ def _release(*judges: str) -> Any:
     return SimpleNamespace(sha256="1" * 64, manifest=SimpleNamespace(models=models))
 
 
-def _part(config: Config = Config.RESPONSE, *, sha256: str = "1" * 64, rewarded: str = "", base: str = QWEN) -> Part:
-    run = a_run(Task.RESPONDER, Stage.DPO, config, base_model=base, manifest_sha256=sha256)
+def _part(
+    config: Config = Config.RESPONSE, *, sha256: str = "1" * 64, rewarded: str = "", base: str = QWEN
+) -> SystemModel:
+    run = a_run(TrainingTask.RESPONDER, TrainingStage.DPO, config, base_model=base, manifest_sha256=sha256)
     reward = StartRecord(name="tiny/reward/reward", run_sha256=rewarded, data=run.data) if rewarded else None
-    run = RunRecord.model_validate({**run.model_dump(), "reward": reward and reward.model_dump()})
-    return Part(ModelRef(name="tiny/responder/dpo"), run)
+    run = TrainingRecord.model_validate({**run.model_dump(), "reward": reward and reward.model_dump()})
+    return SystemModel(ModelRef(name="tiny/responder/dpo"), run)
 
 
 @pytest.mark.parametrize(
@@ -41,30 +43,30 @@ def _part(config: Config = Config.RESPONSE, *, sha256: str = "1" * 64, rewarded:
         (JUDGE, _part(Config.RESPONSE_SFT), ""),
         (JUDGE, _part(sha256="2" * 64), ""),
         ("qwen2.5-7b-instruct", _part(), "is the model that tiny/responder/dpo is, or was made from"),
-        (QWEN, Part(ModelRef(name=QWEN, revision="main")), "is the model that"),
+        (QWEN, SystemModel(ModelRef(name=QWEN, revision="main")), "is the model that"),
         ("reward:mine#abcdefabcdef", _part(rewarded="abcdefabcdef" + "0" * 52), "rewarded tiny/responder/dpo"),
         ("reward:mine#abcdefabcdef", _part(rewarded="0" * 64), ""),
         ("a-judge#abcdefabcdef", _part(rewarded="abcdefabcdef" + "0" * 52), ""),
-        ("corpus", Part(ModelRef(name="corpus")), ""),
+        ("corpus", SystemModel(ModelRef(name="corpus")), ""),
         ("another-judge", _part(), ""),
     ],
 )
-def test_what_gives_a_judge_a_stake(judge: str, part: Part, why: str) -> None:
+def test_what_gives_a_judge_a_stake(judge: str, part: SystemModel, why: str) -> None:
     name, _, revision = judge.partition("#")
     found = stake(ModelRef(name=name, revision=revision or None), [part], _release(JUDGE, "corpus"))
     assert found.startswith(why)
     assert bool(found) is bool(why)
 
 
-def _judged() -> Judged:
+def _judged() -> JudgeFigures:
     figure = Interval(value=0.5, low=0.4, high=0.6, n=9)
     grades = [Grade(system=name, protocol="alone", grade="empathy", mean=figure, asked=9, turns=9) for name in "ab"]
     pairs = [("a", "b"), ("b", "c")]
     compared = [
-        Comparison(metric=f"{ANY_ERROR}, alone", one=one, other=other, difference=figure, p=0.01)
+        SystemComparison(metric=f"{ANY_ERROR}, alone", one=one, other=other, difference=figure, p=0.01)
         for one, other in pairs
     ]
-    return Judged(
+    return JudgeFigures(
         judge=JUDGE, prompts={}, grades=tuple(grades), errors=(), comparisons=tuple(compared), notes=("It judges.",)
     )
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.recipes.grpo.redundancy import at_strength, likeness, redundancy_weights
-from ipm_prefdial.recipes.metrics.words import phrases_of
+from ipm_prefdial.recipes.grpo.reward import at_strength, likeness, redundancy_weights
+from ipm_prefdial.recipes.metrics.sample import phrases_of
 
 WORD = st.sampled_from(["that", "sounds", "hard", "what", "happened", "then", "I", "hear", "you"])
 REPLIES = st.lists(st.lists(WORD, max_size=8).map(" ".join), min_size=1, max_size=6)

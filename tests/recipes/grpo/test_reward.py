@@ -13,8 +13,8 @@ from support.traces import TEXT, TRACE, traces
 
 from ipm_prefdial.prompts.context import chat
 from ipm_prefdial.prompts.parsers.trace import format_trace
-from ipm_prefdial.recipes.grpo.arguments import GrpoArguments
 from ipm_prefdial.recipes.grpo.reward import TraceReward, said_before
+from ipm_prefdial.recipes.runs.arguments import GrpoArguments
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.inference import Message
 from ipm_prefdial.schemas.strategy import Strategy

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.traces import TEXT
 
-from ipm_prefdial.recipes.grpo.arguments import CREDITS, MIN, PER_STEP, GrpoArguments
-from ipm_prefdial.recipes.grpo.redundancy import redundancy_weights
-from ipm_prefdial.recipes.grpo.reward import Parts
+from ipm_prefdial.recipes.grpo.reward import Parts, redundancy_weights
 from ipm_prefdial.recipes.grpo.trainer import check_credit, compare, keep_share, spread, step_ends
+from ipm_prefdial.recipes.runs.arguments import CREDITS, MIN, PER_STEP, GrpoArguments
 from ipm_prefdial.recipes.tiny import make_tiny
 from ipm_prefdial.schemas.errors import UsageError
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 from support.answers import Row, named_sample, rows
 
-from ipm_prefdial.builders.statistics.strengths import bias_of, pair_strengths
+from ipm_prefdial.builders.statistics.bounds import bias_of, pair_strengths
 from ipm_prefdial.recipes.metrics.bias import (
     GROWS,
     MOST_INVALID,

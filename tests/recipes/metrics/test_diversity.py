@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.answers import answer, spoken_sample
 
-from ipm_prefdial.recipes.metrics.diversity import METRICS, measure_diversity, self_bleu
+from ipm_prefdial.recipes.metrics.diversity import DIVERSITY_METRICS, measure_diversity, self_bleu
 from ipm_prefdial.recipes.metrics.measured import NO_REPLIES, around
-from ipm_prefdial.recipes.metrics.sample import Sample
+from ipm_prefdial.recipes.metrics.sample import AnswerSample
 
 _WORDS = "kiln tram hail lead bench garden oven bridge night walk".split()
 _REPLIES = st.lists(st.lists(st.sampled_from(_WORDS), max_size=12).map(" ".join), min_size=1, max_size=12)
 
 
-def _said(*replies: str | None, dialogues: int = 5, replicates: int = 20) -> Sample:
+def _said(*replies: str | None, dialogues: int = 5, replicates: int = 20) -> AnswerSample:
     return spoken_sample([(reply, None) for reply in replies], dialogues=dialogues, replicates=replicates)
 
 
@@ -71,7 +71,7 @@ def test_self_bleu_looks_at_the_same_turns_in_every_system() -> None:
     turns = [(f"d{at % 9}", at) for at in range(400)]
     one = [answer(dialogue=dialogue, turn=turn, reply=f"reply number {turn}") for dialogue, turn in turns]
     shuffled = [one[at] for at in np.random.default_rng(0).permutation(400)]
-    first, second = (measure_diversity(Sample.of(answers, 5))["self_bleu"] for answers in (one, shuffled))
+    first, second = (measure_diversity(AnswerSample.of(answers, 5))["self_bleu"] for answers in (one, shuffled))
     assert first.n == second.n == 100
     assert first.values[0] == pytest.approx(second.values[0])
 
@@ -85,7 +85,7 @@ def test_only_replies_count_and_their_share_is_told() -> None:
 
 def test_silence_has_no_variety() -> None:
     found = measure_diversity(_said(None, None))
-    assert found.keys() == METRICS.keys()
+    assert found.keys() == DIVERSITY_METRICS.keys()
     assert found["replied"].values[0] == 0
     assert {one.why for name, one in found.items() if name != "replied"} == {NO_REPLIES}
 

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from support.answers import Row, named_sample
 
-from ipm_prefdial.recipes.metrics.measured import Measured, undefined
-from ipm_prefdial.recipes.metrics.paired import difference_of, p_value
+from ipm_prefdial.recipes.metrics.measured import MetricResult, difference_of, p_value, undefined
 from ipm_prefdial.recipes.metrics.strategies import measure_strategies
 
 
-def _accuracy(rows: list[Row], replicates: int = 500) -> Measured:
+def _accuracy(rows: list[Row], replicates: int = 500) -> MetricResult:
     return measure_strategies(named_sample(rows, dialogues=40, replicates=replicates))["accuracy"]
 
 

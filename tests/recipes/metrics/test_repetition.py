@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from support.answers import answer, spoken_sample
 
 from ipm_prefdial.recipes.metrics.catalogue import measure_human
+from ipm_prefdial.recipes.metrics.diversity import REPETITION_METRICS, measure_repetition
 from ipm_prefdial.recipes.metrics.measured import NO_REPLIES
-from ipm_prefdial.recipes.metrics.repetition import METRICS, measure_repetition
-from ipm_prefdial.recipes.metrics.sample import Sample
+from ipm_prefdial.recipes.metrics.sample import AnswerSample
 
 TEXTS = st.none() | st.lists(st.sampled_from("kiln tram hail lead bench".split()), max_size=6).map(" ".join)
 
@@ -16,7 +16,7 @@ TEXTS = st.none() | st.lists(st.sampled_from("kiln tram hail lead bench".split()
 def _values(*said: tuple[str, int, str | None, str | None]) -> dict[str, float | None]:
     """The values of dialogue, turn, reply and human reply."""
     answers = [answer(dialogue=name, turn=turn, reply=reply, reference=human) for name, turn, reply, human in said]
-    return {name: one.interval.value for name, one in measure_repetition(Sample.of(answers, 20)).items()}
+    return {name: one.interval.value for name, one in measure_repetition(AnswerSample.of(answers, 20)).items()}
 
 
 def test_by_hand() -> None:
@@ -52,7 +52,7 @@ def test_nothing_to_measure() -> None:
 def test_shares_of_any_replies(pairs: list[tuple[str | None, str | None]], dialogues: int) -> None:
     sample = spoken_sample(pairs, dialogues=dialogues)
     found = measure_repetition(sample)
-    assert found.keys() == METRICS.keys()
+    assert found.keys() == REPETITION_METRICS.keys()
     values = {name: one.interval.value for name, one in found.items()}
     assert all(value is None or 0 <= value <= 1 for value in values.values())
     if dialogues == 1:

@@ -13,8 +13,7 @@ from support.compared import compared_release, dialogues
 from support.training import run_quick
 
 from ipm_prefdial.recipes.data.release import open_release
-from ipm_prefdial.recipes.reward.baselines import BASELINES
-from ipm_prefdial.recipes.reward.held_out import Judged
+from ipm_prefdial.recipes.reward.baselines import BASELINES, LabelledExamples
 from ipm_prefdial.recipes.reward.report import MODEL, RewardReport
 from ipm_prefdial.recipes.reward.rows import load_reward_rows
 from ipm_prefdial.schemas.config import Config
@@ -28,7 +27,7 @@ DRAWS = 8
 @pytest.mark.parametrize("name", BASELINES)
 def test_who_does_not_read_the_dialogue_is_at_chance(name: str) -> None:
     data = open_release(str(compared_release(DRAWS).root), None, Config.REASONING_STEPS, Config.REASONING_PAIRS)
-    training, held_out = (Judged.of(load_reward_rows(data, split)) for split in (Split.TRAIN, Split.TEST))
+    training, held_out = (LabelledExamples.of(load_reward_rows(data, split)) for split in (Split.TRAIN, Split.TEST))
     assert not set(training.step_dialogues.tolist()) & set(held_out.step_dialogues.tolist())
     assert len(set(held_out.step_dialogues.tolist())) == len(dialogues(Split.TEST)) == 64
     said = BASELINES[name](training, held_out)

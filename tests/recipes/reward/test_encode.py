@@ -10,9 +10,8 @@ from hypothesis import given
 from support.traces import TRACE, traces
 
 from ipm_prefdial.prompts.parsers.trace import format_trace, step_texts
-from ipm_prefdial.recipes.reward.batch import UNKNOWN, collate
-from ipm_prefdial.recipes.reward.encode import encode, measure_traces
-from ipm_prefdial.recipes.reward.rows import step_ends
+from ipm_prefdial.recipes.reward.loss import UNKNOWN, collate
+from ipm_prefdial.recipes.reward.rows import encode, measure_traces, step_ends
 from ipm_prefdial.recipes.tiny import make_tiny
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.inference import Message

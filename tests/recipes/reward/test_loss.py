@@ -9,8 +9,7 @@ pytest.importorskip("torch", reason="needs the [train] extra")
 
 import torch
 
-from ipm_prefdial.recipes.reward.batch import UNKNOWN
-from ipm_prefdial.recipes.reward.loss import read_scores, reward_loss
+from ipm_prefdial.recipes.reward.loss import UNKNOWN, read_scores, reward_loss
 
 pytestmark = pytest.mark.train
 

@@ -6,19 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from ipm_prefdial.recipes.reward.baselines import BASELINES, score_by_majority, score_by_words
-from ipm_prefdial.recipes.reward.held_out import Judged, Scores
-from ipm_prefdial.recipes.reward.report import MODEL, RewardReport, calibration_error, make_report
-from ipm_prefdial.recipes.reward.reporting import render_report
+from ipm_prefdial.recipes.reward.baselines import BASELINES, LabelledExamples, Scores, score_by_majority, score_by_words
+from ipm_prefdial.recipes.reward.report import MODEL, RewardReport, calibration_error, make_report, render_report
 from ipm_prefdial.schemas.dialogue import Split
 
 RANDOM = np.random.default_rng(7)
 
 
-def _judged(number: int = 60, pairs: int = 40) -> Judged:
+def _judged(number: int = 60, pairs: int = 40) -> LabelledExamples:
     """Steps whose second word gives them away, in dialogues of four rows."""
     labels = RANDOM.integers(0, 2, (number, 4))
-    return Judged(
+    return LabelledExamples(
         [[f"step {'fine' if label else 'bad'} {at}" for label in line] for at, line in enumerate(labels)],
         labels,
         np.arange(number, dtype=np.uint64) // np.uint64(4),
@@ -28,7 +26,7 @@ def _judged(number: int = 60, pairs: int = 40) -> Judged:
     )
 
 
-def _report(judged: Judged, said: Scores) -> RewardReport:
+def _report(judged: LabelledExamples, said: Scores) -> RewardReport:
     return make_report(Split.TEST, judged, {MODEL: said})
 
 
@@ -100,7 +98,7 @@ def test_baselines_learn_what_words_tell_and_nothing_of_nothing() -> None:
 def test_nothing_to_learn_from_and_nothing_to_score() -> None:
     empty = _judged(0, 0)
     judged = _judged(8, 4)
-    one_label = Judged(
+    one_label = LabelledExamples(
         judged.steps, np.ones_like(judged.labels), judged.step_dialogues, [], [], judged.pair_dialogues[:0]
     )
     assert (score_by_majority(empty, judged).steps == 0.5).all()

@@ -11,9 +11,9 @@ from support.traces import traces
 
 from ipm_prefdial.prompts.parsers.trace import format_trace, step_texts
 from ipm_prefdial.recipes.data.release import PinnedRelease, open_release
-from ipm_prefdial.recipes.reward.held_out import Judged
+from ipm_prefdial.recipes.reward.baselines import LabelledExamples
 from ipm_prefdial.recipes.reward.rows import load_reward_rows, step_ends, trace_ends
-from ipm_prefdial.recipes.tasks import Stage, Task
+from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask
 from ipm_prefdial.recipes.train.rows import load_stage_rows
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
@@ -41,7 +41,7 @@ def test_every_row_of_both_configs_is_there() -> None:
 
 def test_steps_are_cut_where_they_end() -> None:
     rows = load_reward_rows(_open(reasoning_release().root), Split.TEST)
-    judged = Judged.of(rows)
+    judged = LabelledExamples.of(rows)
     assert len(judged.steps) == len(judged.labels) > 0
     for steps in judged.steps:
         for step, name in zip(steps, ("history", "emotion", "strategy", "reply"), strict=True):
@@ -74,9 +74,9 @@ def test_one_of_the_two_configs_may_be_empty_but_not_both(tmp_path: Path) -> Non
     release = copy_release(tmp_path / "release", reasoning_release())
     write_config(release, Config.REASONING_PAIRS, Split.TRAIN, [])
     refresh_hashes(release.root)
-    rows = load_stage_rows(_open(release.root), Task.REWARD, Stage.REWARD, Split.TRAIN)
+    rows = load_stage_rows(_open(release.root), TrainingTask.REWARD, TrainingStage.REWARD, Split.TRAIN)
     assert len(rows) == count_rows(release, Config.REASONING_STEPS, Split.TRAIN)
     write_config(release, Config.REASONING_STEPS, Split.TRAIN, [])
     refresh_hashes(release.root)
     with pytest.raises(DataError, match="configs reasoning_steps and reasoning_pairs have no rows in split train"):
-        load_stage_rows(_open(release.root), Task.REWARD, Stage.REWARD, Split.TRAIN)
+        load_stage_rows(_open(release.root), TrainingTask.REWARD, TrainingStage.REWARD, Split.TRAIN)

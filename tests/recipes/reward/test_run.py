@@ -15,14 +15,12 @@ from support.releases import copy_release, flip_byte, refresh_hashes
 from support.training import run_quick, small_release
 
 from ipm_prefdial.recipes.data.release import open_release
-from ipm_prefdial.recipes.reward.encode import encode
-from ipm_prefdial.recipes.reward.held_out import Judged
+from ipm_prefdial.recipes.reward.baselines import LabelledExamples
 from ipm_prefdial.recipes.reward.model import RewardModel
-from ipm_prefdial.recipes.reward.report import MODEL, RewardReport
-from ipm_prefdial.recipes.reward.reporting import score_rows
-from ipm_prefdial.recipes.reward.rows import load_reward_rows
-from ipm_prefdial.recipes.train.curves import read_curves
-from ipm_prefdial.recipes.train.record import read_run
+from ipm_prefdial.recipes.reward.report import MODEL, RewardReport, score_rows
+from ipm_prefdial.recipes.reward.rows import encode, load_reward_rows
+from ipm_prefdial.recipes.runs.record import read_run
+from ipm_prefdial.recipes.train.card import read_curves
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import DataError, UsageError
@@ -90,7 +88,7 @@ def test_model_that_is_loaded_again_scores_as_it_did(trained: Path) -> None:
 
     model = RewardModel.load(trained, use_cpu=True)
     rows = load_reward_rows(open_release(str(DATA), None, *BOTH), Split.TEST).select(range(6))
-    steps = Judged.of(rows).steps
+    steps = LabelledExamples.of(rows).steps
     scores = model.score([(row["prompt"], parts) for row, parts in zip(rows, steps, strict=True)])
     assert scores == [pytest.approx(line, abs=1e-5) for line in score_rows(model, rows).steps.tolist()]
     alone = [model.score([(row["prompt"], parts)])[0] for row, parts in zip(rows, steps, strict=True)]
@@ -117,7 +115,7 @@ def test_adapter_with_its_head_is_loaded_again(tmp_path: Path) -> None:
     rows = load_reward_rows(open_release(str(DATA), None, *BOTH), Split.TEST)
     report = RewardReport.model_validate(json.loads((tmp_path / "out" / "reward.json").read_bytes()))
     said = score_rows(model, rows).steps
-    labels = Judged.of(rows).labels
+    labels = LabelledExamples.of(rows).labels
     assert report.steps[0].brier.value == pytest.approx(float(((said - labels) ** 2).mean()), abs=1e-4)
 
 

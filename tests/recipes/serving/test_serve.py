@@ -11,9 +11,8 @@ pytest.importorskip("torch", reason="needs the [train] extra")
 
 from support.checkpoints import untrained
 
-from ipm_prefdial.builders.inference.endpoint import parse_model
-from ipm_prefdial.recipes.serving.serve import ServeOptions, free_port, is_healthy, serve
-from ipm_prefdial.recipes.serving.servers import Server
+from ipm_prefdial.builders.models.endpoint import parse_model
+from ipm_prefdial.recipes.serving.serve import ServeOptions, Server, free_port, is_healthy, serve
 from ipm_prefdial.recipes.serving.view import revision_of
 from ipm_prefdial.schemas.errors import EndpointError, UsageError
 

@@ -5,10 +5,10 @@ import yaml
 from jinja2 import UndefinedError
 
 from ipm_prefdial.recipes.data.fit import RowCounts
-from ipm_prefdial.recipes.tasks import Stage, Task
+from ipm_prefdial.recipes.runs.environment import Environment
+from ipm_prefdial.recipes.runs.record import DataRecord, StartRecord, TrainingRecord
+from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask
 from ipm_prefdial.recipes.train.card import RANDOM, render_model_card
-from ipm_prefdial.recipes.train.environment import Environment
-from ipm_prefdial.recipes.train.record import DataRecord, RunRecord, StartRecord
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.licence import LICENCES
@@ -22,11 +22,11 @@ DATA = DataRecord(
     license="cc-by-nc-4.0",
     config=Config.STRATEGY,
 )
-RUN = RunRecord(
+RUN = TrainingRecord(
     state="done",
     recipe="qwen2.5-7b-instruct-lora/planner/dpo",
-    task=Task.PLANNER,
-    stage=Stage.DPO,
+    task=TrainingTask.PLANNER,
+    stage=TrainingStage.DPO,
     base_model="Qwen/Qwen2.5-7B-Instruct",
     adapter=True,
     base_revision="a09a35458c702b33eeacc393d103063234e8bc28",
@@ -94,7 +94,9 @@ def test_card_says_what_was_chosen_of_the_data() -> None:
 
 def test_undefined_name_is_an_error() -> None:
     with pytest.raises(UndefinedError):
-        render_model_card(RunRecord.model_construct(**{**dict(RUN), "rows": {Split.TRAIN: object()}}), picture=False)
+        render_model_card(
+            TrainingRecord.model_construct(**{**dict(RUN), "rows": {Split.TRAIN: object()}}), picture=False
+        )
 
 
 @pytest.mark.parametrize("picture", [True, False])

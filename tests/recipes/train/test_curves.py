@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ipm_prefdial.recipes.train.curves import last_values, read_curves, write_curves
-from ipm_prefdial.recipes.train.picture import FILE_NAME, draw_curves
+from ipm_prefdial.recipes.train.card import PICTURE_FILE, draw_curves, last_values, read_curves, write_curves
 
 HISTORY = [
     {"loss": 0.7, "rewards/accuracies": 0.5, "step": 1, "epoch": 0.5},
@@ -45,9 +44,9 @@ def _size(path: Path) -> tuple[int, int]:
 def test_picture_has_a_panel_for_what_was_logged(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     draw_curves(tmp_path, HISTORY, "a run")
-    wide = _size(tmp_path / FILE_NAME)
+    wide = _size(tmp_path / PICTURE_FILE)
     draw_curves(tmp_path, [{"loss": 0.7, "step": 1}], "a run")
-    narrow = _size(tmp_path / FILE_NAME)
+    narrow = _size(tmp_path / PICTURE_FILE)
     assert wide[0] == pytest.approx(2 * narrow[0], rel=0.05)
     assert wide[1] == narrow[1]
 

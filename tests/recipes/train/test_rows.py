@@ -6,9 +6,8 @@ pytest.importorskip("datasets", reason="needs datasets")
 
 from support.reasoning import count_rows, reasoning_release
 
-from ipm_prefdial.recipes.data.chosen import Chosen
-from ipm_prefdial.recipes.data.release import open_release
-from ipm_prefdial.recipes.tasks import Stage, Task
+from ipm_prefdial.recipes.data.release import Chosen, open_release
+from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask
 from ipm_prefdial.recipes.train.rows import load_stage_rows
 from ipm_prefdial.schemas.base import digest_of
 from ipm_prefdial.schemas.config import Config
@@ -20,7 +19,10 @@ DRAWS = 3
 def test_demonstrations_come_with_their_weights_and_prompts_once() -> None:
     release = reasoning_release(DRAWS)
     data = Chosen.of(open_release(str(release.root), None, Config.REASONING))
-    sft, grpo = (load_stage_rows(data, Task.REASONER, stage, Split.TRAIN) for stage in (Stage.SFT, Stage.GRPO))
+    sft, grpo = (
+        load_stage_rows(data, TrainingTask.REASONER, stage, Split.TRAIN)
+        for stage in (TrainingStage.SFT, TrainingStage.GRPO)
+    )
     assert len(sft) == count_rows(release, Config.REASONING, Split.TRAIN)
     assert sft.column_names == ["prompt", "completion", "weight"]
     asked = [digest_of(prompt) for prompt in grpo["prompt"]]

@@ -14,13 +14,13 @@ from support.training import run_quick, small_release, words
 
 from ipm_prefdial.recipes.data.fit import fit_rows, load_rows, measure_with
 from ipm_prefdial.recipes.data.release import open_release
-from ipm_prefdial.recipes.tasks import ANSWERS, SYSTEM_STAGES, Stage, Task, configs_of, stages_of
+from ipm_prefdial.recipes.runs.arguments import parse
+from ipm_prefdial.recipes.runs.record import TrainingRecord, read_run
+from ipm_prefdial.recipes.runs.start import load_tokenizer
+from ipm_prefdial.recipes.tasks import ANSWERS, SYSTEM_STAGES, TrainingStage, TrainingTask, configs_of, stages_of
 from ipm_prefdial.recipes.train import trainers
-from ipm_prefdial.recipes.train.arguments import parse
-from ipm_prefdial.recipes.train.curves import read_curves
-from ipm_prefdial.recipes.train.record import RunRecord, read_run
+from ipm_prefdial.recipes.train.card import read_curves
 from ipm_prefdial.recipes.train.run import train
-from ipm_prefdial.recipes.train.start import load_tokenizer
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import DataError, LostRowsError, OutputExistsError, UsageError
 
@@ -44,8 +44,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
     yield {"sft": root / "sft", "dpo": root / "dpo"}
 
 
-@pytest.mark.parametrize("task", [Task.RESPONDER, Task.JOINT])
-def test_two_steps_of_a_task_in_both_stages(task: Task, tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", [TrainingTask.RESPONDER, TrainingTask.JOINT])
+def test_two_steps_of_a_task_in_both_stages(task: TrainingTask, tmp_path: Path) -> None:
     for stage in stages_of(task):
         record = run_quick(f"tiny/{task}/{stage}", DATA, tmp_path / stage)
         assert (record.state, record.steps, record.task, record.stage) == ("done", 2, task, stage)
@@ -199,7 +199,7 @@ def test_loss_that_trl_does_not_know_is_one_line_and_can_be_corrected(runs: dict
     assert record.settings["loss_type"] == ["robust", "sigmoid_norm"]
 
 
-def _trainer(task: Task, stage: Stage, folder: Path, **settings: Any) -> Any:
+def _trainer(task: TrainingTask, stage: TrainingStage, folder: Path, **settings: Any) -> Any:
     """The trainer of a recipe as a run makes it, with the rows that fit, from the model in `folder`."""
     arguments = parse(words(f"tiny/{task}/{stage}", DATA, folder / "out", **settings))
     (config,), answers = configs_of(task, stage), ANSWERS[stage]
@@ -216,7 +216,7 @@ def test_loss_is_on_the_answer_alone_and_on_all_of_it(
 ) -> None:
     """What carries a label in a real batch reads as the answer and the end of the turn, and as nothing else."""
     given = {"max_length": max_length, "packing": packing}
-    trainer, rows = _trainer(Task.PLANNER, Stage.SFT, runs["sft"], **given)
+    trainer, rows = _trainer(TrainingTask.PLANNER, TrainingStage.SFT, runs["sft"], **given)
     learned = []
     for batch in trainer.get_train_dataloader():
         assert batch["input_ids"].shape[1] <= max_length or packing
@@ -239,7 +239,9 @@ def _runs_of_labels(tokenizer: Any, labels: Any) -> list[str]:
 
 
 def test_both_sides_of_a_pair_are_whole_after_the_same_prompt(runs: dict[str, Path]) -> None:
-    trainer, rows = _trainer(Task.PLANNER, Stage.DPO, runs["sft"], max_length=420, precompute_ref_log_probs=False)
+    trainer, rows = _trainer(
+        TrainingTask.PLANNER, TrainingStage.DPO, runs["sft"], max_length=420, precompute_ref_log_probs=False
+    )
     tokenizer = trainer.processing_class
     sides: dict[str, list[str]] = {"chosen": [], "rejected": []}
     for batch in trainer.get_train_dataloader():
@@ -253,7 +255,7 @@ def test_both_sides_of_a_pair_are_whole_after_the_same_prompt(runs: dict[str, Pa
 def test_rows_that_a_trainer_leaves_out_are_noticed(runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "fit_rows", lambda rows, *_: (rows.add_column("length", [1] * len(rows)), None))
     with pytest.raises(LostRowsError, match="rows of train went into the trainer"):
-        _trainer(Task.PLANNER, Stage.SFT, runs["sft"], max_length=100)
+        _trainer(TrainingTask.PLANNER, TrainingStage.SFT, runs["sft"], max_length=100)
 
 
 def test_same_seed_same_loss(tmp_path: Path) -> None:
@@ -288,11 +290,11 @@ def _interrupt_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 SAVING = {"max_steps": 6, "save_strategy": "steps", "save_steps": 2, "max_length": 560}
 
 
-@pytest.mark.parametrize("stage", [Stage.SFT, Stage.DPO])
+@pytest.mark.parametrize("stage", [TrainingStage.SFT, TrainingStage.DPO])
 def test_interrupted_run_goes_on_as_if_nothing_had_been(
-    stage: Stage, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: TrainingStage, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {**SAVING, **({"sft_checkpoint": str(runs["sft"])} if stage is Stage.DPO else {})}
+    settings = {**SAVING, **({"sft_checkpoint": str(runs["sft"])} if stage is TrainingStage.DPO else {})}
     name = f"tiny/planner/{stage}"
     whole = run_quick(name, DATA, tmp_path / "whole", **settings)
     with monkeypatch.context() as patch:
@@ -323,15 +325,15 @@ EPOCHS = {"max_rows": 8, "max_steps": 11, "save_strategy": "steps", "save_steps"
 @pytest.mark.parametrize(
     ("stage", "last"),
     [
-        (Stage.DPO, 6),
+        (TrainingStage.DPO, 6),
         *(pytest.param(stage, last, marks=pytest.mark.slow) for stage in SYSTEM_STAGES for last in (8, 9)),
     ],
 )
 def test_rows_of_a_later_epoch_come_in_the_same_order(
-    stage: Stage, last: int, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: TrainingStage, last: int, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Interrupted in the second epoch, just at its end, and in the third."""
-    settings = {**EPOCHS, **({"sft_checkpoint": str(runs["sft"])} if stage is Stage.DPO else {})}
+    settings = {**EPOCHS, **({"sft_checkpoint": str(runs["sft"])} if stage is TrainingStage.DPO else {})}
     name = f"tiny/planner/{stage}"
     run_quick(name, DATA, tmp_path / "whole", **settings)
     with monkeypatch.context() as patch:
@@ -413,6 +415,6 @@ def test_split_with_no_rows_is_the_datas_fault(tmp_path: Path) -> None:
 def test_record_knows_its_differences(runs: dict[str, Path]) -> None:
     record = read_run(runs["dpo"])
     assert record is not None
-    other = RunRecord.model_validate(record.model_dump() | {"seed": 7, "settings": {**record.settings, "beta": 9}})
+    other = TrainingRecord.model_validate(record.model_dump() | {"seed": 7, "settings": {**record.settings, "beta": 9}})
     assert record.differences(other) == ["beta"]
     assert record.differences(record) == []

@@ -16,9 +16,9 @@ from support.training import small_release
 
 from ipm_prefdial.recipes.data.fit import fit_rows, load_rows, measure_with
 from ipm_prefdial.recipes.data.release import open_release
-from ipm_prefdial.recipes.tasks import ANSWERS, Stage, Task, configs_of
+from ipm_prefdial.recipes.runs.start import check_end_of_turn
+from ipm_prefdial.recipes.tasks import ANSWERS, TrainingStage, TrainingTask, configs_of
 from ipm_prefdial.recipes.tiny import make_tiny
-from ipm_prefdial.recipes.train.start import check_end_of_turn
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import UsageError
 
@@ -44,9 +44,9 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return tokenizer
 
 
-@pytest.mark.parametrize("task", [Task.PLANNER, Task.RESPONDER, Task.JOINT])
-def test_answer_ends_a_generation_and_rows_fit(tokenizer: Any, task: Task) -> None:
-    (config,), answers = configs_of(task, Stage.SFT), ANSWERS[Stage.SFT]
+@pytest.mark.parametrize("task", [TrainingTask.PLANNER, TrainingTask.RESPONDER, TrainingTask.JOINT])
+def test_answer_ends_a_generation_and_rows_fit(tokenizer: Any, task: TrainingTask) -> None:
+    (config,), answers = configs_of(task, TrainingStage.SFT), ANSWERS[TrainingStage.SFT]
     rows = load_rows(open_release(str(small_release().root), None, config), config, Split.TRAIN, answers)
     check_end_of_turn("mine", tokenizer, rows[0], "completion")
     whole, _ = fit_rows(rows, answers, measure_with(tokenizer), None)

@@ -1,0 +1,123 @@
+"""Audits a dataset: reads it, shows every batch to every measure, and decides the gates."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...schemas.audit import AUDIT_FILE, Audit
+from ...schemas.config import REASONING_CONFIGS
+from ...schemas.errors import UsageError
+from ..parallel import ParallelMap
+from ..release.read import Release
+from ..release.refresh import refresh_views
+from .faults import Faults
+from .flags import Flags
+from .gates import GATES, check_gates
+from .leakage import Leaks, Near
+from .measure import Measure, Pairs, drops_of
+from .panel import PanelMeasure
+from .separability import SAMPLE, Artefacts
+from .strategies import Bias, ChatterMeasure, DropFlow, Labels
+from .style import Style
+from .subjects import AuditSource, Batch, ReleaseSource
+from .traces import TraceMeasure
+
+
+def measures_of(source: AuditSource, sample: int) -> tuple[Measure, ...]:
+    """Every measure, new, for one dataset; a new measure is a line here."""
+    return (
+        Leaks(source.splits()),
+        Faults(),
+        Artefacts(sample),
+        Style(),
+        Labels(),
+        Flags(),
+        DropFlow(source.candidates()),
+        Bias(),
+        Near(source.similarity()),
+        PanelMeasure(),
+        ChatterMeasure(),
+        TraceMeasure(),
+    )
+
+
+def audit_source(source: AuditSource, sample: int = SAMPLE, apart: ParallelMap | None = None) -> Audit:
+    """What the data is like.
+
+    Args:
+        source: what to audit.
+        sample: pairs of a config that model-based measures look at, at most.
+        apart: does every measure apart, each over a reading of its own; where it is None, all share one reading.
+
+    Raises:
+        DataError: a table is damaged.
+        UsageError: the source states a limit for a gate that there is not.
+    """
+    if unknown := sorted(set(source.gates) - set(GATES)):
+        raise UsageError(f"there is no gate {unknown[0]}; the spec may limit {', '.join(GATES)}")
+    measures = measures_of(source, sample)
+    told: dict[str, Any] = {"subject": source.subject(), "gates": ()}
+    if apart is None:
+        told |= _told(source, measures)
+    else:
+        for part in apart(partial(_told_by_one, source, sample), range(len(measures))):
+            told |= part
+    audit = Audit(**told)
+    return audit.model_copy(update={"gates": check_gates(audit, source.gates, source.facts)})
+
+
+def _told(source: AuditSource, measures: Sequence[Measure]) -> dict[str, Any]:
+    """What the measures tell after one reading."""
+    for batch in source.batches():
+        for measure in measures:
+            _show(measure, batch)
+    return {name: value for measure in measures for name, value in measure.tell().items()}
+
+
+def _told_by_one(source: AuditSource, sample: int, number: int) -> dict[str, Any]:
+    return _told(source, measures_of(source, sample)[number : number + 1])
+
+
+def audit_release(root: Path, name: str, sample: int = SAMPLE) -> Audit:
+    """What the release in a folder is like; nothing is written there.
+
+    Args:
+        root: the folder.
+        name: what to call it.
+        sample: see `audit_source`.
+
+    Raises:
+        UsageError: there is no release in it.
+        DataError: a table is damaged.
+    """
+    return audit_source(ReleaseSource(Release(root), name), sample)
+
+
+def _show(measure: Measure, batch: Batch) -> None:
+    if isinstance(batch, Pairs):
+        measure.take_pairs(batch)
+    elif batch.place.config == "dialogues":
+        measure.take_dialogues(batch)
+    elif batch.place.config in REASONING_CONFIGS:
+        measure.take_traces(batch)
+    elif batch.place.config == "dropped":
+        for drops in drops_of(batch):
+            measure.take_drops(drops)
+    else:
+        measure.take_demonstrations(batch)
+
+
+def audit_json(audit: Audit) -> str:
+    """The contents of `audit.json`: equal audits give equal bytes."""
+    return json.dumps(audit.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def write_audit(release: Release, audit: Audit) -> None:
+    """Writes `audit.json` into the release, the card that shows it and the manifest that knows both.
+
+    Raises:
+        DataError: a file that the card shows is malformed.
+    """
+    refresh_views(release.root, {AUDIT_FILE: audit_json(audit)})

@@ -1,0 +1,1 @@
+"""A build: reads sources, collects answers, assembles the tables, and rebuilds them for `verify`."""

@@ -1,0 +1,222 @@
+"""What earlier releases have published answers to: a build that is given them asks only what is new."""
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from ...schemas.config import Config
+from ...schemas.errors import DataError, LostRowsError
+from ...schemas.files import is_inside
+from ...schemas.inference import Completion, Failed, FailureReason, Outcome, Request, Role
+from ...schemas.manifest import ReusedRecord
+from ..models.record import Records
+from ..release.layout import tables_sha256
+from ..release.read import Release, local_release
+from ..release.validate import unfit_rows
+from ..sources.files import sha256_of
+from .assemble import DigestSet
+
+# The completions of releases by request key: `verify` rebuilds from them, `--reuse` asks nobody for them again.
+
+
+class PublishedAnswer(NamedTuple):
+    """An answer, and which release has it."""
+
+    outcome: Outcome
+    release: int
+    """Its place among the releases that were given, from 0."""
+
+
+class PublishedAnswers:
+    """The completions of releases, found by request key; they lie on disk, so memory does not grow with them.
+
+    Where several releases have an answer to one request, it is the first one's.
+
+    Raises:
+        DataError: a table cannot be read.
+    """
+
+    def __init__(self, releases: Sequence[Release]) -> None:
+        self._db = sqlite3.connect("")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute(
+            "CREATE TABLE answers (key BLOB PRIMARY KEY, release INT, reply TEXT, finish_reason TEXT, failure TEXT, "
+            "detail TEXT, prompt_tokens INT, completion_tokens INT, structured INT) WITHOUT ROWID"
+        )
+        for number, release in enumerate(releases):
+            self._db.executemany(
+                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _records(release, number)
+            )
+
+    def find(self, key: str) -> PublishedAnswer | None:
+        """The answer that is recorded under a request's key, or None."""
+        found = self._db.execute("SELECT * FROM answers WHERE key = ?", (bytes.fromhex(key),)).fetchone()
+        if found is None:
+            return None
+        _, release, reply, finish_reason, failure, detail, prompt_tokens, completion_tokens, structured = found
+        if failure is not None:
+            return PublishedAnswer(Failed(key=key, reason=FailureReason(failure), detail=detail), release)
+        outcome = Completion(
+            key=key,
+            text=reply,
+            finish_reason=finish_reason,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            structured=bool(structured),
+        )
+        return PublishedAnswer(outcome, release)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _records(release: Release, number: int) -> Iterator[tuple[Any, ...]]:
+    for row in release.rows(Config.COMPLETIONS):
+        yield (
+            bytes.fromhex(row["request_key"]),
+            number,
+            row["reply"],
+            row["finish_reason"],
+            row["failure"],
+            row["failure_detail"],
+            row["prompt_tokens"],
+            row["completion_tokens"],
+            row["structured"],
+        )
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The releases that `--reuse` names, and the answers in them."""
+
+    places: tuple[str, ...]
+    """As the command names them."""
+    releases: tuple[Release, ...]
+    answers: PublishedAnswers
+
+    def find(self, key: str) -> PublishedAnswer | None:
+        """A reply or a final failure; what failed in passing is worth another try."""
+        found = self.answers.find(key)
+        if found is None or (isinstance(found.outcome, Failed) and found.outcome.transient):
+            return None
+        return found
+
+
+@contextmanager
+def open_earlier(places: Sequence[str]) -> Iterator[Earlier | None]:
+    """The releases in folders or on the Hub, for as long as the context lasts; None where no place is named.
+
+    Raises:
+        UsageError: a place is no release, or not one that may be read.
+        EndpointError: the Hub cannot be reached.
+        DataError: recorded answers are damaged, or are not those that the release was published with.
+    """
+    if not places:
+        yield None
+        return
+    releases = tuple(_sound(Release(local_release(place)), place) for place in places)
+    with PublishedAnswers(releases) as answers:
+        for release, place in zip(releases, places, strict=True):
+            _check_bytes(release, place)  # again: what was read is what was hashed
+        yield Earlier(tuple(places), releases, answers)
+
+
+def _sound(release: Release, place: str) -> Release:
+    """The release, whose completions are whole: answers that were altered would be published anew."""
+    _check_bytes(release, place)
+    if (wrong := next(unfit_rows(release, Config.COMPLETIONS), None)) is not None:
+        raise DataError(f"--reuse {place}: {wrong}; leave this release out")
+    return release
+
+
+def _check_bytes(release: Release, place: str) -> None:
+    for path in release.files(Config.COMPLETIONS):
+        name = release.name_of(path)
+        if not is_inside(release.root, name) or sha256_of(path, release.root) != release.manifest.files[name].sha256:
+            raise DataError(f"--reuse {place}: {name}: it is not the file in the manifest; fetch the release again")
+
+
+class Known(NamedTuple):
+    """An answer that need not be asked for."""
+
+    outcome: Outcome
+    release: int | None
+    """Which of the earlier releases has it, from 0; None where this build's own records do."""
+
+
+@dataclass
+class KnownAnswers:
+    """Everything that need not be asked: the build's own records first, then the earlier releases.
+
+    What a release answers is not copied into the records, so that these stay what this build paid for.
+    """
+
+    records: Records | None
+    """None where a build has not begun yet: then nothing can be put."""
+    earlier: Earlier | None = None
+    _counted: DigestSet = field(default_factory=DigestSet)
+    _reused: dict[int, Counter[Role]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def look_up(self, key: str, *, include_transient: bool = False) -> Known | None:
+        """What is known under a key; a recorded failure in passing gives way to an earlier release's answer."""
+        if (own := self._recorded(key)) is not None:
+            return Known(own, None)
+        if self.earlier is not None and (published := self.earlier.find(key)) is not None:
+            return Known(*published)
+        if include_transient and (failed := self._recorded(key, include_transient=True)) is not None:
+            return Known(failed, None)
+        return None
+
+    def find(self, key: str, *, include_transient: bool = False) -> Outcome | None:
+        """The outcome of `look_up`."""
+        known = self.look_up(key, include_transient=include_transient)
+        return None if known is None else known.outcome
+
+    def put(self, request: Request, outcome: Outcome) -> None:
+        """As `Records.put`."""
+        assert self.records is not None, "a build that asks has records"
+        self.records.put(request, outcome)
+
+    def settle(self, request: Request) -> Outcome:
+        """The answer that goes into the tables; where it is an earlier release's, that is counted, once a request.
+
+        Raises:
+            LostRowsError: it was never asked.
+        """
+        known = self.look_up(request.key, include_transient=True)
+        if known is None:
+            raise LostRowsError(f"the {request.ask.role} was never asked under {request.key}; please report this")
+        if known.release is not None and self._counted.add(request.key):
+            self._reused[known.release][request.ask.role] += 1
+        return known.outcome
+
+    def reused(self) -> tuple[ReusedRecord, ...]:
+        """What the manifest says of each earlier release: its name, never its path, and the calls that it spared."""
+        if self.earlier is None:
+            return ()
+        told = zip(self.earlier.places, self.earlier.releases, strict=True)
+        return tuple(_record(place, release, self._reused[at]) for at, (place, release) in enumerate(told))
+
+    def _recorded(self, key: str, *, include_transient: bool = False) -> Outcome | None:
+        return None if self.records is None else self.records.find(key, include_transient=include_transient)
+
+
+def _record(place: str, release: Release, calls: Counter[Role]) -> ReusedRecord:
+    return ReusedRecord(
+        name=Path(place).resolve().name if Path(place).exists() else place,
+        version=release.manifest.version,
+        sha256=tables_sha256(release.manifest.files),
+        calls={role: calls[role] for role in Role if calls[role]},
+    )

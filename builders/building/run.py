@@ -1,0 +1,232 @@
+"""The build: sources → dialogues → answers → tables → a release that has passed its own validation.
+
+Two passes over the turns. The first has every request answered and recorded, in whatever order answers come; the second
+assembles the tables from the records alone, in source order. So a slow answer delays nothing, memory holds neither
+answers nor rows, a stopped build goes on from its records, and `verify` can repeat the second pass for ever.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...schemas.errors import DataError, UsageError
+from ...schemas.inference import REWARD
+from ...schemas.manifest import Manifest, RunRecord
+from ...schemas.spec import SourceRef
+from ..environment import git_commit, package_versions, python_version
+from ..mining.plan import MiningPlan
+from ..mining.steps import steps_of
+from ..models.meter import Snapshot
+from ..models.pool import ModelOptions, ModelPool, resolve_models
+from ..models.record import Records
+from ..parallel import Engine
+from ..release.read import Release
+from ..release.validate import validate_release
+from ..release.write import ReleaseWriter, disk_errors
+from ..releases import ReleasedSpec, load_release
+from ..sources.source import Source, open_source
+from .assemble import Assembly
+from .collect import Collector, Progress, RunState, batches_of
+from .failures import FailureTally
+from .finish import Provenance, finish_release
+from .ingest import Ingested, OnBadDialogue, ingest, read_benchmarks
+from .reuse import KnownAnswers, open_earlier
+from .workspace import Clock, Workspace
+
+log = logging.getLogger(__name__)
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def stage(self, name: str, total: int | None) -> None:
+        """Shows nothing."""
+
+    def advance(self, note: str = "", steps: int = 1) -> None:
+        """Shows nothing."""
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build is asked to do."""
+
+    out: Path
+    """Where the release is to be."""
+    release: str = "1.0.0"
+    """A released version, or the path of a spec of one's own."""
+    sources: tuple[SourceRef, ...] = ()
+    """Instead of the spec's own, where there are any."""
+    cast: ModelOptions = field(default_factory=ModelOptions)
+    """Which models are asked, and how fast."""
+    limit: int | None = None
+    """Dialogues to take in at most."""
+    on_bad: OnBadDialogue = "stop"
+    """What to do with a record that is no dialogue."""
+    benchmarks: tuple[str, ...] = ()
+    """What the release must not overlap with: files, folders or Hub ids."""
+    engine: Engine = field(default_factory=Engine)
+    """Where models are asked."""
+    reuse: tuple[str, ...] = ()
+    """Earlier releases whose published completions answer what was asked before: folders or repos of the Hub."""
+    accept_failures: float | None = None
+    """The share (0 to 1) of a role's answers that may be of no use; the default of `failures` where it is None."""
+    retry_failed: bool = False
+    """Whether calls that failed for good in earlier runs of the build are asked again."""
+    force: bool = False
+    """Whether a release that is there may be replaced."""
+
+    def __post_init__(self) -> None:
+        if self.accept_failures is not None and not 0 <= self.accept_failures <= 1:
+            raise UsageError(f"--accept-failures {self.accept_failures:g}: a share is from 0 to 1")
+        if self.engine.ray and any(judge.startswith(REWARD) for judge in self.cast.judge):
+            raise UsageError(
+                "--engine ray and --judge reward:DIR: the reward model is loaded into the command's own process; leave "
+                "one of the two out"
+            )
+        if self.engine.ray and self.cast.batch:
+            raise UsageError(
+                "--engine ray and --mode batch: the provider runs batches, so there is nothing for a cluster to do; "
+                "leave one of the two out"
+            )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A build before anything is asked of a model."""
+
+    released: ReleasedSpec
+    sources: tuple[Source, ...]
+    intake: Ingested
+    cast: ModelPool
+    plan: MiningPlan
+
+
+Collect = Callable[["Prepared", BuildOptions, RunState, Progress], dict[str, Snapshot]]
+"""Puts the answer to every request of a build on record, and returns the counters of every model."""
+
+
+def collect_here(prepared: Prepared, options: BuildOptions, state: RunState, progress: Progress) -> dict[str, Snapshot]:
+    """Collects the answers in this process."""
+    accept = options.accept_failures
+    Collector(prepared.cast, prepared.intake, prepared.plan, state, progress, accept).ask_all()
+    return prepared.cast.snapshots()
+
+
+def build(options: BuildOptions, progress: Progress | None = None, collect: Collect = collect_here) -> Manifest:
+    """Makes the release and puts it at `options.out`, whole.
+
+    Args:
+        options: what to build.
+        progress: is told of each stage; None shows nothing.
+        collect: how answers are collected; `distributed.run.build_release` chooses by the engine.
+
+    Raises:
+        UsageError: the command, a source or the output folder is wrong; nothing was asked of any model.
+        EndpointError: an endpoint failed; the same command goes on where it stopped.
+        BudgetError: the budget is spent; a larger one goes on where it stopped.
+        UnusableAnswersError: a role can use too few of its answers; nothing is put in place, and all answers are kept.
+    """
+    if options.engine.ray and collect is collect_here:
+        raise ValueError("engine: Ray collects answers through distributed.run.build_release")
+    progress = progress or NoProgress()
+    workspace, clock = Workspace(options.out), Clock()
+    sources = open_sources(options)
+    workspace.open(force=options.force)
+    with (
+        disk_errors(workspace.root),
+        Records(workspace.records) as records,
+        workspace.timed(clock),
+        batches_of(workspace, options.cast) as ledger,
+        open_earlier(options.reuse) as earlier,
+    ):
+        workspace.clear()
+        if options.retry_failed:
+            records.forget_failures()
+        prepared = prepare(options, sources, workspace.spool, progress)
+        books = RunState(records, KnownAnswers(records, earlier), ledger)
+        endpoints = collect(prepared, options, books, progress)
+        records.flush()
+        tally = FailureTally(prepared.plan, options.accept_failures)
+        assembly = _assemble(prepared, books.known, workspace.release, progress, tally)
+        tally.check(complete=True)
+        run = _run_record(prepared.cast, books, clock, endpoints).model_copy(
+            update={"answers": tally.records(), "accept_failures": options.accept_failures}
+        )
+        told = _provenance(options, prepared, run)
+        manifest = finish_release(workspace.release, assembly, prepared.intake.splits, told)
+        _validate(workspace.release, progress)
+    with disk_errors(workspace.out):
+        workspace.publish()
+    return manifest
+
+
+def open_sources(options: BuildOptions) -> tuple[Source, ...]:
+    """The sources that the command names, or else the spec's."""
+    released = load_release(options.release)
+    return tuple(open_source(ref) for ref in options.sources or released.spec.sources)
+
+
+def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progress: Progress) -> Prepared:
+    """Reads the sources and settles which models play; nothing is sent."""
+    released = load_release(options.release)
+    progress.stage("reading sources", None)
+    if options.benchmarks and released.spec.overlap_words is None:
+        raise UsageError(f"release {released.spec.version} keeps apart from no benchmark; leave --decontaminate out")
+    benchmarks = read_benchmarks(options.benchmarks, released.spec.overlap_words or 0)
+    intake = ingest(sources, released.spec, spool, on_bad=options.on_bad, limit=options.limit, benchmarks=benchmarks)
+    log.info("%d dialogues from %d sources", sum(one.dialogues for one in intake.sources), len(sources))
+    cast = resolve_models(options.cast, released.spec, intake, progress.stage)
+    plan = MiningPlan.of(released.spec, cast.models, options.cast.tokens)
+    return Prepared(released, tuple(sources), intake, cast, plan)
+
+
+def _assemble(prepared: Prepared, known: KnownAnswers, root: Path, progress: Progress, tally: FailureTally) -> Assembly:
+    """The tables below `root`, from recorded answers alone, each of which is counted in `tally`."""
+    spec = prepared.plan.spec
+    assembly = Assembly(
+        prepared.plan, steps_of(spec), known.settle, ReleaseWriter(root, spec.layout), on_answer=tally.count
+    )
+    progress.stage("writing tables", len(prepared.intake.splits.ids))
+    for placed in prepared.intake:
+        assembly.add(placed)
+        progress.advance()
+    return assembly
+
+
+def _provenance(options: BuildOptions, prepared: Prepared, run: RunRecord) -> Provenance:
+    pinned = tuple(
+        SourceRef(uri=source.uri, sha256=source.sha256, license=source.license) for source in prepared.sources
+    )
+    return Provenance(
+        spec=prepared.plan.spec.model_copy(update={"sources": pinned}),
+        spec_sha256=prepared.released.sha256,
+        limit=options.limit,
+        sources=prepared.intake.sources,
+        benchmarks=prepared.intake.benchmarks,
+        models=prepared.cast.records,
+        licenses=prepared.intake.licenses,
+        run=run,
+        tokens=prepared.plan.tokens,
+    )
+
+
+def _run_record(cast: ModelPool, books: RunState, clock: Clock, endpoints: Mapping[str, Snapshot]) -> RunRecord:
+    return RunRecord(
+        started=clock.started.isoformat(timespec="seconds"),
+        wall_s=round(clock.total(), 1),
+        cost_usd=cast.cost_usd(books.records, books.ledger),
+        python=python_version(),
+        packages=package_versions(),
+        git=git_commit(),
+        endpoints={name: one.model_dump(mode="json") for name, one in endpoints.items()},
+        reused=books.known.reused(),
+    )
+
+
+def _validate(root: Path, progress: Progress) -> None:
+    progress.stage("validating", None)
+    findings = list(validate_release(Release(root)))
+    if findings:
+        told = "; ".join(str(one) for one in findings[:3])
+        raise DataError(f"the release breaks {len(findings)} of its own promises and was not put in place: {told}")

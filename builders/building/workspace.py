@@ -1,0 +1,148 @@
+"""The folder beside a release in which it is made, and the move that makes it be there, whole or not at all."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...schemas.documents import read_json
+from ...schemas.errors import OutputExistsError, UsageError
+from ...schemas.files import NotPlainError, write_whole
+from ..release.layout import MANIFEST
+from ..release.parts import read_places
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where a build to `out` keeps its answers and its unfinished tables: `<out>.partial`, beside it."""
+
+    out: Path
+
+    @property
+    def root(self) -> Path:
+        """The folder itself; it is left behind by a build that was stopped, and gone after one that was finished."""
+        return self.out.with_name(f"{self.out.name}.partial")
+
+    @property
+    def records(self) -> Path:
+        """The answers so far."""
+        return self.root / "records.sqlite"
+
+    @property
+    def batches(self) -> Path:
+        """Which requests are in which batch of a provider."""
+        return self.root / "batches.sqlite"
+
+    @property
+    def spool(self) -> Path:
+        """The dialogues in source order."""
+        return self.root / "dialogues.jsonl"
+
+    @property
+    def release(self) -> Path:
+        """The release while it is being written."""
+        return self.root / "release"
+
+    def open(self, *, force: bool) -> None:
+        """Makes the folder, or finds what an earlier run left in it.
+
+        Raises:
+            OutputExistsError: there is something at `out` already, and `force` does not cover it.
+            UsageError: the place cannot be written to.
+        """
+        self._refuse_existing(force)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            if self.root.is_symlink():
+                raise NotPlainError(self.root, "a link, and nothing is written through links: remove it")
+            write_whole(self.root / ".writable", "")
+            (self.root / ".writable").unlink()
+        except OSError as error:
+            raise UsageError(f"{self.out}: cannot be written: {error.strerror}; choose another --out") from error
+
+    def clear(self) -> None:
+        """Takes away the tables that an earlier run left unfinished; only whoever holds the records may do so."""
+        shutil.rmtree(self.release, ignore_errors=True)
+
+    def _refuse_existing(self, force: bool) -> None:
+        if not self.out.exists() or (self.out.is_dir() and not any(self.out.iterdir())):
+            return
+        if not (self.out / MANIFEST).is_file():
+            raise OutputExistsError(f"{self.out}: it exists and is no release; choose another --out")
+        if not force:
+            raise OutputExistsError(
+                f"{self.out}: it is built already; raise the version, choose another --out, or replace an unpublished "
+                "release with --force"
+            )
+        self._refuse_published()
+
+    def _refuse_published(self) -> None:
+        """What readers have under its number is not made anew: `--force` is for releases that nobody has yet."""
+        try:
+            version = read_json(self.out / MANIFEST, self.out)["version"]
+        except (OSError, ValueError, KeyError, TypeError):
+            version = None
+        for place in read_places(self.out):
+            if version in (None, place.version):
+                raise OutputExistsError(
+                    f"{self.out}: it is published as {place.tag} of {place.repo}; raise the version, and choose "
+                    "another --out"
+                )
+
+    def publish(self) -> None:
+        """Puts the finished release in its place in one step, and clears the workspace away."""
+        old = self.out.with_name(f"{self.out.name}.replaced")
+        if self.out.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            self.out.rename(old)
+        self.release.rename(self.out)
+        _sync_folder(self.out.parent)
+        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    @contextmanager
+    def timed(self, clock: "Clock") -> Iterator[None]:
+        """Adds the time of this run to that of the runs before it, also where this one is stopped."""
+        path = self.root / "seconds.json"
+        clock.before = _seconds_in(path)
+        try:
+            yield
+        finally:
+            # A full disk stops the build for a better reason than that its duration could not be noted.
+            with suppress(OSError):
+                write_whole(path, json.dumps(clock.total()))
+
+
+class Clock:
+    """Wall seconds of all runs of one build."""
+
+    def __init__(self) -> None:
+        self.started = datetime.now(UTC)
+        self.before = 0.0
+        self._from = time.monotonic()
+
+    def total(self) -> float:
+        """Seconds of the earlier runs and of this one so far."""
+        return self.before + time.monotonic() - self._from
+
+
+def _seconds_in(path: Path) -> float:
+    """What an earlier run noted; none where the note cannot be read: it is no reason to stop a build."""
+    try:
+        return float(read_json(path, path.parent))
+    except (OSError, ValueError, TypeError):
+        return 0.0
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,337 @@
+"""What people changed of a release's card on the Hub, and how it gets into the release before the next publish.
+
+The card is generated, so a change of it would be lost with the next release. What people may say stands in
+`maintainers.md`; this compares the card on `main` with the one that was published and says which changes belong there.
+Merging is the usual one of three: what was published, what the Hub has now, and what the release has.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...cards.front_matter import PRETTY_NAME, TAGS
+from ...cards.maintainers import HEADING, NOTE, check_maintainers, head_of, parse_maintainers, split_card
+from ...schemas.errors import DataError
+from ...schemas.maintainers import HEAD_KEYS, Maintainers
+from ..release.layout import CARD, MAINTAINERS
+from .plan import Payload, earlier_release, is_as_listed
+from .preflight import published_commit
+from .repo import Entry, HubRepo, Tree
+
+OPTION = "--take-card-edits"
+_SHOWN = 40
+"""Lines of a difference."""
+_MOST_CARD_BYTES = 1 << 20
+_NOTHING = Maintainers()
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class CardEdits:
+    """What people changed on the Hub since the release there was published."""
+
+    base: Maintainers
+    """What they had said by then."""
+    theirs: tuple[Maintainers, ...]
+    """What the card says now, and what `maintainers.md` does; one of them where the other is as it was."""
+    foreign: tuple[str, ...]
+    """Changes that have no place in `maintainers.md`, in words."""
+    difference: str
+    """What changed, line by line."""
+    entries: Mapping[str, Entry | None]
+    """The files that were looked at, as they are on the Hub: only these may be replaced."""
+
+    def told(self) -> Iterator[str]:
+        """What is taken over, in words."""
+        for theirs in self.theirs:
+            for tag in theirs.tags:
+                if tag not in self.base.tags:
+                    yield f"tag added: {tag}"
+            for tag in self.base.tags:
+                if tag not in theirs.tags:
+                    yield f"tag removed: {tag}"
+            for key in HEAD_KEYS:
+                if key != "tags" and getattr(theirs, key) != getattr(self.base, key):
+                    yield f"{key} {'changed' if getattr(theirs, key) else 'removed'}"
+            if theirs.text != self.base.text:
+                yield f"text of {len(theirs.text.splitlines())} lines" if theirs.text else "text removed"
+
+
+def find_edits(repo: HubRepo, payload: Payload, head: str, tags: Mapping[str, str]) -> CardEdits | None:
+    """What people changed of the card at the commit `head`.
+
+    None where it is as the release there left it, or as this one has it.
+
+    Raises:
+        DataError: it was changed, and what it was before cannot be found out.
+        HubError: the Hub refuses or fails.
+    """
+    tree = repo.tree(head)
+    earlier = earlier_release(repo, tree, head)
+    if not earlier:
+        return None
+    entries = {name: tree.get(name) for name in (CARD, MAINTAINERS)}
+    changed = [
+        name
+        for name, entry in entries.items()
+        if not _is_left(repo, name, entry, earlier, head)
+        and not (name in payload.files and payload.files[name].is_in(entry))
+    ]
+    if not changed:
+        return None
+    published = _published(repo, tree, earlier, tags)
+    words = {name: _read(repo, name, published, repo.tree(published)) for name in entries}
+    base = _said(words[MAINTAINERS], f"{MAINTAINERS} as published")
+    theirs, foreign, difference = [], [], []
+    for name in changed:
+        now = _read(repo, name, head, tree)
+        difference += _difference(name, words[name], now)
+        if name == MAINTAINERS:
+            theirs.append(_said(now, f"{repo.name}: {MAINTAINERS}"))
+        else:
+            said, wrong = read_card(now, words[name], base)
+            theirs.append(said)
+            foreign += wrong
+    return CardEdits(base, tuple(theirs), tuple(foreign), _bounded(difference), entries)
+
+
+def refuse(repo: HubRepo, edits: CardEdits) -> DataError:
+    """Why the release is not published over these edits, and what to do."""
+    return DataError(
+        f"{repo.name}: {CARD} was edited on the Hub since the release there was published, and publishing would undo "
+        f"that:\n{edits.difference}\n{_advice(edits)}"
+    )
+
+
+def merge(edits: CardEdits, ours: Maintainers | None, where: str) -> Maintainers:
+    """What the release says once it says what people said on the Hub, too; merging it again changes nothing.
+
+    Args:
+        edits: what they changed.
+        ours: what the release says; None where it says nothing yet.
+        where: what messages call the release.
+
+    Raises:
+        DataError: a change has no place in the release, or both sides changed the same in different ways.
+    """
+    if edits.foreign:
+        raise DataError(f"{where}: not all of it can be taken over:\n{edits.difference}\n{_advice(edits)}")
+    said = edits.base if ours is None else ours
+    for theirs in edits.theirs:
+        said = _merged(edits.base, theirs, said, where)
+    return said
+
+
+def _advice(edits: CardEdits) -> str:
+    if not edits.foreign:
+        return f"Repeat the command with {OPTION}: it takes this into {MAINTAINERS} of the release. Or undo it there."
+    places = "\n".join(f"- {one}" for one in edits.foreign)
+    return (
+        f"What follows has no place in {MAINTAINERS}, and {OPTION} cannot take it over:\n{places}\nUndo it on the Hub, "
+        f'or put the words there into a section "## {HEADING}", and repeat the command with {OPTION}.'
+    )
+
+
+def _is_left(repo: HubRepo, name: str, entry: Entry | None, earlier: Mapping[str, str], head: str) -> bool:
+    if entry is None:
+        return name not in earlier or name == CARD  # a card that is gone is told with all files that are
+    return is_as_listed(repo, name, entry, earlier, head)
+
+
+def _published(repo: HubRepo, tree: Tree, earlier: Mapping[str, str], tags: Mapping[str, str]) -> str:
+    """The commit that holds the card as it was published."""
+    commit = published_commit(repo, tree, tags)
+    if commit is not None:
+        there = repo.tree(commit)
+        if CARD in there and is_as_listed(repo, CARD, there[CARD], earlier, commit):
+            return commit
+    raise DataError(
+        f"{repo.name}: {CARD} was edited on the Hub, and no tag or commit there tells what it was when it was "
+        f"published: compare it with the release yourself, put {CARD} back there, and repeat the command"
+    )
+
+
+def _read(repo: HubRepo, name: str, revision: str, tree: Tree) -> str:
+    """The words of a file; none where there is no such file."""
+    if name not in tree:
+        return ""
+    if tree[name].size > _MOST_CARD_BYTES:
+        raise DataError(f"{repo.name}: {name}: {tree[name].size:,} bytes are too much for a card: put it back there")
+    data = repo.read(name, revision)
+    try:
+        return data.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{repo.name}: {name}: byte {error.start} is no UTF-8: put it back there") from error
+
+
+def _said(words: str, where: str) -> Maintainers:
+    return parse_maintainers(words.encode(), where) if words else _NOTHING
+
+
+# ---- what a card says
+
+
+def read_card(card: str, published: str, base: Maintainers) -> tuple[Maintainers, list[str]]:
+    """What people say on a card, and its changes that have no place among that.
+
+    Args:
+        card: as it is.
+        published: as it was published.
+        base: what people had said by then.
+    """
+    try:
+        head, body = split_card(card)
+    except DataError as error:
+        return base, [str(error)]
+    due_head, due_body = split_card(published)
+    keys, foreign = _keys(head, due_head, base)
+    text, elsewhere = _text(body, due_body, base)
+    foreign += elsewhere
+    if foreign:
+        return base, foreign
+    try:
+        return check_maintainers(keys, text, f"{CARD} on the Hub"), []
+    except DataError as error:
+        return base, [str(error)]
+
+
+def _keys(head: Mapping[str, Any], due: Mapping[str, Any], base: Maintainers) -> tuple[dict[str, Any], list[str]]:
+    keys, foreign = head_of(base), []
+    for key in dict.fromkeys((*due, *head)):
+        now, was = head.get(key, _ABSENT), due.get(key, _ABSENT)
+        if now == was:
+            continue
+        if key == "tags":
+            keys[key], wrong = _tags(now, was, base)
+            foreign += wrong
+        elif key in HEAD_KEYS:
+            keys[key] = None if now is _ABSENT or (key, now) == ("pretty_name", PRETTY_NAME) else now
+        elif was is not _ABSENT:
+            foreign.append(f"{_plain(key)}: the release computes it from its files")
+        else:
+            foreign.append(f"{_plain(key)}: people may add only {', '.join(HEAD_KEYS)}")
+    return {key: value for key, value in keys.items() if value is not None}, foreign
+
+
+def _tags(now: object, was: object, base: Maintainers) -> tuple[list[Any], list[str]]:
+    found = [now] if isinstance(now, str) else now if isinstance(now, list) else []
+    before = was if isinstance(was, list) else []
+    lost = [tag for tag in TAGS if tag in before and tag not in found]
+    kept = [tag for tag in base.tags if tag in found]
+    added = [tag for tag in found if tag not in before]
+    return [*kept, *added], [f"tags: {tag} was removed, and every release has it" for tag in lost]
+
+
+_SECTION = re.compile(rf"^##[ \t]+{HEADING}[ \t]*#*[ \t]*$", re.IGNORECASE)
+_LARGE_HEADING = re.compile(r"^##?[ \t]")
+
+
+def _text(body: str, due: str, base: Maintainers) -> tuple[str, list[str]]:
+    """The words that people added to a card, and where else it was changed.
+
+    Theirs is what stands in their section, in a section of its own that they made anywhere, or below the last line.
+    """
+    (section, rest), (_, due_rest) = _without_section(body), _without_section(due)
+    said, foreign = [section] if section is not None else [base.text] if not _has_section(due) else [], []
+    matcher = difflib.SequenceMatcher(None, due_rest, rest, autojunk=False)
+    for what, first, last, start, end in matcher.get_opcodes():
+        added = "\n".join(rest[start:end]).strip("\n")
+        if what == "equal" or (not added and not "".join(due_rest[first:last]).strip()):
+            continue  # empty lines
+        if (what == "insert" and first == len(due_rest)) or (what == "insert" and _LARGE_HEADING.match(added)):
+            said.append(_smaller(added))
+        else:
+            line = next((one for one in (*rest[start:end], *due_rest[first:last]) if one.strip()), "")
+            foreign.append(f"the text near {_plain(line)[:80]!r}: it is generated")
+    return "\n\n".join(part for part in said if part), foreign
+
+
+def _has_section(body: str) -> bool:
+    return any(_SECTION.match(line) for line in body.splitlines())
+
+
+def _without_section(body: str) -> tuple[str | None, list[str]]:
+    """The text of the people's section, or None where there is none; and the other lines of a card."""
+    section: list[str] | None = None
+    rest: list[str] = []
+    inside = False
+    for line, in_code in _lines(body):
+        if not in_code and _SECTION.match(line) and section is None:
+            section, inside = [], True
+            continue
+        inside = inside and (in_code or not _LARGE_HEADING.match(line))
+        if section is not None and inside:
+            section.append(line)
+        elif line.strip() or any(one.strip() for one in rest[-2:]):  # a million empty lines would take seconds
+            rest.append(line)
+    while rest and not rest[-1].strip():
+        rest.pop()
+    words = None if section is None else "\n".join(line for line in section if line.strip() != NOTE)
+    return None if words is None else words.strip("\n").rstrip(), rest
+
+
+def _smaller(text: str) -> str:
+    """A piece of a card with its headings at least of the third level."""
+    return "\n".join(line if in_code else re.sub(r"^##?(?=[ \t])", "###", line) for line, in_code in _lines(text))
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """The lines, and whether each is of a block of code."""
+    fence = ""
+    for line in text.splitlines():
+        found = re.match(r" {0,3}(`{3,}|~{3,})", line)
+        if found is None:
+            yield line, bool(fence)
+        elif not fence:
+            fence = found[1]
+            yield line, True
+        else:
+            fence = "" if found[1].startswith(fence) else fence
+            yield line, True
+
+
+# ---- merging
+
+
+def _merged(base: Maintainers, theirs: Maintainers, ours: Maintainers, where: str) -> Maintainers:
+    gone = {tag for tag in base.tags if tag not in theirs.tags}
+    tags = [tag for tag in dict.fromkeys((*ours.tags, *theirs.tags)) if tag not in gone]
+    # A tag that this release took out stays out, unless somebody put it in on the Hub since.
+    tags = [tag for tag in tags if tag in ours.tags or tag not in base.tags]
+    values = {key: _one(key, base, theirs, ours, where) for key in (*HEAD_KEYS, "text") if key != "tags"}
+    return ours.model_copy(update={"tags": tuple(tags), **values})
+
+
+def _one(key: str, base: Maintainers, theirs: Maintainers, ours: Maintainers, where: str) -> Any:
+    was, now, here = getattr(base, key), getattr(theirs, key), getattr(ours, key)
+    if now in (was, here) or (key == "text" and now and now in here):
+        return here
+    if here == was:
+        return now
+    due = "with the words on the Hub in it" if key == "text" else "that is, what the Hub says"
+    raise DataError(
+        f"{where}: {key}: both {MAINTAINERS} of the release and the card on the Hub changed it: make {MAINTAINERS} say "
+        f"what both are to say ({due}), write the card again with `ipm-prefdial card`, and repeat the command"
+    )
+
+
+# ---- showing
+
+
+def _difference(name: str, was: str, now: str) -> list[str]:
+    lines = difflib.unified_diff(
+        was.splitlines(), now.splitlines(), f"{name} as published", f"{name} on the Hub", n=1, lineterm=""
+    )
+    return [_plain(line)[:200] for line in lines]
+
+
+def _bounded(lines: list[str]) -> str:
+    more = len(lines) - _SHOWN
+    return "\n".join((*lines[:_SHOWN], *([f"… and {more} more lines"] if more > 0 else ())))
+
+
+def _plain(text: str) -> str:
+    """A line from elsewhere, without anything that a terminal would act on."""
+    return "".join(one if one.isprintable() else "?" for one in text.replace("\t", "    "))

@@ -1,0 +1,208 @@
+"""What `validate` remembers of a release while it reads it once: some bytes a row, never its words."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...schemas.config import REASONING_CONFIGS, Config
+from ...schemas.dialogue import Split
+from ...schemas.rows import CANDIDATE_CONFIGS
+from .row_checks import Broken, Finding
+
+_CALLS = (
+    "planner",
+    "responder",
+    "joint",
+    "inferred_by",
+    "chosen_verdict",
+    "rejected_verdict",
+    "judgements",
+    "rewrite",
+    "findings",
+    "reasoner",
+    "chosen_reasoner",
+    "rejected_reasoner",
+)
+"""The columns that name a call, or several."""
+
+
+HOLDOUT = Config.CRISIS_HOLDOUT
+_MADE_OF_TURNS = (*CANDIDATE_CONFIGS, *REASONING_CONFIGS)
+
+
+class Digests:
+    """Digests of a column over all shards of a config, with where each came from."""
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+        self._places: list[tuple[str, int]] = []
+
+    def add(self, values: pa.Array, file: str, first: int) -> None:
+        """Takes in a batch of a file whose first row is number `first` there."""
+        self._parts.append(digests(values))
+        self._places.append((file, first))
+
+    def extend(self, later: "Digests") -> None:
+        """Takes in what was noted of later files."""
+        self._parts += later._parts
+        self._places += later._places
+
+    def all(self) -> np.ndarray:
+        """Every digest, in order."""
+        return np.concatenate(self._parts) if self._parts else np.zeros(0, dtype=np.uint64)
+
+    def repeated(self, rule: str, detail: str) -> Iterator[Finding]:
+        """A finding for every value that stands earlier."""
+        if not _has_repeats(self.all()):
+            return
+        values = self.all()
+        _, first = np.unique(values, return_index=True)
+        again = np.ones(len(values), dtype=bool)
+        again[first] = False
+        starts = np.cumsum([0, *(len(part) for part in self._parts)])
+        for at in np.flatnonzero(again):
+            part = int(np.searchsorted(starts, at, side="right")) - 1
+            file, row = self._places[part]
+            yield Finding(rule=rule, file=file, row=row + int(at - starts[part]), detail=detail)
+
+
+def _has_repeats(values: np.ndarray) -> bool:
+    """Whether a value stands twice; sorts in place, since to find out where takes several times the memory."""
+    values.sort()
+    return bool((values[1:] == values[:-1]).any())
+
+
+def digests(values: pa.Array) -> np.ndarray:
+    """A 64-bit digest of every string: pandas' own, which is the same in every process."""
+    from pandas.util import hash_array
+
+    texts = np.asarray(values.to_numpy(zero_copy_only=False), dtype=object)
+    return np.asarray(hash_array(texts, categorize=False))
+
+
+@dataclass
+class CrossTableState:
+    """What has been seen of the tables so far."""
+
+    calls: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    """Digests of the request keys in `completions`, sorted."""
+    dialogues: dict[str, tuple[Split, str, str]] = field(default_factory=dict)
+    """Split, source and licence of every dialogue; complete once the config `dialogues` was read."""
+    held_out: set[str] = field(default_factory=set)
+    """Those of them that are held out for a crisis."""
+    barred: set[str] = field(default_factory=set)
+    """Those of which nothing may be made: held out, contaminated, or repeating another where that bars them."""
+    repeats_bar: bool = False
+    """Whether a dialogue that nearly repeats another gives no rows."""
+    rows: Counter[tuple[Config, Split]] = field(default_factory=Counter)
+    drops: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Dropped candidates by config and reason."""
+
+    @cached_property
+    def known(self) -> "KnownDialogues":
+        """Every dialogue as columns; made once, when all of them are known."""
+        return KnownDialogues.of(self)
+
+    def note_dialogues(
+        self, batch: pa.RecordBatch, config: Config, split: Split, name: str, first: int
+    ) -> Iterator[Finding]:
+        """Remembers a batch of dialogues; tells those that stand in another split, or table, too."""
+        columns = (batch.column(column).to_pylist() for column in ("dialogue_id", "source", "license"))
+        for number, (dialogue_id, source, license_id) in enumerate(zip(*columns, strict=True)):
+            elsewhere = dialogue_id in self.dialogues and (dialogue_id in self.held_out) != (config is HOLDOUT)
+            before = self.dialogues.setdefault(dialogue_id, (split, source, license_id))
+            if config is HOLDOUT:
+                self.held_out.add(dialogue_id)
+                self.barred.add(dialogue_id)
+            if before[0] is not split or elsewhere:
+                detail = f"dialogue {dialogue_id} is in {before[0]} too"
+                yield Finding(rule="splits", file=name, row=first + number, detail=detail)
+        for column in ("contaminated_by", *(("repeats",) if self.repeats_bar else ())):
+            if column in batch.schema.names:
+                named = batch.column("dialogue_id").filter(batch.column(column).is_valid())
+                self.barred.update(named.to_pylist())
+
+    def foreign_rows(self, batch: pa.RecordBatch, config: Config, split: Split) -> Iterator[Broken]:
+        """Rows whose dialogue is not in the release, is in another split, or has another source or licence."""
+        known = self.known
+        there, at = known.find(batch.column("dialogue_id"))
+        if not there.all():
+            yield Broken("dialogue", np.flatnonzero(~there), "its dialogue is not in the release")
+        if config in _MADE_OF_TURNS and (barred := there & known.barred[at]).any():
+            yield Broken("dialogue", np.flatnonzero(barred), "its dialogue may give no rows")
+        places = pa.array(at, mask=~there)
+        if config is not Config.COMPLETIONS:
+            due = pa.scalar(split.value)
+            yield from _unequal("splits", known.splits.take(places), due, f"its dialogue is not in {split}")
+        for column, due_column in (("source", known.sources), ("license", known.licenses)):
+            detail = f"{column} is not its dialogue's"
+            yield from _unequal("dialogue", due_column.take(places), batch.column(column), detail)
+
+    def unknown_calls(self, batch: pa.RecordBatch) -> Iterator[Broken]:
+        """Rows that name a call which `completions` does not hold."""
+        for column in _CALLS:
+            if column not in batch.schema.names:
+                continue
+            calls, rows = batch.column(column), np.arange(batch.num_rows)
+            if pa.types.is_list(calls.type):
+                calls, rows = calls.flatten(), np.asarray(pc.list_parent_indices(calls))
+            if not pa.types.is_struct(calls.type):
+                continue
+            keys = pc.struct_field(calls, "request_key")
+            found = among(digests(keys.drop_null()), self.calls)
+            if not found.all():
+                unknown = np.unique(rows[np.asarray(keys.is_valid())][~found])
+                yield Broken("known_call", unknown, f"{column}.request_key is not in completions")
+
+
+@dataclass(frozen=True)
+class KnownDialogues:
+    """Every dialogue of a release, found by the digest of its id: a table of hashes would be made anew every batch."""
+
+    ids: np.ndarray
+    """Digests, sorted; in the same order:"""
+    splits: pa.Array
+    sources: pa.Array
+    licenses: pa.Array
+    barred: np.ndarray
+    """Whether nothing may be made of it; one more than there are dialogues, for ids that are none."""
+
+    @classmethod
+    def of(cls, seen: CrossTableState) -> Self:
+        """What was seen of all dialogues."""
+        ids = digests(pa.array(list(seen.dialogues), type=pa.string()))
+        order = np.argsort(ids)
+        rows = [(str(split), *rest) for split, *rest in seen.dialogues.values()]
+        columns = zip(*rows, strict=True) if rows else ((), (), ())
+        splits, sources, licenses = (pa.array(column, type=pa.string()).take(pa.array(order)) for column in columns)
+        barred = np.array([one in seen.barred for one in seen.dialogues], dtype=bool)[order]
+        return cls(ids[order], splits, sources, licenses, np.append(barred, False))
+
+    def find(self, dialogue_ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+        """Which ids are those of dialogues, and the place of each; that of an id that is none says nothing."""
+        wanted = digests(dialogue_ids)
+        at = np.searchsorted(self.ids, wanted)
+        if not len(self.ids):
+            return np.zeros(len(wanted), dtype=bool), at
+        there = self.ids[np.minimum(at, len(self.ids) - 1)] == wanted
+        return np.asarray(there), at
+
+
+def among(wanted: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """Which of `wanted` are among the sorted numbers `ordered`."""
+    if not len(ordered):
+        return np.zeros(len(wanted), dtype=bool)
+    at = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+    return np.asarray(ordered[at] == wanted)
+
+
+def _unequal(rule: str, left: pa.Array, right: pa.Array | pa.Scalar, detail: str) -> Iterator[Broken]:
+    rows = np.flatnonzero(np.asarray(pc.not_equal(left, right).fill_null(False)))
+    if len(rows):
+        yield Broken(rule, rows, detail)

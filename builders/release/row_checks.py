@@ -1,0 +1,311 @@
+"""The rules on what judges said, by layout: a pair says of itself that it was found worse, and by whom."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...schemas.base import Frozen
+from ...schemas.config import PAIR_CONFIGS, Config
+from ...schemas.trace import Step
+
+# What `validate` tells.
+
+
+class Finding(Frozen):
+    """A promise that is not kept, at one place."""
+
+    rule: str
+    """Id of the rule; `ipm-prefdial validate --rules` tells what each means."""
+    file: str
+    """Path below the release."""
+    row: int | None = None
+    """The row in that file, from 0, where it is a row's."""
+    detail: str = ""
+    """What is wrong, in words."""
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.file}{'' if self.row is None else f': row {self.row}'}: {self.detail}"
+
+
+# What a rule over a batch of rows is, and what it finds.
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Rows of a batch that break a rule."""
+
+    rule: str
+    rows: np.ndarray
+    """Their numbers in the batch, from 0."""
+    detail: str
+
+
+Mask = Callable[[pa.RecordBatch], pa.Array]
+"""True, or null, for every row that breaks the rule."""
+
+Rules = tuple[tuple[str, str, Mask], ...]
+"""Rule, detail and mask."""
+
+
+# The rules on reasoning traces: texts in their form, labels that are what the votes come to, scores, weights.
+
+
+_FORM = (
+    r"^<history>\n(?s:.+)\n</history>\n"
+    r"<emotion>\nemotion: (?P<emotion>[^\n]+)\nintensity: (?P<intensity>[1-5])\n"
+    r"cause: [^\n]+\ncues: [^\n]+\n</emotion>\n"
+    r"<strategy>\nstrategy: (?P<strategy>[^\n]+)\nwhy: [^\n]+\n</strategy>\n"
+    r"<reply>\n(?s:.+)\n</reply>$"
+)
+"""The text form of `prompts.parsers.trace` as a pattern, so that whole columns are read at once."""
+_STEPS = len(Step)
+_HUMANS = list(Step).index(Step.STRATEGY)
+
+Texts = Callable[[pa.RecordBatch], pa.Array]
+
+
+def _message(column: str) -> Texts:
+    """The words of a column of single messages."""
+    return lambda batch: pc.binary_join(
+        pa.ListArray.from_arrays(batch.column(column).offsets, batch.column(column).values.field("content")), "\n"
+    )
+
+
+def _joined(batch: pa.RecordBatch) -> pa.Array:
+    return pc.binary_join(batch.column("completions"), "\n")
+
+
+def _says_otherwise(texts: Texts, **columns: str) -> Mask:
+    """Texts that are no trace, or whose fields are not what the columns say; `field=column`."""
+
+    def mask(batch: pa.RecordBatch) -> pa.Array:
+        found = pc.extract_regex(texts(batch), _FORM)
+        wrong = pc.invert(found.is_valid())
+        for field, column in columns.items():
+            said = pc.cast(batch.column(column), pa.string())
+            wrong = pc.or_(wrong, pc.not_equal(pc.struct_field(found, field), said).fill_null(True))
+        return wrong
+
+    return mask
+
+
+def _no_weight(batch: pa.RecordBatch) -> pa.Array:
+    weight = batch.column("weight")
+    return pc.invert(pc.and_(pc.greater(weight, 0), pc.less_equal(weight, 1)))
+
+
+def _not_four(batch: pa.RecordBatch) -> pa.Array:
+    wrong = np.zeros(batch.num_rows, dtype=bool)
+    for column in ("completions", "labels", "rationales", "panels"):
+        wrong |= np.asarray(pc.list_value_length(batch.column(column))) != _STEPS
+    return pa.array(wrong)
+
+
+def _other_than_panels(batch: pa.RecordBatch) -> pa.Array:
+    """Rows whose panels are not of the four steps in order, or whose labels or rationales are not their panels'."""
+    if np.asarray(_not_four(batch)).any():
+        return pa.array(np.zeros(batch.num_rows, dtype=bool))  # told already, and nothing lines up
+    panels = batch.column("panels").flatten()
+    wrong = np.asarray(pc.struct_field(panels, "step")) != np.tile([step.value for step in Step], batch.num_rows)
+    for column, field in (("labels", "label"), ("rationales", "rationale")):
+        wrong |= np.asarray(pc.not_equal(batch.column(column).flatten(), pc.struct_field(panels, field)))
+    return pa.array(wrong.reshape(-1, _STEPS).any(axis=1))
+
+
+def _other_than_votes(batch: pa.RecordBatch) -> pa.Array:
+    """Rows whose panels are not what the judgements, the human's choice and the rules come to."""
+    if np.asarray(_not_four(batch)).any():
+        return pa.array(np.zeros(batch.num_rows, dtype=bool))
+    panels = batch.column("panels").flatten()
+    number = {
+        name: np.asarray(pc.struct_field(panels, name), dtype=np.float64).reshape(-1, _STEPS)
+        for name in ("votes", "votes_for", "confidence", "label")
+    }
+    contradicted = np.asarray(pc.struct_field(panels, "rule").is_valid()).reshape(-1, _STEPS)
+    votes, votes_for = _counted(batch)
+    label = ~contradicted & (2 * votes_for > votes)
+    agreeing = np.where(label, votes_for, votes - votes_for)
+    confidence = np.where(contradicted, 1.0, np.round((agreeing + 1) / (votes + 2), 4))
+    wrong = (number["votes"] != votes) | (number["votes_for"] != votes_for) | (number["label"] != label)
+    wrong |= np.abs(number["confidence"] - confidence) > 1e-4
+    wrong |= ~contradicted & (2 * votes_for == votes)
+    return pa.array(wrong.any(axis=1))
+
+
+def _counted(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+    """Votes, and votes for, of every row and step: each judgement with labels votes, and the human for the same choice.
+
+    A judgement has no labels or four; one with another number of them would be no vote that could be placed.
+    """
+    judgements = batch.column("judgements")
+    parents = np.asarray(pc.list_parent_indices(judgements))
+    labels = pc.struct_field(judgements.flatten(), "labels")
+    whole = np.asarray(pc.list_value_length(labels)) == _STEPS
+    said = np.asarray(labels.filter(pa.array(whole)).flatten(), dtype=np.float64).reshape(-1, _STEPS)
+    votes, votes_for = np.zeros((batch.num_rows, _STEPS)), np.zeros((batch.num_rows, _STEPS))
+    np.add.at(votes, parents[whole], 1)
+    np.add.at(votes_for, parents[whole], said)
+    human = np.asarray(pc.equal(batch.column("strategy"), batch.column("human_strategy")).fill_null(False))
+    votes[human, _HUMANS] += 1
+    votes_for[human, _HUMANS] += 1
+    return votes, votes_for
+
+
+def _no_difference(batch: pa.RecordBatch) -> pa.Array:
+    """Pairs whose chosen side is worse in a part, or not better in the part in which the row says that it is."""
+    differs = np.asarray(batch.column("differs"))
+    wrong = np.zeros(batch.num_rows, dtype=bool)
+    for part in ("process", "outcome"):
+        chosen, rejected = (
+            np.asarray(pc.struct_field(batch.column(f"{side}_score"), part)) for side in ("chosen", "rejected")
+        )
+        wrong |= chosen < rejected
+        wrong |= np.isin(differs, [part, "both"]) & ~(chosen > rejected)
+    return pa.array(wrong)
+
+
+_WEIGHED = ("weight", "weight is not above 0 and at most 1", _no_weight)
+
+REASONING_RULES: Mapping[Config, Rules] = {
+    Config.REASONING: (
+        (
+            "trace",
+            "completion is no trace with its emotion, intensity and strategy",
+            _says_otherwise(_message("completion"), emotion="emotion", intensity="intensity", strategy="strategy"),
+        ),
+        _WEIGHED,
+    ),
+    Config.REASONING_STEPS: (
+        ("steps", "it has not four of completions, labels, rationales and panels", _not_four),
+        (
+            "trace",
+            "completions are no trace with its emotion and strategy",
+            _says_otherwise(_joined, emotion="emotion", strategy="strategy"),
+        ),
+        ("steps", "labels or rationales are not those of its panels, step by step", _other_than_panels),
+        ("steps", "panels are not what the judgements, the human's choice and the rules come to", _other_than_votes),
+        _WEIGHED,
+    ),
+    Config.REASONING_PAIRS: (
+        (
+            "trace",
+            "chosen is no trace with chosen_strategy",
+            _says_otherwise(_message("chosen"), strategy="chosen_strategy"),
+        ),
+        (
+            "trace",
+            "rejected is no trace with rejected_strategy",
+            _says_otherwise(_message("rejected"), strategy="rejected_strategy"),
+        ),
+        ("score", "the chosen trace is not better where the row says so, or is worse elsewhere", _no_difference),
+        _WEIGHED,
+    ),
+}
+"""The rules of layout 3 by config; those on messages and sides stand in `rules`."""
+
+
+def _errors_disagree(batch: pa.RecordBatch) -> pa.Array:
+    """A judged pair whose error is not the rejected verdict's."""
+    verdict = batch.column("rejected_verdict")
+    differs = pc.not_equal(pc.struct_field(verdict, "error"), batch.column("rejected_error")).fill_null(True)
+    return pc.and_(verdict.is_valid(), differs)
+
+
+def _chosen_has_error(batch: pa.RecordBatch) -> pa.Array:
+    return pc.struct_field(batch.column("chosen_verdict"), "error").is_valid()
+
+
+def _lacks_orders(batch: pa.RecordBatch) -> pa.Array:
+    """Pairs whose judges did not each answer to both orders."""
+    first = _times(batch, pc.equal(_answers(batch, "order"), "chosen_first"))
+    second = _times(batch, pc.equal(_answers(batch, "order"), "rejected_first"))
+    judges = np.asarray(_panel(batch, "judges"))
+    return pa.array((first != judges) | (second != judges) | (judges == 0))
+
+
+def _lacks_majority(batch: pa.RecordBatch) -> pa.Array:
+    return pc.less_equal(pc.multiply(_panel(batch, "votes"), 2), _panel(batch, "judges"))
+
+
+def _numbers_disagree(batch: pa.RecordBatch) -> pa.Array:
+    """Panels whose votes, margin or confidence are not what their answers come to."""
+    votes, judges = (np.asarray(_panel(batch, name), dtype=np.float64) for name in ("votes", "judges"))
+    margin = np.round((2 * votes - judges) / np.maximum(judges, 1), 4)
+    told = np.asarray(_lacks_majority(batch).fill_null(True)) | np.asarray(_lacks_orders(batch))
+    miscounted = (votes != _counted_votes(batch)) & ~told
+    due = pc.list_value_length(batch.column("judgements"))
+    errors = batch.column("rejected_error").take(_parents(batch))
+    agrees = pc.and_(
+        pc.and_(pc.equal(_answers(batch, "better"), "chosen"), _answers(batch, "chosen_error").is_null()),
+        pc.equal(_answers(batch, "rejected_error"), errors),
+    )
+    confidence = np.round((_times(batch, agrees) + 1) / (np.asarray(due) + 2), 4)
+    wrong = np.abs(margin - np.asarray(_panel(batch, "margin"))) > 1e-4
+    return pa.array(wrong | miscounted | (np.abs(confidence - np.asarray(_panel(batch, "confidence"))) > 1e-4))
+
+
+def _counted_votes(batch: pa.RecordBatch) -> np.ndarray:
+    """How many judges find the rejected side worse in both orders; those of the other order are a row's second half."""
+    worse = pc.and_(
+        pc.and_(pc.equal(_answers(batch, "better"), "chosen"), _answers(batch, "chosen_error").is_null()),
+        _answers(batch, "rejected_error").is_valid(),
+    )
+    found = np.append(np.asarray(pc.fill_null(worse, False)), False)
+    lengths = np.asarray(pc.list_value_length(batch.column("judgements")))
+    halves = lengths // 2
+    starts = np.cumsum(lengths) - lengths
+    rows = np.repeat(np.arange(batch.num_rows), halves)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(halves) - halves, halves)
+    first = starts[rows] + place
+    both = found[first] & found[first + halves[rows]]
+    return np.bincount(rows[both], minlength=batch.num_rows)
+
+
+def _error_of_none(batch: pa.RecordBatch) -> pa.Array:
+    """Pairs whose error no judge named."""
+    errors = batch.column("rejected_error").take(_parents(batch))
+    return pa.array(_times(batch, pc.equal(_answers(batch, "rejected_error"), errors)) == 0)
+
+
+def _panel(batch: pa.RecordBatch, field: str) -> pa.Array:
+    return pc.struct_field(batch.column("panel"), field)
+
+
+def _answers(batch: pa.RecordBatch, field: str) -> pa.Array:
+    return pc.struct_field(batch.column("judgements").flatten(), field)
+
+
+def _parents(batch: pa.RecordBatch) -> pa.Array:
+    return pc.list_parent_indices(batch.column("judgements"))
+
+
+def _times(batch: pa.RecordBatch, mask: pa.Array) -> np.ndarray:
+    """How many of each row's answers a mask over all answers holds for."""
+    parents = np.asarray(_parents(batch))[np.asarray(pc.fill_null(mask, False))]
+    return np.bincount(parents, minlength=batch.num_rows)
+
+
+def _of_pairs(*rules: tuple[str, Mask]) -> Mapping[Config, Rules]:
+    return dict.fromkeys(PAIR_CONFIGS, tuple(("verdict", detail, mask) for detail, mask in rules))
+
+
+_COMPARED = _of_pairs(
+    ("not every judge answered to both orders", _lacks_orders),
+    ("no majority of the judges finds the rejected side worse", _lacks_majority),
+    ("rejected_error is one that no judge named", _error_of_none),
+    ("votes, margin or confidence are not what the judgements come to", _numbers_disagree),
+)
+
+LAYOUT_RULES: Mapping[int, Mapping[Config, Rules]] = {
+    1: _of_pairs(
+        ("rejected_error is not the judge's", _errors_disagree),
+        ("the judge found an error in the chosen side", _chosen_has_error),
+    ),
+    2: _COMPARED,
+    3: {**_COMPARED, **REASONING_RULES},
+    4: {**_COMPARED, **REASONING_RULES},
+}
+"""The rules of each layout by config."""

@@ -1,0 +1,1 @@
+"""A training run: its arguments, its environment, the model it starts from, and its record."""

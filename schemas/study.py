@@ -1,0 +1,138 @@
+"""What training on a release showed: the contents of `validation.json`, of which its page and the card's part are made.
+
+Every question has a figure and a verdict, and no verdict is more than the run can support: where a precondition of an
+answer does not hold, the verdict is `cannot tell at this scale`, and the question says which one it was.
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Frozen
+from .measures import Interval
+
+STUDY_FILE = "validation.json"
+
+
+class Scale(StrEnum):
+    """How large the models are that a release is validated with."""
+
+    TINY = "tiny"
+    """From random weights, on two CPU cores: it shows whether everything runs, and whether the release is sound."""
+    SMALL = "small"
+    """A pretrained model of half a billion weights, on one small GPU."""
+    FULL = "full"
+    """A pretrained model of seven billion weights with adapters, on one large GPU."""
+
+
+class StudyOutcome(StrEnum):
+    """An answer that a run can give."""
+
+    YES = "yes"
+    NO = "no"
+    CANNOT_TELL = "cannot tell at this scale"
+
+
+class Precondition(Frozen):
+    """Something that must hold before an answer means anything."""
+
+    name: str
+    """Id, such as `pretrained`."""
+    holds: bool
+    told: str
+    """What was found, in a few words."""
+
+
+class Answered(Frozen):
+    """One question and its answer."""
+
+    id: str
+    asks: str
+    """The question."""
+    group: Literal["release", "training"]
+    """What it is about: the release as it lies there, or models that were trained on it."""
+    figure: Interval
+    """What the verdict goes by; without a value where it could not be measured."""
+    measures: str
+    """What the figure is, its range and its unit."""
+    verdict: StudyOutcome
+    why: str
+    """The reason, in a line."""
+    preconditions: tuple[Precondition, ...]
+    """Those of a yes or a no; where one does not hold, the verdict is `cannot tell at this scale`."""
+    p: float | None = None
+    """Of a comparative question, adjusted for all of them (Holm); null of the others, and where there is no figure."""
+
+
+class TrainedModel(Frozen):
+    """A model that was trained for the validation."""
+
+    recipe: str
+    base_model: str
+    """`random weights` where it was made on the spot."""
+    steps: int | None
+    rows: int = Field(ge=0)
+    """Rows that it was trained on."""
+    run_sha256: str
+    """Digest of its `run.json`, which says the rest."""
+    seed: int | None = None
+    """Of everything random in its training; null in validations that trained with one seed alone."""
+
+
+class SystemFigures(Frozen):
+    """The main figures of one system on the test split, means over seeds; all are in `evaluation/`."""
+
+    name: str
+    kind: str
+    figures: dict[str, Interval]
+    """By metric."""
+
+
+class StageTime(Frozen):
+    """How long a part of the validation took, over all runs of the command."""
+
+    name: str
+    seconds: float = Field(ge=0)
+
+
+class ValidatedRelease(Frozen):
+    """What was validated."""
+
+    name: str
+    """The Hub repo, or the folder's name; never a path."""
+    revision: str | None
+    """The tag or commit of a repo."""
+    version: str
+    tables_sha256: str
+    """Digest over the names and bytes of its tables, so that the validation is tied to what it tells of."""
+    turns: int = Field(ge=0)
+    """Test turns that the systems were asked at; 0 where nothing was trained."""
+    dialogues: int = Field(ge=0)
+
+
+class Validation(Frozen):
+    """All that was found."""
+
+    format: Literal[1] = 1
+    release: ValidatedRelease
+    scale: Scale
+    judges: tuple[str, ...]
+    """Model and revision of each."""
+    questions: tuple[Answered, ...] = Field(min_length=1)
+    models: tuple[TrainedModel, ...]
+    """Empty where the release is not sound: then nothing was trained on it."""
+    systems: tuple[SystemFigures, ...]
+    stages: tuple[StageTime, ...]
+    notes: tuple[str, ...]
+    """What to know before reading any verdict."""
+
+    @property
+    def refused(self) -> tuple[Answered, ...]:
+        """The questions that are answered with no."""
+        return tuple(one for one in self.questions if one.verdict is StudyOutcome.NO)
+
+    def untold(self, required: Collection[str]) -> tuple[Answered, ...]:
+        """The questions with these ids that the run cannot tell the answer of."""
+        return tuple(one for one in self.questions if one.id in required and one.verdict is StudyOutcome.CANNOT_TELL)

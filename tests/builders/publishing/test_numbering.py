@@ -1,0 +1,21 @@
+"""Which tags are versions of ours."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipm_prefdial.builders.publishing.plan import tag_of
+from ipm_prefdial.builders.publishing.preflight import released_versions
+
+VERSIONS = st.tuples(*[st.integers(0, 30)] * 3)
+OTHERS = st.sampled_from(
+    ["v1.0", "1.0.0", "v01.0.0", "v1.0.0-rc1", "v1.0.0\n", "main", "final", "v1.0.0.0", "V1.0.0", "v١.0.0"]
+)
+
+
+@given(st.lists(VERSIONS, unique=True), st.lists(OTHERS))
+def test_versions_are_told_from_other_tags_and_the_newest_comes_first(
+    versions: list[tuple[int, int, int]], others: list[str]
+) -> None:
+    tags = [tag_of(".".join(map(str, version))) for version in versions]
+    found = released_versions([*others, *tags])
+    assert [tuple(map(int, version.split("."))) for version in found] == sorted(versions, reverse=True)
