@@ -1,29 +1,26 @@
 """Runs the command as a user does: in a process of its own, with its own environment and output."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from support.processes import Done, run_fresh
 
-@dataclass(frozen=True)
-class Done:
-    """A command that came to its end."""
-
-    code: int
-    out: str
-    err: str
+__all__ = ["Done", "clean_environ", "command_line", "ipm_prefdial"]
 
 
 def ipm_prefdial(*words: str | Path, environ: Mapping[str, str] | None = None, timeout_s: float = 300) -> Done:
     """The command's exit code and output; nothing of this process's keys reaches it but what `environ` says."""
-    done = subprocess.run(
-        command_line(*words), capture_output=True, text=True, timeout=timeout_s, env=clean_environ(environ), check=False
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Done(done.returncode, done.stdout, done.stderr)
+    done = run_fresh(_main, words, clean_environ(environ), timeout_s=timeout_s)
+    assert "Traceback" not in done.err, done.err
+    return done
+
+
+def _main(words: list[str]) -> int:
+    from ipm_prefdial.builders.cli.main import main
+
+    return main(words)
 
 
 def command_line(*words: str | Path) -> list[str]:

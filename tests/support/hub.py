@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from support.processes import run_fresh
+
 TOKEN = "hf_alice"
 """Alice's, who may write to `acme`."""
 
@@ -74,10 +76,14 @@ def as_client(url: str, home: Path, code: str, *arguments: str, token: str | Non
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         **({"HF_TOKEN": token} if token else {}),
     }
-    command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, env={**kept, **settings}, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    done = run_fresh(_execute, [code, *arguments], {**kept, **settings}, timeout_s=120)
+    assert done.code == 0, done.err
+    return json.loads(done.out.splitlines()[-1])
+
+
+def _execute(words: list[str]) -> None:
+    sys.argv = ["-c", *words[1:]]
+    exec(compile(words[0], "<client>", "exec"), {"__name__": "__main__"})
 
 
 _UPLOAD = """
