@@ -6,6 +6,7 @@ Equal audits give equal bytes under the same matplotlib: no theme, font or setti
 import io
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,15 @@ def draw_pictures(audit: Audit) -> dict[str, bytes]:
     """Every picture that the audit has the numbers of, by its path in the release; none without matplotlib."""
     if find_spec("matplotlib") is None:
         return {}
+    return dict(_draw(audit.model_dump_json()))
+
+
+@lru_cache(maxsize=4)
+def _draw(audit_json: str) -> dict[str, bytes]:
+    """Draws the pictures of an audit once: it takes a second, and `publish` refreshes a release several times."""
     from matplotlib import rc_context, rcParamsDefault
 
+    audit = Audit.model_validate_json(audit_json)
     with rc_context(dict(rcParamsDefault) | {"font.family": "DejaVu Sans", "font.size": 9}):
         figures = {path: draw(audit) for path, draw in _DRAWN.items()}
         return {path: _png(figure) for path, figure in figures.items() if figure is not None}

@@ -114,7 +114,8 @@ def parse_yaml(data: str | bytes, *, any_keys: bool = False) -> Any:
         raise DocumentError(f"larger than {MOST_YAML} bytes")
     loader: Any = None
     try:
-        loader = yaml.SafeLoader(data)
+        _check_depth(data)
+        loader = _yaml_loader()(data)
         node = loader.get_single_node()
         if node is None:
             return None
@@ -125,6 +126,8 @@ def parse_yaml(data: str | bytes, *, any_keys: bool = False) -> Any:
     except RecursionError:
         raise DocumentError("nested too deeply") from None
     except yaml.YAMLError as error:
+        if "maximum nesting depth" in str(error):  # libyaml looks further ahead than the events that were counted
+            raise DocumentError("nested too deeply") from None
         raise DocumentError(" ".join(str(error).split())) from error
     # What its constructors raise for a value of the right form and the wrong content, such as a month 99.
     except (ValueError, TypeError, OverflowError, AttributeError, LookupError) as error:
@@ -132,6 +135,24 @@ def parse_yaml(data: str | bytes, *, any_keys: bool = False) -> Any:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _yaml_loader() -> Any:
+    """libyaml's loader, ten times as fast as PyYAML's own, where PyYAML was built with it."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _check_depth(data: str | bytes) -> None:
+    """Refuses deep nesting before the document becomes nodes: libyaml's composer recurses in C, without a limit."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(data, Loader=_yaml_loader()):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise DocumentError("nested too deeply, or within itself")
 
 
 def read_yaml(path: Path) -> Any:

@@ -13,7 +13,7 @@ from typing import Protocol
 from ...schemas.errors import DataError, EndpointError
 from .failure import said
 
-_MODULE = f"{__package__}.as_reader"
+_MODULE = f"{__package__}.fresh_load"
 _PLACES = ("HF_", "HUGGING_FACE_", "HUGGINGFACE_")
 """What the names of variables begin with that lead the Hub's libraries to caches, tokens and settings."""
 _KEPT = ("HF_HUB_DISABLE_XET", "HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT")

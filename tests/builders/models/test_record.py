@@ -276,8 +276,8 @@ def test_closed_records_take_nothing_more(path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from ipm_prefdial.builders.inference.record import Records
-from ipm_prefdial.builders.inference.record_file import Recorded
+from ipm_prefdial.builders.models.record import Records
+from ipm_prefdial.builders.models.record_file import Recorded
 from ipm_prefdial.schemas.inference import Completion, Role
 
 with Records(Path(sys.argv[1])) as records:

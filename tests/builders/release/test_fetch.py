@@ -15,7 +15,7 @@ from ipm_prefdial.builders.release.read import local_release
 _FETCH = """
 import json, sys
 from pathlib import Path
-from ipm_prefdial.builders.release.fetch import local_release
+from ipm_prefdial.builders.release.read import local_release
 from ipm_prefdial.schemas.errors import PrefDialError
 cache, *places = sys.argv[1:]
 found = {}

@@ -6,9 +6,8 @@ from support.predictions import EVERY, many, prediction, system
 from ipm_prefdial.recipes.evaluate.baselines import MAJORITY, majority_of
 from ipm_prefdial.recipes.evaluate.predictions import align
 from ipm_prefdial.recipes.evaluate.score import NEARER, Options, score_systems
-from ipm_prefdial.recipes.metrics import diversity
-from ipm_prefdial.recipes.metrics import diversity as repetition
 from ipm_prefdial.recipes.metrics.catalogue import METRICS
+from ipm_prefdial.recipes.metrics.diversity import DIVERSITY_METRICS, REPETITION_METRICS
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.evaluation import Evaluated, Evaluation, SystemScores
 from ipm_prefdial.schemas.strategy import Strategy
@@ -30,7 +29,7 @@ def test_every_system_has_every_metric_and_the_human_those_of_words() -> None:
     mine, yours, majority, human = found.systems
     assert [one.kind for one in found.systems] == ["system", "system", "baseline", "human"]
     assert [score.metric for score in mine.scores] == [one for one in METRICS if one != "likeness"]
-    of_words = [*diversity.METRICS, *repetition.METRICS]
+    of_words = [*DIVERSITY_METRICS, *REPETITION_METRICS]
     assert [score.metric for score in human.scores] == [one for one in of_words if one != "replied"]
     assert _value(mine, "accuracy") == 0.5
     assert _value(yours, "accuracy") == pytest.approx(1 / 3, abs=1e-6)
