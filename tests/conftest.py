@@ -2,6 +2,7 @@
 
 import os
 import sys
+from itertools import count
 from pathlib import Path
 
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -33,8 +34,11 @@ REPOSITORY = Path(__file__).parents[1]
 REAL_DATA = REPOSITORY.parent / "shared" / "data"
 
 
+_NUMBERS = count()
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No key, no token, no endpoint of the developer's, and a home for the Hub's clients that is empty."""
     for name in list(os.environ):
         if name.startswith(("OPENAI_", "IPM_PREFDIAL_")) or name in (
@@ -43,7 +47,9 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             "HF_ENDPOINT",
         ):
             monkeypatch.delenv(name)
-    home = tmp_path / "hf-home"
+    # A path of its own that nothing makes before a client does: a `tmp_path` for each of the thousands of tests that
+    # never touch the disk would cost more than these tests.
+    home = tmp_path_factory.getbasetemp() / f"hf-home-{next(_NUMBERS)}"
     monkeypatch.setenv("HF_HOME", str(home))
     # Both read HF_HOME once, at import: where that has happened, what they made of it is put right.
     if "datasets" in sys.modules:

@@ -1,5 +1,9 @@
 """The golden builds: one small release a version, made from the tiny corpus by a script in place of models."""
 
+import atexit
+import shutil
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 from support.releases import build_scripted
@@ -13,6 +17,14 @@ TINY = Path(__file__).parents[1] / "tiny" / "esconv.json"
 def build_golden(root: Path, version: str) -> Path:
     """The release as the code makes it now."""
     return build_scripted(root, (str(TINY),), release=version, packages={}).root
+
+
+@lru_cache
+def golden_built_once(version: str) -> Path:
+    """The release as the code makes it now, built once a process; only to be read."""
+    folder = tempfile.mkdtemp(prefix="ipm-prefdial-golden-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return build_golden(Path(folder, version), version)
 
 
 def rows_of(root: Path) -> dict[str, tuple[int | None, str | None]]:
