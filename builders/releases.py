@@ -16,7 +16,6 @@ from ..schemas.errors import OutputExistsError, UsageError
 from ..schemas.files import write_whole
 from ..schemas.inference import Task
 from ..schemas.spec import BuildSpec, Version
-from ..schemas.steps import STEPS as SENTENCES
 from ..schemas.trace import Trace
 from ..schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Verdict
 from .mining.steps import steps_of
@@ -106,11 +105,9 @@ def _check_registries(spec: BuildSpec) -> None:
     """Looks up whatever the spec names while it is loaded, so that nothing fails when it is first used.
 
     Raises:
-        UsageError: a step has no sentence for the card, or a prompt's answers are not what its step reads.
+        UsageError: a prompt's answers are not what its step reads.
         PromptError: there is no such prompt, or it is malformed.
     """
-    if unsaid := [step for step in spec.steps if step not in SENTENCES]:
-        raise UsageError(f"step {unsaid[0]} has no sentence for the card; add one to cards/steps.py")
     compares = "compare_sides@1" in spec.steps
     for task in Task:
         if (inference := spec.inference(task)) is None:

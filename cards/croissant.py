@@ -34,7 +34,7 @@ def rai_properties(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
         "dataCollectionRawData": "The config `dialogues` holds the sources' dialogues as they were taken in, and "
         "`completions` every answer of a model.",
         "dataCollectionMissingData": _missing(manifest),
-        "dataPreprocessingProtocol": [f"{step}: {STEPS[step]}" for step in manifest.spec.steps],
+        "dataPreprocessingProtocol": [f"{step}: {STEPS[step].sentence}" for step in manifest.spec.steps],
         "dataAnnotationProtocol": _annotation(manifest),
         "dataAnnotationPlatform": ["Sheets that show both sides unlabelled"] if review_lines(beside.review) else [],
         "dataAnnotationAnalysis": list(_agreement(beside)),

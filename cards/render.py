@@ -110,7 +110,7 @@ def _making(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
         "tokens": ours(token_lines(manifest)),
         "compares": spec.layout > 1,
         "errors": ours([{"name": error.value, "about": errors[error.name]} for error in spec.errors]),
-        "steps": ours([{"id": step, "about": STEPS[step]} for step in spec.steps]),
+        "steps": ours([{"id": step, "about": STEPS[step].sentence} for step in spec.steps]),
         "pair_names": [config.value for config in PAIR_CONFIGS],
         "drops": ours(drop_lines(manifest, beside.crises)),
         "screened": spec.safety.crisis == "hold_out",

@@ -22,7 +22,7 @@ from ..mining.candidate import Candidate, Drop, Result, dropped_row, pair_row, s
 from ..mining.mine import demonstrate, mine_pairs
 from ..mining.plan import MiningPlan
 from ..mining.screen import screen
-from ..mining.steps import Steps
+from ..mining.steps import Steps, step_error
 from ..mining.turns import PlacedDialogue, SupporterTurn, supporter_turns
 from ..reasoning.candidate import TraceResult
 from ..reasoning.reason import reason
@@ -238,7 +238,10 @@ class Assembly:
         """Whether the same pair was kept before; remembers this one."""
         if self.steps.unique is None or candidate.config not in PAIR_CONFIGS:
             return False
-        return not self._pairs.add(self.steps.unique.key(candidate))
+        try:
+            return not self._pairs.add(self.steps.unique.key(candidate))
+        except Exception as error:  # as in `mine_pairs`
+            raise step_error(self.steps.unique, candidate.turn, error) from error
 
     def _settle(self, result: Result, prompt: Sequence[Message] = ()) -> None:
         """Writes a result where it belongs, or holds it back; `prompt` is a demonstration's."""

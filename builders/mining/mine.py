@@ -9,11 +9,12 @@ from collections.abc import Generator, Sequence
 from ...prompts.parsers.strategy import bracketed_strategy
 from ...schemas.config import SFT_CONFIGS, Config
 from ...schemas.drops import DropReason
+from ...schemas.errors import PrefDialError
 from ...schemas.inference import Ask, Outcome, Request
 from .candidate import Candidate, Drop, Result
 from .checks import task_of
 from .plan import MiningPlan
-from .steps import Check, Choice, HumanCheck, Judging, TurnStep
+from .steps import Check, Choice, HumanCheck, Judging, TurnStep, step_error
 from .turns import SupporterTurn
 
 Requests = tuple[Request, ...]
@@ -37,12 +38,17 @@ def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Seq
     outcomes = yield requests
     results: list[Result] = [Candidate(config, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
     for step in steps:
-        if isinstance(step, Check):
-            results = [step.apply(result, plan) if isinstance(result, Candidate) else result for result in results]
-        elif isinstance(step, Choice):
-            results = step.apply(results, plan)
-        elif isinstance(step, Judging):
-            results = yield from _judge(results, plan, step)
+        try:
+            if isinstance(step, Check):
+                results = [step.apply(result, plan) if isinstance(result, Candidate) else result for result in results]
+            elif isinstance(step, Choice):
+                results = step.apply(results, plan)
+            elif isinstance(step, Judging):
+                results = yield from _judge(results, plan, step)
+        except PrefDialError:
+            raise
+        except Exception as error:  # whatever a step's bug raises, its place has to be named
+            raise step_error(step, turn, error) from error
     return tuple(results)
 
 
@@ -53,7 +59,11 @@ def barred_turn(turn: SupporterTurn, checks: Sequence[HumanCheck]) -> tuple[Drop
     if not turn.answers_somebody:
         return DropReason.NO_SEEKER_TURN, ""
     for check in checks:
-        if (detail := check.find(turn)) is not None:
+        try:
+            detail = check.find(turn)
+        except Exception as error:  # as in `mine_pairs`
+            raise step_error(check, turn, error) from error
+        if detail is not None:
             return check.reason, detail
     return None
 

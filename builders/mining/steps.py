@@ -1,4 +1,7 @@
-"""The released steps by id. An id is never re-pointed: a better step is a new line with a new number."""
+"""What each released step does; `schemas.steps` says what it is for, why it drops a pair and when it runs.
+
+An id is never re-pointed: a better step is a new line with a new number, here and there.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,9 +9,11 @@ from enum import StrEnum
 
 from ...schemas.base import digest_of
 from ...schemas.drops import DropReason
-from ...schemas.errors import UsageError
+from ...schemas.errors import StepError, UsageError
 from ...schemas.inference import Outcome, Request
 from ...schemas.spec import BuildSpec
+from ...schemas.steps import STEPS as DEFINITIONS
+from ...schemas.steps import Stage
 from ...schemas.text import words_of
 from .candidate import Candidate, Result
 from .checks import (
@@ -46,7 +51,7 @@ class HumanCheck:
     find: Callable[[SupporterTurn], str | None]
     """What exactly is found, or None."""
     reason: DropReason
-    of_demonstrations: bool
+    of_demonstrations: bool = True
     """Whether such a turn is no demonstration either."""
 
 
@@ -130,7 +135,7 @@ STEPS: dict[str, Step] = {
     "judge_each_side@1": Judging(side_requests, settle_sides),
     "three_errors@1": Check(check_three_errors),
     "no_duplicate_pair@1": Unique(pair_key),
-    "no_crowd_chatter@1": HumanCheck(crowd_chatter, DropReason.CROWD_CHATTER, of_demonstrations=True),
+    "no_crowd_chatter@1": HumanCheck(crowd_chatter, DropReason.CROWD_CHATTER),
     "something_to_support@1": HumanCheck(nothing_to_support, DropReason.NOTHING_TO_SUPPORT, of_demonstrations=False),
     "no_personal_data@1": Check(check_no_personal_data),
     "compare_sides@1": Judging(panel_requests, settle_panel),
@@ -140,7 +145,7 @@ STEPS: dict[str, Step] = {
     "hardest@1": Choice(keep_hardest),
     "no_near_duplicate_pair@1": CorpusStep.NEAR_DUPLICATES,
     "balance_strategies@1": CorpusStep.BALANCE,
-    "bounded_turns@1": HumanCheck(turn_too_long, DropReason.TOO_LONG, of_demonstrations=True),
+    "bounded_turns@1": HumanCheck(turn_too_long, DropReason.TOO_LONG),
     "bounded_reply@1": Check(check_reply_bounded),
     "no_personal_data@2": Check(check_no_personal_data),
     "known_marker@1": Check(check_known_marker),
@@ -167,8 +172,8 @@ def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
     """What steps and fields need of each other, and whether it is so."""
     compares = "compare_sides@1" in spec.steps
     near = CorpusStep.NEAR_DUPLICATES in steps.whole
-    new = {"known_marker@1", "no_refusal@1", "majority@2"} & set(spec.steps)
-    yield f"{min(new, default='')} needs a layout from 4", spec.layout >= 4 or not new
+    for step in spec.steps:
+        yield f"{step} needs a layout from {DEFINITIONS[step].layout}", spec.layout >= DEFINITIONS[step].layout
     holds_out = spec.safety.crisis == "hold_out"
     yield "layouts from 2 and the step compare_sides@1 need each other", (spec.layout > 1) == compares
     yield "compare_sides@1 needs strategy_judge", not compares or spec.strategy_judge is not None
@@ -197,8 +202,6 @@ def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
     yield "crisis_judge needs safety.crisis to be hold_out", holds_out or spec.crisis_judge is None
     barring = holds_out or spec.drop_repeated_dialogues or spec.overlap_words is not None
     yield "only layouts from 2 can hold dialogues out or drop them", spec.layout > 1 or not barring
-    bounds = {"bounded_turns@1", "bounded_reply@1"}.intersection(spec.steps)
-    yield "only layouts from 4 can bound turns and replies", spec.layout >= 4 or not bounds
     for rules in (1, 2):
         yield (
             f"no_personal_data@{rules} needs safety.personal_data_rules to be {rules}",
@@ -227,11 +230,16 @@ def find_steps(ids: tuple[str, ...]) -> Steps:
     Raises:
         UsageError: an unknown id, or a step over the whole stream before one over single turns.
     """
+    if STEPS.keys() != DEFINITIONS.keys():
+        alone = ", ".join(sorted(STEPS.keys() ^ DEFINITIONS.keys()))
+        raise UsageError(
+            f"step {alone} stands in only one of schemas/steps.py and builders/mining/steps.py; add the other"
+        )
     if unknown := [one for one in ids if one not in STEPS]:
         raise UsageError(f"there is no step {unknown[0]}; the released ones are {', '.join(STEPS)}")
     steps = [STEPS[one] for one in ids]
-    ranks = [_rank(step) for step in steps]
-    if ranks != sorted(ranks) or ranks.count(1) > 1:
+    stages = [DEFINITIONS[one].stage for one in ids]
+    if stages != sorted(stages) or stages.count(Stage.STREAM) > 1:
         raise UsageError(
             "a step that looks for duplicates is the last over single turns, and steps over all pairs follow it"
         )
@@ -243,5 +251,11 @@ def find_steps(ids: tuple[str, ...]) -> Steps:
     )
 
 
-def _rank(step: Step) -> int:
-    return 2 if isinstance(step, CorpusStep) else int(isinstance(step, Unique))
+def step_error(step: Step | str, turn: SupporterTurn, error: Exception) -> StepError:
+    """The error for a bug in a step: it names the step, the dialogue and the turn, and quotes the exception."""
+    name = step if isinstance(step, str) else next(one for one, known in STEPS.items() if known is step)
+    place = f"dialogue {turn.dialogue.dialogue_id}, turn {turn.index}"
+    return StepError(
+        f"step {name} failed at {place}: {type(error).__name__}: {error}; this is a bug in the step, and every answer so "
+        "far is kept: mend the step and repeat the command"
+    )

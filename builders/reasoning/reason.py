@@ -8,11 +8,12 @@ from collections.abc import Callable, Generator, Sequence
 
 from ...schemas.config import REASONING_CONFIGS, Config
 from ...schemas.drops import DropReason
+from ...schemas.errors import PrefDialError
 from ...schemas.inference import Ask, Outcome, Request, Task
 from ..mining.candidate import Drop
 from ..mining.mine import barred_turn
 from ..mining.plan import MiningPlan
-from ..mining.steps import HumanCheck, TurnStep
+from ..mining.steps import HumanCheck, TurnStep, step_error
 from ..mining.turns import SupporterTurn
 from .candidate import TraceCandidate, TraceResult, read_traces
 from .labels import settle_labels, step_requests
@@ -37,12 +38,17 @@ def reason(turn: SupporterTurn, plan: MiningPlan, steps: Sequence[TurnStep]) -> 
         return tuple(
             Drop(TraceCandidate(config, turn, request), *barred) for config in REASONING_CONFIGS for request in requests
         )
-    outcomes = yield requests
-    drawn = [TraceCandidate(Config.REASONING_STEPS, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
-    labelled = yield from _label(read_traces(drawn, plan), plan)
-    shown = [_demonstrate(result) for result in labelled]
-    rewritten = yield from _rewrite(shown, plan)
-    return (*shown, *rewritten, *labelled, *pair_traces(labelled, rule))
+    try:
+        outcomes = yield requests
+        drawn = [TraceCandidate(Config.REASONING_STEPS, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
+        labelled = yield from _label(read_traces(drawn, plan), plan)
+        shown = [_demonstrate(result) for result in labelled]
+        rewritten = yield from _rewrite(shown, plan)
+        return (*shown, *rewritten, *labelled, *pair_traces(labelled, rule))
+    except PrefDialError:
+        raise
+    except Exception as error:  # as in `mine_pairs`
+        raise step_error("reasoning traces", turn, error) from error
 
 
 def _label(results: Sequence[TraceResult], plan: MiningPlan) -> Generator[Requests, Outcomes, list[TraceResult]]:

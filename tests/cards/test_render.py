@@ -103,7 +103,7 @@ def test_a_step_that_nobody_has_described_is_an_error(manifest: Manifest) -> Non
 
 def test_every_released_step_is_described() -> None:
     assert set(STEPS) == set(RELEASED_STEPS)
-    assert all(sentence.endswith(".") and "|" not in sentence for sentence in STEPS.values())
+    assert all(step.sentence.endswith(".") and "|" not in step.sentence for step in STEPS.values())
 
 
 # What the card says in words
@@ -112,7 +112,7 @@ def test_every_released_step_is_described() -> None:
 @pytest.mark.parametrize("release", RELEASES)
 def test_steps_and_errors_are_those_of_the_spec(release: str) -> None:
     spec, card = shared_release(release).manifest.spec, rendered(release=release)
-    assert table_of(card, "step") == {f"`{step}`": [STEPS[step]] for step in spec.steps}
+    assert table_of(card, "step") == {f"`{step}`": [STEPS[step].sentence] for step in spec.steps}
     listed = [line for line in card.splitlines() if any(line.startswith(f"- `{error}`: ") for error in ErrorType)]
     assert [line.split("`")[1] for line in listed] == list(spec.errors)
 

@@ -13,9 +13,9 @@ from support.draft import write_draft
 from support.mining import by_task, mined, plan_of, said
 from support.persona import play_role_of_panels
 
-from ipm_prefdial.builders import releases
 from ipm_prefdial.builders.building.rebuild import verify_release
 from ipm_prefdial.builders.building.run import BuildOptions, build
+from ipm_prefdial.builders.mining import steps
 from ipm_prefdial.builders.models.pool import ModelOptions
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
@@ -131,13 +131,13 @@ def test_what_does_not_fit_together_is_one_error_when_the_spec_is_loaded(
     assert caught.value.exit_code == 2
 
 
-def test_a_step_without_a_sentence_is_one_error_when_the_spec_is_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("registry", [steps.STEPS, steps.DEFINITIONS], ids=["function", "definition"])
+def test_a_step_without_its_other_half_is_one_error_when_the_spec_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: dict[str, Any]
 ) -> None:
     draft = write_draft(tmp_path)
-    sentences = {step: words for step, words in releases.SENTENCES.items() if step != "hardest@1"}
-    monkeypatch.setattr(releases, "SENTENCES", sentences)
-    with pytest.raises(UsageError, match=r"draft\.yaml: step hardest@1 has no sentence for the card; add one to cards"):
+    monkeypatch.delitem(registry, "hardest@1")
+    with pytest.raises(UsageError, match=r"draft\.yaml: step hardest@1 stands in only one of schemas/steps\.py and"):
         load_release(str(draft))
 
 

@@ -224,7 +224,7 @@ def test_a_released_spec_has_what_its_steps_need(spec: BuildSpec) -> None:
         ({"rewriter": None}, "rewriter"),
         ({"steps": _without("rewrite_chosen@1")}, "rewrite_chosen@1"),
         ({"safety": SafetyRule(personal_data="mask")}, "crisis_judge"),
-        ({"steps": ("bounded_reply@1", *PANELS.steps)}, "only layouts from 4 can bound turns and replies"),
+        ({"steps": ("bounded_reply@1", *PANELS.steps)}, "bounded_reply@1 needs a layout from 4"),
         ({"safety": SafetyRule(crisis="hold_out", personal_data_rules=2)}, "no_personal_data@1 needs"),
         ({"steps": _without("majority@1")}, "majority@1"),
         ({"steps": _without("compare_rewritten@1")}, "compare_rewritten@1"),
