@@ -114,7 +114,7 @@ def parse_yaml(data: str | bytes, *, any_keys: bool = False) -> Any:
         raise DocumentError(f"larger than {MOST_YAML} bytes")
     loader: Any = None
     try:
-        _check_depth(data)
+        _check_yaml_depth(data)
         loader = _yaml_loader()(data)
         node = loader.get_single_node()
         if node is None:
@@ -144,7 +144,7 @@ def _yaml_loader() -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def _check_depth(data: str | bytes) -> None:
+def _check_yaml_depth(data: str | bytes) -> None:
     """Refuses deep nesting before the document becomes nodes: libyaml's composer recurses in C, without a limit."""
     import yaml
 

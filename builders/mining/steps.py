@@ -256,6 +256,6 @@ def step_error(step: Step | str, turn: SupporterTurn, error: Exception) -> StepE
     name = step if isinstance(step, str) else next(one for one, known in STEPS.items() if known is step)
     place = f"dialogue {turn.dialogue.dialogue_id}, turn {turn.index}"
     return StepError(
-        f"step {name} failed at {place}: {type(error).__name__}: {error}; this is a bug in the step, and every answer so "
-        "far is kept: mend the step and repeat the command"
+        f"step {name} failed at {place}: {type(error).__name__}: {error}; this is a bug in the step, and every answer "
+        "so far is kept: mend the step and repeat the command"
     )
