@@ -1,29 +1,38 @@
-"""The recipes that there are: a YAML file each, found by `MODEL/TASK/STAGE`, or a file of the user's own."""
+"""The reference recipes, `MODEL/TASK/STAGE`, and recipes in a file of the user's own.
 
+A reference recipe is put together from three files of `recipes/yaml`: what its stage always needs
+(`stages/sft.yaml`), what fits the machine (`scales/lora.yaml`), and the model (`models/…`), which names its recipes.
+Each has sections: `all`, one for a stage, one for a task at a stage (`reasoner/sft`). A later line replaces an earlier
+one of the same key. The result is one complete YAML text, which `recipe show` prints and which also works as a file.
+"""
+
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..schemas.documents import DocumentError, read_yaml
+from ..schemas.documents import DocumentError, parse_yaml, read_yaml
 from ..schemas.errors import UsageError
 from .tasks import TrainingStage, TrainingTask, stages_of
 
 _FOLDER = Path(str(files(__package__) / "yaml"))
 _SUFFIXES = (".yaml", ".yml")
+_SECTION, _SETTING = re.compile(r"([\w/]+):\s*(?:#.*)?"), re.compile(r"  (\w+): .+")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe as it stands in its file."""
+    """A recipe, complete."""
 
     name: str
     """`MODEL/TASK/STAGE`; of a user's own file its stem."""
-    path: Path
-    """The file."""
+    text: str
+    """Its YAML, with comments."""
     settings: dict[str, Any]
-    """What is in it: arguments of the training script by their names."""
+    """The arguments of the training script by their names."""
 
     @property
     def task(self) -> TrainingTask:
@@ -35,35 +44,30 @@ class Recipe:
         """How it trains it."""
         return TrainingStage(self.settings["stage"])
 
-    @property
-    def text(self) -> str:
-        """The file's text, with its comments."""
-        return self.path.read_text(encoding="utf-8")
-
 
 def recipe_names() -> list[str]:
-    """The name of every recipe, sorted."""
-    return sorted(path.relative_to(_FOLDER).with_suffix("").as_posix() for path in _FOLDER.glob("*/*/*.yaml"))
+    """The name of every reference recipe, sorted."""
+    return sorted(_origins())
 
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of a name, or in a YAML file of the user's own.
 
     Raises:
-        UsageError: there is none of that name, or its file is no mapping with a task and a stage.
+        UsageError: there is no such recipe, or its file is no mapping with a task and a stage.
     """
     if name.endswith(_SUFFIXES):
         return read_recipe(Path(name))
-    names = recipe_names()
-    if name not in names:
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
+    if name not in _origins():
+        near = get_close_matches(name, _origins(), n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise UsageError(f"there is no recipe {name!r}{hint} (`recipe list` names them; or give a .yaml file)")
-    return read_recipe(_FOLDER / f"{name}.yaml")
+    text = _compose(name)
+    return Recipe(name, text, parse_yaml(text))
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a file.
+    """The recipe in a file of the user's own.
 
     Raises:
         UsageError: there is no such file, or it is no mapping with a task and a stage.
@@ -81,5 +85,49 @@ def read_recipe(path: Path) -> Recipe:
         raise UsageError(
             f"{path}: task {settings['task']} is trained by {' or '.join(stages)}, not {settings['stage']}"
         )
-    inside = path.is_relative_to(_FOLDER)
-    return Recipe(path.relative_to(_FOLDER).with_suffix("").as_posix() if inside else path.stem, path, settings)
+    return Recipe(path.stem, path.read_text(encoding="utf-8"), settings)
+
+
+@cache
+def _origins() -> dict[str, tuple[Path, ...]]:
+    """The files of every reference recipe by its name: of its stage, its scale and its model, in this order."""
+    found = {}
+    for model in _FOLDER.glob("models/*.yaml"):
+        for first, made in read_yaml(model)["recipes"].items():
+            for task in map(TrainingTask, made["tasks"]):
+                for stage in stages_of(task):
+                    scale = _FOLDER / "scales" / f"{made['scale']}.yaml"
+                    found[f"{first}/{task}/{stage}"] = (_FOLDER / "stages" / f"{stage}.yaml", scale, model)
+    return found
+
+
+def _compose(name: str) -> str:
+    """The complete YAML of a reference recipe: what each file adds, under the file's name."""
+    _, task, stage = name.split("/")
+    parts = {path: _settings_in(path, ("all", stage, f"{task}/{stage}")) for path in _origins()[name]}
+    origin = {key: path for path, settings in parts.items() for key in settings}
+    about = [read_yaml(path).get("about", {}) for path in parts]
+    first = [*about[0][task].splitlines(), about[2].get(task, about[2]["all"])]
+    blocks = ["\n".join([*(f"# {line}" for line in first), f"task: {task}", f"stage: {stage}"])]
+    for path, settings in parts.items():
+        lines = [settings[key] for key in settings if origin[key] == path]
+        if lines:
+            blocks.append("\n".join([f"# {path.relative_to(_FOLDER).as_posix()}", *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _settings_in(path: Path, sections: tuple[str, ...]) -> dict[str, str]:
+    """The settings of some sections of a file by key, as their lines with the comments above them."""
+    found: dict[str, str] = {}
+    here, comments = "", list[str]()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if section := _SECTION.fullmatch(line):
+            here, comments = section[1], []
+        elif line.startswith("  #"):
+            comments.append(line[2:])
+        elif here in sections and (setting := _SETTING.fullmatch(line)):
+            found[setting[1]] = "\n".join([*comments, line[2:]])
+            comments = []
+        else:
+            comments = []
+    return found

@@ -1,5 +1,6 @@
 """Recipes are found by name, and every one of them is what its place says."""
 
+import json
 import re
 from pathlib import Path
 
@@ -28,6 +29,20 @@ def test_every_model_has_every_task_in_its_stages() -> None:
     tasks = {model: TrainingTask if model in REASONING_MODELS else SYSTEMS for model in MODELS}
     due = (f"{model}/{task}/{stage}" for model in MODELS for task in tasks[model] for stage in stages_of(task))
     assert recipe_names() == sorted(due)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_settings_are_those_that_were_published(name: str) -> None:
+    """`recipe_settings.json` holds them as they stood when each recipe was a file of its own."""
+    published = json.loads((Path(__file__).parent / "recipe_settings.json").read_text())
+    assert json.loads(json.dumps(find_recipe(name).settings)) == published[name]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shown_text_works_as_a_file_of_ones_own(name: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(find_recipe(name).text)
+    assert find_recipe(str(mine)).settings == find_recipe(name).settings
 
 
 @pytest.mark.parametrize("name", recipe_names())
