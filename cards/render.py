@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -55,14 +56,19 @@ def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: Card
         features: per config, the `features` list of the card's `dataset_info`.
         beside: what else the release holds.
     """
-    environment = Environment(
+    return _environment().get_template("dataset_card.md.jinja").render(values_of(manifest, features, beside))
+
+
+@cache
+def _environment() -> Environment:
+    """Templates are compiled once a process: that takes longer than to render them."""
+    return Environment(
         loader=PackageLoader(__package__, ""),
         undefined=StrictUndefined,
         finalize=escaped,
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("dataset_card.md.jinja").render(values_of(manifest, features, beside))
 
 
 def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: CardContext) -> dict[str, Any]:

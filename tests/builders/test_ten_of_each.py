@@ -102,7 +102,7 @@ def _unnamed(row: Row) -> None:
 
 
 def _planted(root: Path, fault: Fault) -> Release:
-    release = copy_release(root, shared_release("2.0.0"))
+    release = copy_release(root, shared_release("2.0.0", 30))
 
     def change(rows: list[Row]) -> None:
         for row in _ROWS:
@@ -122,7 +122,7 @@ def test_ten_of_each_are_found_and_nothing_else(fault: Fault, tmp_path: Path) ->
 
 
 def test_ten_repeated_pairs_are_found_and_nothing_else(tmp_path: Path) -> None:
-    release = copy_release(tmp_path / "release", shared_release("2.0.0"))
+    release = copy_release(tmp_path / "release", shared_release("2.0.0", 30))
 
     def repeat(rows: list[Row]) -> None:
         for row in _ROWS:
@@ -137,6 +137,6 @@ def test_ten_repeated_pairs_are_found_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_clean_release_has_none() -> None:
-    release = shared_release("2.0.0")
+    release = shared_release("2.0.0", 30)
     assert list(validate_release(release)) == []
     assert found_faults(audit_release(release, 50)) == {}

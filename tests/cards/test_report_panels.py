@@ -33,13 +33,13 @@ def _without_plotly() -> Any:
 @pytest.fixture(scope="module")
 def audit() -> Audit:
     """The audit of the scripted release with panels."""
-    return audit_release(shared_release("2.0.0"))
+    return audit_release(shared_release("2.0.0", 30))
 
 
 @pytest.fixture(scope="module")
 def shipped(audit: Audit, tmp_path_factory: pytest.TempPathFactory) -> Release:
     """That release with everything on its page."""
-    release = copy_release(tmp_path_factory.mktemp("report") / "release", shared_release("2.0.0"))
+    release = copy_release(tmp_path_factory.mktemp("report") / "release", shared_release("2.0.0", 30))
     write_report(release, audit, sample=100_000)
     return release
 

@@ -106,11 +106,11 @@ def build_scripted(
 def shared_release(release: str = "1.0.0", limit: int | None = None) -> Release:
     """The scripted release of the sample, built once a process; only to be read (see `copy_release`).
 
-    Where no limit is given and its layout has panels, and so many more calls, it is of the first thirty dialogues.
+    Where no limit is given and its layout has panels, and so many more calls, it is of the first sixteen dialogues.
     """
     folder = tempfile.mkdtemp(prefix="ipm-prefdial-tests-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    limit = 30 if limit is None and load_release(release).spec.layout > 1 else limit
+    limit = 16 if limit is None and load_release(release).spec.layout > 1 else limit
     return build_scripted(Path(folder, "release"), limit=limit, release=release)
 
 

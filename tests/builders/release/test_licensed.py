@@ -52,7 +52,7 @@ def test_the_origins_are_the_sources_that_dialogues_name(mixed: Release) -> None
 
 
 def test_dialogues_that_are_held_out_count_too() -> None:
-    release = shared_release("2.0.0")
+    release = shared_release("2.0.0", 30)
     assert sum(one.dialogues for one in origins_of(release.root, release.manifest.files)) == 30
 
 
