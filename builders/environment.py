@@ -36,7 +36,7 @@ def python_version() -> str:
 
 
 def git_commit() -> str | None:
-    """The commit of the code, with `+dirty` where it was changed since; None where it is no checkout."""
+    """The commit of the code, with `+dirty` where it was changed since; None where it is not a checkout."""
     here = Path(__file__).resolve().parent.parent
     try:
         commit = _git(here, "rev-parse", "HEAD")

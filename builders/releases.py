@@ -69,7 +69,7 @@ def read_spec(path: Path) -> ReleasedSpec:
     """The spec in a YAML file.
 
     Raises:
-        UsageError: it is no YAML, a field is wrong (it is named), or a step is unknown.
+        UsageError: it is not YAML, a field is wrong (it is named), or a step is unknown.
     """
     try:
         data = read_bytes(path, most=MOST_YAML)
@@ -135,7 +135,7 @@ _DUE = """\
 notes: TODO
 """
 _TOO_SHORT = "TODO"
-"""Notes that no spec may have (see `BuildSpec.notes`): so nothing is built of a draft that nobody has described."""
+"""Notes that no spec may have (see `BuildSpec.notes`): so a draft without a description cannot be built."""
 
 
 def draft_spec(version: str, earlier: str) -> str:

@@ -1,6 +1,6 @@
 """An audit's charts, as Plotly figures without colours: the page lays its theme over them.
 
-What a chart shows stands in a table under it too, so that nobody depends on seeing it. Names come from
+What a chart shows stands in a table under it too, so that readers need not see the chart. Names come from
 the data, and Plotly reads some HTML in labels: so every name is escaped.
 """
 
@@ -96,7 +96,7 @@ def _length(style: StyleDifference, histogram: Histogram) -> Made:
 
 
 def plot_artefacts(audit: Audit, config: str) -> Iterator[Made]:
-    """How well the sides are told apart without reading."""
+    """How well models separate the sides without reading."""
     some = [one for one in audit.artefacts if one.config == config]
     if some:
         gates = [_gate(audit, one) for one in some]

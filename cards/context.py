@@ -28,7 +28,7 @@ class CardContext:
     review: Review | None = None
     """What people said of the release's pairs and of dialogues that are held out."""
     validation: Validation | None = None
-    """What training on these very tables showed; None where nobody validated them."""
+    """What training on these very tables showed; None where they were not validated."""
     crises: CrisisCounts | None = None
     """What is held out, seen and unread apart; None where the release holds nothing out."""
     maintainers: Maintainers | None = None

@@ -100,7 +100,7 @@ def plot_orders(audit: Audit, config: str) -> Iterator[Made]:
     about = (
         "Every judge was asked twice, with either side first. Turned: share of candidates on which its two answers "
         "disagree; the upright line is the gate's limit. First: share of its preferences that go to the side that "
-        f"stood first; 0.5 is no habit. Bars are 95 % intervals; {_named(audit, (one.judge for one in some))}"
+        f"stood first; 0.5 is not a habit. Bars are 95 % intervals; {_named(audit, (one.judge for one in some))}"
     )
     lines: list[tuple[object, ...]] = [
         (order.judge, told(order.flips), order.flips.n, gate and f"{gate.limit:g}", verdict(gate), told(order.first),
@@ -331,7 +331,7 @@ def _traces(audit: Audit) -> Iterator[ReportTable]:
         (one.of, one.replies, fixed(one.distinct_1, 3), fixed(one.distinct_2, 3), fixed(one.shared_4, 3))
         for one in found.diversity
     )
-    about = "Replies of traces; each number hangs on the count, so compare what was rewritten with what it became."
+    about = "Replies of traces; each number depends on the count, so compare a reply with its rewriting."
     columns = ("replies", "number", "Distinct-1", "Distinct-2", "runs of four words that another holds")
     yield _table("Diversity of replies", about, columns, replies)
     rows = ((one.config, one.rows, fixed(one.effective)) for one in found.redundancy)

@@ -12,7 +12,7 @@ from .words import ours
 
 # The corpora that maintainers meet: whom to credit, where they are, and how they are cited.
 #
-# Authors and places are as the publications themselves name them; nothing is told of a corpus that is not listed here.
+# Authors and places are as the publications themselves name them; a corpus that is not listed here has no entry.
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ _FEW_HELD_OUT = 100
 _FEW_VERDICTS = 20
 """Verdicts on a strategy below which the card draws nothing from them; ours."""
 _IN_ESC_EVAL = ("ESConv", "ExTES")
-"""Corpora of which many of ESC-Eval's role cards were made."""
+"""Corpora that many of ESC-Eval's role cards were made from."""
 
 
 def known_limits(manifest: Manifest, beside: CardContext) -> list[str]:
-    """What the data cannot do, or nobody has found out yet."""
+    """What the data cannot do, or what is not known yet."""
     return [
         *_of_language(),
         *_of_models(manifest, beside),
@@ -73,7 +73,7 @@ def _of_models(manifest: Manifest, beside: CardContext) -> Iterator[str]:
     roles = _embedded(manifest)
     if {Role.RESPONDER, Role.JOINT} & set(roles):
         yield (
-            "Inferred replies are real human replies to somebody else, found by the embedded `corpus` models: what a "
+            "Inferred replies are real human replies to another person, found by the embedded `corpus` models: what a "
             "language model gets wrong is not among them."
         )
     if Role.JUDGE in roles:
@@ -81,7 +81,7 @@ def _of_models(manifest: Manifest, beside: CardContext) -> Iterator[str]:
     if beside.crises is not None and (unread := beside.crises.unread):
         yield (
             f"{unread} {'dialogue is' if unread == 1 else 'dialogues are'} held out unread, since a crisis judge gave "
-            "no answer that can be read: nobody knows whether a crisis is in them."
+            "no answer that can be read: it is not known whether they hold a crisis."
         )
     if failed := sum(_dropped(manifest, reason) for reason in (DropReason.CALL_FAILED, DropReason.JUDGE_FAILED)):
         yield f"{failed} candidates were lost because a model's endpoint gave no answer."
@@ -173,7 +173,7 @@ def _measured(audit: Audit) -> Iterator[str]:
 
 
 def _flags(audit: Audit, config: str) -> Iterator[str]:
-    """How far the judge's flag hangs on the strategy."""
+    """How far the judge's flag depends on the strategy."""
     rates = [
         one
         for one in audit.flags

@@ -52,7 +52,7 @@ def parse_maintainers(data: bytes, where: str = MAINTAINERS_FILE) -> Maintainers
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise DataError(f"{where}: byte {error.start} is no UTF-8") from error
+        raise DataError(f"{where}: byte {error.start} is not UTF-8") from error
     found = _HEAD.match(text)
     head = read_mapping(found[1], where) if found else {}
     body = text[found.end() :] if found else text
@@ -109,7 +109,7 @@ def read_mapping(text: str, where: str) -> dict[str, Any]:
     """The mapping that a piece of YAML holds; an empty one where it holds nothing.
 
     Raises:
-        DataError: it is no YAML, no mapping with words as keys, or has a key twice.
+        DataError: it is not YAML, no mapping with words as keys, or has a key twice.
     """
     try:
         loader = yaml.SafeLoader(text)
@@ -120,7 +120,7 @@ def read_mapping(text: str, where: str) -> dict[str, Any]:
     if found is None:
         return {}
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
-        raise DataError(f"{where}: its YAML is no mapping of keys")
+        raise DataError(f"{where}: its YAML is not a mapping of keys")
     keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
     if twice := {key for key in keys if keys.count(key) > 1}:
         raise DataError(f"{where}: {_UNSEEN.sub('?', sorted(twice)[0])[:100]}: the key stands there twice")
@@ -160,7 +160,7 @@ _SPELLINGS = (
 
 def _faults(text: str) -> Iterator[str]:
     if found := _UNSEEN.search(text):
-        yield f"{_place(text, found.start())}: a character that nobody sees (U+{ord(found[0]):04X})"
+        yield f"{_place(text, found.start())}: an invisible character (U+{ord(found[0]):04X})"
     if found := _ACTIVE_LINK.search(text):
         yield f"{_place(text, found.start())}: a link may lead to https:, http: or mailto: alone"
     reader, kept = MarkdownIt("commonmark").enable("table"), "what comes after"

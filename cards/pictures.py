@@ -103,7 +103,7 @@ def _commonest(counts: Sequence[Counts]) -> list[str]:
 
 
 def _band(number: int) -> list[str]:
-    """Colours of that many parts, the last of which is what is left over."""
+    """Colours of that many parts, the last for the rest."""
     return [*_COLOURS[: number - 1], _OTHER]
 
 

@@ -39,7 +39,7 @@ from .words import escaped, ours
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 PLACEHOLDER = "ORG/IPM-PrefDial"
-"""What stands for the repo as long as nobody has said where the release is to be."""
+"""Stands for the repo until the release has one."""
 
 _PERSONAL_DATA = {
     "keep": "left as it is",

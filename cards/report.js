@@ -178,7 +178,7 @@ function chosenOf(pair) {
   const side = make("section", { class: pair.reason ? "side" : "side chosen", "aria-label": title }, make("h4", {}, title));
   side.append(make("p", { class: "words" }, ...marked(pair.chosen)));
   if (pair.human && pair.human !== pair.chosen)
-    side.append(make("div", {}, make("b", {}, "what the human then said, which is no part of the pair"), ...marked(pair.human)));
+    side.append(make("div", {}, make("b", {}, "what the human then said, which is not part of the pair"), ...marked(pair.human)));
   side.append(rewriteOf(pair), verdictOf(pair, "chosen"));
   return side;
 }

@@ -232,7 +232,7 @@ def _reply_schema(prompt_id: str, text: str | None) -> ReplySchema | None:
     try:
         body = json.loads(text)
     except ValueError as error:
-        raise PromptError(f"prompt {prompt_id}: `reply_schema` is no JSON: {error}") from error
+        raise PromptError(f"prompt {prompt_id}: `reply_schema` is not JSON: {error}") from error
     return ReplySchema(name=prompt_id.rpartition("/")[2].replace("@", "_v"), body=body)
 
 
@@ -241,7 +241,7 @@ def _sections(body: str) -> tuple[Section, ...]:
     for part in body.split("<|")[1:]:
         role, _, content = part.partition("|>\n")
         if role not in ("system", "user"):
-            raise PromptError(f"<|{role}|> is no section; there are <|system|> and <|user|>")
+            raise PromptError(f"<|{role}|> is not a section; there are <|system|> and <|user|>")
         template = string.Template(content.strip("\n"))
         if not template.is_valid():
             raise PromptError(f"<|{role}|>: a $ begins a variable's name; write $$ for the sign itself")

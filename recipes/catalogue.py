@@ -54,7 +54,7 @@ def find_recipe(name: str) -> Recipe:
     """The recipe of a name, or in a YAML file of the user's own.
 
     Raises:
-        UsageError: there is no such recipe, or its file is no mapping with a task and a stage.
+        UsageError: there is no such recipe, or its file is not a mapping with a task and a stage.
     """
     if name.endswith(_SUFFIXES):
         return read_recipe(Path(name))
@@ -70,7 +70,7 @@ def read_recipe(path: Path) -> Recipe:
     """The recipe in a file of the user's own.
 
     Raises:
-        UsageError: there is no such file, or it is no mapping with a task and a stage.
+        UsageError: there is no such file, or it is not a mapping with a task and a stage.
     """
     try:
         settings = read_yaml(path)
@@ -91,7 +91,7 @@ def read_recipe(path: Path) -> Recipe:
 @cache
 def _origins() -> dict[str, tuple[Path, ...]]:
     """The files of every reference recipe by its name: of its stage, its scale and its model, in this order."""
-    found = {}
+    found: dict[str, tuple[Path, ...]] = {}
     for model in _FOLDER.glob("models/*.yaml"):
         for first, made in read_yaml(model)["recipes"].items():
             for task in map(TrainingTask, made["tasks"]):

@@ -34,7 +34,7 @@ from .measures import (
 AUDIT_FILE = "audit.json"
 
 Outcome = Literal["passed", "failed", "cannot_tell", "not_applicable"]
-"""What a gate says. Nothing that is unknown passes; what does not apply to the data is no fault of it."""
+"""What a gate says. Nothing that is unknown passes; what does not apply to the data is not a fault of it."""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 __all__ = [

@@ -31,7 +31,7 @@ class Split(StrEnum):
 
 def _whole(text: str) -> str:
     if has_half_pair(text):
-        raise ValueError("half a surrogate pair is no text")
+        raise ValueError("half a surrogate pair is not text")
     return text
 
 

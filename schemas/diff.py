@@ -88,7 +88,7 @@ class ConfigDiff(Frozen):
 
 
 class FileDiff(Frozen):
-    """A file that is no table."""
+    """A file that is not a table."""
 
     file: str
     """Path below the release."""
@@ -116,7 +116,7 @@ class Reason(Frozen):
 
     needs: Bump
     config: str | None
-    """Where; null where it is no config's."""
+    """Where; null where it is not a config's."""
     what: str
     """What is different, in words."""
 
@@ -146,7 +146,7 @@ class Diff(Frozen):
     rewritten: tuple[str, ...]
     """Tables of the new release that hold the old rows in other bytes: another Parquet writer, order or sharding."""
     files: tuple[FileDiff, ...]
-    """Files that are no tables and differ; not the manifest, which tells the run as well."""
+    """Files that are not tables and differ; not the manifest, which tells the run as well."""
     rows: tuple[RowDiff, ...] = ()
     """The first rows that differ, where they were asked for."""
     rows_left_out: int = Field(default=0, ge=0)

@@ -64,7 +64,7 @@ def parse_json(data: str | bytes, *, any_numbers: bool = False) -> Any:
         raise DocumentError(error.msg, error.lineno, error.colno) from error
     except RecursionError:
         raise DocumentError("nested too deeply") from None
-    except ValueError as error:  # bytes that are no UTF-8
+    except ValueError as error:  # bytes that are not UTF-8
         raise DocumentError(str(error)) from error
     _check_depth(value)
     return value
@@ -78,7 +78,7 @@ def read_json(path: Path, root: Path | None = None) -> Any:
         root: the folder that it must be inside of, with no link on the way; None where the user names the file.
 
     Raises:
-        OSError: it cannot be read, or is no plain file.
+        OSError: it cannot be read, or is not a plain file.
         DocumentError: it holds no JSON, or breaks a bound.
     """
     return parse_json(read_bytes(path, root, MOST_JSON))
@@ -88,7 +88,7 @@ def read_bytes(path: Path, root: Path | None = None, most: int = MOST_JSON) -> b
     """The bytes of a plain file of at most so many.
 
     Raises:
-        OSError: it cannot be read, or is no plain file.
+        OSError: it cannot be read, or is not a plain file.
         DocumentError: it is larger.
     """
     with open_plain(path) if root is None else open_inside(root, path.relative_to(root).as_posix()) as file:
@@ -159,7 +159,7 @@ def read_yaml(path: Path) -> Any:
     """The value in a YAML file that the user names.
 
     Raises:
-        OSError: it cannot be read, or is no plain file.
+        OSError: it cannot be read, or is not a plain file.
         DocumentError: it holds no YAML, or breaks a bound.
     """
     return parse_yaml(read_bytes(path, None, MOST_YAML))
@@ -185,7 +185,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> None:
-    raise DocumentError(f"{name} is no number of JSON")
+    raise DocumentError(f"{name} is not a number of JSON")
 
 
 def _whole_number(text: str) -> int:
@@ -248,7 +248,7 @@ def _inner_nodes(node: Any, *, any_keys: bool) -> list[Any]:
         if tag == "int" and len(node.value) > _MOST_DIGITS + 1:
             raise DocumentError("a whole number of more than 64 bits", place.line + 1, place.column + 1)
         if tag == "float" and node.value.lower().lstrip("+-") in (".nan", ".inf"):
-            raise DocumentError(f"{node.value} is no number here", place.line + 1, place.column + 1)
+            raise DocumentError(f"{node.value} is not a number here", place.line + 1, place.column + 1)
         return []
     if not isinstance(node.value, list):
         return []
@@ -258,7 +258,7 @@ def _inner_nodes(node: Any, *, any_keys: bool) -> list[Any]:
     for key, _ in node.value:
         kind = key.tag.rpartition(":")[2]
         if kind not in ("str", "merge", "value") and not any_keys:
-            raise DocumentError("a key that is no text", key.start_mark.line + 1, key.start_mark.column + 1)
+            raise DocumentError("a key that is not text", key.start_mark.line + 1, key.start_mark.column + 1)
         if isinstance(key.value, str):
             if (kind, key.value) in seen:
                 where = key.start_mark

@@ -70,7 +70,7 @@ class DropReason(StrEnum):
     STRATEGY_CAP = "strategy_cap"
     """So many pairs of this strategy are kept that more would shift the strategies of the whole."""
     NOT_A_TRACE = "not_a_trace"
-    """The reply is no whole trace of the four steps."""
+    """The reply is not a whole trace of the four steps."""
     SAME_TRACE = "same_trace"
     """Another draw at this turn says the same in every step."""
     STEP_TIE = "step_tie"

@@ -75,7 +75,7 @@ class Markdown(str):
 def escape_markdown(text: str) -> Markdown:
     """The text as words inside a paragraph, list item or table cell: no markup, link, picture, HTML or new line."""
     line = re.sub(r"[\\`*\[\]<>|~]", r"\\\g<0>", " ".join(visible(text).split()))
-    line = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # inside a word an underscore is no markup
+    line = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # inside a word an underscore is not markup
     return Markdown(_at_the_start(_no_links(_ENTITY.sub("&amp;", line))))
 
 

@@ -56,7 +56,7 @@ class SystemScores(Frozen):
     """Turns that it answered and that another system did not: they are in no score."""
     scores: tuple[Score, ...]
     invalid: Counts
-    """Answers that are none of the eight strategies, the most frequent first; `""` is no answer at all."""
+    """Answers that are none of the eight strategies, the most frequent first; `""` is not an answer at all."""
     confusion: tuple[tuple[int, ...], ...]
     """`confusion[gold][named]` in the order of the eight strategies; the last column counts invalid answers. Empty for
     the human."""

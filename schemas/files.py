@@ -46,7 +46,7 @@ class NotPlainError(OSError):
 
 
 def printable(path: Path | str) -> str:
-    """A path that can be printed: bytes that are no UTF-8, and control characters, are shown as escapes."""
+    """A path that can be printed: bytes that are not UTF-8, and control characters, are shown as escapes."""
     text = str(path).encode("utf-8", "backslashreplace").decode()
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
@@ -56,7 +56,7 @@ def fault_of_name(name: str) -> str | None:
     if not name:
         return "it is empty"
     if _CONTROL.search(name) or not name.isprintable():
-        return "it has a control character, or bytes that are no UTF-8"
+        return "it has a control character, or bytes that are not UTF-8"
     if "\\" in name:
         return "it has a backslash"
     if name.startswith("/") or _DRIVE.match(name):
@@ -70,7 +70,7 @@ def open_plain(path: Path) -> BinaryIO:
     """The one file that the user names, which may be a link to a plain file.
 
     Raises:
-        OSError: it cannot be opened; `NotPlainError` where it is no plain file.
+        OSError: it cannot be opened; `NotPlainError` where it is not a plain file.
     """
     there = path.stat()
     if not stat.S_ISREG(there.st_mode):
@@ -82,7 +82,7 @@ def open_inside(root: Path, name: str) -> BinaryIO:
     """A file of a folder, by its name below it; no link is followed but a cache snapshot's own.
 
     Raises:
-        OSError: it cannot be opened; `NotPlainError` where the name is not plain, or it is no plain file.
+        OSError: it cannot be opened; `NotPlainError` where the name is not plain, or it is not a plain file.
     """
     if fault := fault_of_name(name):
         raise NotPlainError(Path(root, printable(name)), f"no file of this folder: {fault}")
@@ -120,7 +120,7 @@ def read_inside(root: Path, name: str) -> bytes | None:
     """The bytes of a small file of a folder; None where there is none.
 
     Raises:
-        OSError: it cannot be read; `NotPlainError` where it is no plain file.
+        OSError: it cannot be read; `NotPlainError` where it is not a plain file.
     """
     try:
         with open_inside(root, name) as file:

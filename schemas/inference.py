@@ -119,6 +119,11 @@ REWARD = "reward:"
 """What the names of reward models begin with, in commands and in rows."""
 
 
+def is_reward_model(name: str) -> bool:
+    """Whether a model is named as a reward model, `reward:DIR`: it labels the steps of traces and nothing else."""
+    return name.startswith(REWARD)
+
+
 class ModelRef(Frozen):
     """Which model answers; never where it is served, never with what key."""
 
@@ -133,7 +138,7 @@ class ModelRef(Frozen):
     @property
     def only_labels_steps(self) -> bool:
         """Whether it is a reward model, which is asked about the steps of traces and about nothing else."""
-        return self.name.startswith(REWARD)
+        return is_reward_model(self.name)
 
 
 class Ask(Frozen):
@@ -177,7 +182,7 @@ class Request(Frozen):
     reply_schema: ReplySchema | None = None
     """What the reply should parse as, where it is JSON."""
     ask: Ask
-    """The same question unworded; `messages` is made of it, so it is no part of the key."""
+    """The same question unworded; `messages` is made of it, so it is not part of the key."""
 
     @cached_property
     def key(self) -> str:

@@ -196,7 +196,7 @@ class Manifest(Grown):
         """A manifest comes from outside: what it lists is inside the release, whoever reads it."""
         for name in files:
             if fault := fault_of_name(name):
-                raise ValueError(f"{name[:120]!r} is no name of a file of a release: {fault}")
+                raise ValueError(f"{name[:120]!r} is not a name of a file of a release: {fault}")
             if name == MANIFEST_FILE:
                 raise ValueError(f"{MANIFEST_FILE} cannot list itself")
         return files

@@ -251,7 +251,7 @@ class Conservation(Frozen):
     dropped: int
     """Counted in the tables."""
     lost: int
-    """Candidates that are neither, or rows and drops that were no candidates: 0 where all is well."""
+    """Candidates that are neither, or rows and drops that were not candidates: 0 where all is well."""
 
 
 class OrderCheck(Grown):
@@ -265,7 +265,7 @@ class OrderCheck(Grown):
     flips: Interval
     """Share of candidates on which its two answers disagree: on the better side, or on whether a side has an error."""
     first: Interval
-    """Share of its answers that prefer the side that stands first, of those that prefer one: 0.5 is no habit."""
+    """Share of its answers that prefer the side that stands first, of those that prefer one: 0.5 is not a habit."""
     dialogues: int | None = None
     """Dialogues of the candidates; null in audits that were written before gates decided by bounds."""
 

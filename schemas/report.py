@@ -110,7 +110,7 @@ class ReportPair(Frozen):
     turns: tuple[ReportTurn, ...]
     """What was said before; empty where the licence withholds it."""
     human: str | None
-    """What the human said here, where the sides of the pair are no words."""
+    """What the human said here, where the sides of the pair are not words."""
     chosen: str
     """The human's side."""
     rejected: str | None

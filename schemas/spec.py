@@ -221,7 +221,7 @@ class Version:
         """
         found = re.fullmatch(VERSION, text, re.ASCII)
         if found is None:
-            raise UsageError(f"{text!r} is no version: give MAJOR.MINOR.PATCH, such as 1.2.0")
+            raise UsageError(f"{text!r} is not a version: give MAJOR.MINOR.PATCH, such as 1.2.0")
         return cls(*(int(number) for number in found.groups()))
 
     def after(self, bump: Bump) -> "Version":

@@ -125,7 +125,7 @@ STEPS: dict[str, StepDefinition] = {
         layout=4,
     ),
     "majority@2": StepDefinition(
-        "As `majority@1`; where most judges say that a side is no reply to the seeker, the pair is dropped.",
+        "As `majority@1`; where most judges say that a side is not a reply to the seeker, the pair is dropped.",
         (*_LOST_VOTES, DropReason.REFUSED),
         layout=4,
     ),

@@ -45,7 +45,7 @@ def _words(text: str) -> str:
     if not (text := text.strip()):
         raise ValueError("a step needs words")
     if has_half_pair(text):
-        raise ValueError("half a surrogate pair is no text")
+        raise ValueError("half a surrogate pair is not text")
     if _TAG.search(text):
         raise ValueError("a tag of the written form stands inside")
     return text

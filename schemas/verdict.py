@@ -15,7 +15,7 @@ class Verdict(Frozen):
     rationale: str
     """The judge's reason, in its own words; may be empty."""
     no_reply: bool = False
-    """Whether the judge says that it is no reply to the seeker: it declines to answer. Then it has no error either."""
+    """Whether the judge says that it is not a reply to the seeker but a refusal. Then it has no error either."""
 
 
 class Comparison(Frozen):
@@ -30,7 +30,7 @@ class Comparison(Frozen):
     rationale: str
     """The judge's reason, in its own words; may be empty."""
     no_reply: tuple[Literal["a", "b"], ...] = ()
-    """The sides that the judge says are no reply to the seeker: they decline to answer, and have no error either."""
+    """The sides that the judge says are not a reply to the seeker: they decline to answer, and have no error either."""
 
 
 class CrisisVerdict(Frozen):
@@ -52,7 +52,7 @@ class StepVerdict(Frozen):
     rationales: tuple[str, str, str, str]
     """The judge's reasons; each may be empty."""
     no_reply: bool = False
-    """Whether the judge says that the last step is no reply to the seeker; it is then wrong, too."""
+    """Whether the judge says that the last step is not a reply to the seeker; it is then wrong, too."""
 
 
 class StyleVerdict(Frozen):

@@ -68,7 +68,7 @@ def tiny() -> Path:
 
 @pytest.fixture
 def real_data() -> Path:
-    """The folder of real corpora, which are no part of this project; skips where it is absent."""
+    """The folder of real corpora, which are not part of this project; skips where it is absent."""
     if not REAL_DATA.is_dir():
         pytest.skip("the real corpora are not beside this checkout (../shared/data)")
     return REAL_DATA

@@ -1,4 +1,4 @@
-"""Measure: pairs that are no pairs."""
+"""Measure: pairs that are not pairs."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -129,7 +129,7 @@ KINDS: dict[str, FaultKind] = {
     "contradicting_pair": FaultKind("the same pair stands elsewhere in the config with its sides changed over", None),
     "duplicate_row_id": FaultKind("the same row_id stands earlier in the config", None),
 }
-"""Every kind; a pair may have several, but each is told in its plainest words once."""
+"""Every kind; a pair may have several, and each is reported once."""
 
 
 @dataclass
@@ -215,7 +215,7 @@ class Faults(Measure):
         """The faults that only all rows of a config show."""
         pairs, swapped = self._columns["pair", config].all(), self._columns["swapped", config].all()
         self._note_rows("duplicate_pair", config, _repeated(pairs))
-        # A pair with equal sides is its own contradiction; it is told as equal.
+        # A pair with equal sides also contradicts itself; it is reported as equal.
         self._note_rows("contradicting_pair", config, np.isin(swapped, pairs) & (swapped != pairs))
         if ("row_id", config) in self._columns:
             self._note_rows("duplicate_row_id", config, _repeated(self._columns["row_id", config].all()))

@@ -39,7 +39,7 @@ class Verdicts:
     """Model and revision."""
 
     def answers(self) -> tuple[tuple[Literal["parsed", "unparsed", "failed"], np.ndarray], ...]:
-        """What became of the answers, and of which."""
+        """Counts parsed, unparsed and failed answers, by judge."""
         return (
             ("parsed", self.parsed),
             ("unparsed", ~self.parsed & self.raw),
@@ -61,7 +61,7 @@ def verdicts_of(side: Side, verdict: pa.Array | None, judgements: pa.Array | Non
 def _read(answers: pa.Array, field: str, rows: np.ndarray) -> Verdicts | None:
     problem = field_of(answers, "problem")
     if problem is not None and (none := np.asarray(pc.fill_null(pc.starts_with(problem, NO_REPLY), False))).any():
-        # Such an answer was read: it says that a side is no reply at all, which is neither an error nor its absence.
+        # Such an answer was read: it says that a side is not a reply at all, which is neither an error nor its absence.
         answers, rows = answers.filter(pa.array(~none)), rows[~none]
     names = (field, "rationale", "raw", "model", "revision")
     error, read, raw, model, revision = (field_of(answers, name) for name in names)

@@ -181,7 +181,7 @@ def read_columns(text: str) -> dict[str, str]:
 
 
 class ForeignSource:
-    """A preference dataset that is no release: a file, or a folder of Parquet, JSON or JSON Lines.
+    """A preference dataset that is not a release: a file, or a folder of Parquet, JSON or JSON Lines.
 
     Args:
         place: the file or folder.
@@ -228,7 +228,7 @@ class ForeignSource:
         """See `subjects.Source`.
 
         Raises:
-            DataError: a file is damaged, or a cell is no text and no list of messages.
+            DataError: a file is damaged, or a cell is not text and no list of messages.
             UsageError: a column is not there.
         """
         for path in self._files:

@@ -36,7 +36,7 @@ def count(measure: str, value: float | None, n: int, note: str = "") -> GateMeas
 
 
 def unknown(measure: str, note: str) -> GateMeasurement:
-    """Something that applies to the data, and of which the data says nothing."""
+    """A measure that applies to the data, but for which the data has no values."""
     return GateMeasurement(measure, None, 0, note=note)
 
 
@@ -92,14 +92,14 @@ class Facts:
     rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Rows of the promised configs by split: preferences, demonstrations, and traces where there is a reasoner."""
     judged: frozenset[str] = frozenset()
-    """The preference configs of which judges are asked."""
+    """The preference configs that judges look at."""
     compares: bool = False
     """Whether judges compare both sides, in both orders; in layout 1 they look at one side at a time."""
     models: Mapping[Role, tuple[ModelRecord, ...]] = field(default_factory=dict)
 
 
 NO_RELEASE = Facts()
-"""Of a dataset of somebody else's."""
+"""A dataset that is not one of our releases."""
 
 
 def facts_of(manifest: Manifest) -> Facts:

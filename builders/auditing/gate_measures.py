@@ -35,7 +35,7 @@ from .gate_evidence import Facts, GateMeasurement, count, not_applicable, unknow
 # verdict says less than it seems to. What counts as one model is our own choice:
 #
 # * The same name is the same model, whatever the revision, endpoint, publisher's prefix, date of the snapshot and
-#   quantisation: what a judge finds good hangs on the weights that it was trained to, not on where they run.
+#   quantisation: a judge's preferences depend on its trained weights, not on where they run.
 # * One base family, such as two sizes of one generation, is a warning and no more: leniency carries over in part.
 # * Whether a reward model rewarded the training of the reasoner whose steps it labels is in no manifest: an endpoint
 #   says nothing of how its model was trained. So that cannot be told, and the maintainer has to say. Evaluations of

@@ -29,7 +29,7 @@ from .gate_measures import (
 )
 
 LEAST_ROWS = 25
-"""Rows that every split of every promised config has, at least: the fewest pairs of which gates say anything (ours)."""
+"""Rows that every split of every promised config needs: gates cannot decide on fewer pairs (ours)."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Gate:
 
 
 GATES: dict[str, Gate] = {
-    "faults": Gate(0, "a pair that is no pair teaches nothing, or the wrong thing", measure_faults),
+    "faults": Gate(0, "a pair that is not a pair teaches nothing, or the wrong thing", measure_faults),
     "lost_candidates": Gate(0, "every candidate is a row or a drop with its reason", measure_lost),
     "leaked_dialogues": Gate(
         0, "a dialogue in two splits makes every held-out number too good", partial(measure_leaked, "dialogues")

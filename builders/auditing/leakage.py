@@ -21,7 +21,7 @@ class Leaks(Measure):
     """Keeps 64-bit digests of every row of the preference configs.
 
     Args:
-        splits: the splits of every config, so that those without rows are told too.
+        splits: the splits of every config, so that empty ones are reported, too.
     """
 
     def __init__(self, splits: dict[str, tuple[str, ...]]) -> None:

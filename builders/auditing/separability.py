@@ -2,7 +2,7 @@
 
 A logistic regression over features of single sides, fitted on some dialogues and asked about the others. What it finds
 is an artefact: a policy can learn it in place of what the pair is meant to teach. It looks at a sample of whole
-dialogues, so that memory does not grow with the data; the sample's size is told.
+dialogues, so that memory does not grow with the data; the result states the sample's size.
 """
 
 from dataclasses import dataclass

@@ -97,7 +97,7 @@ def keeping_strengths(kept: np.ndarray, of: np.ndarray) -> np.ndarray:
 
 
 def duel_strengths(kept: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """The same where one strategy is chosen over another: strengths of pairs of which all had met equally often.
+    """The same where one strategy is chosen over another: strengths as if all pairs had met equally often.
 
     Args:
         kept: … × n × n, how often *i* was chosen over *j* among the kept pairs; the diagonal is unused.
@@ -273,7 +273,7 @@ _MAYBE = (
     r"(?i)turk|\bhits?\b|quit|finish|exit|button|link|session|chat|survey|\bend\b|requester|bonus|\brole|window|page"
     r"|system|messages|turns|minutes|exchanges|lines|supporter|listener|seeker|conversation|app\b|end it"
 )
-"""Words of which every rule needs at least one: so that most replies are looked at once, by Arrow."""
+"""Every rule needs at least one of these words, so Arrow rules out most replies in one pass."""
 
 
 class ChatterMeasure(Measure):

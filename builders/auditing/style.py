@@ -14,7 +14,7 @@ from ..statistics.bootstrap import interval, ratio
 from .measure import Measure, Pairs
 
 _MOST_STRATEGIES = 64
-"""Beyond so many names in one config they are no strategies, and only all together is told."""
+"""With more names than this in one config they are not strategies, and only the total is reported."""
 _MOST_GROUPS = 500
 """Sums kept at most: strategies beyond are added to those without one."""
 
@@ -49,7 +49,7 @@ FEATURES: dict[str, Feature] = {
     "capitalised": Feature("share that begin with a capital letter", _matches(r"^\P{L}*\p{Lu}")),
     "ends_with_stop": Feature("share that end with . ! ? or …", _matches(r"[.!?…][\"'”’)\s]*$")),
 }
-"""Every feature; a mean over texts is told of each."""
+"""Every feature; the audit reports each one's mean over texts."""
 
 _NAMES = tuple(FEATURES)
 

@@ -141,7 +141,9 @@ def pairs_of(rows: pa.RecordBatch, place: BatchPosition) -> Pairs:
 def _messages(table: OtherTable, name: str) -> Messages:
     column = table.column(name)
     if column is None or not pa.types.is_list(column.type) or not pa.types.is_struct(column.type.value_type):
-        raise DataError(f"{table.place.file}: column {name} is no list of messages; `ipm-prefdial validate` tells more")
+        raise DataError(
+            f"{table.place.file}: column {name} is not a list of messages; `ipm-prefdial validate` tells more"
+        )
     texts = pc.fill_null(contents(table.rows, name), "")
     lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0))
     roles = pc.fill_null(column.values.field("role"), "")

@@ -75,7 +75,7 @@ def _dialogue_columns(placed: PlacedDialogue) -> dict[str, Any]:
 def completion_row(
     request: Request, outcome: Outcome, dialogue: Dialogue, turn: int | None, layout: int
 ) -> dict[str, Any]:
-    """The row of `completions`; its id covers the answer, so that a changed answer is told."""
+    """The row of `completions`; its id covers the answer, so a changed answer is found."""
     row = {
         "dialogue_id": dialogue.dialogue_id,
         "turn": turn,

@@ -1,4 +1,4 @@
-"""Has everything asked that a release hangs on: live, or in waves of batches.
+"""Sends every model call that a build needs: live, or in waves of batches.
 
 A wave goes through every dialogue and turn as far as the records answer; what it would ask next waits for a batch. When
 the batches have ended and are on record, the next wave gets a step further: the judge's batches follow the responder's.

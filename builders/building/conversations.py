@@ -87,7 +87,7 @@ async def gather_answers(
     Args:
         dialogues: can be walked through twice.
         plan: what is asked.
-        steps: what is made of the answers, as far as further questions hang on it.
+        steps: applied to the answers as far as further calls depend on them.
         completers: who answers.
         turns_at_once: workers.
         on_turn: called after every turn that is done, of barred dialogues too.
@@ -115,9 +115,9 @@ class _Walk:
     completers: Completers
     on_turn: Callable[[], None]
     barred: set[int] = field(default_factory=set)
-    """Dialogues, by position, of which no turn is mined."""
+    """Positions of the dialogues that are not mined."""
     unseen: set[int] = field(default_factory=set)
-    """Dialogues of which that is not known yet."""
+    """Positions of the dialogues whose screening still waits for an answer."""
     waiting: int = 0
     """Turns that wait for answers."""
 

@@ -46,7 +46,7 @@ def quotas(kept: Mapping[Strategy, int], pool: Mapping[Strategy, int], rule: Bal
     Args:
         kept: pairs that the filter would keep, by the human's strategy.
         pool: whole pairs that it chose from, the kept ones among them.
-        rule: how far the shares kept may spread. Strategies of which nothing is kept are left out of the reckoning,
+        rule: how far the shares kept may spread. Strategies without a kept pair are left out of the calculation,
             since no cap can mend that.
     """
     strategies = [strategy for strategy in Strategy if kept.get(strategy)]
@@ -269,7 +269,7 @@ class CorpusFilter:
                 continue
             groups = self._sketches.groups(similarity, mine)
             order = np.lexsort((mine, fates.pairs.splits[mine], groups))
-            # Of each group, the first in this order stays; the others are told which that is.
+            # Of each group, the first in this order stays; the drop of the others names it.
             leads = np.append(True, np.diff(groups[order]) != 0)
             first = mine[order][np.flatnonzero(leads)[np.cumsum(leads) - 1]]
             fates.drop(mine[order][~leads], DropReason.NEAR_DUPLICATE_PAIR, "of row ", first[~leads])

@@ -66,7 +66,7 @@ class Estimate(Frozen):
 
     dialogues: int
     turns: int
-    """Supporter turns that answer somebody."""
+    """Supporter turns that follow a seeker turn."""
     roles: tuple[RoleEstimate, ...]
 
 

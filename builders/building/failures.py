@@ -9,7 +9,7 @@ answer is counted by task and model, and the build stops
   certainty: the lower bound of its Wilson interval is (z = 3; Wilson 1927, J. Am. Stat. Assoc. 22, 209-212). With the
   default limit of a half, twenty failures of twenty are enough, and so are two hundred answers with 60 % failures;
 * before the release is put in place, where the plain share is above the limit, or where no answer at all was usable:
-  then everything is known, and what is uncertain is no reason to go on.
+  then everything is known, and what is uncertain is not a reason to go on.
 
 Both figures and the limit are our own design. Answers from records count like any other: a build that was stopped stops
 again at once, and asks nothing, until the command changes. The embedded models are counted and never stop a build:
@@ -338,7 +338,7 @@ def plain(text: str, most: int) -> str:
 
 
 def advice_on_cut_offs(records: Iterable[AnswersRecord]) -> Iterator[str]:
-    """A line for every task and model of which many answers were cut off."""
+    """A line for every task and model with many cut-off answers."""
     for one in records:
         cut = one.unusable.get(CUT_OFF, 0)
         if cut and cut >= OFTEN_CUT_OFF * one.calls:

@@ -26,7 +26,7 @@ from ..sources.hub import HUB_ID, DatasetCopy, download
 from ..sources.shapes import BadDialogue
 from ..sources.source import Source
 
-# Finds dialogues that overlap with a benchmark which a maintainer names, so that nobody trains on its test.
+# Finds dialogues that overlap with a benchmark that the maintainer names, so that no model trains on its test set.
 #
 # Whatever the benchmark's shape, every text in its files counts: a dialogue overlaps where a turn or its situation
 # shares a run of so many words with one. Thirteen words, as in the reports on language models since GPT-3 (Brown et
@@ -267,7 +267,7 @@ class _Taking:
         return BadDialogue(source=source.uri, index=index, turn=None, reason=PERSONAL_DATA, detail=detail)
 
     def _note(self, dialogue: Dialogue) -> None:
-        """Remembers what the splits hang on, and why something may be made of the dialogue or not."""
+        """Remembers what decides the dialogue's split, and why the dialogue may be mined or not."""
         position = len(self.seen) - 1
         self.plan.add(dialogue)
         self.licenses.add(dialogue.license)
@@ -303,7 +303,7 @@ def _unless_too_long(found: Dialogue | BadDialogue, source: Source, index: int) 
 def _unless_unnamed(
     found: Dialogue | BadDialogue, spec: BuildSpec, source: Source, index: int
 ) -> Dialogue | BadDialogue:
-    """The dialogue, or the finding that nothing could be made of it since nobody names a strategy."""
+    """The dialogue, or a finding where it names no strategy, so nothing can be mined from it."""
     if isinstance(found, BadDialogue) or found.names_strategies or spec.reasoning is not None:
         return found
     detail = f"no supporter turn names one, and release {spec.version} has no reasoning traces, which need none"

@@ -21,7 +21,7 @@ from ..release.validate import unfit_rows
 from ..sources.files import sha256_of
 from .assemble import DigestSet
 
-# The completions of releases by request key: `verify` rebuilds from them, `--reuse` asks nobody for them again.
+# The completions of releases by request key: `verify` rebuilds from them, and `--reuse` saves their calls.
 
 
 class PublishedAnswer(NamedTuple):
@@ -119,7 +119,7 @@ def open_earlier(places: Sequence[str]) -> Iterator[Earlier | None]:
     """The releases in folders or on the Hub, for as long as the context lasts; None where no place is named.
 
     Raises:
-        UsageError: a place is no release, or not one that may be read.
+        UsageError: a place is not a release, or not one that may be read.
         EndpointError: the Hub cannot be reached.
         DataError: recorded answers are damaged, or are not those that the release was published with.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...schemas.errors import DataError, UsageError
-from ...schemas.inference import REWARD
+from ...schemas.inference import is_reward_model
 from ...schemas.manifest import Manifest, RunRecord
 from ...schemas.spec import SourceRef
 from ..environment import git_commit, package_versions, python_version
@@ -62,7 +62,7 @@ class BuildOptions:
     limit: int | None = None
     """Dialogues to take in at most."""
     on_bad: OnBadDialogue = "stop"
-    """What to do with a record that is no dialogue."""
+    """What to do with a record that is not a dialogue."""
     benchmarks: tuple[str, ...] = ()
     """What the release must not overlap with: files, folders or Hub ids."""
     engine: Engine = field(default_factory=Engine)
@@ -79,7 +79,7 @@ class BuildOptions:
     def __post_init__(self) -> None:
         if self.accept_failures is not None and not 0 <= self.accept_failures <= 1:
             raise UsageError(f"--accept-failures {self.accept_failures:g}: a share is from 0 to 1")
-        if self.engine.ray and any(judge.startswith(REWARD) for judge in self.cast.judge):
+        if self.engine.ray and any(is_reward_model(judge) for judge in self.cast.judge):
             raise UsageError(
                 "--engine ray and --judge reward:DIR: the reward model is loaded into the command's own process; leave "
                 "one of the two out"
@@ -118,7 +118,7 @@ def build(options: BuildOptions, progress: Progress | None = None, collect: Coll
 
     Args:
         options: what to build.
-        progress: is told of each stage; None shows nothing.
+        progress: shows each stage; None shows nothing.
         collect: how answers are collected; `distributed.run.build_release` chooses by the engine.
 
     Raises:
@@ -182,7 +182,7 @@ def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progr
 
 
 def _assemble(prepared: Prepared, known: KnownAnswers, root: Path, progress: Progress, tally: FailureTally) -> Assembly:
-    """The tables below `root`, from recorded answers alone, each of which is counted in `tally`."""
+    """The tables below `root`, from recorded answers alone; `tally` counts them."""
     spec = prepared.plan.spec
     assembly = Assembly(
         prepared.plan, steps_of(spec), known.settle, ReleaseWriter(root, spec.layout), on_answer=tally.count

@@ -66,14 +66,14 @@ class Workspace:
             raise UsageError(f"{self.out}: cannot be written: {error.strerror}; choose another --out") from error
 
     def clear(self) -> None:
-        """Takes away the tables that an earlier run left unfinished; only whoever holds the records may do so."""
+        """Removes the unfinished tables of an earlier run; the caller must hold the lock of the records."""
         shutil.rmtree(self.release, ignore_errors=True)
 
     def _refuse_existing(self, force: bool) -> None:
         if not self.out.exists() or (self.out.is_dir() and not any(self.out.iterdir())):
             return
         if not (self.out / MANIFEST).is_file():
-            raise OutputExistsError(f"{self.out}: it exists and is no release; choose another --out")
+            raise OutputExistsError(f"{self.out}: it exists and is not a release; choose another --out")
         if not force:
             raise OutputExistsError(
                 f"{self.out}: it is built already; raise the version, choose another --out, or replace an unpublished "
@@ -82,7 +82,7 @@ class Workspace:
         self._refuse_published()
 
     def _refuse_published(self) -> None:
-        """What readers have under its number is not made anew: `--force` is for releases that nobody has yet."""
+        """A published version is never rebuilt: `--force` is for unpublished releases."""
         try:
             version = read_json(self.out / MANIFEST, self.out)["version"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -132,7 +132,7 @@ class Clock:
 
 
 def _seconds_in(path: Path) -> float:
-    """What an earlier run noted; none where the note cannot be read: it is no reason to stop a build."""
+    """What an earlier run noted; none where the note cannot be read: it is not a reason to stop a build."""
     try:
         return float(read_json(path, path.parent))
     except (OSError, ValueError, TypeError):

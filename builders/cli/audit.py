@@ -31,7 +31,7 @@ def add_audit(verbs: Any) -> None:
     parser.add_argument(
         "--columns",
         metavar="chosen=A,rejected=B[,…]",
-        help="audit a dataset that is no release: prompt, chosen, rejected, dialogue, strategy, rejected_strategy, "
+        help="audit a dataset that is not a release: prompt, chosen, rejected, dialogue, strategy, rejected_strategy, "
         "error, each with its column; without prompt it is what both sides begin with",
     )
     parser.add_argument(
@@ -118,7 +118,7 @@ def _name_of(place: str, folder: Path) -> tuple[str, str | None]:
 def _positive(text: str) -> int:
     number = int(text) if text.isdigit() else 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of pairs from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pairs from 1")
     return number
 
 
@@ -131,7 +131,7 @@ def _show(audit: Audit) -> None:
     numbers = Counter(gate.answer for gate in audit.gates)
     say(f"{len(audit.gates)} gates: " + ", ".join(f"{numbers[one]} {one.replace('_', ' ')}" for one in OUTCOMES))
     if numbers["cannot_tell"] and not numbers["failed"]:
-        say("What cannot tell is no fault and no pass: it takes more data, or `publish --accept GATE --why REASON`.")
+        say("What cannot tell is not a fault and no pass: it takes more data, or `publish --accept GATE --why REASON`.")
 
 
 _Table = tuple[str, tuple[str, ...], Iterator[tuple[object, ...]]]

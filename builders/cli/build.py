@@ -193,7 +193,7 @@ _DEFAULTS = {
     Role.JOINT: "; the responder's where it is not given",
     Role.JUDGE: "; or reward:DIR, a run of a reward recipe, which labels the steps of traces beside other judges",
     Role.REASONER: " (releases from 2.1.0)",
-    Role.STYLIST: "; rewrites replies under sampled personalities (releases from 2.1.0): nobody where it is not given",
+    Role.STYLIST: "; rewrites replies under sampled personalities (releases from 2.1.0); none by default",
 }
 
 
@@ -247,7 +247,7 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         "--on-bad-dialogue",
         choices=("stop", "skip"),
         default="stop",
-        help="what to do with a record that is no dialogue, or was there before",
+        help="what to do with a record that is not a dialogue, or was there before",
     )
 
 

@@ -57,7 +57,7 @@ def _votes(row: dict[str, Any]) -> str:
 
 
 def _reason(row: dict[str, Any]) -> str:
-    """The reason of a judge who found the pair's error; empty where nobody gave one."""
+    """The rationale of a judge who found the pair's error; empty if none gave one."""
     if "judgements" in row:
         found = [one for one in row["judgements"] if one["rejected_error"] == row["rejected_error"]]
     else:
@@ -84,7 +84,7 @@ def report_build(release: Release, *, as_json: bool, show: int) -> int:
     """Says what a build came to, and gives its exit code: 1 where the default config has no row, and 0 otherwise.
 
     Such a release is put in place all the same, since it holds every answer that was paid for, and says why each
-    candidate was dropped. It is no success: a reader who loads it by its name gets an error.
+    candidate was dropped. It is not a success: a reader who loads it by its name gets an error.
 
     Args:
         release: that was made.

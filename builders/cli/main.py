@@ -25,11 +25,11 @@ from .specs import add_new_release, add_releases, add_schema
 # Standard output that may be closed before the command is done, as `| head` does: what comes after goes nowhere.
 #
 # The verb does its work to the end all the same, and its exit code says what it found. To stop there instead, as most
-# filters do, would let a `diff` or a `validate` end without an answer, or with one that nobody gave.
+# filters do, would let a `diff` or a `validate` end without an answer, or with a wrong one.
 
 
 class Output:
-    """Text goes to `inner` as long as somebody reads there."""
+    """Passes text to `inner` as long as its reader is there."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -100,7 +100,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and gives its exit code: as `schemas.errors` has them, 130 where it was interrupted.
 
-    Where whoever reads the output goes away, as in `| head`, the verb still does its work to the end, and the exit code
+    If the reader of the output goes away, as in `| head`, the verb still finishes its work, and the exit code
     is the same as if all had been read.
     """
     with output():

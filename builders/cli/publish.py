@@ -36,7 +36,7 @@ def add_publish(verbs: Any) -> None:
         "both for several",
     )
     parser.add_argument(
-        "--why", metavar="REASON", action="append", default=[], help="why the accepted gate is no hindrance"
+        "--why", metavar="REASON", action="append", default=[], help="why the accepted gate is not hindrance"
     )
     parser.add_argument(
         OPTION,

@@ -73,7 +73,7 @@ def _changelog(release: Release, earlier: Release) -> str:
 
 def _repo(text: str) -> str:
     if not HUB_ID.match(text) or "@" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a dataset on the Hub: give ORG/NAME")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name of a dataset on the Hub: give ORG/NAME")
     return text
 
 
@@ -119,7 +119,7 @@ def run_diff(options: argparse.Namespace) -> int:
 def _positive(text: str) -> int:
     number = int(text) if text.isdigit() else 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rows from 1")
     return number
 
 

@@ -49,11 +49,11 @@ def run_crisis_export(options: argparse.Namespace) -> int:
     say(f"{done.findings} findings in {done.dialogues} dialogues that are held out: {options.out}")
     if done.findings_unread:
         say(
-            f"  {done.findings_unread} of them are no signs, but answers of a judge that could not be read; of "
+            f"  {done.findings_unread} of them are not signs, but answers of a judge that could not be read; of "
             f"{done.dialogues_unread} dialogues nothing else is known"
         )
     say("  It tells of people in distress: not for publication. Give it to readers who chose to, and who may stop.")
-    say(f"  decision   {', '.join(CrisisDecision)}; left empty where somebody does not want to say")
+    say(f"  decision   {', '.join(CrisisDecision)}; left empty by a reader who does not want to decide")
     say("  reader     who decided, the same in every line: a pseudonym, since it is published with the release")
     say("  comment    whatever helps the readers; it is not stored")
     say("  Several readers each fill a copy by themselves. Then: ipm-prefdial review crisis-import DIR SHEET.csv …")
@@ -85,7 +85,7 @@ def _crisis_tell(done: ImportedCrisis) -> None:
     )
     if review.findings_unread:
         say(
-            f"{review.findings_unread} of the findings are no signs, but answers of a judge that could not be read; of "
+            f"{review.findings_unread} of the findings are unreadable answers of a judge, not signs; of "
             f"{review.dialogues_unread} dialogues nothing else is known"
         )
     if len(review.readers) > 1:

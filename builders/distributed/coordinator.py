@@ -115,7 +115,7 @@ class Coordinator:
         while (known := self._known.find(key)) is None:
             claim = self._claims.get(key)
             if self._is_dead(who):
-                return None  # to nobody: it must not take what others wait for
+                return None  # the worker is gone: it must not take what others wait for
             if claim is None:
                 until = self._clock() + self._options.lease_s
                 self._claims[key] = _Claim(who, until, asyncio.get_running_loop().create_future())
@@ -213,7 +213,7 @@ class Coordinator:
         await asyncio.to_thread(self._records.flush)
 
     def _is_dead(self, who: Who) -> bool:
-        """Whether the worker's process has been begun again since: then whoever asks here waits no more."""
+        """Whether the worker's process was restarted since then: its old calls are void."""
         return self._lives.get(who.actor, who.life) != who.life
 
     def _settle(self, key: str) -> None:
@@ -230,7 +230,7 @@ def _records_when_free(path: Path, patience_s: float) -> Records:
     """The records, once the keeper of a run that was killed has let go of them; the build's own lock is another.
 
     Raises:
-        UsageError: they cannot be used, or somebody has held on to them for too long.
+        UsageError: they cannot be used, or another process has locked them for too long.
     """
     until = time.monotonic() + patience_s
     while True:

@@ -23,7 +23,7 @@ from ..mining.plan import MiningPlan
 from ..mining.turns import supporter_turns
 from ..models.limit import Limits
 from ..models.meter import Snapshot
-from ..models.pool import ModelPool
+from ..models.pool import ModelOptions, ModelPool
 from ..parallel import Engine
 from .connection import connected, ray_errors
 from .coordinator import Coordinator, CoordinatorOptions
@@ -61,7 +61,7 @@ def collect_on_cluster(
         Limits(rpm=pool.options.rpm, tpm=pool.options.tpm),
         accept_failures=options.accept_failures,
     )
-    task = CollectTask(options.engine, prepared.intake, prepared.plan, pool, coordinator)
+    task = CollectTask(options.engine, prepared.intake, prepared.plan, pool, options.cast, coordinator)
     return collect_on_ray(task, progress.advance)
 
 
@@ -73,6 +73,7 @@ class CollectTask:
     intake: Ingested
     plan: MiningPlan
     cast: ModelPool
+    options: ModelOptions
     keeper: CoordinatorOptions
 
 
@@ -121,9 +122,9 @@ def _work(ray: ModuleType, asking: CollectTask, keeper: Any, on_turn: Callable[[
     cast, workers = asking.cast, asking.engine.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     part = WorkerTask(
         plan=asking.plan,
-        options=cast.options,
+        options=asking.options,
         prices=cast.prices,
-        records=cast.records,
+        models=cast.models,
         corpus=() if cast.corpus is None else (ray.put(cast.corpus),),
         concurrency=max(1, cast.options.concurrency // workers),
     )

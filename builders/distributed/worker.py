@@ -11,8 +11,7 @@ from uuid import uuid4
 import numpy as np
 
 from ...schemas.errors import BudgetError, PrefDialError
-from ...schemas.inference import Outcome, Request, Role
-from ...schemas.manifest import ModelRecord
+from ...schemas.inference import ModelRef, Outcome, Request, Role
 from ..building.conversations import gather_answers
 from ..building.failures import AskedRole, Counted, FailureTally, watched
 from ..mining.plan import MiningPlan
@@ -78,7 +77,7 @@ class Sharing(Protocol):
 
 
 class Kept:
-    """A completer that asks what nobody in the cluster has asked, and goes on with what is on record."""
+    """A completer that sends only requests that no other worker has sent, and answers the rest from the records."""
 
     def __init__(self, inner: Completer, sharing: Sharing, meter: Meter) -> None:
         self._inner = inner
@@ -106,7 +105,7 @@ class Kept:
 class SharedTally:
     """Counts a worker's answers, and tells of them whenever one is of no use: the cluster decides on all together.
 
-    Usable answers alone cost nothing: they are told of with the next unusable one, and can stop no build.
+    Usable answers alone cost nothing: they are reported with the next unusable one, since they cannot stop a build.
     """
 
     def __init__(self, tally: FailureTally, sharing: Sharing) -> None:
@@ -146,7 +145,7 @@ class SharedBudget(Budget):
         self._sharing = sharing
 
     async def reserve(self, usd: float) -> None:
-        """As `Budget.reserve`, over all workers; where there is no limit nobody need be asked.
+        """As `Budget.reserve`, over all workers; without a limit there is no call to the coordinator.
 
         Raises:
             BudgetError: the limit does not allow it.
@@ -181,8 +180,8 @@ class WorkerTask:
     plan: MiningPlan
     options: ModelOptions
     prices: Prices
-    records: Mapping[Role, tuple[ModelRecord, ...]]
-    """As `Cast.records`."""
+    models: Mapping[Role, tuple[ModelRef, ...]]
+    """The models by role."""
     corpus: "tuple[ObjectRef[BaselineModels], ...]"
     """The embedded models, where any role has them; one or none."""
     concurrency: int
@@ -294,7 +293,11 @@ class Worker:
                 part, options = self._part, self._part.options
                 # Pace is the cluster's; what a worker keeps to by itself is its share of the calls in flight.
                 cast = ModelPool(
-                    options, part.prices, endpoints_of(options, part.plan.spec), self._corpus, part.records
+                    options,
+                    part.prices,
+                    endpoints_of(options, part.plan.spec),
+                    self._corpus,
+                    part.models,
                 )
                 budget = SharedBudget(options.budget_usd, part.prices, self._keeper)
                 paced = options.rpm is not None or options.tpm is not None

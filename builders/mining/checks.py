@@ -75,7 +75,7 @@ def _is_marker(bracket: str, inside: str) -> bool:
 
 
 MOST_CHARACTERS = 2_000
-"""What is read of a reply; a longer one is no refusal as a whole, and a machine speaks of itself early."""
+"""What is read of a reply; a longer one is not a refusal as a whole, and a machine speaks of itself early."""
 
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": '"', "”": '"', "…": "."})
 
@@ -226,7 +226,7 @@ def check_answered(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def unanswered(outcome: Outcome) -> tuple[DropReason, str] | None:
-    """Why an outcome is no whole reply with words, or None where it is one."""
+    """Why an outcome is not a whole reply with words, or None where it is one."""
     if isinstance(outcome, Failed):
         refused = outcome.reason is FailureReason.REFUSED
         reason = DropReason.REFUSED if refused else DropReason.CALL_FAILED

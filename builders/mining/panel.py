@@ -26,7 +26,7 @@ _OFFERED = (ErrorType.STRATEGY_MISMATCH,)
 
 
 NO_REPLY = "no_reply: "
-"""What a judgement's problem begins with where the judge says that a side is no reply to the seeker."""
+"""What a judgement's problem begins with where the judge says that a side is not a reply to the seeker."""
 
 
 class Vote(StrEnum):
@@ -116,7 +116,7 @@ def _sides(swapped: bool) -> dict[str, str]:
 
 
 def check_majority_of_replies(candidate: Candidate, plan: MiningPlan) -> Result:
-    """As `check_majority`; where judges say in both orders that a side is no reply, that is a vote of its own.
+    """As `check_majority`; where judges say in both orders that a side is not a reply, that is a vote of its own.
 
     More such votes than any other against make the candidate a refusal; where it is the human's side alone that they
     mean, its chosen side is flawed.
@@ -172,7 +172,7 @@ def _vote(first: Judgement, second: Judgement) -> Vote:
     if first.raw is None or second.raw is None:
         return Vote.FAILED
     problems = [problem for problem in (first.problem, second.problem) if problem is not None]
-    if problems:  # a side that is no reply in one order alone: `check_majority_of_replies` counts the rest
+    if problems:  # a side that is not a reply in one order alone: `check_majority_of_replies` counts the rest
         return Vote.FLIP if all(problem.startswith(NO_REPLY) for problem in problems) else Vote.UNPARSED
     if _said(first) != _said(second):
         return Vote.FLIP
@@ -184,7 +184,7 @@ def _vote(first: Judgement, second: Judgement) -> Vote:
 
 
 def _said(judgement: Judgement) -> tuple[str | None, bool, bool]:
-    """What both orders have to agree on; two names for one fault are no disagreement about it."""
+    """What both orders have to agree on; two names for one fault do not disagree about it."""
     return judgement.better, judgement.chosen_error is None, judgement.rejected_error is None
 
 
@@ -234,7 +234,7 @@ def side_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]
 def settle_sides(
     candidate: Candidate, plan: MiningPlan, requests: tuple[Request, ...], outcomes: tuple[Outcome, ...]
 ) -> Result:
-    """The candidate with both verdicts; dropped where a call failed or a reply is no verdict that was offered."""
+    """The candidate with both verdicts; dropped where a call failed or a reply is not a verdict that was offered."""
     if not requests:
         return candidate
     records: list[JudgeRecord] = []

@@ -52,7 +52,7 @@ class HumanCheck:
     """What exactly is found, or None."""
     reason: DropReason
     of_demonstrations: bool = True
-    """Whether such a turn is no demonstration either."""
+    """Whether such a turn is not a demonstration either."""
 
 
 @dataclass(frozen=True)

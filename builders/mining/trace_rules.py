@@ -1,6 +1,6 @@
 """Written rules that contradict a step, whatever the judges say of it; our own design, meant to be seldom wrong.
 
-A strategy outside the eight needs no rule: such a reply is no trace. A released rule is never changed; a better one
+A strategy outside the eight needs no rule: such a reply is not a trace. A released rule is never changed; a better one
 gets a new number.
 """
 

@@ -34,7 +34,7 @@ class Backend:
 
 
 class Places:
-    """Chooses among several places, by what became of the calls before; asks nobody and has no clock of its own.
+    """Chooses among several backends by the outcome of earlier calls; it sends nothing and has no clock of its own.
 
     A place that fails is set aside, each time in a row for twice as long, up to a minute; then one call tries it, and
     where that is answered, it is as good as any. Where all are set aside, the one whose pause ends first is asked: so
@@ -96,7 +96,7 @@ logger = logging.getLogger(__name__)
 class LoadBalanced:
     """A completer that asks one of several, see `Places`; each call is one attempt at one place.
 
-    Whoever repeats a failed call comes to another place, since the one that failed is set aside. So what is counted and
+    A repeated call goes to another backend, since the one that failed is set aside. So what is counted and
     limited around this one holds for all places together.
 
     Args:

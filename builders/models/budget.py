@@ -66,7 +66,7 @@ class Prices(Frozen):
     """A price table."""
 
     as_of: str = ""
-    """When somebody last looked."""
+    """Time of the last look."""
     models: dict[str, Price]
     """Prices by the name that the endpoint knows a model by."""
 
@@ -85,7 +85,7 @@ def load_prices(path: Path | None = None) -> Prices:
     """The package's table, with the models of the file at `path` over it.
 
     Raises:
-        UsageError: the file cannot be read or is no price table.
+        UsageError: the file cannot be read or is not a price table.
     """
     table = _read(_BUILT_IN)
     if path is None:
@@ -100,7 +100,7 @@ def _read(path: Path) -> Prices:
     except OSError as error:
         raise UsageError(f"the price file {path} cannot be read: {error}") from None
     except DocumentError as error:
-        raise UsageError(f"the price file {path} is no YAML: {error}; {FORMAT_HELP}") from None
+        raise UsageError(f"the price file {path} is not YAML: {error}; {FORMAT_HELP}") from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the top"

@@ -13,7 +13,7 @@ class Completer(Protocol):
         """One answer, or why there is none.
 
         Raises:
-            EndpointError: the endpoint as a whole is of no use (wrong key, unknown model, nobody there).
+            EndpointError: the endpoint as a whole is of no use (wrong key, unknown model, no server).
         """
         ...
 

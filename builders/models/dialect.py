@@ -147,7 +147,7 @@ class Dialect:
         else:
             known = name in self._dropped
             self._dropped.add(name)
-        if not known:  # others in flight are told the same of what they sent
+        if not known:  # other calls in flight get the same error for what they sent
             instead = _INSTEAD.get(name, "no longer sent")
             logger.warning("%s does not take %s: %s", self._place, name, instead)
             if self._on_change is not None:

@@ -231,7 +231,7 @@ def check_base_url(url: str, owner: str) -> str:
     """`url` without the slash at its end; `owner` says in messages whose URL it is, since the URL may hold a secret.
 
     Raises:
-        UsageError: it is no http(s) URL, or holds a user, a password, a query or a fragment.
+        UsageError: it is not an http(s) URL, or holds a user, a password, a query or a fragment.
     """
     try:
         parts = urlsplit(url)
@@ -239,7 +239,7 @@ def check_base_url(url: str, owner: str) -> str:
     except ValueError:
         port_fits = False
     if not port_fits or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f]", url):
-        raise UsageError(f"the base URL of {owner} is no http:// or https:// URL with a host; compare its spelling")
+        raise UsageError(f"the base URL of {owner} is not an http:// or https:// URL with a host; compare its spelling")
     if "," in parts.netloc:
         raise UsageError(f"of several base URLs of {owner} each needs http:// or https:// ({_FORM})")
     if "@" in parts.netloc or "?" in url or "#" in url:

@@ -112,7 +112,7 @@ class HttpCompleter:
         except (OverlongError, CodingError) as error:
             return self._failed(key, FailureReason.MALFORMED, str(error))
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
-            return self._failed(key, FailureReason.MALFORMED, f"the answer was cut or is no HTTP: {error}")
+            return self._failed(key, FailureReason.MALFORMED, f"the answer was cut or is not HTTP: {error}")
         except (aiohttp.ClientError, OSError) as error:
             return self._failed(key, FailureReason.CONNECTION, str(error) or type(error).__name__)
 
@@ -132,7 +132,9 @@ class HttpCompleter:
             case 402 | 429:
                 advice = f"says that the account is spent: top it up, or set {variables} to another key"
             case _:
-                advice = "is no OpenAI-compatible endpoint, as it seems: compare the base URL, which often ends in /v1"
+                advice = (
+                    "is not an OpenAI-compatible endpoint, as it seems: compare the base URL, which often ends in /v1"
+                )
         raise EndpointError(
             f"{place} answered {under} for model {self._endpoint.name} and {advice}. It said: {said}. "
             "Every answer so far is kept; repeat the same command"

@@ -109,7 +109,7 @@ def estimate_tokens(request: Request) -> float:
 
 
 class Limited:
-    """A completer that keeps to `limits`: a wrapper of a single attempt, so that whoever waits to retry holds no slot.
+    """A completer that keeps to `limits`: it wraps a single attempt, so a call that waits to retry holds no slot.
 
     Args:
         inner: what is asked.

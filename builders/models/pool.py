@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from ...schemas.dialogue import Dialogue, Split
 from ...schemas.errors import UsageError
-from ...schemas.inference import REWARD, ModelRef, Role, TokenLimits
+from ...schemas.inference import REWARD, ModelRef, Role, TokenLimits, is_reward_model
 from ...schemas.manifest import ModelRecord
 from ...schemas.spec import BuildSpec
 from .batch.context import BatchLimits, known_dialect
@@ -26,40 +26,39 @@ from .endpoint import Endpoint, parse_model, resolve
 from .limit import Limits
 from .meter import Meter, Snapshot
 from .record import Recording, Records
-from .stack import open_model
 
 if TYPE_CHECKING:
     from .baseline.models import BaselineModels
 
-# Reward models as judges of a build, `--judge reward:DIR`: they label the steps of traces, and nothing else.
-#
-# Training lies above this layer, so what loads a checkpoint is found by an entry point of the group
-# `ipm_prefdial.scorers`: our own recipes bring `reward`.
-
-
 GROUP = "ipm_prefdial.scorers"
+"""The entry points that open reward models: training lies above this layer, so builders cannot import it."""
 
 
-class Scorer(Protocol):
-    """A model in this process that answers `STEP_JUDGE` requests."""
+class InProcessModel(Protocol):
+    """A model that is loaded into this process."""
 
-    ref: ModelRef
-    """Its name begins with `REWARD`; its revision is a digest of what it was trained as."""
-    facts: Mapping[str, JsonValue]
-    """What is measured of it, for the card."""
+    @property
+    def ref(self) -> ModelRef:
+        """Its name, and a digest of its weights or of its training as the revision."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, JsonValue]:
+        """What is measured of it, for the card."""
+        ...
 
     def completer(self) -> Completer:
-        """Whoever answers in the event loop that runs; its answers are in the form of a judge's."""
+        """A completer for the running event loop."""
         ...
 
 
-def open_scorers(judges: tuple[str, ...], spec: BuildSpec) -> dict[str, Scorer]:
+def open_reward_models(judges: tuple[str, ...], spec: BuildSpec) -> dict[str, InProcessModel]:
     """The reward models among the judges of a build, by how they were named.
 
     Raises:
         UsageError: there is no such checkpoint, nothing that loads it, no trace to label, or it is named twice.
     """
-    named = [text for text in judges if text.startswith(REWARD)]
+    named = [text for text in judges if is_reward_model(text)]
     if not named:
         return {}
     if spec.reasoning is None:
@@ -67,8 +66,8 @@ def open_scorers(judges: tuple[str, ...], spec: BuildSpec) -> dict[str, Scorer]:
     found = {entry.name: entry for entry in entry_points(group=GROUP)}.get(REWARD.removesuffix(":"))
     if found is None:
         raise UsageError(f"--judge {named[0]}: this installation has no reward models; install ipm-prefdial anew")
-    opened: dict[str, Scorer] = {text: found.load()(text, spec) for text in dict.fromkeys(named)}
-    if len({scorer.ref for scorer in opened.values()}) < len(named):
+    opened: dict[str, InProcessModel] = {text: found.load()(text, spec) for text in dict.fromkeys(named)}
+    if len({model.ref for model in opened.values()}) < len(named):
         raise UsageError(f"--judge {named[0]}: a reward model is named twice")
     return opened
 
@@ -81,26 +80,11 @@ Attempt = Callable[[ModelRef, Completer], Completer]
 
 
 @dataclass(frozen=True)
-class ModelOptions:
-    """Which models a build asks, and how fast."""
+class CallOptions:
+    """How fast, and for how much, a command calls models."""
 
-    planner: tuple[str, ...] = (CORPUS,)
-    """`corpus`, or `NAME[#REVISION][@BASE_URL]`; the same for the other roles."""
-    responder: tuple[str, ...] = (CORPUS,)
-    joint: tuple[str, ...] = ()
-    """The responder's models where none are named."""
-    judge: tuple[str, ...] = (CORPUS,)
-    """Several are a panel; `reward:DIR` has a seat in it where the steps of traces are labelled."""
-    reasoner: tuple[str, ...] = ()
-    """The embedded one where none are named and the release has reasoning traces."""
-    stylist: tuple[str, ...] = ()
-    """Nobody where none are named: replies are then not rewritten under personalities."""
-    rewrite: bool = False
-    """Whether the responder's first model rewrites flawed human replies."""
-    tokens: Mapping[Role, TokenLimits] = field(default_factory=dict)
-    """How many tokens replies may take in roles where that is not the spec's number."""
     concurrency: int = 32
-    """Calls in flight at once, per model."""
+    """Calls in flight at once, per model; of a checkpoint also the most that are answered in one batch."""
     rpm: int | None = None
     """Requests a minute, per model."""
     tpm: int | None = None
@@ -108,13 +92,34 @@ class ModelOptions:
     timeout_s: float = 120.0
     """Seconds that one call may take."""
     budget_usd: float | None = None
-    """What all calls together may cost, earlier runs of the same build included."""
+    """What all calls together may cost, earlier runs of the same command included."""
     prices: Path | None = None
     """A price table over the built-in one."""
     batch: frozenset[Role] = frozenset()
-    """Roles that are asked through the provider's Batch API, as far as they are reached over HTTP."""
+    """Roles that go through the provider's Batch API, as far as they are reached over HTTP."""
     batch_limits: BatchLimits = field(default_factory=BatchLimits)
     """How much goes into a batch, and how patiently it is waited for."""
+
+
+@dataclass(frozen=True)
+class ModelOptions(CallOptions):
+    """The models of a build, as they are named on the command line."""
+
+    planner: tuple[str, ...] = (CORPUS,)
+    """`corpus`, or `NAME[#REVISION][@BASE_URL]`; the same for the other roles."""
+    responder: tuple[str, ...] = (CORPUS,)
+    joint: tuple[str, ...] = ()
+    """Empty: the responder's models."""
+    judge: tuple[str, ...] = (CORPUS,)
+    """Several are a panel; `reward:DIR` has a seat in it where the steps of traces are labelled."""
+    reasoner: tuple[str, ...] = ()
+    """Empty: the embedded one, where the release has reasoning traces."""
+    stylist: tuple[str, ...] = ()
+    """Empty: replies are not rewritten under personalities."""
+    rewrite: bool = False
+    """Whether the responder's first model rewrites flawed human replies."""
+    tokens: Mapping[Role, TokenLimits] = field(default_factory=dict)
+    """How many tokens replies may take in roles where that is not the spec's number."""
 
     def of(self, role: Role, spec: BuildSpec) -> tuple[str, ...]:
         """The models of a role in a release, as they were named."""
@@ -132,33 +137,34 @@ class ModelOptions:
 
 @dataclass
 class ModelPool:
-    """The models of one build; nothing is sent before `open`."""
+    """The models of one command, for every role; nothing is sent before `open`."""
 
-    options: ModelOptions
+    options: CallOptions
     prices: Prices
     endpoints: Mapping[tuple[Role, ModelRef], Endpoint]
     """The models that are reached over HTTP."""
     corpus: "BaselineModels | None"
     """The embedded models, where any role has them."""
-    records: Mapping[Role, tuple[ModelRecord, ...]]
-    """What the manifest says of each."""
-    scorers: tuple[Scorer, ...] = ()
-    """Reward models among the judges."""
+    models: Mapping[Role, tuple[ModelRef, ...]]
+    """The models by role."""
+    local: tuple[InProcessModel, ...] = ()
+    """Models that are loaded into this process: reward models among the judges, checkpoints."""
+    records: Mapping[Role, tuple[ModelRecord, ...]] = field(default_factory=dict)
+    """What a build's manifest says of each."""
     meters: dict[str, Meter] = field(default_factory=dict)
     """Counters by model."""
     opened: float = 0.0
     """When the models were opened, by the monotonic clock."""
 
-    @property
-    def models(self) -> dict[Role, tuple[ModelRef, ...]]:
-        """The models by role."""
-        return {role: tuple(record.ref for record in records) for role, records in self.records.items()}
+    def one(self, role: Role) -> ModelRef | None:
+        """The first model of a role; None where no model has it."""
+        return next(iter(self.models.get(role, ())), None)
 
     @asynccontextmanager
     async def open(
         self, records: Records, known: AnswerStore | None = None, ledger: Ledger | None = None
     ) -> AsyncIterator[Completers]:
-        """Everybody who answers, recorded, limited and within the budget; in batch roles, whoever has answers wait.
+        """One client per (role, model), recorded, limited and within the budget; batch roles get a queueing client.
 
         Args:
             records: what this build has asked so far; the budget goes by it.
@@ -191,8 +197,10 @@ class ModelPool:
             budget: the money of all of them.
             limits: of each endpoint.
             attempt: what is put around single attempts at a model, see `open_model`.
-            later: whoever answers in place of a model that is not asked now.
+            later: makes the client that stands in for a model whose calls are queued.
         """
+        from .stack import open_model  # brings aiohttp, and files are scored without it
+
         completers: dict[tuple[Role, ModelRef], Completer] = {**later}
         async with AsyncExitStack() as stack:
             for endpoint, shared in self._shared():
@@ -237,7 +245,7 @@ class ModelPool:
         return self.meter_of(refs[0] if refs else ModelRef(name=name))
 
     def cost_usd(self, records: Records, ledger: Ledger | None = None) -> float | None:
-        """What everything in the records cost; None where a model of the cast has no price."""
+        """What everything in the records cost; None where a model has no price."""
         if any(self.prices.find(ref.name) is None for refs in self.models.values() for ref in refs):
             return None
         return round(self.budget(records, ledger).spent, 6)
@@ -273,7 +281,7 @@ class ModelPool:
 
     def _embedded(self, known: AnswerStore) -> Completers:
         """Who answers in this process, recorded."""
-        inside: dict[ModelRef, Completer] = {scorer.ref: scorer.completer() for scorer in self.scorers}
+        inside: dict[ModelRef, Completer] = {model.ref: model.completer() for model in self.local}
         if self.corpus is not None:
             from .baseline.completer import BaselineCompleter
 
@@ -307,7 +315,7 @@ class SplitDialogues(Protocol):
 
 
 def resolve_models(options: ModelOptions, spec: BuildSpec, dialogues: SplitDialogues, stage: Stage) -> ModelPool:
-    """The cast that `options` name; the embedded models are fitted on the training dialogues.
+    """The models that `options` name; the embedded models are fitted on the training dialogues.
 
     Raises:
         UsageError: a model is misspelt, named twice, has no key, or has no price while there is a budget.
@@ -317,19 +325,22 @@ def resolve_models(options: ModelOptions, spec: BuildSpec, dialogues: SplitDialo
     for endpoint in endpoints.values():
         Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
     named = _named(options, spec)
-    scorers = open_scorers(named.get(Role.JUDGE, ()), spec)  # what may be misnamed comes before what takes long
+    rewards = open_reward_models(named.get(Role.JUDGE, ()), spec)  # what may be misnamed comes before what takes long
     corpus = None
     if any(CORPUS in texts for texts in named.values()):
         stage("fitting the embedded models", None)
-        corpus = _fit(dialogues)
+        corpus = fit_embedded(dialogues.of_split(Split.TRAIN))
     records = {
         role: tuple(
-            _scorer_record(scorers[text]) if text in scorers else _record(text, role, endpoints, corpus, dialogues)
-            for text in named[role]
+            ModelRecord(ref=rewards[text].ref, kind="reward", facts=dict(rewards[text].facts))
+            if text in rewards
+            else _record(text, role, corpus, dialogues)
+            for text in texts
         )
-        for role in named
+        for role, texts in named.items()
     }
-    return ModelPool(options, prices, endpoints, corpus, records, tuple(scorers.values()))
+    models = {role: tuple(record.ref for record in found) for role, found in records.items()}
+    return ModelPool(options, prices, endpoints, corpus, models, tuple(rewards.values()), records)
 
 
 def endpoints_of(options: ModelOptions, spec: BuildSpec) -> dict[tuple[Role, ModelRef], Endpoint]:
@@ -348,7 +359,7 @@ def endpoints_of(options: ModelOptions, spec: BuildSpec) -> dict[tuple[Role, Mod
         raise UsageError("--stylist: the embedded models cannot rewrite; name another, or leave it out")
     for role, texts in named.items():
         for text in texts:
-            if text == CORPUS or (role is Role.JUDGE and text.startswith(REWARD)):
+            if text == CORPUS or (role is Role.JUDGE and is_reward_model(text)):
                 continue
             endpoint = resolve(parse_model(text), role)
             if endpoint.more_urls and role in options.batch:
@@ -363,16 +374,16 @@ def _named(options: ModelOptions, spec: BuildSpec) -> dict[Role, tuple[str, ...]
     return {role: models for role in Role if (models := options.of(role, spec))}
 
 
-def _fit(dialogues: SplitDialogues) -> "BaselineModels":
+def fit_embedded(training: Iterable[Dialogue]) -> "BaselineModels":
+    """The embedded models, fitted on training dialogues."""
     from .baseline.models import fit_baseline  # brings scikit-learn, slow to import
 
-    return fit_baseline(dialogues.of_split(Split.TRAIN))
+    return fit_baseline(training)
 
 
 def _record(
     text: str,
     role: Role,
-    endpoints: Mapping[tuple[Role, ModelRef], Endpoint],
     corpus: "BaselineModels | None",
     dialogues: SplitDialogues,
 ) -> ModelRecord:
@@ -381,10 +392,6 @@ def _record(
         return ModelRecord(ref=choice.ref, kind="openai")
     assert corpus is not None, "a role that the corpus plays had it fitted"
     return ModelRecord(ref=corpus.ref, kind="corpus", facts=_facts(role, corpus, dialogues))
-
-
-def _scorer_record(scorer: Scorer) -> ModelRecord:
-    return ModelRecord(ref=scorer.ref, kind="reward", facts=dict(scorer.facts))
 
 
 def _facts(role: Role, corpus: "BaselineModels", dialogues: SplitDialogues) -> dict[str, JsonValue]:

@@ -35,7 +35,7 @@ from .record_file import (
 _BATCH_INTERVAL_S = 0.005
 _CHUNK = 5000
 _MOST_WAITING = 10_000
-"""Rows that wait for the writer at most: whoever puts more waits for it, so that memory holds no more of them."""
+"""Rows that may wait for the writer; a further `put` waits, which bounds the memory."""
 
 
 class Records:
@@ -51,7 +51,7 @@ class Records:
             usual one itself, and the writer one of its own.
 
     Raises:
-        UsageError: the file is somebody else's, is damaged, or another process writes to it.
+        UsageError: the file belongs to another program, is damaged, or another process writes to it.
     """
 
     def __init__(self, path: Path, *, batch_interval_s: float = _BATCH_INTERVAL_S, lock: str = "lock") -> None:
@@ -152,7 +152,7 @@ class Records:
         """Write what is left and let go of the file; closing twice is fine.
 
         Raises:
-            UsageError: something could not be written, and nobody was told yet.
+            UsageError: something could not be written, and this was not reported yet.
         """
         if self._closing:
             return

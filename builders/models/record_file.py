@@ -35,7 +35,7 @@ INSERT = (
     f"ON CONFLICT (key) DO UPDATE SET {_REPLACED} WHERE outcomes.reason IN ({_TRANSIENT})"
 )
 FORGET = "DELETE FROM outcomes WHERE reason IS NOT NULL"
-# Records of before usage was checked may hold 2**53 tokens a call, of which SQLite cannot add up a thousand.
+# Old records may hold 2**53 tokens a call, from before usage was checked: SQLite overflows when it adds up a thousand.
 _MOST_TOKENS = 2**31
 SPENT = (
     "SELECT role, model, revision, count(*), count(reason), "
@@ -83,7 +83,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Make the table in a new file, or make sure that an old one is ours; then set how it is written.
 
     Raises:
-        UsageError: the file is no records file, is damaged, or is of a newer format.
+        UsageError: the file is not a records file, is damaged, or is of a newer format.
     """
     try:
         (owner,) = connection.execute("PRAGMA application_id").fetchone()

@@ -100,7 +100,7 @@ def is_same_model(asked: str, served: str) -> bool:
 
 
 def _names(name: str) -> list[str]:
-    """The parts of a path, each of which may be the model's name; the last is the likeliest."""
+    """The parts of a path; any may be the model's name, most likely the last."""
     plain = _TAG.sub("", name[:_SERVED_MOST_LETTERS].casefold().strip().rstrip("/\\"))
     parts = [_FILE_END.sub("", part) for part in re.split(r"/|\\|--", plain) if part]
     return parts[-_PARTS:] or [""]
@@ -124,7 +124,7 @@ def _stamped(name: str) -> tuple[str, str | None]:
 
 
 MOST_REPLY = 400_000
-"""Characters of a reply, some 100,000 tokens; a longer one is no reply of a supporter, planner or judge."""
+"""Characters of a reply, some 100,000 tokens; a longer one is not a reply of a supporter, planner or judge."""
 _CUT_OFF_WORDS = ("length", "max_tokens")
 """The words that released steps know for a reply that was cut off."""
 _TEXT_PARTS = ("text", "output_text")
@@ -227,7 +227,7 @@ def _text_of_content(content: Any, *, cut_off: bool, thought: bool) -> str:
         return ""  # all tokens went into reasoning: an answer, and the same next time
     text = content if isinstance(content, str) else "".join(_parts(content))
     if not isinstance(content, str | list | dict) or as_unicode(text) != text:
-        raise _NoReplyError(FailureReason.MALFORMED, "no content: it is no text")
+        raise _NoReplyError(FailureReason.MALFORMED, "no content: it is not text")
     return canonical_thoughts(text)
 
 
@@ -255,7 +255,7 @@ def _inner_parts(parts: Any) -> Iterator[str]:
 
 
 def _has_thoughts(message: Any) -> bool:
-    """Whether the endpoint keeps the thoughts apart from the reply; what they say is no part of it."""
+    """Whether the endpoint keeps the thoughts apart from the reply; what they say is not part of it."""
     return any(message.get(name) for name in ("reasoning_content", "reasoning", "thinking", "reasoning_details"))
 
 
@@ -273,7 +273,7 @@ def _count_of_thoughts(usage: Any) -> int:
 
 
 def _count(usage: Any, name: str, most: int) -> int | None:
-    """A number of tokens; 0 where none is told, None where it is one that the call cannot have."""
+    """A number of tokens; 0 where the answer has none, None where the call cannot have that many."""
     value = usage.get(name) if isinstance(usage, dict) else None
     if value is None:
         return 0

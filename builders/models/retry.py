@@ -68,10 +68,10 @@ class Retrying:
         self._backoff = growing + wait_random(0, self._policy.jitter_s)
 
     async def complete(self, request: Request) -> Outcome:
-        """The first outcome that is no passing failure, or the last of all tries.
+        """The first outcome that is not passing failure, or the last of all tries.
 
         Raises:
-            EndpointError: nobody is there, or too many calls in a row failed for good.
+            EndpointError: no server answers, or too many calls in a row failed for good.
         """
         outcome = await self._try(request)
         if isinstance(outcome, Failed) and outcome.transient:
@@ -123,7 +123,7 @@ class Retrying:
     def _count_failed(self, outcome: Failed) -> None:
         if not self._reached and outcome.reason is FailureReason.CONNECTION:
             raise EndpointError(
-                f"nobody answers at {self._place}: {outcome.detail}. Start the server or mend the base URL "
+                f"no server answers at {self._place}: {outcome.detail}. Start the server or mend the base URL "
                 "(NAME@http://HOST:PORT/v1), then repeat the same command"
             )
         self._failed_in_a_row += 1

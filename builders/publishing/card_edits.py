@@ -136,7 +136,7 @@ def _advice(edits: CardEdits) -> str:
 
 def _is_left(repo: HubRepo, name: str, entry: Entry | None, earlier: Mapping[str, str], head: str) -> bool:
     if entry is None:
-        return name not in earlier or name == CARD  # a card that is gone is told with all files that are
+        return name not in earlier or name == CARD  # a missing card is reported with the other missing files
     return is_as_listed(repo, name, entry, earlier, head)
 
 
@@ -163,7 +163,7 @@ def _read(repo: HubRepo, name: str, revision: str, tree: Tree) -> str:
     try:
         return data.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise DataError(f"{repo.name}: {name}: byte {error.start} is no UTF-8: put it back there") from error
+        raise DataError(f"{repo.name}: {name}: byte {error.start} is not UTF-8: put it back there") from error
 
 
 def _said(words: str, where: str) -> Maintainers:
@@ -298,7 +298,7 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
 def _merged(base: Maintainers, theirs: Maintainers, ours: Maintainers, where: str) -> Maintainers:
     gone = {tag for tag in base.tags if tag not in theirs.tags}
     tags = [tag for tag in dict.fromkeys((*ours.tags, *theirs.tags)) if tag not in gone]
-    # A tag that this release took out stays out, unless somebody put it in on the Hub since.
+    # A tag that this release took out stays out, unless it was added on the Hub since then.
     tags = [tag for tag in tags if tag in ours.tags or tag not in base.tags]
     values = {key: _one(key, base, theirs, ours, where) for key in (*HEAD_KEYS, "text") if key != "tags"}
     return ours.model_copy(update={"tags": tuple(tags), **values})

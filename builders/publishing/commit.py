@@ -12,7 +12,7 @@ _SHOWN = 3
 
 
 class MovedError(EndpointError):
-    """Somebody else's commit came in between; the command can be repeated once it was looked at."""
+    """Another commit came in between; look at it, then repeat the command."""
 
 
 def find_commit(repo: HubRepo, payload: Payload, revision: str = MAIN, *, besides: Collection[str] = ()) -> str | None:
@@ -26,7 +26,7 @@ def make_commit(repo: HubRepo, payload: Payload, plan: CommitPlan) -> str:
     """The id of the commit that puts the release on `main`, made or found to have been made.
 
     Raises:
-        MovedError: `main` was moved by somebody else meanwhile.
+        MovedError: another commit moved `main` meanwhile.
         DataError: the repo would leave out a file.
         HubError: the Hub refuses, or fails again and again.
     """
@@ -132,7 +132,7 @@ def make_tag(repo: HubRepo, payload: Payload, commit: str) -> None:
     """The tag is there and points at the commit.
 
     Raises:
-        DataError: somebody else made the tag meanwhile, on another commit.
+        DataError: the tag was made meanwhile, on another commit.
         HubError: the Hub refuses, or fails again and again.
     """
 

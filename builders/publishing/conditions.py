@@ -50,7 +50,7 @@ def check_promises(release: Release) -> None:
     """The release validates.
 
     Raises:
-        DataError: it breaks a promise; the first ones are told.
+        DataError: it breaks a promise; the message names the first ones.
     """
     findings = list(islice(validate_release(release), _SHOWN + 1))
     if findings:

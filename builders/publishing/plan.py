@@ -1,4 +1,4 @@
-"""What one commit has to do: add, leave and remove files of ours, and touch nobody else's.
+"""What one commit does: it adds, keeps and removes files of the release, and touches no others.
 
 A release of any size is one commit, so that `main` and the tag show a whole release at every moment: a git branch moves
 from one commit to the next and holds nothing in between. The Hub sets no number of operations per commit. It advises 50
@@ -34,7 +34,7 @@ class FrontMatter:
 
     default_config: str
     patterns: tuple[str, ...]
-    """Which files of the repo are rows: any that match, whoever put them there."""
+    """Matches the files of the repo that `load_dataset` reads as rows, whatever their origin."""
 
 
 def read_front_matter(release: Release) -> FrontMatter:
@@ -233,7 +233,7 @@ def plan_commit(
         taken: files of ours that were changed there, as they were when the release took the change over.
 
     Raises:
-        DataError: somebody else's file, or change to a file of ours, stands in the way; or the Hub does not take a
+        DataError: a foreign file, or a change to a file of the release, stands in the way; or the Hub does not take a
             release of this size.
     """
     tree = repo.tree(parent)
@@ -271,7 +271,7 @@ def others_files(tree: Tree, earlier: Mapping[str, str], payload: Payload) -> Tr
 
 
 def is_read_as_rows(name: str, payload: Payload) -> bool:
-    """Whether `load_dataset` takes a file for a shard, whoever put it there."""
+    """Whether `load_dataset` reads a file as a shard, whatever its origin."""
     return any(fnmatchcase(name, pattern) for pattern in payload.front_matter.patterns)
 
 

@@ -22,7 +22,7 @@ _TAG = re.compile(r"v((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*))", re.ASCII
 
 
 def released_versions(tags: Iterable[str]) -> list[str]:
-    """The versions that tags name, the newest first; other tags are somebody's own."""
+    """The versions that tags name, the newest first; other tags are not ours."""
     found = [match[1] for tag in tags if (match := _TAG.fullmatch(tag))]
     return sorted(found, key=Version.of, reverse=True)
 
@@ -59,7 +59,7 @@ def check_number(release: Release, newest: Release) -> Diff:
 
 
 def check_standing(repo: HubRepo, payload: Payload, head: str, tags: Mapping[str, str]) -> None:
-    """The manifest on `main`, by which files of ours are told from others', is that of a publish.
+    """Checks that the manifest on `main` is that of a publish: it tells our files from others.
 
     Call it where a release is published already.
 

@@ -246,7 +246,7 @@ def _repo(name: str, api: "HfApi | None", sleep: Callable[[float], None]) -> Hub
     from huggingface_hub import HfApi, get_token
 
     if not HUB_ID.match(name) or "@" in name:
-        raise UsageError(f"{name!r} is no name of a dataset on the Hub: give ORG/NAME")
+        raise UsageError(f"{name!r} is not a name of a dataset on the Hub: give ORG/NAME")
     api = api or HfApi()
     if not (api.token or get_token()):
         raise UsageError("no token for the Hub: set HF_TOKEN, or log in with `hf auth login`")

@@ -68,7 +68,7 @@ def read_traces(candidates: Sequence[TraceCandidate], plan: MiningPlan) -> list[
 
 
 def unfit_reply(text: str, task: Task, plan: MiningPlan) -> tuple[DropReason, str] | None:
-    """Why a reply can be no part of a row, right or wrong; None where it can."""
+    """Why a reply cannot be part of a row, right or wrong; None where it can."""
     if (detail := too_long(text, plan)) is not None:
         return DropReason.TOO_LONG, detail
     if (strategy := bracketed_strategy(text)) is not None:

@@ -69,7 +69,7 @@ def panel_of(step: Step, read: Sequence[StepJudgement], rule: str | None, *, hum
 
 
 def _says_no_reply(plan: MiningPlan, request: Request, outcome: Outcome) -> bool:
-    """Whether a judge says that the last step is no reply; only some prompts offer it."""
+    """Whether a judge says that the last step is not a reply; only some prompts offer it."""
     if isinstance(outcome, Failed):
         return False
     found = plan.prompts[request.ask.task].read(StepVerdict, outcome)

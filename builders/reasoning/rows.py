@@ -33,7 +33,7 @@ Differs = Literal["process", "outcome", "both"]
 def pair_traces(labelled: Sequence[TraceResult], rule: ReasoningRule) -> list[TraceResult]:
     """The candidates of `reasoning_pairs` at a turn: every draw but the best, as the rejected side.
 
-    The best has the highest sum of both scores; of equals it is the first. It is no candidate, unless it is alone.
+    The best has the highest sum of both scores; of equals it is the first. It is not a candidate, unless it is alone.
     """
     results = [_as_pair(result) for result in labelled]
     left = [result for result in results if isinstance(result, TraceCandidate)]

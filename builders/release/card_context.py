@@ -33,7 +33,7 @@ from .read import read_text
 
 # What a version is and what changed, for people: entries of CHANGELOG.md, and the notes of a publish.
 #
-# Words come from the spec, figures from the diff; nothing is typed by hand. Only rows, columns and configs are told:
+# Words come from the spec, figures from the diff; nothing is typed by hand. It reports rows, columns and configs alone:
 # that the card differs goes without saying, and the changelog itself is one of the files that would have to be told.
 
 
@@ -46,7 +46,7 @@ _MEANINGS = {
     Bump.MINOR: "every old row is what it was",
     Bump.MAJOR: "old rows changed, went or moved to another split",
 }
-"""What a step means to whoever has the earlier version."""
+"""What a version step means for users of the earlier version."""
 
 
 def changelog_of(manifest: Manifest, diff: Diff | None, earlier: str | None) -> str:
@@ -122,7 +122,7 @@ def count_crises(root: Path, manifest: Manifest) -> CrisisCounts | None:
 
 
 def unread_dialogues(root: Path, manifest: Manifest) -> frozenset[str]:
-    """Ids of the dialogues that are held out though nobody saw a sign in them.
+    """Ids of the dialogues that are held out although no sign was found in them.
 
     Raises:
         DataError: a table is gone or damaged.
@@ -137,7 +137,7 @@ def is_unread(finding: Any) -> bool:
 
 
 def all_unread(findings: Sequence[Any]) -> bool:
-    """Whether nobody saw a sign of a crisis in a dialogue that is held out."""
+    """Whether a dialogue is held out without any sign of a crisis."""
     return all(map(is_unread, findings))
 
 

@@ -97,7 +97,7 @@ class CrossTableState:
     held_out: set[str] = field(default_factory=set)
     """Those of them that are held out for a crisis."""
     barred: set[str] = field(default_factory=set)
-    """Those of which nothing may be made: held out, contaminated, or repeating another where that bars them."""
+    """Dialogues that may give no rows: held out, contaminated, or repeating another where that bars them."""
     repeats_bar: bool = False
     """Whether a dialogue that nearly repeats another gives no rows."""
     rows: Counter[tuple[Config, Split]] = field(default_factory=Counter)

@@ -56,7 +56,7 @@ def validation_text(release: Release, path: Path) -> str:
 
     Raises:
         UsageError: there is no such file.
-        DataError: it is no validation, or it is of other tables than this release's.
+        DataError: it is not a validation, or it is of other tables than this release's.
     """
     validation = read_part(path, Validation)
     if validation is None:
@@ -77,7 +77,7 @@ def read_review(root: Path) -> Review | None:
     """The review of a release; None where people have not looked at it.
 
     Raises:
-        DataError: the file is no review; the message names the field.
+        DataError: the file is not a review; the message names the field.
     """
     return read_part(root / REVIEW_FILE, Review)
 
@@ -87,7 +87,7 @@ def review_json(review: Review) -> str:
     return json.dumps(review.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
-# Notes beside a release folder of where it was published to, so that nobody rebuilds a number that readers have.
+# Notes beside a release folder on where it was published, so that a published version is never rebuilt.
 
 
 log = logging.getLogger(__name__)

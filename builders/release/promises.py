@@ -244,7 +244,7 @@ def _of_card(text: str) -> str | None:
 
 
 def _text(release: Release, name: str) -> str | None:
-    """A file's words, empty where the release has no such file; None where one is missing, which is told elsewhere."""
+    """A file's words; empty where the release has no such file, None where it is missing (another check says so)."""
     data = read_inside(release.root, name)
     if data is not None:
         return data.decode("utf-8", errors="replace")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROWS_PER_BATCH = 1_000
 
 _DAMAGE = (OSError, pa.ArrowException, ValueError)
-"""What a damaged file may raise; a ValueError where the name of a column is no UTF-8 any more."""
+"""What a damaged file may raise; a ValueError where the name of a column is not UTF-8 any more."""
 
 
 class Release:
@@ -45,7 +45,7 @@ class Release:
         self.manifest = read_manifest(root / MANIFEST)
         if (unknown := next(unknown_files(self.manifest), None)) is not None:
             raise DataError(
-                f"{root / MANIFEST}: files: {unknown!r} is no file of a release (layout {self.layout}), "
+                f"{root / MANIFEST}: files: {unknown!r} is not a file of a release (layout {self.layout}), "
                 "so nothing was done with it"
             )
         if not self.manifest.files:
@@ -134,7 +134,7 @@ def read_text(root: Path, name: str) -> str | None:
     """The words of a text file of a release; None where there is none.
 
     Raises:
-        DataError: it is no text in UTF-8, or no plain file.
+        DataError: it is not text in UTF-8, or no plain file.
     """
     try:
         data = read_inside(root, name)
@@ -150,7 +150,7 @@ def read_manifest(path: Path) -> Manifest:
 
     Raises:
         UsageError: there is none.
-        DataError: it is no manifest; the message names the field.
+        DataError: it is not a manifest; the message names the field.
     """
     root = path.parent
     try:
@@ -194,7 +194,7 @@ def _placed(release: Release, config: Config, split: Split) -> Iterator[PlacedDi
 
 def _dialogue(row: dict[str, Any], where: str) -> Dialogue:
     if row["license"] not in LICENCES:
-        raise DataError(f"{where}: license: {row['license']!r} is no licence that is known")
+        raise DataError(f"{where}: license: {row['license']!r} is not a licence that is known")
     if row["withheld"]:
         raise DataError(f"{where}: dialogue {row['dialogue_id']} is withheld by its licence: give its source")
     try:

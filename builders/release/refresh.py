@@ -118,7 +118,7 @@ def refresh_views(root: Path, texts: Mapping[str, str], *, repo: str | None = No
     """
     check_writable(root)
     recover(root)
-    Release(root)  # refuses links and whatever else is no plain file
+    Release(root)  # refuses links and whatever else is not a plain file
     manifest, part = read_manifest(root / MANIFEST), _beside(root, ".renewing.part")
     try:
         _mirror(root, part)

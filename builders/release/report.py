@@ -234,7 +234,7 @@ def report_pairs(release: Release, rows: list[Row]) -> list[ReportPair]:
 
 
 def _held_out(release: Release) -> set[str]:
-    """Ids of the dialogues in which somebody may be in a crisis, or of which no judge could say."""
+    """Ids of the dialogues whose seeker may be in a crisis, or for which no judge could tell."""
     files = release.files(Config.CRISIS_HOLDOUT)
     return {one for path in files for batch in release.batches(path) for one in _cells(batch, "dialogue_id")}
 

@@ -79,7 +79,7 @@ def _joined(batch: pa.RecordBatch) -> pa.Array:
 
 
 def _says_otherwise(texts: Texts, **columns: str) -> Mask:
-    """Texts that are no trace, or whose fields are not what the columns say; `field=column`."""
+    """Texts that are not a trace, or whose fields are not what the columns say; `field=column`."""
 
     def mask(batch: pa.RecordBatch) -> pa.Array:
         found = pc.extract_regex(texts(batch), _FORM)
@@ -138,7 +138,7 @@ def _other_than_votes(batch: pa.RecordBatch) -> pa.Array:
 def _counted(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     """Votes, and votes for, of every row and step: each judgement with labels votes, and the human for the same choice.
 
-    A judgement has no labels or four; one with another number of them would be no vote that could be placed.
+    A judgement has no labels or four; one with another number of them would be not a vote that could be placed.
     """
     judgements = batch.column("judgements")
     parents = np.asarray(pc.list_parent_indices(judgements))
@@ -173,7 +173,7 @@ REASONING_RULES: Mapping[Config, Rules] = {
     Config.REASONING: (
         (
             "trace",
-            "completion is no trace with its emotion, intensity and strategy",
+            "completion is not a trace with its emotion, intensity and strategy",
             _says_otherwise(_message("completion"), emotion="emotion", intensity="intensity", strategy="strategy"),
         ),
         _WEIGHED,
@@ -182,7 +182,7 @@ REASONING_RULES: Mapping[Config, Rules] = {
         ("steps", "it has not four of completions, labels, rationales and panels", _not_four),
         (
             "trace",
-            "completions are no trace with its emotion and strategy",
+            "completions are not a trace with its emotion and strategy",
             _says_otherwise(_joined, emotion="emotion", strategy="strategy"),
         ),
         ("steps", "labels or rationales are not those of its panels, step by step", _other_than_panels),
@@ -192,12 +192,12 @@ REASONING_RULES: Mapping[Config, Rules] = {
     Config.REASONING_PAIRS: (
         (
             "trace",
-            "chosen is no trace with chosen_strategy",
+            "chosen is not a trace with chosen_strategy",
             _says_otherwise(_message("chosen"), strategy="chosen_strategy"),
         ),
         (
             "trace",
-            "rejected is no trace with rejected_strategy",
+            "rejected is not a trace with rejected_strategy",
             _says_otherwise(_message("rejected"), strategy="rejected_strategy"),
         ),
         ("score", "the chosen trace is not better where the row says so, or is worse elsewhere", _no_difference),

@@ -102,7 +102,7 @@ def unfit_rows(release: Release, config: Config) -> Iterator[Difference]:
 def changed_inputs(release: Release, config: Config) -> Iterator[Difference]:
     """Rows of `completions` or `dialogues` whose id does not fit what they hold: a rebuild would build on them."""
     for path in release.files(config):
-        # A file that cannot be read, or has other columns, is told by `unfit_rows`.
+        # `unfit_rows` reports a file that cannot be read or has other columns.
         with suppress(DataError):
             if schema_difference(release.schema(path), config, release.layout) is None:
                 yield from _changed_inputs(release, config, path)
@@ -239,7 +239,7 @@ RULES: dict[str, str] = {
 """Every rule by its id."""
 
 MOST_FINDINGS = 1_000
-"""Findings of one shard that are told, at most, where shards are looked at apart; the command tells no more in all."""
+"""Most findings reported for one shard that is checked in parallel; the command prints no more in all."""
 
 _DIALOGUES = (Config.DIALOGUES, Config.CRISIS_HOLDOUT)
 _FIRST = (*_DIALOGUES, Config.COMPLETIONS, Config.REASONING_STEPS)
@@ -306,7 +306,7 @@ class _ConfigCheck:
         findings = alone._shard(path, split)
         told = list(islice(findings, MOST_FINDINGS + 1))
         for _ in findings:
-            pass  # beyond what is told, but its rows are counted
+            pass  # more than is reported, but its rows are counted
         return _ShardResult(told, alone.seen.rows, alone.seen.drops, (alone.ids, alone.pairs, alone.keys))
 
     def _taken_in(self, looked: "_ShardResult") -> list[Finding]:

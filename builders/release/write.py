@@ -25,7 +25,7 @@ from .layout import MANIFEST, arrow_schema, shard_path, splits_of
 ROWS_PER_GROUP = 500
 """Rows of a row group: what is held in memory per table, far under what the Hub's viewer can scan."""
 ROWS_PER_SHARD = 100_000
-"""Rows of a shard: a fixed number, so that shards are the same whoever writes them."""
+"""Rows of a shard: a fixed number, so that shards do not depend on the machine that writes them."""
 
 Row = dict[str, Any]
 
@@ -129,7 +129,7 @@ def file_record(path: Path, *, rows: int | None = None, rows_sha256: str | None 
 
 
 def record_of(data: bytes) -> FileRecord:
-    """What the manifest says of a file that holds these bytes and is no table."""
+    """What the manifest says of a file that holds these bytes and is not a table."""
     return FileRecord(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
 

@@ -42,7 +42,7 @@ class CrisisItem:
     """An id that is the same in every release that holds the dialogue out for this sign."""
     dialogue_id: str
     turn: int | None
-    """Index of its turn, from 0; None where it is the situation's or nobody says where."""
+    """Index of its turn, from 0; None where the sign is in the situation, or its place is unknown."""
     seen_by: str
     """`rule NAME` or `judge MODEL`."""
     category: CrisisCategory | None
@@ -52,9 +52,9 @@ class CrisisItem:
     note: str
     """The judge's reason, or what else is known of it; may be empty."""
     words: str
-    """The words of that turn, or of the situation; empty where nobody says which they are."""
+    """The words of that turn, or of the situation; empty where its place is unknown."""
     context: str
-    """The two turns before; the whole dialogue where nobody says which turn it is."""
+    """The two turns before; the whole dialogue where the turn is unknown."""
 
     @property
     def unread(self) -> bool:
@@ -151,7 +151,7 @@ class ExportedCrisis(Frozen):
     dialogues: int
     """Dialogues that they are of."""
     findings_unread: int
-    """Lines that are no signs, but answers of judges that could not be read."""
+    """Lines that are not signs, but answers of judges that could not be read."""
     dialogues_unread: int
     """Dialogues with such lines alone."""
 
@@ -164,7 +164,7 @@ def export_crisis(release: Release, out: Path) -> ExportedCrisis:
         out: a new .csv file outside the release. It holds words of people in distress: not for publication.
 
     Raises:
-        UsageError: `out` is no place for it, or the release has no holdout.
+        UsageError: `out` is not a place for it, or the release has no holdout.
         DataError: nothing is held out.
     """
     _check_place(release.root, out)
@@ -204,7 +204,7 @@ def crisis_review_of(items: Sequence[CrisisItem], read: Sequence[ReadFinding]) -
 
     Args:
         items: every sign in the holdout.
-        read: those that somebody decided on, in order of their ids.
+        read: those with a decision, in order of their ids.
     """
     ids = {one.finding for one in read}
     unread = {item.dialogue_id for item in items if item.finding not in ids}
@@ -326,7 +326,11 @@ def _key(path: Path, row: RawRow, items: Mapping[str, CrisisItem], bad: BadCells
     """The sign and the reader of a line with a decision; None where one of its cells is bad."""
     finding, reader = str(row.item).casefold(), " ".join(row.cells[READER_COLUMN].split())
     wrong = {
-        "finding": "" if finding in items else f"{row.item!r} is no finding of this release" if finding else "is empty",
+        "finding": ""
+        if finding in items
+        else f"{row.item!r} is not a finding of this release"
+        if finding
+        else "is empty",
         DECISION_COLUMN: "" if _folded(row) in tuple(CrisisDecision) else _none_of(row.cells[DECISION_COLUMN]),
         READER_COLUMN: "is empty: who decided?" if not reader else _address(reader),
     }
@@ -354,7 +358,7 @@ def _decided(review: CrisisReview | None) -> Decided:
 
 
 def _joined(items: Mapping[str, CrisisItem], decided: Decided) -> list[ReadFinding]:
-    """Every sign that somebody read; decisions about signs that the release no longer has are let go."""
+    """Every sign with a decision; decisions about signs that the release no longer has are discarded."""
     by_finding: dict[str, dict[str, CrisisDecision]] = {}
     for (finding, reader), decision in sorted(decided.items()):
         if finding in items:

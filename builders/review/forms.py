@@ -43,7 +43,7 @@ class Item(Frozen):
     """A pair without anything that tells its sides apart."""
 
     item: str
-    """An id that is no number and no date to any spreadsheet program, and tells nothing without the key."""
+    """An id that is not a number and no date to any spreadsheet program, and tells nothing without the key."""
     conversation: str
     """What was said before, a line a turn."""
     strategy: str
@@ -230,7 +230,7 @@ def export_review(
         seed: equal seeds give equal files.
 
     Raises:
-        UsageError: the config has no pairs by kind, or `out` is no place for it.
+        UsageError: the config has no pairs by kind, or `out` is not a place for it.
         DataError: the config has no pairs in this release.
     """
     if config not in PAIR_CONFIGS:
@@ -278,7 +278,7 @@ def _sheets(key: Key, rows: dict[str, dict[str, object]]) -> dict[str, str]:
 
 
 def instructions_text(config: Config) -> str:
-    """What annotators are told, for the pairs of one config."""
+    """The instructions for annotators, for the pairs of one config."""
     environment = Environment(
         loader=PackageLoader(__package__, ""), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )

@@ -22,7 +22,7 @@ from .forms import BETTER, BETTER_COLUMN, ERROR_COLUMNS, ERROR_LABELS
 from .readers import ANSWERS, BadCells, RawRow, read_rows
 from .sample import Key, KeyItem, read_key, rows_by_id
 
-# Filled sheets as labels: every cell is one of those offered or blank, and all that are neither are told together.
+# Filled sheets as labels: every cell is one of those offered or blank, and all others are reported together.
 
 
 _NO_ERROR = frozenset(("none", "no error"))
@@ -94,7 +94,7 @@ def _sheets_of(path: Path, base: str, key: Key, bad: BadCells) -> list[Sheet]:
     for row in rows:
         item = str(row.item or "").strip().casefold()
         if item not in key.items:
-            bad.cell(path, row, "item", f"{row.item!r} is no item of this key" if item else "is empty")
+            bad.cell(path, row, "item", f"{row.item!r} is not an item of this key" if item else "is empty")
         elif (row.annotator, item) in places:
             bad.cell(path, row, "item", f"{item} stands in {places[row.annotator, item]} already")
         else:

@@ -190,7 +190,7 @@ _READERS: dict[str, Callable[[Path, bytes], Iterator[RawRow]]] = {
 }
 
 
-# Cells that cannot be read: all are told together, each with its place, before anything is stored.
+# Cells that cannot be read: all are reported together, each with its place, before anything is stored.
 
 
 _MOST_TOLD = 50

@@ -1,7 +1,7 @@
 """Finds seeker turns that show a crisis, so that their dialogues are kept out of training data.
 
 **What this is for.** A dialogue with such a turn goes to a holdout, away from every training split, until a human has
-looked at it and signed. Nothing else. It is no triage tool, no risk assessment and no safety filter for a live
+looked at it and signed. Nothing else. It is not triage tool, no risk assessment and no safety filter for a live
 conversation: it knows words and not people, and no absence of a finding says that anybody is safe. `recall.json` says
 what it finds: most of what is called by its name, about a third of sentences in words that nobody foresaw, and next
 to nothing of what is newly coded or only hinted at. Those need a judge model, and a reader, beside it.

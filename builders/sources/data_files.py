@@ -1,4 +1,4 @@
-"""Which files of a dataset folder hold its rows, and of which split: by its card, or by the Hub's naming conventions.
+"""Which files of a dataset folder hold the rows of which split: by its card, or by the Hub's naming conventions.
 
 The choice is made among names that were listed beforehand, all of them plain files of the folder and part of the
 digest that pins it. A card can only choose among them: it cannot name another path, a link or a URL. The conventions
@@ -81,7 +81,7 @@ def data_files(names: Sequence[str], card: Any) -> list[DataFile]:
 def _config_of(configs: Any) -> Mapping[str, Any]:
     """The config that is read: `dialogues` as in a release of ours, the only one, or the default one."""
     if not isinstance(configs, list) or not configs or not all(isinstance(one, Mapping) for one in configs):
-        raise CardError("`configs` is no list of mappings")
+        raise CardError("`configs` is not a list of mappings")
     by_name = {str(one.get("config_name", "default")): one for one in configs}
     if _OURS in by_name or len(configs) == 1:
         return dict(by_name[_OURS] if _OURS in by_name else configs[0])
@@ -130,14 +130,14 @@ def _patterns(stated: Any) -> list[tuple[str | None, Any]]:
 def _plain(pattern: Any, field: str) -> str:
     """A pattern that stays inside the folder."""
     if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
-        raise CardError(f"`{field}`: {str(pattern)[:60]!r} is no path")
+        raise CardError(f"`{field}`: {str(pattern)[:60]!r} is not a path")
     name = pattern.removeprefix("./").rstrip("/") if field == "data_dir" else pattern.removeprefix("./")
     fault = "it is a URL" if "://" in name or "::" in name else fault_of_name(name)
     if fault is None and name.startswith(("~", "$")):
         fault = "it is expanded by a shell"
     if fault is not None:
         raise CardError(
-            f"`{field}`: {pattern[:120]!r} is no path inside the folder ({fault}): only the folder's own files are "
+            f"`{field}`: {pattern[:120]!r} is not a path inside the folder ({fault}): only the folder's own files are "
             "read; put the file there, and name it by its relative path"
         )
     return name

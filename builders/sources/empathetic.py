@@ -1,6 +1,6 @@
 """Reads EmpatheticDialogues (arXiv 1811.00207), whose rows are utterances, and whose listeners name no strategies.
 
-Whoever speaks first tells of a situation and is the seeker; the other one listens and is the supporter. The emotion
+The first speaker describes a situation and is the seeker; the other one listens and is the supporter. The emotion
 that the situation was asked for is the dialogue's. There are no strategies, and none are made up: such dialogues give
 reasoning traces, and no rows that need a human's strategy.
 """

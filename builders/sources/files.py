@@ -1,7 +1,7 @@
-"""Reads records from JSON, JSON Lines, CSV and Parquet files; what is wrong is told with line and column.
+"""Reads records from JSON, JSON Lines, CSV and Parquet files; errors name line and column.
 
 What is read is what was hashed: a file is opened once, its digest compared with the one that pins the source, and its
-records read through the same handle; where the file was written to meanwhile, that is told.
+records read through the same handle; a file that changed meanwhile is an error.
 """
 
 import csv
@@ -29,7 +29,7 @@ def sha256_of(path: Path, root: Path | None = None) -> str:
         root: the folder that it must be inside of, with no link on the way; None where the user names the file.
 
     Raises:
-        SourceError: it cannot be read, or is no plain file.
+        SourceError: it cannot be read, or is not a plain file.
     """
     try:
         with _opened(path, root) as file:
@@ -166,7 +166,7 @@ def _csv_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
 
 
 def _first_words(file: BinaryIO) -> bytes:
-    """Some bytes from the first that is no white space on; none where there are none."""
+    """Some bytes from the first that is not a white space on; none where there are none."""
     words = file.read(_CHUNK).removeprefix(b"\xef\xbb\xbf").lstrip()
     while not words and (chunk := file.read(_CHUNK)):
         words = chunk.lstrip()
@@ -181,7 +181,7 @@ def _is_json_line(head: bytes) -> bool:
     try:
         parse_json(line)
     except DocumentError as error:
-        # A whole object that breaks a bound is told as the line that it is.
+        # A whole object that breaks a bound is reported as the line that it is.
         if error.line is None:
             return True
         return line.strip() not in (b"{", b"") and line.rstrip().endswith(b"}")

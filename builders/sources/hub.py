@@ -50,7 +50,7 @@ class DatasetCopy:
         """The SHA-256 of every file, by its name below the folder; the Hub client's own bookkeeping is left out.
 
         Raises:
-            SourceError: there is a link or anything else that is no plain file, or a file cannot be read.
+            SourceError: there is a link or anything else that is not a plain file, or a file cannot be read.
         """
         return {name: sha256_of(self.folder / name, self.folder) for name in self._names}
 

@@ -43,7 +43,7 @@ BAD_DIALOGUES = (
 
 
 class BadDialogue(Frozen):
-    """A record that is no dialogue, and why."""
+    """A record that is not a dialogue, and why."""
 
     source: str
     """The file or Hub id."""
@@ -151,7 +151,7 @@ def _chat_turns(record: Record) -> Iterator[Turn]:
 
 
 def _empathetic_turns(record: Record) -> Iterator[Turn]:
-    """EmpatheticDialogues: whoever speaks first is the seeker; nobody names a strategy. See `empathetic`."""
+    """EmpatheticDialogues: the first speaker is the seeker, and there are no strategies. See `empathetic`."""
     numbers = list(dict.fromkeys(number for number, _ in spoken(record)))
     for index, (number, text) in enumerate(spoken(record)):
         if number in numbers[2:]:

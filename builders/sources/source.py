@@ -113,7 +113,7 @@ def _split_kind(uri: str) -> tuple[str | None, str]:
     if not colon or _is_there(Path(uri)):
         return None, uri
     if kind not in (*SHAPES, "hub"):
-        raise UsageError(f"--source {uri}: {kind!r} is no kind; the kinds are {', '.join(SHAPES)} and hub")
+        raise UsageError(f"--source {uri}: {kind!r} is not a kind; the kinds are {', '.join(SHAPES)} and hub")
     return (None if kind == "hub" else kind), path
 
 
@@ -165,4 +165,4 @@ def _unknown_shape(record: Any) -> str:
 
 
 def _unknown_licence(license_id: str) -> str:
-    return f"{license_id!r} is no licence that is known here; the known ones are {', '.join(LICENCES)}"
+    return f"{license_id!r} is not a licence that is known here; the known ones are {', '.join(LICENCES)}"

@@ -8,7 +8,7 @@ is to find. On 29 pairs of real replies with a true AUC of 0.63, the out-of-fold
   the folds share what their models were fitted on, which Nadeau & Bengio 2003 correct by the root of 1 + k / (k - 1),
   1.5 for five folds. Measured over real and planted pairs, the plain error is too small by factors of 1.2 to 1.6.
 * Quantiles are Student's, with a degree of freedom less than there are dialogues.
-* The upper bound of an AUC is that of a model with many pairs (our own design). A linear rule over features of which
+* The upper bound of an AUC is that of a model with many pairs (our own design). A linear rule over features with which
   `dimension` vary freely, fitted on m pairs, reaches z(m) = z² / sqrt(z² + dimension / m) where z is what it reaches
   in the end, both in probits of the AUC; the bound on z(m) is solved for z. Nothing below 0.5 is taken at its word.
   The dimension is the participation ratio tr(S)² / tr(S²) of the features' covariance S, estimated without the labels.
@@ -159,7 +159,7 @@ def rounded_up(number: float) -> int:
 
 
 def share_bounds(share: float, low: float | None, high: float | None, n: int, dialogues: int) -> Bounds:
-    """Bounds of a share of `n`, of which those of a dialogue may be alike.
+    """Bounds of a share of `n`, where those of one dialogue may be alike.
 
     Args:
         share: as counted.
@@ -209,7 +209,7 @@ def student(freedom: float) -> float:
     return float(stdtrit(freedom, 1 - TAIL))
 
 
-# How strongly each strategy is preferred over the others, from counts of which was taken in whose place.
+# How strongly each strategy is preferred over the others, from counts of which one replaced which.
 #
 # The estimator is ours. It follows the preference bias of Kang et al. 2024 (arXiv 2402.13211), strengths of eight
 # strategies that sum to eight and their population standard deviation as the bias, but adds half a count everywhere, so

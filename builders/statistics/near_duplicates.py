@@ -24,7 +24,7 @@ _CHUNK = 4096
 """Sketches in memory at a time."""
 _NEIGHBOURS = 128
 _ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], dtype=np.uint64)
-"""What the numbers of a band are multiplied with to make its key; two bands that share one by chance are told apart."""
+"""Factors that make a band's key of its numbers; they keep bands apart that share a number by chance."""
 
 Read = Callable[[np.ndarray], np.ndarray]
 """Gives the sketches with these numbers, a row each."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ...schemas.inference import Completion
 from ...schemas.verdict import Unparsed
 
-# Takes a reasoning model's thoughts out of its reply: they are no part of the answer.
+# Takes a reasoning model's thoughts out of its reply: they are not part of the answer.
 
 
 _TAG = re.compile(r"<(?P<end>/?)think(?:ing)?>", re.IGNORECASE)
@@ -94,7 +94,7 @@ def words_in(value: Any) -> str:
         return ""
 
 
-# Reads an answer that should hold one JSON object: several different ones are no answer, and a cut one may be.
+# Reads an answer that should hold one JSON object: several different ones are not an answer, and a cut one may be.
 #
 # The first readers take the last object of an answer, so a judge that quotes an injected verdict after its own is
 # misread. These readers take an object only where every object of the answer that looks like a verdict says the same.
@@ -132,9 +132,9 @@ class _TwiceError(ValueError):
 def read_one_object(answer: Completion, names: Collection[str], read: Callable[[Fields], T | Unparsed]) -> T | Unparsed:
     """What `read` makes of the object in an answer.
 
-    An object with none of `names` is no verdict, and does not count. The answer is `several_verdicts` where two objects
-    say different things, where one object has two values under one name, or where another begins after a whole one and
-    does not end; `cut_off` where it was cut before all labels were there.
+    An object with none of `names` is not a verdict and is ignored. It is `several_verdicts` where two objects say
+    different things, where one object has two values under one name, or where another begins after a whole one and does
+    not end; `cut_off` where it was cut before all labels were there.
 
     Args:
         answer: as it came, with its ending.
@@ -171,7 +171,7 @@ def _decode(written: str) -> Fields:
     """The fields of an object, names in small letters.
 
     Raises:
-        ValueError: it is no JSON, or nested too deeply.
+        ValueError: it is not JSON, or nested too deeply.
         _TwiceError: a name stands twice, with two values.
     """
     if _depth(written) > DEEPEST:

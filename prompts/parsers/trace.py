@@ -143,7 +143,7 @@ def _blocks(text: str) -> Mapping[Step, str]:
 
 
 def _whole_blocks(text: str) -> list[_Block]:
-    """Every step from its tag to the next end of the same step, from left to right; what is inside is no step.
+    """Every step from its tag to the next end of the same step, from left to right; what is inside is not a step.
 
     Which end is the next is looked up from the right once: searching for it from every tag would take a time that grows
     with the square of the tags.
@@ -331,7 +331,7 @@ def _told(value: Any) -> str:
 
 
 def _trace_json_cues(value: Any) -> str:
-    """Cues on one line; what is no cue stands there as it is, so that it is told as `bad_cues`."""
+    """Cues on one line; what is not a cue stands there as it is, so that it is told as `bad_cues`."""
     if isinstance(value, str):
         return " ".join(mend_half_pairs(value).split()) or NO_CUES
     if not isinstance(value, list):

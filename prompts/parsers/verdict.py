@@ -83,7 +83,7 @@ def rationale_of(fields: Fields) -> str:
 
 
 def says_no_reply(label: Any) -> bool:
-    """Whether a label says that what was judged is no reply at all."""
+    """Whether a label says that what was judged is not a reply at all."""
     return isinstance(label, str) and re.sub(r"[\W_]+", " ", label).strip().casefold() in _NO_REPLY
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.dialogue import Split
 from ...schemas.escape import visible, visible_json
-from ...schemas.inference import REWARD
+from ...schemas.inference import is_reward_model
 
 if TYPE_CHECKING:
     from ..evaluate.players import PlayerOptions
@@ -44,7 +44,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--planner", metavar="MODEL", help=_MODEL)
     parser.add_argument("--responder", metavar="MODEL", help="writes under the planner's strategy")
     parser.add_argument("--joint", metavar="MODEL", help="names the strategy and writes, in one answer")
-    parser.add_argument("--reasoner", metavar="MODEL", help="thinks in four steps, of which the last is the reply")
+    parser.add_argument("--reasoner", metavar="MODEL", help="thinks in four steps; the last one is the reply")
     parser.add_argument(
         "--judge",
         metavar="MODEL",
@@ -97,8 +97,8 @@ def _players(options: argparse.Namespace) -> "PlayerOptions":
         responder=options.responder,
         joint=options.joint,
         reasoner=options.reasoner,
-        judges=tuple(one for one in options.judge if not one.startswith(REWARD)),
-        reward_judges=tuple(one for one in options.judge if one.startswith(REWARD)),
+        judges=tuple(one for one in options.judge if not is_reward_model(one)),
+        reward_judges=tuple(one for one in options.judge if is_reward_model(one)),
         concurrency=options.concurrency,
         rpm=options.rpm,
         tpm=options.tpm,

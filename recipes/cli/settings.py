@@ -18,7 +18,7 @@ def read_settings(given: Sequence[str], *, dotted: bool = False) -> Iterator[tup
         dotted: whether a name may be of several parts, as in `planner.sft.max_steps`.
 
     Raises:
-        UsageError: there is no equals sign, or no name before it, or the value is no YAML.
+        UsageError: there is no equals sign, or no name before it, or the value is not YAML.
     """
     for word in given:
         name, equals, value = word.partition("=")
@@ -28,4 +28,4 @@ def read_settings(given: Sequence[str], *, dotted: bool = False) -> Iterator[tup
         try:
             yield name, value if value.lower() in _WORDS else parse_yaml(value)
         except DocumentError as error:
-            raise UsageError(f"--set: {name}: {value[:60]!r} is no value: {error}") from error
+            raise UsageError(f"--set: {name}: {value[:60]!r} is not a value: {error}") from error

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     untold = validation.untold(wanted.must_answer)
     if untold:
         say_line(
-            f"exit code 1: cannot tell {', '.join(one.id for one in untold)}, which is no yes; the reasons are above, "
+            f"exit code 1: cannot tell {', '.join(one.id for one in untold)}: not a yes; the reasons are above, "
             "and --require names what a pass needs"
         )
     return 1 if validation.refused or untold else 0

@@ -40,7 +40,7 @@ def download_release(repo: str, revision: str | None, *configs: Config) -> Path:
         configs: whose tables are downloaded.
 
     Raises:
-        UsageError: there is no such repo that one may read, no revision was given, or it is no tag and no commit.
+        UsageError: there is no such repo that one may read, no revision was given, or it is not a tag and no commit.
         EndpointError: the Hub cannot be reached or failed.
     """
     if revision is None:
@@ -315,7 +315,7 @@ def read_dialogues(path: Path) -> Dialogues:
     """The dialogues that a file names, an id a line.
 
     Raises:
-        UsageError: it cannot be read, or a line is no id of a dialogue.
+        UsageError: it cannot be read, or a line is not an id of a dialogue.
     """
     try:
         lines = read_bytes(path).decode("utf-8").split()
@@ -323,7 +323,7 @@ def read_dialogues(path: Path) -> Dialogues:
         raise UsageError(f"dialogues: {path}: cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):
         if not _DIALOGUE_ID.match(line):
-            raise UsageError(f"dialogues: {path}: line {number}: {line[:40]!r} is no id of a dialogue (16 digits)")
+            raise UsageError(f"dialogues: {path}: line {number}: {line[:40]!r} is not an id of a dialogue (16 digits)")
     if not lines:
         raise UsageError(f"dialogues: {path}: names no dialogue")
     return Dialogues(frozenset(lines), _digest_of_lines(sorted(set(lines))))

@@ -1,6 +1,6 @@
 """Asks models at held-out turns: the planner, then the responder under its strategy; the joint model; the reasoner.
 
-The history is always the human's. A planner's answer that is no strategy gets no reply, since there is nothing to write
+The history is always the human's. A planner's answer that is not a strategy gets no reply: there is nothing to write
 under; a joint answer without a strategy keeps its words, since a person would read them. Every answer is recorded
 before it counts, so the same command goes on where it was stopped.
 """
@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ...builders.models.client import Completer
+from ...builders.models.client import Completer, Completers
+from ...builders.models.pool import CORPUS, ModelPool
 from ...prompts.library import Prompt, load_prompt
 from ...prompts.parsers.json_reply import without_thinking
 from ...prompts.parsers.strategy import JointReply, read_joint, read_strategy
@@ -21,7 +22,7 @@ from ...schemas.spec import BuildSpec
 from ...schemas.strategy import Strategy
 from ...schemas.trace import Trace
 from .held_out import HumanTurn
-from .players import CORPUS, Completers, PlayerOptions, Players
+from .players import PlayerOptions
 from .predictions import Prediction, System
 
 # Many questions at once, answers in order.
@@ -34,7 +35,7 @@ R = TypeVar("R")
 async def answer_all(
     ask: Callable[[T], Awaitable[R]], jobs: Sequence[T], *, at_once: int, on_done: Callable[[], None] = lambda: None
 ) -> list[R]:
-    """What `ask` gives for every job, in the order of the jobs; a slow one holds up nobody else.
+    """What `ask` gives for every job, in the order of the jobs; a slow one does not delay the others.
 
     Raises:
         EndpointError: an endpoint is of no use; the other jobs are stopped first.
@@ -206,7 +207,7 @@ def asked_names(options: PlayerOptions) -> list[str]:
 
 
 def asked_systems(
-    players: Players, completers: Completers, spec: BuildSpec, temperature: float | None
+    players: ModelPool, completers: Completers, spec: BuildSpec, temperature: float | None
 ) -> Iterator[tuple[str, str, Predict]]:
     """Name, description and way of asking of every system that the players make up."""
 
@@ -233,7 +234,7 @@ def _about(*askings: GenerationTask) -> str:
 
 
 async def generate(
-    players: Players,
+    players: ModelPool,
     completers: Completers,
     spec: BuildSpec,
     turns: Sequence[HumanTurn],

@@ -14,7 +14,8 @@ from itertools import combinations
 
 import numpy as np
 
-from ...builders.models.client import Completer
+from ...builders.models.client import Completer, Completers
+from ...builders.models.pool import CORPUS, ModelPool
 from ...prompts.library import load_prompt
 from ...prompts.readers import Offered
 from ...schemas.error_type import ErrorType
@@ -26,7 +27,6 @@ from ..metrics.measured import MetricResult, difference_of, mean_of, p_value
 from ..metrics.sample import AnswerSample
 from .generate import answer_all
 from .held_out import HumanTurn
-from .players import CORPUS, Completers, Players
 from .predictions import HUMAN, Aligned
 from .score import win_rate
 
@@ -123,9 +123,9 @@ def questions_to(judge: ModelRef, reply: JudgedReply) -> Iterator[tuple[JudgeQue
         yield question, protocol
 
 
-def count_questions(players: Players, replies: Sequence[JudgedReply]) -> int:
+def count_questions(players: ModelPool, replies: Sequence[JudgedReply]) -> int:
     """How many calls judging takes, at most."""
-    judges = players.refs.get(Role.JUDGE, ())
+    judges = players.models.get(Role.JUDGE, ())
     return sum(1 for judge in judges for reply in replies for _ in questions_to(judge, reply))
 
 
@@ -146,7 +146,7 @@ def replies_of(aligned: Sequence[Aligned], turns: Sequence[HumanTurn]) -> tuple[
 
 
 async def judge_replies(
-    players: Players,
+    players: ModelPool,
     completers: Completers,
     replies: Sequence[JudgedReply],
     *,
@@ -164,7 +164,7 @@ async def judge_replies(
         return _read(job, await _ask(job, completers[Role.JUDGE, job.judge], seed))
 
     said = {}
-    for judge in players.refs.get(Role.JUDGE, ()):
+    for judge in players.models.get(Role.JUDGE, ()):
         jobs = [_Job(judge, reply, *asked) for reply in replies for asked in questions_to(judge, reply)]
         said[judge] = tuple(await answer_all(ask, jobs, at_once=players.options.concurrency, on_done=on_answer))
     return said

@@ -95,7 +95,7 @@ class LocalModel(Generic[Q]):
             return
         try:
             answers = await asyncio.to_thread(self._model.answer, [one.question for one in taken])
-        except Exception as error:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
+        except Exception as error:  # noqa: BLE001  # the waiting caller must get any error
             for one in (*taken, *self._waiting):
                 if not one.answer.done():
                     one.answer.set_exception(error)

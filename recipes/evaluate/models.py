@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
+from ...builders.models.client import Completers
+from ...builders.models.pool import CORPUS, ModelPool
 from ...builders.models.record import Records
 from ...schemas.dialogue import Dialogue
 from ...schemas.evaluation import Evaluation, JudgeFigures
@@ -16,7 +18,7 @@ from .generate import generate
 from .held_out import HumanTurn
 from .judging import JudgedReply, JudgeVotes, ReplyJudgement, count_questions, judge_replies, panels_of, replies_of
 from .options import EvaluateOptions, EvaluationFolder, Progress
-from .players import CORPUS, Completers, Players, choose_players
+from .players import choose_players, format_calls
 from .predictions import HUMAN, System, align
 from .score import Samples
 from .stakes import parts_of, stake, with_stakes
@@ -44,13 +46,13 @@ class Models:
     progress: Progress
 
     @cached_property
-    def players(self) -> Players:
+    def players(self) -> ModelPool:
         """Who they are; nothing is sent yet."""
         return choose_players(self.options.players, lambda: self.ground.training)
 
     def systems(self) -> tuple[System, ...]:
         """What the systems say at every turn."""
-        turns, told = self.ground.turns, self.players.told
+        turns, told = self.ground.turns, partial(format_calls, self.players)
 
         async def ask(completers: Completers) -> tuple[System, ...]:
             return await generate(
@@ -86,7 +88,7 @@ class Models:
                 completers,
                 replies,
                 seed=self.ground.release.manifest.spec.seed,
-                on_answer=lambda: self.progress.advance(self.players.told()),
+                on_answer=lambda: self.progress.advance(format_calls(self.players)),
             )
 
         sample = AnswerSample.of([one.answer for one in aligned[0].predictions], self.options.replicates)

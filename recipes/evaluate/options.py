@@ -1,4 +1,4 @@
-"""What an evaluation is asked to do, and who is told how it goes."""
+"""The options of an evaluation, and its folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,7 +88,7 @@ class EvaluationFolder:
         """
         try:
             if self.root.exists() and not self._is_ours():
-                raise OutputExistsError(f"{self.root}: it exists and is no evaluation; choose another --out")
+                raise OutputExistsError(f"{self.root}: it exists and is not an evaluation; choose another --out")
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"{self.root}: cannot be written: {error.strerror}; choose another --out") from error

@@ -184,7 +184,7 @@ def _rows(aligned: Sequence[Aligned]) -> list[tuple[Prediction, ...]]:
 
 # Reads prediction files: our own form, and that of DecoupledESC's published inference scripts.
 #
-# Ours is JSON Lines with the columns of `Prediction`, of which `dialogue_id`, `turn` and `gold_strategy` are needed.
+# Ours is JSON Lines with the columns of `Prediction`; `dialogue_id`, `turn` and `gold_strategy` are required.
 # DecoupledESC's (arXiv 2505.16995) is a JSON list, or JSON Lines, of objects with `GT_strategy`, `predict_strategy`,
 # `GT_content`, `predict_content`; it names no dialogues, but where rows hold their `conversations`, a row whose history
 # goes on from the row before is of the same dialogue. In both, a predicted label that is none of the eight is invalid,
@@ -319,7 +319,7 @@ def _their_prediction(record: Record, system: str) -> Prediction:
 
 
 def _checked(path: Path, where: str, record: Record, make: Callable[[Record], Prediction]) -> Prediction:
-    """What `make` makes of a record; what is wrong with it is told with its place."""
+    """What `make` makes of a record; an error names its place."""
     try:
         return make(record)
     except KeyError as error:

@@ -30,7 +30,7 @@ from ..metrics.strategies import confusion
 from .predictions import Aligned, System, align, human_of
 
 _MOST_LABELS = 20
-"""Invalid labels that are told, the most frequent."""
+"""The most frequent invalid labels that are shown."""
 _LONGEST_LABEL = 80
 NEARER = "nearer to the human's words (unigram F1)"
 
@@ -51,7 +51,7 @@ class ScoredSystem:
 
 @dataclass(frozen=True)
 class Samples:
-    """The bootstrap samples behind an evaluation's figures, for whoever combines several evaluations."""
+    """The bootstrap samples behind an evaluation's figures, for callers that combine several evaluations."""
 
     measured: dict[str, Mapping[str, MetricResult]] = field(default_factory=dict)
     """By system, then by metric."""

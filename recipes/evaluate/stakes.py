@@ -1,6 +1,6 @@
 """Whether a judge has a stake in what it judges, by what runs and releases record.
 
-A judge is no evidence for a system where it is one of the system's own models, where it rewarded the system in its
+A judge is not evidence for a system where it is one of the system's own models, where it rewarded the system in its
 training, or where it chose what the system was trained on: the system then gives it what it asked for. Such a judge is
 named beside its figures, which are not tested. Names are compared without owners and revisions, since another server's
 name of a model, or another date of it, makes no other judge.
@@ -10,16 +10,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...builders.models.pool import CORPUS
 from ...schemas.config import SFT_CONFIGS
 from ...schemas.evaluation import JudgeFigures, SystemComparison
 from ...schemas.inference import ModelRef, Role
 from ..data.release import PinnedRelease
 from ..runs.record import TrainingRecord
 from .generate import DECOUPLED, JOINT, REASONING
-from .players import CORPUS
+from .players import checkpoint_of
 
 if TYPE_CHECKING:
-    from .players import Players
+    from ...builders.models.pool import ModelPool
 
 _ROLES: Mapping[str, tuple[Role, ...]] = {
     DECOUPLED: (Role.PLANNER, Role.RESPONDER),
@@ -37,12 +38,12 @@ class SystemModel:
     """How it was trained; None of a model that was not trained here."""
 
 
-def parts_of(players: "Players") -> dict[str, tuple[SystemModel, ...]]:
+def parts_of(players: "ModelPool") -> dict[str, tuple[SystemModel, ...]]:
     """The models of every system that is asked."""
     found = {}
     for system, roles in _ROLES.items():
-        refs = [(role, ref) for role in roles for ref in players.refs.get(role, ())]
-        checkpoints = [players.checkpoints.get(key) for key in refs]
+        refs = [(role, ref) for role in roles for ref in players.models.get(role, ())]
+        checkpoints = [checkpoint_of(players, ref) for _, ref in refs]
         found[system] = tuple(
             SystemModel(ref, one.run if one is not None else None)
             for (_, ref), one in zip(refs, checkpoints, strict=True)
@@ -102,7 +103,7 @@ def with_stakes(judged: JudgeFigures, stakes: Mapping[str, str], unknown: Collec
     Args:
         judged: what it said.
         stakes: why it is not independent, by system.
-        unknown: systems of which nothing says what models they are.
+        unknown: systems whose models are not known.
     """
     comparisons = tuple(_untested(one) if {one.one, one.other} & stakes.keys() else one for one in judged.comparisons)
     notes = [f"{judged.judge} is not independent of {system}: it {why}" for system, why in stakes.items()]

@@ -98,7 +98,7 @@ class TokenizedTrace:
 
 
 class StepJudge:
-    """The reward model in a folder; see `builders.models.pool.Scorer`.
+    """The reward model in a folder; see `builders.models.pool.InProcessModel`.
 
     Args:
         folder: of a finished run of a reward recipe.
@@ -125,7 +125,7 @@ class StepJudge:
         (encoded,) = self._model.encode([(before, step_texts(request.ask.trace))])
         longest = getattr(self._model.model.config, "max_position_embeddings", None)
         if longest is not None and len(encoded.ids) > longest:
-            detail = f"{len(encoded.ids)} tokens, of which the reward model reads {longest}"
+            detail = f"{len(encoded.ids)} tokens; the reward model reads {longest}"
             return Failed(key=request.key, reason=FailureReason.BAD_REQUEST, detail=detail)
         return TokenizedTrace(request, encoded)
 

@@ -1,7 +1,7 @@
 """Looks whether recipes can run here, in a process of its own: `python -m ipm_prefdial.recipes.loop.check`.
 
 It reads a JSON list of word lists, as the training script takes them, from the file that it is given: so a wrong
-setting or a machine without a GPU is told before hours of training, and no GPU memory stays taken.
+setting or a machine without a GPU is reported before hours of training, and no GPU memory stays taken.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Shares the dialogues of a release out to folds, so that nobody mines a dialogue that it was trained on.
+"""Splits the dialogues of a release into folds, so that no model mines a dialogue that it was trained on.
 
 A dialogue's fold is a number made from a hash of its id; dialogues that nearly repeat each other share a fold, as they
 share a split, since to have trained on the one is to have seen the other (our own design). Dialogues keep the split
@@ -115,7 +115,7 @@ def _check_counts(release: PinnedRelease, counts: Mapping[int, Counter[Split]]) 
     for fold, one in counts.items():
         if not one[Split.TRAIN]:
             raise DataError(
-                f"{release.name}: too few training dialogues for {len(counts)} folds, of which fold {fold} would have "
+                f"{release.name}: too few training dialogues for {len(counts)} folds: fold {fold} would have "
                 "none: use fewer --folds, or a larger --limit"
             )
 

@@ -6,7 +6,7 @@ Each task is trained on all training dialogues, and with K > 1 folds once more f
 these K are the miners of the folds. What the builds of all folds give together is what DPO trains on. In a second
 round the miners of a fold are the DPO models of its first miners, trained on the pairs of the other folds alone.
 
-What nobody can have out of fold, from the second round on, is the words of the rejected sides that a miner was trained
+What cannot be out of fold, from the second round on, is the words of the rejected sides that a miner was trained
 on: they are of other folds, but were mined by models that had seen this one.
 
 The dialogues of validation and test are shared out to the folds like all others, since no miner is trained on them.

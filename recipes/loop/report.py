@@ -180,7 +180,7 @@ def _about_folds(report: Report) -> str:
     if not report.out_of_fold:
         return (
             "**Not out of fold**: the training dialogues were mined by models that were trained on them, which makes "
-            "the rejected side of these pairs better than that of dialogues that nobody has seen."
+            "the rejected side of these pairs better than that of unseen dialogues."
         )
     later = (
         " From the second round on, a miner was trained on rejected sides of the other folds alone as well; the models "

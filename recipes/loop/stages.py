@@ -69,7 +69,7 @@ class LoopStage:
     words: tuple[str, ...]
     """Of the command, without the models that are served for it."""
     asks: Mapping[TrainingTask, LoopCheckpoint] = field(default_factory=dict)
-    """The checkpoints that are served while it runs; the command is told of them by task."""
+    """The checkpoints that are served while it runs, by task; they are arguments of the command."""
     lasting: bool = True
     """Whether it makes a folder."""
 
@@ -139,7 +139,7 @@ def open_state(out: Path, wanted: dict[str, JsonValue]) -> State:
     try:
         if not path.exists():
             if out.exists() and (not out.is_dir() or any(out.iterdir())):
-                raise OutputExistsError(f"{out}: exists already and is no mining loop; choose another --out")
+                raise OutputExistsError(f"{out}: exists already and is not a mining loop; choose another --out")
             out.mkdir(parents=True, exist_ok=True)
             state = State(wanted=wanted)
             write_state(out, state)

@@ -159,7 +159,7 @@ def _earlier(sample: AnswerSample, own: dict[int, Phrases], said: dict[int, Phra
     for rows in by_dialogue.values():
         before: set[tuple[str, ...]] = set()
         for row in sorted(rows, key=lambda at: sample.answers[at].turn):
-            if row in own and before:  # a first reply can repeat nothing, which is no merit
+            if row in own and before:  # a first reply can repeat nothing, which is not a merit
                 shares[row] = len(own[row] & before) / len(own[row])
             before |= said.get(row, frozenset())
     return shares

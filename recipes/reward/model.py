@@ -47,7 +47,7 @@ class RewardModel:
         """The same, whatever the record of the run says.
 
         Raises:
-            UsageError: it is no model that can be loaded.
+            UsageError: it is not a model that can be loaded.
         """
         import torch
         from transformers import AutoTokenizer

@@ -66,7 +66,7 @@ class GrpoArguments:
         """Looks whether there is anything to learn.
 
         Raises:
-            UsageError: a weight is below 0, the floor is no share, there is no such credit, or nothing is rewarded.
+            UsageError: a weight is below 0, the floor is not a share, there is no such credit, or nothing is rewarded.
         """
         for name in PARTS:
             if not getattr(self, name) >= 0:

@@ -126,7 +126,7 @@ def read_run(folder: Path) -> TrainingRecord | None:
     """The record of the run in a folder; None where there is no file of that name.
 
     Raises:
-        UsageError: the file is no record.
+        UsageError: the file is not a record.
     """
     path = folder / TRAINING_FILE
     try:
@@ -156,7 +156,7 @@ def check_same_run(folder: Path, earlier: TrainingRecord | None, record: Trainin
     """
     if earlier is None:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise OutputExistsError(f"{folder}: exists already and is no training run; choose another --out")
+            raise OutputExistsError(f"{folder}: exists already and is not a training run; choose another --out")
         return
     if changed := earlier.differences(record):
         raise OutputExistsError(

@@ -1,1 +1,1 @@
-"""Checkpoints behind OpenAI-compatible endpoints on this machine, for as long as somebody asks them."""
+"""Checkpoints behind OpenAI-compatible endpoints on this machine, for as long as they are used."""

@@ -1,4 +1,4 @@
-"""A command in the background: everything that it says in a log, and never longer alive than whoever started it."""
+"""A command in the background: its output goes to a log, and it ends with the process that started it."""
 
 import os
 import signal

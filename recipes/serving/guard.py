@@ -1,4 +1,4 @@
-"""Runs a command that ends when whoever started it does: `python -m ipm_prefdial.recipes.serving.guard COMMAND …`.
+"""Runs a command that ends with the process that started it: `python -m ipm_prefdial.recipes.serving.guard COMMAND …`.
 
 It is started as the head of a process group of its own, and its standard input is a pipe that its parent holds open.
 When the pipe closes, because the parent closes it or is gone, the command and all that it started in the group is asked
@@ -27,7 +27,7 @@ def main(command: Sequence[str] | None = None) -> int:
     alone = threading.Event()
     threading.Thread(target=_end_with_parent, args=(alone,), daemon=True).start()
     code = child.wait()
-    # What the command left behind; where nobody waits for an exit code, it and the guard are killed together.
+    # What the command left behind; where no process waits for an exit code, it and the guard are killed together.
     os.killpg(0, signal.SIGKILL if alone.is_set() else signal.SIGTERM)
     return code if code >= 0 else 128 - code
 

@@ -104,7 +104,7 @@ def server_environ(server: Server, share: GpuShare, visible: str | None) -> dict
         share: its part of the machine.
         visible: the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them; None means all.
     """
-    # A view is all that a server needs: it has nothing to ask of the Hub, and nobody to report to.
+    # A view is all that a server needs: it needs nothing from the Hub and sends no telemetry.
     quiet = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "VLLM_NO_USAGE_STATS": "1"}
     if share.on_cpu:
         return quiet | {"CUDA_VISIBLE_DEVICES": ""}
@@ -156,8 +156,8 @@ def serve(checkpoints: Mapping[str, Path], options: ServeOptions) -> Iterator[di
     They are stopped when the context ends, however it ends, and where this process is killed: see `guard`.
 
     Raises:
-        UsageError: a folder is no checkpoint, or no server is installed.
-        EndpointError: a server ended, or did not become healthy in time; its last lines are told.
+        UsageError: a folder is not a checkpoint, or no server is installed.
+        EndpointError: a server ended, or did not become healthy in time; the message has its last lines.
     """
     server = options.server or find_server()
     revisions = {name: revision_of(folder) for name, folder in checkpoints.items()}
@@ -183,7 +183,7 @@ def serve(checkpoints: Mapping[str, Path], options: ServeOptions) -> Iterator[di
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listened on a moment ago."""
+    """A port of the loopback that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

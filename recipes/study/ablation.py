@@ -53,10 +53,10 @@ def ablate(name: str, out: Path, settings: Settings, run: Callable[[Settings], N
         run: trains by such settings, to which the variant's own and its folder are added.
 
     Raises:
-        UsageError: the recipe is no GRPO recipe, or a setting is one that the variants differ in.
+        UsageError: the recipe is not a GRPO recipe, or a setting is one that the variants differ in.
     """
     if find_recipe(name).stage is not TrainingStage.GRPO:
-        raise UsageError(f"{name}: is no GRPO recipe; only the parts of its reward can be switched off")
+        raise UsageError(f"{name}: is not a GRPO recipe; only the parts of its reward can be switched off")
     if taken := [key for key, value in settings if key in PARTS and not value]:
         raise UsageError(f"{taken[0]}=0 is what one of the variants sets; leave it out")
     places = {

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...builders.models.pool import CORPUS
 from ...schemas.escape import csv_table, markdown_table
 from ...schemas.measures import Interval
 from ...schemas.study import Answered, StudyOutcome, SystemFigures, Validation
 from ..evaluate.pictures import new_figure, png_of
-from ..evaluate.players import CORPUS
 from ..evaluate.score import Samples
 from ..evaluate.tables import p_told, told
 from ..metrics.catalogue import METRICS

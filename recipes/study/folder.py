@@ -71,7 +71,7 @@ class Folder:
     def _check(self, start: StudyKey) -> None:
         earlier = self.read(_START, StudyKey)
         if earlier is None:
-            raise OutputExistsError(f"{self.root}: it exists and is no validation; choose another --out")
+            raise OutputExistsError(f"{self.root}: it exists and is not a validation; choose another --out")
         pairs = ((name, getattr(earlier, name), getattr(start, name)) for name in StudyKey.model_fields)
         if changed := [name for name, before, now in pairs if before != now]:
             raise OutputExistsError(

@@ -148,7 +148,7 @@ class ValidateOptions:
         """The seed of a training, by the number of the seed from 1: the recipe's own, or what is set, and the next."""
         first = self.settings_of(task, stage).get("seed", find_recipe(self.plan.recipe(task, stage)).settings["seed"])
         if not isinstance(first, int):
-            raise UsageError(f"--set: seed: {first!r} is no whole number")
+            raise UsageError(f"--set: seed: {first!r} is not a whole number")
         return first + number - 1
 
     def settings_of(self, task: TrainingTask, stage: TrainingStage) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Name(StrEnum):
     ENOUGH_TURNS = "enough_turns"
     ENOUGH_SEEDS = "enough_seeds"
     FEW_INVALID = "few_invalid"
-    """No compared system answers often with what is no strategy."""
+    """No compared system answers often with what is not a strategy."""
     SOUND = "sound"
     """No question about the release itself is answered with no."""
     PRETRAINED = "pretrained"

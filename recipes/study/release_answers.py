@@ -118,7 +118,7 @@ def _splits_of_rows(release: PinnedRelease) -> dict[str, set[Split]]:
 #
 # A release says in `dialogues` what the human did at every turn. In a sound one that is the chosen side of every pair,
 # so a swapped pair is found one by one, at any scale, and whatever models would learn of it. A pair whose chosen side
-# was rewritten, or which is about no human turn, has no such anchor, and is told by neither side.
+# was rewritten, or which is about no human turn, has no such anchor, and neither side can be recognised.
 
 
 @dataclass(frozen=True)
@@ -409,7 +409,7 @@ def answer_release(release: PinnedRelease, audit: Audit) -> tuple[Answered, ...]
     conditions = {
         **words,
         **found(Name.ANCHORED, anchored >= ANCHORED, f"{anchored:.0%} of pairs have a side that is the human's"),
-        **found(Name.TELLABLE, able, f"human and inferred sides are told apart with AUC {_told(tellable.value)}"),
+        **found(Name.TELLABLE, able, f"human and inferred sides are separable with AUC {_told(tellable.value)}"),
         **enough_rows(strategies.n),
     }
     return (

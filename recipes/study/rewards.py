@@ -141,7 +141,7 @@ class Rewards(Frozen):
     of: int
     """Test pairs that there are; what was scored are those that length and words cannot tell apart."""
     hard: int
-    """These, of which the first were scored."""
+    """All pairs; the first ones were scored."""
     too_long: int
     """Pairs that do not fit into the model, and count nowhere."""
 

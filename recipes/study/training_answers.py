@@ -91,7 +91,7 @@ class _Asked:
     conditions: Found
     why_none: str
     besides: str = ""
-    """What is told after the reason."""
+    """The rest of the message, after the reason."""
 
 
 def unanswered(why: str) -> tuple[Answered, ...]:

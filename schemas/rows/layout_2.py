@@ -102,7 +102,7 @@ class Pair(Row):
     judgements: tuple[Judgement, ...]
     """Every judge's answer to either order."""
     closeness: Closeness | None
-    """How close the sides are; null where they are no replies."""
+    """How close the sides are; null where they are not replies."""
     rewrite: Rewrite | None
     """Where the chosen side was rewritten, by whom and why; null where it is the human's own."""
 

@@ -45,8 +45,8 @@ def test_a_draft_without_notes_cannot_be_read(tmp_path: Path) -> None:
     [
         ("1.0.0", "there is a release 1.0.0 already"),
         ("0.9.9", "0.9.9 is not above 1.0.0"),
-        ("1.1", "is no version"),
-        ("v1.1.0", "is no version"),
+        ("1.1", "is not a version"),
+        ("v1.1.0", "is not a version"),
     ],
 )
 def test_a_version_that_cannot_come_next_is_refused(version: str, message: str) -> None:

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 _FILE = "data/response/train-00000-of-00001.parquet"
 _ROWS = range(3, 83, 8)
-"""Ten rows that are no neighbours."""
+"""Ten rows that are not neighbours."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def test_what_people_may_not_say_is_named(text: str, told: str) -> None:
 def test_bytes_have_a_bound_and_are_utf_8() -> None:
     with pytest.raises(DataError, match="at most 65,536"):
         parse_maintainers(b"x" * (MOST_BYTES + 1))
-    with pytest.raises(DataError, match="byte 1 is no UTF-8"):
+    with pytest.raises(DataError, match="byte 1 is not UTF-8"):
         parse_maintainers(b"a\xff")
 
 

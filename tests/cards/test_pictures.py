@@ -1,4 +1,4 @@
-"""Pictures show the audit, are the same bytes for the same audit, and are no condition for anything."""
+"""Pictures show the audit, are the same bytes for the same audit, and are not a condition for anything."""
 
 import io
 import subprocess

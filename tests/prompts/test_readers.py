@@ -115,7 +115,7 @@ def test_a_label_that_came_whole_before_the_cut_counts(kind: str, ending: str) -
     due = read(f"{kind}@2", whole)
     labels = list(SOUND[kind])[:-1]
     if kind == "crisis":
-        labels = ["crisis"]  # the turn is no label: one that cannot be read is read as none
+        labels = ["crisis"]  # the turn is not a label: one that cannot be read is read as none
     last = json.dumps(SOUND[kind][labels[-1]])
     place = whole.index(last, whole.index(f'"{labels[-1]}"') + len(labels[-1]) + 2) + len(last)
     for end in range(len(whole) + 1):

@@ -20,7 +20,7 @@ def test_a_version_comes_back_from_its_text(version: Version) -> None:
     "text", ["", "1", "1.0", "v1.0.0", "1.0.0-rc1", "01.0.0", "1.0.0\n", "1.0.0.0", "1.٢.0", "a.b.c"]
 )
 def test_what_is_no_version_is_told(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is no version: give MAJOR\.MINOR\.PATCH"):
+    with pytest.raises(UsageError, match=r"is not a version: give MAJOR\.MINOR\.PATCH"):
         Version.of(text)
 
 

@@ -52,7 +52,7 @@ class Faults:
     prose: float = 0.0
     """The right reply with words before and after it."""
     wrong_enum: float = 0.0
-    """The right reply, if it is a JSON object, with every text in it replaced by one that is no label."""
+    """The right reply, if it is a JSON object, with every text in it replaced by one that is not a label."""
 
     retry_after_s: float = 0.0
     """What a 429 asks to wait."""

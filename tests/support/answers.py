@@ -8,7 +8,7 @@ from ipm_prefdial.recipes.metrics.sample import STRATEGIES, AnswerSample, TurnAn
 from ipm_prefdial.schemas.strategy import Strategy
 
 Row = tuple[int, int | None]
-"""A gold strategy by number, and what was named: a number, or None for what is no strategy."""
+"""A gold strategy by number, and what was named: a number, or None for what is not a strategy."""
 
 
 def answer(

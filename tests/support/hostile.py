@@ -182,13 +182,13 @@ RELEASES: dict[str, tuple[Make, str]] = {
     "a manifest with a backslash": (_listing("data\\..\\x"), "it has a backslash"),
     "a manifest with a drive": (_listing("C:/x"), "it is absolute"),
     "a manifest with a line break in a name": (_listing("data/x\n.parquet"), "it has a control character"),
-    "a manifest that names what no release has": (_listing("private.jsonl"), "is no file of a release"),
-    "a manifest that names a strange table": (_listing("data/other/train-00000-of-00001.parquet"), "is no file of"),
+    "a manifest that names what no release has": (_listing("private.jsonl"), "is not a file of a release"),
+    "a manifest that names a strange table": (_listing("data/other/train-00000-of-00001.parquet"), "is not a file of"),
     "a manifest that lists itself": (_listing(MANIFEST), "cannot list itself"),
     "a manifest without files": (lambda root, _: _change(root, lambda one: one["files"].clear()), "it lists none"),
     "a deep manifest": (_holding(MANIFEST, DEEP), "nested too deeply"),
     "a manifest that says a thing twice": (_holding(MANIFEST, '{"files": {}, "files": {}}'), "stands twice"),
-    "a manifest with NaN": (_holding(MANIFEST, '{"limit": NaN}'), "NaN is no number"),
+    "a manifest with NaN": (_holding(MANIFEST, '{"limit": NaN}'), "NaN is not a number"),
     "a manifest with a huge number": (_holding(MANIFEST, '{"limit": ' + "9" * 9_000 + "}"), "more than 64 bits"),
     "a manifest that is a link": (_link(MANIFEST, "private.jsonl"), "it is a link"),
     "a manifest that is a pipe": (_pipe(MANIFEST), "it is a named pipe"),
@@ -199,7 +199,7 @@ RELEASES: dict[str, tuple[Make, str]] = {
     "a table that is a link": (_link(SHARD, "private.jsonl"), "it is a link"),
     "a table that is a pipe": (_pipe(SHARD), "it is a named pipe"),
     "a strange link": (_link("notes.txt", "private.jsonl"), "it is a link"),
-    "a name that is no UTF-8": (_no_utf8, "a name that no data set may have"),
+    "a name that is not UTF-8": (_no_utf8, "a name that no data set may have"),
 }
 """By what is wrong: how it is made, and what every verb says of it."""
 
@@ -224,12 +224,12 @@ DATASETS: dict[str, tuple[Make, str]] = {
     "a data file that is a link": (_link("test.jsonl", "private.jsonl"), "it is a link"),
     "a folder that is a link": (_link("test", "folder"), "it is a link"),
     "a data file that is a pipe": (_pipe("test.jsonl"), "it is a named pipe"),
-    "a name that is no UTF-8": (_no_utf8, "a name that no data set may have"),
+    "a name that is not UTF-8": (_no_utf8, "a name that no data set may have"),
     "a deep record": (_holding("test.jsonl", f'{{"dialog": {DEEP}}}\n'), "nested too deeply"),
     "a record that says a thing twice": (_holding("test.jsonl", '{"dialog": [], "dialog": []}\n'), "stands twice"),
     "a record with a huge number": (_holding("test.jsonl", f'{{"dialog": {"9" * 9_000}}}\n'), "more than 64 bits"),
-    "a record with NaN": (_holding("test.jsonl", '{"dialog": NaN}\n'), "NaN is no number"),
-    "a record that is no UTF-8": (_holding("test.jsonl", b'{"dialog": "\xff"}\n'), "not UTF-8"),
+    "a record with NaN": (_holding("test.jsonl", '{"dialog": NaN}\n'), "NaN is not a number"),
+    "a record that is not UTF-8": (_holding("test.jsonl", b'{"dialog": "\xff"}\n'), "not UTF-8"),
     "a table that is none": (_holding("train.parquet", b"PAR1 nothing PAR1"), "cannot be read"),
 }
 """The same of dataset folders with one sound file `train.jsonl`."""

@@ -93,7 +93,7 @@ def processes(name: str) -> list[int]:
 
 
 def why_no_ray() -> str | None:
-    """Why there can be no cluster here, or None."""
+    """Why there can be not a cluster here, or None."""
     try:
         import ray  # noqa: F401
     except ImportError:

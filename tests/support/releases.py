@@ -140,7 +140,7 @@ def write_rows(path: Path, rows: Sequence[Row], schema: pa.Schema, **options: An
 def change_rows(release: Release, file: str, change: Callable[[list[Row]], Any], **options: Any) -> None:
     """Reads a shard, lets `change` alter its list of rows in place, and writes it back with the same columns."""
     table = config_and_split(file)
-    assert table is not None, f"{file} is no shard"
+    assert table is not None, f"{file} is not a shard"
     rows = read_rows(release, file)
     change(rows)
     write_rows(release.root / file, rows, arrow_schema(table[0], release.layout), **options)
@@ -170,7 +170,7 @@ def flip_byte(path: Path, at: int | None = None) -> None:
 
 
 def flip_name(path: Path, column: str) -> None:
-    """Inverts one byte of a column's name in the schema at a shard's end, so that the name is no UTF-8."""
+    """Inverts one byte of a column's name in the schema at a shard's end, so that the name is not UTF-8."""
     data = path.read_bytes()
     footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     flip_byte(path, data.index(column.encode(), footer) + 2)

@@ -119,7 +119,7 @@ class Finalizer:
             )
 
     def _take_faults(self, job: Job, faults: list[InputFault]) -> None:
-        """After a batch of which nothing was run, since its file was not taken.
+        """Handles a batch that never ran, because its file was refused.
 
         Raises:
             EndpointError: what is wrong is not about single lines.

@@ -50,7 +50,7 @@ class BatchUsage(NamedTuple):
 
 
 class Ledger:
-    """The batches of one build, in a SQLite file beside its records; whoever holds the records may write to it.
+    """The batches of one build, in a SQLite file beside its records; the holder of the records may write to it.
 
     Raises:
         UsageError: the file cannot be read or written.

@@ -1,6 +1,6 @@
 """The edge to a provider's Files and Batch APIs: the `openai` client, with its errors told in ours.
 
-The client repeats nothing by itself: a repeated submit might be paid twice, so whoever calls looks first.
+The client repeats nothing by itself: a repeated submit might be paid twice, so the caller looks first.
 """
 
 import re
@@ -22,7 +22,7 @@ MARK = "ipm_prefdial"
 """The name under which a batch's metadata holds the mark of its job."""
 
 ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
-"""The words for a batch of which nothing more will come."""
+"""The provider's words for a batch that has ended."""
 
 _LARGEST_LINE = 256 * 2**10
 _LARGEST_FILE = 2 * 2**30
@@ -37,7 +37,7 @@ _UNKNOWN_FILE = re.compile(
 _CANCELLABLE = frozenset({"validating", "in_progress"})
 
 
-class Unsettled(Exception):  # noqa: N818 - told to whoever tries again
+class Unsettled(Exception):  # noqa: N818 - a signal to try again, not a failure
     """A call failed in passing; where it was a submit, it may have been done nevertheless."""
 
     def __init__(self, said: str, wait_s: float = 0.0) -> None:
@@ -214,7 +214,7 @@ class Provider:
             self._most = MOST_BYTES
 
     def _bound(self, response: Any) -> None:
-        """Has a response's body come within bounds, whoever reads it; the client's own hook before it is read."""
+        """Bounds a response's body for every reader; the client calls this hook before the body is read."""
         stream = response.stream
         kind = next(one for one in type(stream).__mro__ if one.__name__ == "SyncByteStream")
         coding = coding_of(response.headers)
@@ -234,7 +234,7 @@ class Provider:
 
     @contextmanager
     def _told(self, what: str, *, lost_file: bool = False) -> Iterator[None]:
-        """The client's errors as ours; with `lost_file`, a file that the provider does not know is told apart."""
+        """The client's errors as ours; with `lost_file`, a file that the provider does not know is a `LostFile`."""
         import openai
 
         host = self.endpoint.host
@@ -254,7 +254,7 @@ class Provider:
             raise Unsettled(self.mask(f"{host} gave no whole answer to {what}: {why}")) from None
         except openai.OpenAIError as error:
             raise EndpointError(self.mask(f"{host}, {what}: {error}")) from None
-        except ValueError as error:  # a body that is no JSON
+        except ValueError as error:  # a body that is not JSON
             raise Unsettled(self.mask(f"{host} gave no readable answer to {what}: {error}")) from None
 
     def _advice(self, status: int) -> str:
@@ -274,7 +274,7 @@ class Provider:
 def _remote(batch: "Batch") -> Remote:
     for name in (batch.id, batch.output_file_id, batch.error_file_id):
         if name is not None and not _ID.fullmatch(name):
-            raise ValueError(f"{name[:40]!r} is no id of a batch or file")
+            raise ValueError(f"{name[:40]!r} is not an id of a batch or file")
     counts = batch.request_counts
     errors: list[Any] = (batch.errors.data or []) if batch.errors else []
     return Remote(

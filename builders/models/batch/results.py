@@ -31,7 +31,7 @@ class Taken:
     passing: list[str] = field(default_factory=list)
     """Keys of requests that failed in passing: expired, missing, or a fault of the provider's."""
     cancelled: int = 0
-    """Requests that were never run, since somebody cancelled the batch."""
+    """Requests that never ran, because the batch was cancelled."""
     unheard: int = 0
     """Requests that had a parameter or a role that the endpoint does not take; they are asked without it."""
     useless: str | None = None

@@ -81,13 +81,13 @@ class Submitting:
             raise
 
     def find_file(self, job: Job) -> str | None:
-        """The id of an input file of which we were not told."""
+        """The id of an input file whose upload response was lost."""
         self._give_time(job)
         size = sum(len(line) for line in self._desk.ledger.lines(job))
         return self._desk.provider(job).find_file(job.file_name, size)
 
     def find_batch(self, job: Job) -> Remote | None:
-        """A batch of which we were not told; where there are several, the first counts and the others are ended."""
+        """A batch whose submit response was lost; of several, the first counts and the others are cancelled."""
         assert job.file_id is not None, "the state says that the file is there"
         self._give_time(job)
         provider = self._desk.provider(job)
@@ -267,7 +267,7 @@ class BatchRunner:
         """Has all that waits answered, and leaves nothing at the provider.
 
         Raises:
-            EndpointError: a provider is of no use, or somebody else cancelled a batch; batches that run go on without
+            EndpointError: a provider cannot be used, or a batch was cancelled there; batches that run go on without
                 us, and the same command finds them.
             BudgetError: the next request cannot be afforded; all batches before it are taken in.
         """

@@ -137,7 +137,7 @@ def _found(old: Release, new: Release, most: int, config: Config) -> Found:
 
 
 def _other_files(old: Release, new: Release) -> Iterator[FileDiff]:
-    """The files that are no tables and differ, in order of name."""
+    """The files that are not tables and differ, in order of name."""
     before, after = ({name for name in one.manifest.files if config_and_split(name) is None} for one in (old, new))
     for name in sorted(before | after):
         if name not in after:

@@ -118,7 +118,7 @@ def test_the_output_exists(tmp_path: Path) -> None:
     (tmp_path / "release" / "mine.txt").write_text("do not touch")
     code, line = build(tmp_path, "--source", GOOD, "--force")
     assert code == 2
-    assert "is no release" in line
+    assert "is not a release" in line
     assert (tmp_path / "release" / "mine.txt").read_text() == "do not touch"
 
 

@@ -1,4 +1,4 @@
-"""Checks of single candidates that are no part of the first release."""
+"""Checks of single candidates that are not part of the first release."""
 
 import pytest
 from support.dialogues import SHORT_TURNS, seeker, supporter, supporter_turn

@@ -284,7 +284,7 @@ _MUTE = said("I cannot say.")
         ([_FLIP], 0, -1.0, 0.5, DropReason.ORDER_FLIP, "1 of 1 judges"),
         ([_FINE], 0, -1.0, 0.25, DropReason.REJECTED_SOUND, "1 of 1 judges"),
         ([_FLAWED], 0, -1.0, 0.25, DropReason.CHOSEN_FLAWED, "emotion_misread: 1 of 1 judges"),
-        # two: both for it (4 + 1) / (4 + 2); one is no majority
+        # two: both for it (4 + 1) / (4 + 2); one is not a majority
         ([_FOR, _FOR], 2, 1.0, 0.8333, None, ""),
         ([_FOR, _OTHER_NAME], 2, 1.0, 0.5, None, ""),
         ([_FOR, _FINE], 1, 0.0, 0.5, DropReason.REJECTED_SOUND, "1 of 2 judges"),

@@ -134,11 +134,11 @@ def test_own_prices_come_over_the_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"models: [", "no YAML"),
+        (b"models: [", "not YAML"),
         (b"", "the top"),
         (b"models: {m: 3}", "models.m"),
         (b"models: {m: {prompt: -1, completion: 0}}", "models.m.prompt"),
-        (b"models: {m: {prompt: .nan, completion: 0}}", ".nan is no number here: line 1 column 22"),
+        (b"models: {m: {prompt: .nan, completion: 0}}", ".nan is not a number here: line 1 column 22"),
         (b"\xff\xfe", "the top"),
         (None, "cannot be read"),
     ],

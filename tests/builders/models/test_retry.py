@@ -87,7 +87,7 @@ async def test_any_answer_ends_the_row_of_failures(between: Outcome | str) -> No
 async def test_endpoint_where_nobody_is_fails_soon() -> None:
     waits = Waits()
     inner = ScriptedCompleter(lambda _: failed(FailureReason.CONNECTION))
-    with pytest.raises(EndpointError, match=r"nobody answers at localhost:8000: because\. Start the server"):
+    with pytest.raises(EndpointError, match=r"no server answers at localhost:8000: because\. Start the server"):
         await Retrying(inner, sleep=waits.sleep, place="localhost:8000").complete(make_request())
     assert len(inner.requests) == 3 and sum(waits) < 5
 

@@ -65,7 +65,7 @@ async def test_a_place_that_comes_back_is_asked_again(tmp_path: Path) -> None:
 
 
 async def test_all_down_is_told_as_one_down_is(tmp_path: Path) -> None:
-    with pytest.raises(EndpointError, match=r"nobody answers at 127\.0\.0\.1:9, 127\.0\.0\.1:9"):
+    with pytest.raises(EndpointError, match=r"no server answers at 127\.0\.0\.1:9, 127\.0\.0\.1:9"):
         await ask_all(tmp_path / "records", endpoint_of(NOBODY, f"{NOBODY}/other"), requests_of(4))
 
 

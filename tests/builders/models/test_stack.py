@@ -100,7 +100,7 @@ async def test_nobody_there_is_said_with_host_and_port(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{taken.getsockname()[1]}"
         async with open_model(Endpoint(name="m", base_url=f"http://{place}"), records=records, sleep=no_wait) as model:
-            with pytest.raises(EndpointError, match=f"nobody answers at {place}"):
+            with pytest.raises(EndpointError, match=f"no server answers at {place}"):
                 await model.complete(make_request())
 
 

@@ -10,7 +10,7 @@ from ipm_prefdial.builders.publishing.failure import ATTEMPTS, HubError, patient
 
 
 def refusal(status: int, headers: dict[str, str] | None = None, message: str = "Go away") -> HfHubHTTPError:
-    """An answer that is no success."""
+    """An answer that is not a success."""
     request = httpx2.Request("POST", "https://hub.test/api")
     response = httpx2.Response(status, headers=headers or {}, request=request)
     return HfHubHTTPError(f"{status} Client Error", response=response, server_message=message)

@@ -343,7 +343,7 @@ def test_no_room_for_digests_is_told(unaltered: Release, release: Release, monke
 @pytest.mark.parametrize("version", ["2", "v1.0.0"])
 def test_a_version_that_is_none_is_told(unaltered: Release, release: Release, version: str) -> None:
     new = change_manifest(release.root, lambda manifest: manifest.update(version=version))
-    with pytest.raises(UsageError, match="is no version"):
+    with pytest.raises(UsageError, match="is not a version"):
         diff_releases(unaltered, new)
 
 

@@ -51,7 +51,7 @@ def _swap_scores(row: Row) -> None:
     row["chosen_score"], row["rejected_score"] = row["rejected_score"], row["chosen_score"]
 
 
-_TRACE_OF_STEPS = "completions are no trace with its emotion and strategy"
+_TRACE_OF_STEPS = "completions are not a trace with its emotion and strategy"
 _NOT_PANELS = "labels or rationales are not those of its panels, step by step"
 _NOT_VOTES = "panels are not what the judgements, the human's choice and the rules come to"
 
@@ -64,9 +64,9 @@ _OF_LABELS = (
 """What is told besides, of rows that are made of a trace that was changed."""
 
 FAULTS: tuple[tuple[str, str, str, Callable[[Row], Any]], ...] = (
-    ("trace", "reasoning", "completion is no trace with its emotion, intensity and strategy",
+    ("trace", "reasoning", "completion is not a trace with its emotion, intensity and strategy",
      _answers("completion", "</history>", "")),
-    ("trace", "reasoning", "completion is no trace with its emotion, intensity and strategy",
+    ("trace", "reasoning", "completion is not a trace with its emotion, intensity and strategy",
      lambda row: row.update(intensity=1 + row["intensity"] % 5)),
     ("messages", "reasoning", "completion is not one assistant message with words",
      lambda row: row["completion"][0].update(role="user")),
@@ -87,8 +87,13 @@ FAULTS: tuple[tuple[str, str, str, Callable[[Row], Any]], ...] = (
     ("steps", "reasoning_steps", _NOT_VOTES, _step(2, votes=9)),
     ("steps", "reasoning_steps", _NOT_VOTES, _turn_vote),
     ("weight", "reasoning_steps", "weight is not above 0 and at most 1", lambda row: row.update(weight=1.5)),
-    ("trace", "reasoning_pairs", "chosen is no trace with chosen_strategy", _answers("chosen", "\nstrategy: ", "\n")),
-    ("trace", "reasoning_pairs", "rejected is no trace with rejected_strategy",
+    (
+        "trace",
+        "reasoning_pairs",
+        "chosen is not a trace with chosen_strategy",
+        _answers("chosen", "\nstrategy: ", "\n"),
+    ),
+    ("trace", "reasoning_pairs", "rejected is not a trace with rejected_strategy",
      _answers("rejected", "<reply>", "<answer>")),
     ("sides_differ", "reasoning_pairs", "chosen and rejected say the same",
      lambda row: row.update(rejected=row["chosen"], rejected_strategy=row["chosen_strategy"])),

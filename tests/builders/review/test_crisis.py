@@ -255,7 +255,10 @@ def _refused(held_out: Release, files: list[Path]) -> list[str]:
         ({"decision": "perhaps", "reader": "a"}, "decision: 'perhaps' is none of crisis, no_crisis, unsure"),
         ({"decision": "crisis", "reader": " "}, "reader: is empty: who decided?"),
         ({"decision": "crisis", "reader": "a@b.org"}, "reader: it is published with the release: give a pseudonym"),
-        ({"decision": "crisis", "reader": "a", "finding": "finding-1"}, "finding: 'finding-1' is no finding of this"),
+        (
+            {"decision": "crisis", "reader": "a", "finding": "finding-1"},
+            "finding: 'finding-1' is not a finding of this",
+        ),
         ({"decision": "crisis", "reader": "a", "finding": ""}, "finding: is empty"),
     ],
 )
@@ -345,7 +348,7 @@ def test_card_says_how_many_were_looked_at(held_out: Release, sheet: Path, tmp_p
     assert crisis_lines(read_review(held_out.root)) == [
         "1 person read 1 of 8 findings, and thereby 1 of 4 dialogues whole: a crisis 1 time, no crisis 0 times, "
         "not sure 0 times.",
-        "3 findings of these are no sign of a crisis, but an answer of a judge that could not be read.",
+        "3 findings of these are not a sign of a crisis, but an answer of a judge that could not be read.",
         "Nothing was released from the holdout by it.",
     ]
     done = _done(held_out, sheet, tmp_path, _decide("unsure", "ben", NAMED, HINTED))

@@ -181,7 +181,7 @@ def test_every_bad_cell_is_told_at_once(
         f"{path}: row 2: column error_a: 'rude' {offered}, emotion_misread",
         f"{path}: row 4: column error_b: 'lack_of_empathy, template_response' {offered}, emotion_misread",
         f"{path}: row 5: column better: 'c' is none of a, b, tie",
-        f"{path}: row 6: column item: 'pair-0' is no item of this key",
+        f"{path}: row 6: column item: 'pair-0' is not an item of this key",
         f"{path}: row 7: column item: is empty",
         f"{path}: row 9: column item: {filled[6]['item']} stands in row 8 already",
     ]

@@ -273,7 +273,7 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
         ('{"dialog": [], "dialog": []}', "the key 'dialog' stands twice"),
         ('{"dialog": [' + "[" * 500 + "]" * 500 + "]}", "nested too deeply"),
         ('{"dialog": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
-        ('{"dialog": NaN}', "NaN is no number of JSON"),
+        ('{"dialog": NaN}', "NaN is not a number of JSON"),
         ('{"dialog": 1e999}', "a number beyond all bounds"),
         ('{"dialog": ' + "9" * 5_000 + "}", "a whole number of more than 64 bits"),
     ],

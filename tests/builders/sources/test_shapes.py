@@ -123,7 +123,7 @@ def test_the_forced_shape_decides_where_a_record_fits_several(tmp_path: Path) ->
 
 def test_a_kind_that_is_none_is_refused(tiny: Path) -> None:
     kinds = "mesc, esconv, chat, dialogue, empathetic and hub"
-    with pytest.raises(UsageError, match=f"'csv' is no kind; the kinds are {kinds}"):
+    with pytest.raises(UsageError, match=f"'csv' is not a kind; the kinds are {kinds}"):
         opened(tiny / "esconv.json", "csv")
 
 

@@ -64,14 +64,14 @@ def test_a_licence_that_is_stated_is_taken(tiny: Path) -> None:
 
 
 def test_a_licence_that_is_unknown_here_is_refused(tiny: Path) -> None:
-    with pytest.raises(UsageError, match=r"'gpl-2' is no licence that is known here; the known ones are cc0-1\.0"):
+    with pytest.raises(UsageError, match=r"'gpl-2' is not a licence that is known here; the known ones are cc0-1\.0"):
         opened(tiny / "esconv.json", license="gpl-2")
 
 
 def test_a_dialogue_under_an_unknown_licence_stops_the_reading(tmp_path: Path) -> None:
     turns = [{"speaker": "supporter", "text": "Where?", "strategy": "Question"}]
     path = written(tmp_path / "own.jsonl", _rows({"turns": turns}, {"license": "gpl-2", "turns": turns}))
-    with pytest.raises(SourceError, match=r"own\.jsonl: dialogue 1: 'gpl-2' is no licence"):
+    with pytest.raises(SourceError, match=r"own\.jsonl: dialogue 1: 'gpl-2' is not a licence"):
         found_in(path)
 
 

@@ -52,7 +52,7 @@ def test_show_prints_the_file() -> None:
         (("show", "tiny/joint/stf"), "did you mean tiny/joint/sft"),
         (("run", "tiny/joint/sft", "--data", "nowhere"), "nowhere: no such folder"),
         (("run", "tiny/joint/sft", "--data", "nowhere", "--set", "beta"), "'beta' is not of the form NAME=VALUE"),
-        (("run", "tiny/joint/sft", "--data", "nowhere", "--set", "seed={"), "seed: '{' is no value"),
+        (("run", "tiny/joint/sft", "--data", "nowhere", "--set", "seed={"), "seed: '{' is not a value"),
         (("run", "tiny/joint/sft", "--data", "nowhere", "--launch", "tpu"), "there is no 'tpu'; there are fsdp"),
     ],
 )

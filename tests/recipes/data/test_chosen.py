@@ -60,7 +60,11 @@ def test_rows_of_chosen_dialogues_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("", "names no dialogue"), ("0123456789abcdef\nnobody\n", "line 2: 'nobody' is no id"), (None, "cannot be read")],
+    [
+        ("", "names no dialogue"),
+        ("0123456789abcdef\nnobody\n", "line 2: 'nobody' is not an id"),
+        (None, "cannot be read"),
+    ],
 )
 def test_file_that_names_no_dialogues(text: str | None, told: str, tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"

@@ -12,7 +12,7 @@ from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.inference import Message
 from ipm_prefdial.schemas.strategy import Strategy
 
-SYSTEM: Message = {"role": "system", "content": "seeker: this line is no turn, it is the system's"}
+SYSTEM: Message = {"role": "system", "content": "seeker: this line is not a turn, it is the system's"}
 
 
 def _turn(speaker: Speaker, text: str) -> Turn:

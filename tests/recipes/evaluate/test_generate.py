@@ -10,7 +10,7 @@ from ipm_prefdial.builders.models.client import Script, ScriptedCompleter
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.recipes.evaluate.generate import answer_all, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.players import PlayerOptions, Players, choose_players
+from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players
 from ipm_prefdial.recipes.evaluate.predictions import Prediction, System
 from ipm_prefdial.schemas.errors import BudgetError, EndpointError, UsageError
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Request
@@ -27,7 +27,7 @@ def _asked(
     options: PlayerOptions, script: Script, *, temperature: float | None = None, turns: int = 1
 ) -> tuple[tuple[System, ...], list[Request]]:
     """What the systems say where a script is the model, and what it was asked."""
-    players: Players = choose_players(options, lambda: ())
+    players = choose_players(options, lambda: ())
     model = ScriptedCompleter(script)
     completers = dict.fromkeys(players.endpoints, model)
     systems = asyncio.run(generate(players, completers, SPEC, [TURN] * turns, temperature=temperature))

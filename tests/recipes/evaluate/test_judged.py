@@ -64,7 +64,7 @@ def _judged(script: Any = _answer, model: str = f"a-judge@{URL}") -> tuple[Judge
     completer = ScriptedCompleter(script)
     aligned = _systems()
     replies = replies_of(aligned, TURNS)
-    completers = {(Role.JUDGE, ref): completer for ref in players.refs[Role.JUDGE]}
+    completers = {(Role.JUDGE, ref): completer for ref in players.models[Role.JUDGE]}
     said = asyncio.run(judge_replies(players, completers, replies, seed=1))
     (panel,) = panels_of(said, AnswerSample.of([one.answer for one in aligned[0].predictions], 100))
     assert len(completer.requests) == count_questions(players, replies)
@@ -131,7 +131,7 @@ def test_embedded_judge_is_asked_for_errors_alone() -> None:
     replies = replies_of(_systems(), TURNS)
     assert count_questions(players, replies) == len(replies)
     completer = ScriptedCompleter(_answer)
-    completers = {(Role.JUDGE, ref): completer for ref in players.refs[Role.JUDGE]}
+    completers = {(Role.JUDGE, ref): completer for ref in players.models[Role.JUDGE]}
     said = asyncio.run(judge_replies(players, completers, replies, seed=1))
     (panel,) = panels_of(said, AnswerSample.of([one.answer for one in _systems()[0].predictions], 20))
     judged = panel.judged()

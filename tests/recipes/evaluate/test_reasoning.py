@@ -124,7 +124,7 @@ def test_judges_are_asked_about_the_steps_of_traces_alone() -> None:
     players = choose_players(PlayerOptions(judges=(f"j@{URL}",)), lambda: ())
     completer = ScriptedCompleter(_label)
     replies = replies_of(aligned, TURNS)
-    completers = {(Role.JUDGE, ref): completer for ref in players.refs[Role.JUDGE]}
+    completers = {(Role.JUDGE, ref): completer for ref in players.models[Role.JUDGE]}
     said = asyncio.run(judge_replies(players, completers, replies, seed=1))
     steps = [one for one in completer.requests if one.ask.task is Task.STEP_JUDGE]
     assert len(steps) == 3

@@ -157,7 +157,7 @@ def test_folder_that_is_no_evaluation_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     path = tmp_path / "said.jsonl"
     path.write_text(predictions_text(many("mine").predictions))
-    with pytest.raises(OutputExistsError, match="is no evaluation"):
+    with pytest.raises(OutputExistsError, match="is not an evaluation"):
         evaluate(EvaluateOptions(out=tmp_path, predictions=(str(path),), replicates=20))
     assert sorted(one.name for one in tmp_path.iterdir()) == ["mine.txt", "said.jsonl"]
 

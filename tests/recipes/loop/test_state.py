@@ -28,9 +28,9 @@ def test_another_loop_is_refused(tmp_path: Path) -> None:
 
 def test_folder_that_is_no_loop_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("a note")
-    with pytest.raises(OutputExistsError, match="is no mining loop"):
+    with pytest.raises(OutputExistsError, match="is not a mining loop"):
         open_state(tmp_path, WANTED)
-    with pytest.raises(OutputExistsError, match="is no mining loop"):
+    with pytest.raises(OutputExistsError, match="is not a mining loop"):
         open_state(tmp_path / "mine.txt", WANTED)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

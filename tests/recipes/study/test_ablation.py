@@ -53,7 +53,7 @@ def test_table_for_people_and_for_machines(tmp_path: Path) -> None:
     assert (rows[1]["format"], rows[1]["process"]) == ("0.565", "")
     page = (tmp_path / "out" / "ablation.md").read_text()
     assert "| all parts | 0.565 |" in page
-    assert "self-BLEU" not in page, "what nobody measured is no column"
+    assert "self-BLEU" not in page, "what nobody measured is not a column"
     assert str(tmp_path) not in page
 
 
@@ -66,7 +66,7 @@ def test_places_that_are_given_are_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "told"),
     [
-        ("tiny/reasoner/sft", [], "is no GRPO recipe"),
+        ("tiny/reasoner/sft", [], "is not a GRPO recipe"),
         ("tiny/reasoner/grpo", [("redundancy", 0)], "redundancy=0 is what one of the variants sets"),
     ],
 )

@@ -76,7 +76,7 @@ def test_what_cannot_be_told_is_no_pass_where_it_is_required(validated: tuple[Pa
     assert done.code == 0, "at tiny scale the tables alone are required to answer"
     required = ipm_prefdial(*quick_words(small_release().root, out, "--require", "dpo_learns_planner"))
     assert required.code == 1
-    assert "exit code 1: cannot tell dpo_learns_planner, which is no yes" in required.err
+    assert "exit code 1: cannot tell dpo_learns_planner: not a yes" in required.err
 
 
 def test_an_unsound_release_is_refused_and_nothing_is_trained(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_an_unsound_release_is_refused_and_nothing_is_trained(tmp_path: Path) ->
         (("--scale", "tiny", "--dialogues", "0"), "--dialogues: a whole number above 0"),
         (("--scale", "tiny", "--seeds", "0"), "--seeds: a whole number above 0"),
         (("--scale", "tiny", "--require", "dpo"), "--require: there is no question 'dpo'"),
-        (("--scale", "tiny", "--set=seed=soon"), "--set: seed: 'soon' is no whole number"),
+        (("--scale", "tiny", "--set=seed=soon"), "--set: seed: 'soon' is not a whole number"),
         ((), "name a --scale: tiny, small, full"),
     ],
 )

@@ -24,7 +24,7 @@ def test_seeds_that_agree_change_little_and_seeds_that_differ_widen() -> None:
     assert alike.low == pytest.approx(0.06, abs=0.01)
     assert apart.low is not None
     assert apart.high is not None
-    assert apart.low < -0.05 < 0.25 < apart.high, "one good seed is no evidence"
+    assert apart.low < -0.05 < 0.25 < apart.high, "one good seed is not evidence"
 
 
 def test_the_mean_over_seeds_has_its_unbiased_variance() -> None:

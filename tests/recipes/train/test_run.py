@@ -95,7 +95,7 @@ def test_another_run_is_never_written_over_one(runs: dict[str, Path], tmp_path: 
     with pytest.raises(OutputExistsError, match="holds another run: learning_rate differs"):
         run_quick("tiny/planner/sft", DATA, runs["sft"], learning_rate=0.5)
     (tmp_path / "mine.txt").write_text("a note")
-    with pytest.raises(OutputExistsError, match="is no training run"):
+    with pytest.raises(OutputExistsError, match="is not a training run"):
         run_quick("tiny/planner/sft", DATA, tmp_path)
 
 
@@ -401,7 +401,7 @@ def test_adapter_is_trained_on_against_a_copy_of_itself(tmp_path: Path) -> None:
     adapters = [load_file(tmp_path / stage / "adapter_model.safetensors") for stage in ("sft", "dpo")]
     assert adapters[0].keys() == adapters[1].keys()
     assert any((adapters[0][name] != adapters[1][name]).any() for name in adapters[0])
-    assert not (tmp_path / "dpo" / "ref").exists(), "the frozen copy is no part of the checkpoint"
+    assert not (tmp_path / "dpo" / "ref").exists(), "the frozen copy is not part of the checkpoint"
 
 
 def test_split_with_no_rows_is_the_datas_fault(tmp_path: Path) -> None:

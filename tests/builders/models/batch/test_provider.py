@@ -107,7 +107,7 @@ def test_an_id_that_is_none_is_refused(field: str) -> None:
     async def answer(_request: web.Request) -> web.StreamResponse:
         return web.json_response({**BATCH, field: "batch\x1b[31m_1"})
 
-    with provider(answer) as opened, pytest.raises(Unsettled, match="no id") as caught:
+    with provider(answer) as opened, pytest.raises(Unsettled, match="not an id") as caught:
         opened.retrieve("batch_1")
     assert str(caught.value).isprintable()
 
