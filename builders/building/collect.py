@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import Protocol
 
 from ...schemas.errors import UsageError
 from ..mining.plan import MiningPlan
@@ -25,24 +24,13 @@ from ..models.endpoint import Endpoint, ModelChoice, resolve
 from ..models.meter import Meter
 from ..models.pool import ModelOptions, ModelPool
 from ..models.record import Records
+from ..progress import Progress
 from ..release.write import disk_errors
 from .conversations import gather_answers
 from .failures import FailureTally, watched_by
 from .ingest import Ingested
 from .reuse import KnownAnswers
 from .workspace import Workspace
-
-
-class Progress(Protocol):
-    """Told of what goes on; a terminal shows it, a test counts it."""
-
-    def stage(self, name: str, total: int | None) -> None:
-        """A new stage begins, of `total` steps where that is known."""
-        ...
-
-    def advance(self, note: str = "", steps: int = 1) -> None:
-        """So many steps of the stage are done; `note` says what the models did so far."""
-        ...
 
 
 @dataclass(frozen=True)

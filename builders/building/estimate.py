@@ -23,11 +23,12 @@ from ..mining.turns import SupporterTurn, supporter_turns
 from ..models.batch.ledger import Ledger
 from ..models.budget import Price, estimate_prompt_tokens
 from ..models.record import Records
+from ..progress import NoProgress
 from ..reasoning.reason import reason
 from .assemble import DigestSet
 from .conversations import Conversation
 from .reuse import KnownAnswers, open_earlier
-from .run import BuildOptions, NoProgress, Prepared, open_sources, prepare
+from .run import BuildOptions, Prepared, open_sources, prepare
 from .workspace import Workspace
 
 T = TypeVar("T")

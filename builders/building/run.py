@@ -21,13 +21,14 @@ from ..models.meter import Snapshot
 from ..models.pool import ModelOptions, ModelPool, resolve_models
 from ..models.record import Records
 from ..parallel import Engine
+from ..progress import NoProgress, Progress
 from ..release.read import Release
 from ..release.validate import validate_release
 from ..release.write import ReleaseWriter, disk_errors
 from ..releases import ReleasedSpec, load_release
 from ..sources.source import Source, open_source
 from .assemble import Assembly
-from .collect import Collector, Progress, RunState, batches_of
+from .collect import Collector, RunState, batches_of
 from .failures import FailureTally
 from .finish import Provenance, finish_release
 from .ingest import Ingested, OnBadDialogue, ingest, read_benchmarks
@@ -35,16 +36,6 @@ from .reuse import KnownAnswers, open_earlier
 from .workspace import Clock, Workspace
 
 log = logging.getLogger(__name__)
-
-
-class NoProgress:
-    """Shows nothing."""
-
-    def stage(self, name: str, total: int | None) -> None:
-        """Shows nothing."""
-
-    def advance(self, note: str = "", steps: int = 1) -> None:
-        """Shows nothing."""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from ..distributed.run import build_release
 from ..models.batch.context import BatchLimits
 from ..models.pool import ModelOptions
 from ..parallel import parse_engine
+from ..progress import ProgressDisplay
 from ..release.read import Release
 from .built import report_build
-from .show import Bars, say, say_json, say_table
+from .show import say, say_json, say_table
 
 # Numbers on the command line.
 
@@ -162,7 +163,7 @@ def limits_of(options: argparse.Namespace) -> BatchLimits:
 def cancel(options: argparse.Namespace) -> int:
     """Ends the batches of a build."""
     out: Path = options.out
-    with Bars(quiet=options.json) as bars:
+    with ProgressDisplay(quiet=options.json) as bars:
         done = cancel_batches(Workspace(out.absolute()), limits_of(options), bars)
     if options.json:
         say_json({"batches": done.batches, "answers": done.answers})
@@ -298,7 +299,7 @@ def run_build(options: argparse.Namespace) -> int:
     if options.dry_run:
         _tell_estimate(estimate(wanted), as_json=options.json)
         return 0
-    with Bars(quiet=options.json) as bars:
+    with ProgressDisplay(quiet=options.json) as bars:
         build_release(wanted, bars)
     return report_build(Release(options.out), as_json=options.json, show=options.show)
 

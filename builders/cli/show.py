@@ -1,4 +1,4 @@
-"""What the command prints: tables and bars on a terminal, plain lines elsewhere, JSON for machines.
+"""What the command prints: tables on a terminal, plain lines elsewhere, JSON for machines.
 
 Everything that is printed goes through here, so that no control byte of a source, a file name or an error body reaches
 the terminal.
@@ -9,21 +9,11 @@ import json
 import logging
 import os
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from ...schemas.errors import UsageError
@@ -33,7 +23,6 @@ from ..release.read import local_release
 from ..sources.hub import HUB_ID, download
 
 _WIDTH_OF_FILES = 140
-_LINE_EVERY_S = 15.0
 
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
@@ -84,57 +73,6 @@ def told_interval(interval: Interval) -> str:
         return "–"
     span = "" if interval.low is None else f" [{interval.low:.2f}, {interval.high:.2f}]"
     return f"{interval.value:.2f}{span} n={interval.n}"
-
-
-class Bars:
-    """Shows a build's stages: bars with what the models did on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._live = None if quiet or not _errors.is_terminal else _bars()
-        self._task: TaskID | None = None
-        self._name, self._total, self._done, self._said = "", 0, 0, 0.0
-
-    def __enter__(self) -> "Bars":
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def stage(self, name: str, total: int | None) -> None:
-        """A new stage begins."""
-        self._name, self._total, self._done, self._said = name, total or 0, 0, time.monotonic()
-        if self._live is not None:
-            if self._task is not None:
-                self._live.update(self._task, visible=False)
-            self._task = self._live.add_task(name, total=total, note="")
-        elif not self._quiet:
-            _errors.print(f"{name}{'' if total is None else f' ({total})'} …")
-
-    def advance(self, note: str = "", steps: int = 1) -> None:
-        """So many steps are done; `note` stands behind the bar."""
-        self._done += steps
-        if self._live is not None and self._task is not None:
-            self._live.update(self._task, advance=steps, note=visible(note))
-        elif not self._quiet and time.monotonic() - self._said > _LINE_EVERY_S:
-            self._said = time.monotonic()
-            _errors.print(f"{self._name}: {self._done} of {self._total}{f', {visible(note)}' if note else ''}")
-
-
-def _bars() -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=_errors,
-        transient=True,
-    )
 
 
 # Where a release is, a folder or a repo of the Hub at a revision, and where work on it is done.

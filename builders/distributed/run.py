@@ -16,7 +16,7 @@ from typing import Any
 
 from ...schemas.errors import PrefDialError
 from ...schemas.manifest import Manifest
-from ..building.collect import Progress, RunState
+from ..building.collect import RunState
 from ..building.ingest import Ingested
 from ..building.run import BuildOptions, Prepared, build, collect_here
 from ..mining.plan import MiningPlan
@@ -25,6 +25,7 @@ from ..models.limit import Limits
 from ..models.meter import Snapshot
 from ..models.pool import ModelOptions, ModelPool
 from ..parallel import Engine
+from ..progress import Progress
 from .connection import connected, ray_errors
 from .coordinator import Coordinator, CoordinatorOptions
 from .worker import Worker, WorkerTask

@@ -65,7 +65,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluates, and prints the page that stands in the folder, too."""
-    from ...builders.progress import StageProgress
+    from ...builders.progress import ProgressDisplay
     from ..evaluate.options import EvaluateOptions
     from ..evaluate.run import evaluate, evaluation_json
     from ..evaluate.tables import markdown  # brings numpy
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         similarity_model=options.similarity_model,
         limit=options.limit,
     )
-    with StageProgress(quiet=options.json) as steps:
+    with ProgressDisplay(quiet=options.json) as steps:
         evaluation = evaluate(wanted, steps)
     sys.stdout.write(visible_json(evaluation_json(evaluation)) if options.json else visible(markdown(evaluation)))
     if options.out is not None and not options.json:

@@ -53,13 +53,13 @@ def add_options(group: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Validates; 1 where a question is answered with no, or one that a pass needs cannot be told."""
-    from ...builders.progress import StageProgress
+    from ...builders.progress import ProgressDisplay
     from ..study.run import validate
     from ..train.run import quieten, say_line
 
     wanted = _wanted(options)
     quieten()
-    with StageProgress(quiet=options.json) as steps:
+    with ProgressDisplay(quiet=options.json) as steps:
         validation = validate(wanted, say_line, steps)
     _say(validation, wanted.out, json=options.json)
     untold = validation.untold(wanted.must_answer)

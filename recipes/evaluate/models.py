@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ...builders.models.client import Completers
 from ...builders.models.pool import CORPUS, ModelPool
 from ...builders.models.record import Records
+from ...builders.progress import Progress
 from ...schemas.dialogue import Dialogue
 from ...schemas.evaluation import Evaluation, JudgeFigures
 from ...schemas.inference import ModelRef
@@ -17,7 +18,7 @@ from ..metrics.sample import AnswerSample
 from .generate import generate
 from .held_out import HumanTurn
 from .judging import JudgedReply, JudgeVotes, ReplyJudgement, count_questions, judge_replies, panels_of, replies_of
-from .options import EvaluateOptions, EvaluationFolder, Progress
+from .options import EvaluateOptions, EvaluationFolder
 from .players import choose_players, format_calls
 from .predictions import HUMAN, System, align
 from .score import Samples

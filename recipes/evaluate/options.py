@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ...schemas.dialogue import Split
 from ...schemas.errors import OutputExistsError, UsageError
@@ -14,28 +14,6 @@ from .players import PlayerOptions
 
 if TYPE_CHECKING:
     from .stakes import SystemModel
-
-
-class Progress(Protocol):
-    """Told of what goes on."""
-
-    def stage(self, name: str, total: int | None) -> None:
-        """A new stage begins, of `total` steps where that is known."""
-        ...
-
-    def advance(self, note: str = "") -> None:
-        """One step of the stage is done."""
-        ...
-
-
-class NoProgress:
-    """Shows nothing."""
-
-    def stage(self, name: str, total: int | None) -> None:
-        """Shows nothing."""
-
-    def advance(self, note: str = "") -> None:
-        """Shows nothing."""
 
 
 @dataclass(frozen=True)

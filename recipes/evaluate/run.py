@@ -7,6 +7,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
+from ...builders.progress import NoProgress, Progress
 from ...schemas.documents import read_bytes
 from ...schemas.errors import UsageError
 from ...schemas.evaluation import EVALUATION_FILE, Evaluated, Evaluation
@@ -14,7 +15,7 @@ from .baselines import BASELINES, baselines, majority_of
 from .generate import asked_names
 from .held_out import evaluated_release, held_out_turns, training_dialogues
 from .models import EvalContext, Models
-from .options import EvaluateOptions, EvaluationFolder, NoProgress, Progress
+from .options import EvaluateOptions, EvaluationFolder
 from .pictures import pictures_of
 from .predictions import System, file_name_of, predictions_text, read_systems, refuse_same_names
 from .score import Options, Samples, score_systems

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...builders.progress import Progress
 from ...schemas.dialogue import Split
 from ...schemas.evaluation import Evaluation
 from ...schemas.inference import ModelRef
@@ -14,7 +15,7 @@ from ..data.release import PinnedRelease
 from ..evaluate.generate import DECOUPLED, JOINT
 from ..evaluate.held_out import held_out_turns
 from ..evaluate.models import EvalContext, Models
-from ..evaluate.options import EvaluateOptions, EvaluationFolder, Progress
+from ..evaluate.options import EvaluateOptions, EvaluationFolder
 from ..evaluate.players import PlayerOptions
 from ..evaluate.predictions import System, file_name_of, predictions_text
 from ..evaluate.run import evaluate

@@ -2,15 +2,14 @@
 
 import pytest
 
-from ipm_prefdial.builders.cli import show
+from ipm_prefdial.builders import progress
 
 
 def test_stages_and_progress_are_lines_without_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(show, "_LINE_EVERY_S", -1.0)
-    monkeypatch.setattr(show._errors, "_file", None)
-    with show.Bars(quiet=False) as bars:
+    monkeypatch.setattr(progress, "_LINE_EVERY_S", -1.0)
+    with progress.ProgressDisplay(quiet=False) as bars:
         bars.stage("asking models", 2)
         bars.advance("7 calls/s, 30 tokens")
         bars.advance()
@@ -22,8 +21,8 @@ def test_stages_and_progress_are_lines_without_a_terminal(
 
 
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(show, "_LINE_EVERY_S", -1.0)
-    with show.Bars(quiet=True) as bars:
+    monkeypatch.setattr(progress, "_LINE_EVERY_S", -1.0)
+    with progress.ProgressDisplay(quiet=True) as bars:
         bars.stage("asking models", 2)
         bars.advance("7 calls/s")
     assert capsys.readouterr().err == ""
