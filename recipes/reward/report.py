@@ -15,7 +15,7 @@ from ...schemas.files import write_whole
 from ...schemas.measures import Interval
 from ...schemas.trace import Step
 from ..data.fit import fit_rows
-from ..data.release import Chosen, PinnedRelease
+from ..data.release import SelectedData, PinnedRelease
 from ..metrics.measured import mean_of, of_several
 from ..runs.record import json_text
 from .baselines import BASELINES, LabelledExamples, Scores
@@ -155,7 +155,7 @@ _NEVER = 1e-9
 
 def report_on(
     model: RewardModel,
-    data: Chosen | PinnedRelease,
+    data: SelectedData | PinnedRelease,
     training: "Dataset",
     *,
     max_length: int | None,

@@ -13,7 +13,7 @@ from ...schemas.errors import UsageError
 from ...schemas.inference import Message
 from ...schemas.trace import Step
 from ..data.fit import Measure
-from ..data.release import Chosen, PinnedRelease
+from ..data.release import SelectedData, PinnedRelease
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
@@ -28,7 +28,7 @@ _STEPS = ("prompt", "completions", "labels", "weight", "dialogue_id")
 _PAIRS = ("prompt", "chosen", "rejected", "weight", "dialogue_id")
 
 
-def load_reward_rows(data: Chosen | PinnedRelease, split: Split) -> "Dataset":
+def load_reward_rows(data: SelectedData | PinnedRelease, split: Split) -> "Dataset":
     """The rows of `reasoning_steps`, then those of `reasoning_pairs`; none where neither has any in this split.
 
     Columns: `prompt`, `trace`, `worse` (messages), `labels` (a truth value a step; none of a pair), `ends` (where the
@@ -36,7 +36,7 @@ def load_reward_rows(data: Chosen | PinnedRelease, split: Split) -> "Dataset":
     """
     from datasets import Dataset, concatenate_datasets
 
-    chosen, parts = Chosen.of(data), []
+    chosen, parts = SelectedData.of(data), []
     for config, columns, shape in (
         (Config.REASONING_STEPS, _STEPS, _labelled),
         (Config.REASONING_PAIRS, _PAIRS, _paired),

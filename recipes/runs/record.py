@@ -14,7 +14,7 @@ from ...schemas.documents import DocumentError, read_json
 from ...schemas.errors import OutputExistsError, UsageError
 from ...schemas.files import write_whole
 from ..data.fit import RowCounts
-from ..data.release import Chosen
+from ..data.release import SelectedData
 from ..tasks import TrainingStage, TrainingTask
 from .environment import Environment
 
@@ -106,7 +106,7 @@ class TrainingRecord(Frozen):
         return changed + [name for name in names if self.settings.get(name) != other.settings.get(name)]
 
 
-def data_record(data: Chosen, config: Config, *others: Config) -> DataRecord:
+def data_record(data: SelectedData, config: Config, *others: Config) -> DataRecord:
     """What a record says of the data."""
     return DataRecord(
         name=data.name,

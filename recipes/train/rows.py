@@ -8,7 +8,7 @@ from ...schemas.base import digest_of
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError, UsageError
 from ..data.fit import RowCounts, draw_rows, fit_rows, load_rows, measure_with, no_rows
-from ..data.release import Chosen
+from ..data.release import SelectedData
 from ..reward.rows import load_reward_rows, measure_traces
 from ..runs.arguments import Arguments
 from ..runs.start import check_end_of_turn
@@ -140,7 +140,7 @@ _OTHERS = {
 """Columns that a task's stage wants besides prompts and answers."""
 
 
-def load_stage_rows(data: Chosen, task: TrainingTask, stage: TrainingStage, split: Split) -> "Dataset":
+def load_stage_rows(data: SelectedData, task: TrainingTask, stage: TrainingStage, split: Split) -> "Dataset":
     """All rows of a split that a task's stage trains on; of GRPO one row a prompt, however many demonstrations it has.
 
     GRPO takes no more than the prompt from a row, so a turn with several draws and rewritings would be met several
@@ -174,7 +174,7 @@ def texts_of(rows: "Dataset", stage: TrainingStage) -> Iterator[str]:
 
 
 def stage_rows(
-    arguments: Arguments, data: Chosen, split: Split, tokenizer: "PreTrainedTokenizerBase"
+    arguments: Arguments, data: SelectedData, split: Split, tokenizer: "PreTrainedTokenizerBase"
 ) -> tuple["Dataset", RowCounts]:
     """The rows of a split that a run uses, and what became of all that there are.
 

@@ -15,7 +15,7 @@ from ...schemas.dialogue import Split
 from ...schemas.errors import PrefDialError
 from ...schemas.escape import visible
 from ..data.fit import RowCounts
-from ..data.release import Chosen, choose_data
+from ..data.release import SelectedData, select_data
 from ..runs.arguments import Arguments, parse
 from ..runs.environment import environment_of, memory_errors
 from ..runs.record import TrainingRecord, check_same_run, data_record, read_run, write_run
@@ -144,7 +144,7 @@ def train(argv: Sequence[str], tell: Tell) -> TrainingRecord:
     """
     arguments = parse(argv)
     own = arguments.own
-    data = choose_data(
+    data = select_data(
         own.data or (),
         own.revision,
         *configs_of(arguments.recipe.task, arguments.recipe.stage),
@@ -175,7 +175,7 @@ def _claim(out: Path, earlier: TrainingRecord | None, record: TrainingRecord) ->
 class _Run:
     """A run whose arguments, data and start are known to be right."""
 
-    def __init__(self, arguments: Arguments, data: Chosen, begun: _Parents, record: TrainingRecord, tell: Tell) -> None:
+    def __init__(self, arguments: Arguments, data: SelectedData, begun: _Parents, record: TrainingRecord, tell: Tell) -> None:
         self.arguments, self.data, self.begun, self.record, self.tell = arguments, data, begun, record, tell
         self.out, self.training = arguments.out, arguments.training
         self.writes = self.training.process_index == 0
@@ -304,7 +304,7 @@ class _Run:
         return report
 
 
-def _first_record(arguments: Arguments, data: Chosen, begun: _Parents) -> TrainingRecord:
+def _first_record(arguments: Arguments, data: SelectedData, begun: _Parents) -> TrainingRecord:
     """The record of a run before its first step."""
     recipe, training, model, start = arguments.recipe, arguments.training, arguments.model, begun.start
     on_hub = arguments.own.random_width is None and not Path(str(model.model_name_or_path)).exists()

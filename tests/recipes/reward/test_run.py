@@ -156,7 +156,7 @@ def test_release_without_reasoning(tmp_path: Path) -> None:
 def test_changed_table_of_the_second_config_is_noticed(tmp_path: Path) -> None:
     release = copy_release(tmp_path / "release", reasoning_release())
     flip_byte(release.root / "data/reasoning_pairs/train-00000-of-00001.parquet")
-    with pytest.raises(DataError, match=r"reasoning_pairs/train.* was changed after its manifest was written"):
+    with pytest.raises(DataError, match=r"reasoning_pairs/train.* changed after its manifest was written"):
         run_quick(NAME, release.root, tmp_path / "out")
 
 

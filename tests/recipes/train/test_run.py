@@ -408,7 +408,7 @@ def test_split_with_no_rows_is_the_datas_fault(tmp_path: Path) -> None:
     release = copy_release(tmp_path / "release", small_release())
     change_rows(release, "data/strategy_sft/validation-00000-of-00001.parquet", list.clear)
     refresh_hashes(release.root)
-    with pytest.raises(DataError, match="no rows in split validation; eval_strategy=no trains without it"):
+    with pytest.raises(DataError, match="no rows in split validation; set eval_strategy=no to train without it"):
         run_quick("tiny/planner/sft", release.root, tmp_path / "out", eval_strategy="steps", eval_steps=1)
 
 
