@@ -135,7 +135,7 @@ def _check_tables(release: PinnedRelease, config: Config) -> None:
 def _download(repo: str, revision: str | None, *configs: Config) -> Path:
     """Downloads the manifest, the splits and the tables of `configs` into the Hub client's cache."""
     if revision is None:
-        raise UsageError(f"{repo}: name the tag with --revision, such as v1.0.0")
+        raise UsageError(f"{repo}: name the tag to train on with --revision, such as v1.0.0")
     from huggingface_hub import HfApi
 
     with _hub_errors(repo):

@@ -85,7 +85,7 @@ def test_run_without_a_reward_model_does_not_begin(runs: Path, tmp_path: Path) -
     start = str(runs / "reasoner" / "sft")
     with pytest.raises(UsageError, match="holds no reward model: run the reward recipe first"):
         run_quick(NAME, DATA, tmp_path / "reasoner" / "grpo", sft_checkpoint=start)
-    with pytest.raises(UsageError, match="nothing is rewarded, since a whole trace earns nothing by itself"):
+    with pytest.raises(UsageError, match="nothing is rewarded, since a well-formed trace earns nothing by itself"):
         run_quick(NAME, DATA, runs / "reasoner" / "other", process=0, outcome=0)
     with pytest.raises(UsageError, match="process_credit: 'most' is none of mean, min, per_step"):
         run_quick(NAME, DATA, runs / "reasoner" / "other", process_credit="most")
@@ -128,7 +128,7 @@ def test_advantages_are_trls_own_until_they_are_shaped(runs: Path, tmp_path: Pat
 def test_what_is_named_must_be_what_it_is_named_for(runs: Path, tmp_path: Path) -> None:
     sft, reward = str(runs / "reasoner" / "sft"), str(runs / "reward" / "reward")
     out = tmp_path / "reasoner" / "grpo"
-    with pytest.raises(UsageError, match="holds a reasoner, which scores nothing"):
+    with pytest.raises(UsageError, match="holds a reasoner, not a reward model"):
         run_quick(NAME, DATA, out, sft_checkpoint=sft, reward_model=sft)
     with pytest.raises(UsageError, match="is a checkpoint of the reward; this recipe trains reasoner"):
         run_quick(NAME, DATA, out, sft_checkpoint=reward, reward_model=reward)

@@ -189,7 +189,7 @@ def test_architecture_without_a_token_classifier(trained: Path, tmp_path: Path) 
     ("change", "told"),
     [
         (None, "no reward model: there is no run of a reward recipe in it"),
-        ({"task": "planner", "stage": "sft"}, "holds a planner, which scores nothing"),
+        ({"task": "planner", "stage": "sft"}, "holds a planner, not a reward model"),
         ({"state": "running"}, "the reward model is not finished"),
     ],
 )

@@ -95,7 +95,7 @@ def test_another_run_is_never_written_over_one(runs: dict[str, Path], tmp_path: 
     with pytest.raises(OutputExistsError, match="holds another run: learning_rate differs"):
         run_quick("tiny/planner/sft", DATA, runs["sft"], learning_rate=0.5)
     (tmp_path / "mine.txt").write_text("a note")
-    with pytest.raises(OutputExistsError, match="is no training run"):
+    with pytest.raises(OutputExistsError, match="is not a training run"):
         run_quick("tiny/planner/sft", DATA, tmp_path)
 
 
@@ -118,7 +118,7 @@ def test_checkpoint_that_is_not_there_or_not_finished(runs: dict[str, Path], tmp
     with pytest.raises(UsageError, match="is not finished"):
         run_quick("tiny/planner/dpo", DATA, tmp_path / "dpo")
     (tmp_path / "sft" / "run.json").write_text("{")
-    with pytest.raises(UsageError, match="no record of a training run"):
+    with pytest.raises(UsageError, match="not the record of a training run"):
         run_quick("tiny/planner/dpo", DATA, tmp_path / "dpo")
 
 
@@ -173,7 +173,7 @@ def test_template_can_be_given(runs: dict[str, Path], tmp_path: Path) -> None:
     ("settings", "told"),
     [
         ({"padding_token": "<nope>"}, "pad_token: '<nope>' is not in the vocabulary"),
-        ({"model_name_or_path": "{tmp}/nowhere/at/all"}, "no model that can be loaded"),
+        ({"model_name_or_path": "{tmp}/nowhere/at/all"}, "cannot load this model"),
         ({"max_length": 20}, "every row of train is longer than max_length=20"),
         ({"packing": True, "padding_free": True, "loss_type": "dft", "max_length": 64}, "every row of train"),
     ],
@@ -390,7 +390,7 @@ def test_adapter_is_trained_on_against_a_copy_of_itself(tmp_path: Path) -> None:
 
     lora = {"use_peft": True, "lora_target_modules": ["all-linear"], "lora_dropout": 0.0}
     sft = run_quick("tiny/planner/sft", DATA, tmp_path / "sft", **lora)
-    with pytest.raises(UsageError, match="is an adapter; train it on with use_peft=true"):
+    with pytest.raises(UsageError, match="is an adapter; continue it with use_peft=true"):
         run_quick("tiny/planner/dpo", DATA, tmp_path / "dpo")
     dpo = run_quick("tiny/planner/dpo", DATA, tmp_path / "dpo", use_peft=True, precompute_ref_log_probs=False)
     assert sft.adapter
