@@ -16,7 +16,8 @@ from .record import TRAINING_FILE, StartRecord, TrainingRecord, read_run
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_ADAPTER = "adapter_config.json"
+ADAPTER_FILE = "adapter_config.json"
+"""The file by which a checkpoint is an adapter."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class StartingRun:
     @property
     def is_adapter(self) -> bool:
         """Whether the checkpoint is an adapter over its base model."""
-        return (self.folder / _ADAPTER).is_file()
+        return (self.folder / ADAPTER_FILE).is_file()
 
     def record(self) -> StartRecord:
         """What `run.json` of the new run records about it."""

@@ -175,7 +175,9 @@ def _claim(out: Path, earlier: TrainingRecord | None, record: TrainingRecord) ->
 class _Run:
     """A run whose arguments, data and start are known to be right."""
 
-    def __init__(self, arguments: Arguments, data: SelectedData, begun: _Parents, record: TrainingRecord, tell: Tell) -> None:
+    def __init__(
+        self, arguments: Arguments, data: SelectedData, begun: _Parents, record: TrainingRecord, tell: Tell
+    ) -> None:
         self.arguments, self.data, self.begun, self.record, self.tell = arguments, data, begun, record, tell
         self.out, self.training = arguments.out, arguments.training
         self.writes = self.training.process_index == 0
@@ -295,7 +297,7 @@ class _Run:
 
         self.tell("scoring held-out dialogues")
         alone = self.training.world_size == 1  # the model of several processes may be in shards
-        model = RewardModel(trainer.model, trainer.processing_class) if alone else RewardModel.read(self.out)
+        model = RewardModel(trainer.model, trainer.processing_class) if alone else RewardModel.load_unchecked(self.out)
         report = report_on(model, self.data, training, max_length=self.arguments.max_length)
         if report is None:
             self.tell("there is no report: split test has no rows")

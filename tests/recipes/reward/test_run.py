@@ -179,7 +179,7 @@ def test_architecture_without_a_token_classifier(trained: Path, tmp_path: Path) 
         f"task: reward\nstage: reward\nuse_cpu: true\nbf16: false\nmodel_name_or_path: {tmp_path / 'model'}\n"
     )
     with pytest.raises(
-        UsageError, match="model: Transformers has no token classifier of the architecture opt"
+        UsageError, match="model: Transformers has no token classifier for the architecture opt"
     ) as error:
         run_quick(str(tmp_path / "mine.yaml"), DATA, tmp_path / "out")
     assert "\n" not in str(error.value)
@@ -188,7 +188,7 @@ def test_architecture_without_a_token_classifier(trained: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (None, "no reward model: there is no run of a reward recipe in it"),
+        (None, "not a reward model: it holds no run of a reward recipe"),
         ({"task": "planner", "stage": "sft"}, "holds a planner, not a reward model"),
         ({"state": "running"}, "the reward model is not finished"),
     ],
