@@ -99,12 +99,12 @@ def test_advantages_are_trls_own_until_they_are_shaped(runs: Path, tmp_path: Pat
     from ipm_prefdial.recipes.grpo import trainer
 
     theirs, ours = [], []
-    whole, compare = GRPOTrainer._generate_and_score_completions, trainer.compare
+    whole, compare = GRPOTrainer._generate_and_score_completions, trainer.group_advantages
     with pytest.MonkeyPatch.context() as patch:
         # A model of a few thousand random weights writes no trace: every second completion is taken for one.
         said = iter(range(10_000))
         patch.setattr(rewards, "parse_trace", lambda text: TRACE if next(said) % 2 else Unparsed(reason="x", raw=text))
-        patch.setattr(trainer, "step_ends", lambda tokenizer, ids: [1, 3, 5])
+        patch.setattr(trainer, "find_step_ends", lambda tokenizer, ids: [1, 3, 5])
 
         def keep_theirs(self: object, inputs: object) -> object:
             theirs.append((output := whole(self, inputs))["advantages"])
@@ -115,7 +115,7 @@ def test_advantages_are_trls_own_until_they_are_shaped(runs: Path, tmp_path: Pat
             return found
 
         patch.setattr(GRPOTrainer, "_generate_and_score_completions", keep_theirs)
-        patch.setattr(trainer, "compare", keep_ours)
+        patch.setattr(trainer, "group_advantages", keep_ours)
         places = {"sft_checkpoint": str(runs / "reasoner" / "sft"), "reward_model": str(runs / "reward" / "reward")}
         record = run_quick(NAME, DATA, tmp_path / "grpo", process_credit="per_step", **places)
     assert record.state == "done"
