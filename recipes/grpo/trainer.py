@@ -3,9 +3,9 @@
 A reward function cannot do this: TRL compares its values with the group's mean afterwards, so a factor on rewards moves
 the mean for all, and can reverse the order. Seven near-identical good replies, scored 0.95, had advantages of -1.14 to
 +0.20 that way, and one of nonsense, scored 0.05, had +2.20. Here, of two replies of a group, one that is better in
-every score and no more repetitive never has the lower advantage: TRL's advantage rises with the reward, a share of it is
-kept only above 0, and that share rises with the redundancy weight. The advantages of a group then no longer sum to 0:
-no other reply gains what copies lose.
+every score and no more repetitive never has the lower advantage: TRL's advantage rises with the reward, a share of it
+is kept only above 0, and that share rises with the redundancy weight. The advantages of a group then no longer sum to
+0: no other reply gains what copies lose.
 
 Step-level credit (`process_credit: per_step`) follows the process supervision of GRPO in DeepSeekMath (Shao et al.
 2024, arXiv 2402.03300, section 4.1.3), where a token is credited with the steps that end at it or later. Ours compares
@@ -116,9 +116,7 @@ def group_advantages(values: "Tensor", size: int, scale: str) -> "Tensor":
     if scale == "none":
         return centred
     by_batch = scale == "batch"
-    if (
-        len(values) if by_batch else size
-    ) < 2:  # in evaluation a group may have one completion; TRL takes a spread of 0
+    if (len(values) if by_batch else size) < 2:  # a group in evaluation may be of one; TRL takes its deviation as 0
         return centred / _EPSILON
     deviation = values.std(dim=0).expand_as(values) if by_batch else groups.std(dim=1).repeat_interleave(size, dim=0)
     return centred / (deviation + _EPSILON)
