@@ -23,6 +23,8 @@ from ..tasks import TrainingStage, TrainingTask
 from .environment import Environment
 
 TRAINING_FILE = "run.json"
+RANDOM = "random weights"
+"""The base model of a run that made its own, see `recipes.tiny`."""
 
 
 class DataRecord(Frozen):
@@ -69,7 +71,7 @@ class TrainingRecord(Frozen):
     task: TrainingTask
     stage: TrainingStage
     base_model: str
-    """The model before SFT; `random weights` if the run made its own."""
+    """The model before SFT, or `RANDOM`."""
     adapter: bool
     """Whether the checkpoint is an adapter over the base model."""
     base_revision: str | None

@@ -19,7 +19,7 @@ from ipm_prefdial.recipes.runs.record import TrainingRecord, read_run
 from ipm_prefdial.recipes.runs.start import load_tokenizer
 from ipm_prefdial.recipes.tasks import ANSWERS, SYSTEM_STAGES, TrainingStage, TrainingTask, configs_of, stages_of
 from ipm_prefdial.recipes.train import trainers
-from ipm_prefdial.recipes.train.card import read_curves
+from ipm_prefdial.recipes.train.curves import read_curves
 from ipm_prefdial.recipes.train.run import train
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import DataError, LostRowsError, OutputExistsError, UsageError
@@ -254,7 +254,7 @@ def test_both_sides_of_a_pair_are_whole_after_the_same_prompt(runs: dict[str, Pa
 
 def test_rows_that_a_trainer_leaves_out_are_noticed(runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "fit_rows", lambda rows, *_: (rows.add_column("length", [1] * len(rows)), None))
-    with pytest.raises(LostRowsError, match="rows of train went into the trainer"):
+    with pytest.raises(LostRowsError, match=r"the trainer kept \d+ of \d+ rows of train"):
         _trainer(TrainingTask.PLANNER, TrainingStage.SFT, runs["sft"], max_length=100)
 
 
