@@ -16,7 +16,7 @@ from ...schemas.measures import Interval
 from ...schemas.trace import Step
 from ..data.fit import fit_rows
 from ..data.release import PinnedRelease, SelectedData
-from ..metrics.measured import mean_of, of_several
+from ..metrics.measured import mask_single_dialogue, mean_of
 from ..runs.record import json_text
 from .baselines import BASELINES, LabelledExamples, Scores
 from .model import RewardModel
@@ -139,8 +139,8 @@ def _measure(
         steps=number,
         right=round(float(labels.mean()), 6) if number else None,
         accuracy=mean_of((probabilities > 0.5) == (labels > 0), weights).interval,
-        auc=interval(of_several(auc, weights), number),
-        ece=interval(of_several(calibration_error(labels, probabilities, weights), weights), number),
+        auc=interval(mask_single_dialogue(auc, weights), number),
+        ece=interval(mask_single_dialogue(calibration_error(labels, probabilities, weights), weights), number),
         brier=mean_of((probabilities - labels) ** 2, weights).interval,
     )
 

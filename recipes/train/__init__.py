@@ -2,5 +2,5 @@
 
 Read `run` first: it is the training script, and orders everything else. `rows` gives the rows of a stage, cut to the
 length; `trainers` makes the trainer of a stage, `weighted` the one for SFT on weighted rows; `resume` lets an
-interrupted run continue as if it had not been interrupted; `curves` writes what is logged; `card` writes the model card.
+interrupted run continue as if nothing had happened; `curves` writes what is logged, `card` the model card.
 """

@@ -37,9 +37,10 @@ def make_weighted_trainer(**given: Any) -> Any:
     """TRL's `SFTTrainer`, from its own arguments, over rows with the column `weight`.
 
     The loss of a step, over all accumulated batches and processes, is the sum of token losses times the weights of
-    their rows, divided by the sum of these weights. Equal weights give TRL's own loss, a row of weight 0 teaches nothing,
-    and two equal rows of weight 1/2 count as one of weight 1. Weights are relative: a step over a single row has nothing
-    to weight it against. Evaluation does the same for each batch. The logged accuracy and entropy are unweighted.
+    their rows, divided by the sum of these weights. Equal weights give TRL's own loss, a row of weight 0 teaches
+    nothing, and two equal rows of weight 1/2 count as one of weight 1. Weights are relative: a step over a single row
+    has nothing to weight it against. Evaluation does the same for each batch. The logged accuracy and entropy are
+    unweighted.
     """
     from trl import SFTTrainer
 
