@@ -1,4 +1,4 @@
-"""What a recipe trains: a task, in one of its stages, on the configs of a release that belong to both."""
+"""What a recipe trains: a task in one of its stages, and the configs of a release that this stage reads."""
 
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ class TrainingTask(StrEnum):
     JOINT = "joint"
     """Dialogue to `[Strategy] reply`: the entangled baseline."""
     REASONER = "reasoner"
-    """Dialogue to a reasoning trace, which ends with the reply."""
+    """Dialogue to a reasoning trace that ends with the reply."""
     REWARD = "reward"
     """Dialogue and trace to a score of every step."""
 
@@ -28,13 +28,13 @@ class TrainingStage(StrEnum):
     DPO = "dpo"
     """On pairs, from an SFT checkpoint of the same task."""
     GRPO = "grpo"
-    """On its own traces as a reward model scores them, from an SFT checkpoint of the same task."""
+    """On its own traces, scored by a reward model, from an SFT checkpoint of the same task."""
     REWARD = "reward"
-    """On labelled steps and on pairs, in one loss."""
+    """On labelled steps and pairs, in one loss."""
 
 
 SYSTEM_TASKS = (TrainingTask.PLANNER, TrainingTask.RESPONDER, TrainingTask.JOINT)
-"""The decoupled system's models and the joint baseline, which are trained and compared together."""
+"""The decoupled system's two models and the joint baseline, which are trained and compared together."""
 SYSTEM_STAGES = (TrainingStage.SFT, TrainingStage.DPO)
 """The stages of each of them, in order."""
 
@@ -60,10 +60,10 @@ _CONFIGS = {
 
 
 def stages_of(task: TrainingTask) -> tuple[TrainingStage, ...]:
-    """The stages that a task is trained in, in order."""
+    """The stages of a task, in order."""
     return tuple(stage for one, stage in _CONFIGS if one is task)
 
 
 def configs_of(task: TrainingTask, stage: TrainingStage) -> tuple[Config, ...]:
-    """The configs of a release that a task's stage trains on; `stages_of` tells which stages there are."""
+    """The configs of a release that a task's stage trains on; a KeyError for a stage not in `stages_of(task)`."""
     return _CONFIGS[task, stage]

@@ -1,1 +1,5 @@
-"""The rows that a recipe trains on: from a pinned release, and cut to the length that a model can take."""
+"""The rows that a recipe trains on.
+
+* `release`: releases pinned by a tag, a commit or a digest, and the dialogues whose rows are used.
+* `fit`: their rows as a trainer takes them, every prompt cut from the left to the length of the model.
+"""

@@ -23,7 +23,7 @@ from ...schemas.evaluation import (
 )
 from ..metrics.bias import preference_counts, published_strengths
 from ..metrics.catalogue import METRICS, measure, measure_human
-from ..metrics.measured import P_VALUE, MetricResult, difference_of, of_several, p_value
+from ..metrics.measured import P_VALUE, MetricResult, difference_of, mask_single_dialogue, p_value
 from ..metrics.overlap import unigram_f1
 from ..metrics.sample import REPLICATES, STRATEGIES, AnswerSample
 from ..metrics.strategies import confusion
@@ -221,7 +221,7 @@ def win_rate(by: str, one: tuple[str, np.ndarray], other: tuple[str, np.ndarray]
         by=by,
         one=one[0],
         other=other[0],
-        wins=interval(of_several(ratio(drawn.T @ won, drawn.sum(axis=0)), weights[told]), int(told.sum())),
+        wins=interval(mask_single_dialogue(ratio(drawn.T @ won, drawn.sum(axis=0)), weights[told]), int(told.sum())),
         ties=int((difference[told] == 0).sum()),
         losses=int((difference[told] < 0).sum()),
     )

@@ -1,1 +1,4 @@
-"""Group-relative policy optimisation (GRPO) of a reasoner: what earns a reward, and what each part of it does."""
+"""Group-relative policy optimisation (GRPO) of a reasoner, rewarded by a reward model.
+
+`reward` scores traces and measures repetition; `trainer` turns both into advantages, over TRL's `GRPOTrainer`.
+"""

@@ -1,4 +1,4 @@
-"""Every metric there is; a new family of them is one file and two lines here."""
+"""All metrics, in the order of tables."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ METRICS: dict[str, Metric] = {
     **diversity.DIVERSITY_METRICS,
     **diversity.REPETITION_METRICS,
 }
-"""By id, in the order of tables."""
+"""By id, as in files of results."""
 
 
 def measure(sample: AnswerSample, similarity_model: Path | None = None) -> dict[str, MetricResult]:
-    """Every metric of one system; `likeness` only where a model's folder is given.
+    """Every metric of one system; `likeness` only if `similarity_model`, a model's folder, is given.
 
     Raises:
         UsageError: the folder holds no model.
@@ -36,6 +36,6 @@ def measure(sample: AnswerSample, similarity_model: Path | None = None) -> dict[
 
 
 def measure_human(sample: AnswerSample) -> dict[str, MetricResult]:
-    """What can be said of the human's replies, too: a yardstick for the systems'."""
+    """The metrics that need no reference, of the human's own replies: a yardstick for the systems."""
     found = {**diversity.measure_diversity(sample), **diversity.measure_repetition(sample)}
     return {name: one for name, one in found.items() if name != "replied"}

@@ -1,9 +1,8 @@
-"""Likeness of meaning between a reply and the human's, by a language model in a folder: after BERTScore.
+"""Similarity of meaning between a reply and the human's, by a language model: after BERTScore.
 
-As in Zhang et al. 2020 (arXiv 1904.09675), every token of one text is matched with the nearest token of the other by
-the cosine of their contextual vectors, and precision and recall become F1. Without its weights by rarity and its
-rescaling, and over the last hidden layer of whatever model is given: so a number of our own, to compare systems under
-one model.
+As in Zhang et al. 2020 (arXiv 1904.09675), every token of one text is matched with the most similar token of the other,
+by the cosine of their contextual vectors, and precision and recall give F1. Unlike BERTScore it has no IDF weights and
+no rescaling, and uses the last hidden layer of the given model. Compare its figures only under one model.
 """
 
 from collections.abc import Sequence
@@ -24,15 +23,15 @@ METRICS = {
         "higher",
     ),
 }
-_AT_ONCE = 32
-_MOST_TOKENS = 256
+_BATCH = 32
+_MAX_TOKENS = 256
 
 
 def measure_likeness(sample: AnswerSample, folder: Path) -> dict[str, MetricResult]:
     """The metric of `METRICS`, by the model in `folder`.
 
     Raises:
-        UsageError: there is no such model, or it has no tokeniser.
+        UsageError: the folder holds no model with a tokeniser.
     """
     rows = np.flatnonzero(sample.compared)
     if not (sample.replied & sample.compared).any():
@@ -43,14 +42,14 @@ def measure_likeness(sample: AnswerSample, folder: Path) -> dict[str, MetricResu
 
 
 def likeness(replies: Sequence[str], references: Sequence[str], folder: Path) -> np.ndarray:
-    """F1 of each reply against its reference; 0 where either is empty."""
+    """F1 of each reply against its reference; 0 if either is empty."""
     vectors = Vectors(folder)
     scores = [
-        _matched(ours, theirs)
-        for start in range(0, len(replies), _AT_ONCE)
+        _match_tokens(ours, theirs)
+        for start in range(0, len(replies), _BATCH)
         for ours, theirs in zip(
-            vectors.of(replies[start : start + _AT_ONCE]),
-            vectors.of(references[start : start + _AT_ONCE]),
+            vectors.of(replies[start : start + _BATCH]),
+            vectors.of(references[start : start + _BATCH]),
             strict=True,
         )
     ]
@@ -58,7 +57,7 @@ def likeness(replies: Sequence[str], references: Sequence[str], folder: Path) ->
 
 
 class Vectors:
-    """The contextual vectors of texts' tokens, of length 1; special tokens are left out."""
+    """The contextual vectors of a text's tokens, normalised to length 1; special tokens are left out."""
 
     def __init__(self, folder: Path) -> None:
         from transformers import AutoModel, AutoTokenizer
@@ -67,10 +66,10 @@ class Vectors:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._model: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
         except (OSError, ValueError) as error:
-            raise UsageError(f"{folder}: no model with its tokeniser: {str(error).splitlines()[0]}") from error
+            raise UsageError(f"{folder}: not a model with its tokeniser: {str(error).splitlines()[0]}") from error
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
-        self._length = min(_MOST_TOKENS, getattr(self._model.config, "max_position_embeddings", _MOST_TOKENS))
+        self._length = min(_MAX_TOKENS, getattr(self._model.config, "max_position_embeddings", _MAX_TOKENS))
 
     def of(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Tokens × dimensions for each text."""
@@ -96,7 +95,7 @@ class Vectors:
         ]
 
 
-def _matched(ours: np.ndarray, theirs: np.ndarray) -> float:
+def _match_tokens(ours: np.ndarray, theirs: np.ndarray) -> float:
     if not len(ours) or not len(theirs):
         return 0.0
     cosines = ours @ theirs.T

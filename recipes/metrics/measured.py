@@ -1,4 +1,8 @@
-"""A measured value: on the data, and on every bootstrap sample of its dialogues."""
+"""The value of a metric with its bootstrap samples over dialogues, and the comparison of two systems by them.
+
+Every metric of every system is computed on the same bootstrap samples, so the samples of two systems can be subtracted
+one by one: the interval and the p-value of a difference are then those of a paired bootstrap.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,20 +13,27 @@ from ...builders.statistics.bootstrap import interval, ratio
 from ...schemas.measures import Interval
 
 Better = Literal["higher", "lower", "neither"]
-"""Which way is better; `neither` for what is only to be watched."""
+"""Which direction is better; `neither` for values that are only observed."""
 
 NO_REPLIES = "it gives no replies"
-"""Why a planner alone has no value of what is measured of replies."""
+"""Why the metrics of replies are undefined for a planner alone."""
+
+P_VALUE = (
+    "two-sided p of a paired bootstrap over dialogues: the share of bootstrap samples whose difference is at least as "
+    "far from the mean difference of all samples as the observed difference is from 0 (Riezler and Maxwell 2005, as in "
+    "sacreBLEU), with one added to both counts; not adjusted for the number of comparisons"
+)
+"""The definition of `p_value`, for reports."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What a metric is."""
+    """The description of a metric."""
 
     name: str
-    """As tables call it."""
+    """Its name in tables."""
     about: str
-    """One sentence: what is counted, its range, where it comes from."""
+    """What it counts, its range, and its source, in one sentence without the final stop."""
     better: Better
 
 
@@ -31,11 +42,11 @@ class MetricResult:
     """One metric of one system."""
 
     values: np.ndarray
-    """On the data, then on every bootstrap sample; not a number where it is undefined."""
+    """The value on the data, then on every bootstrap sample; NaN where it is undefined."""
     n: int
-    """Turns that it is made of."""
+    """The number of turns that it is computed from."""
     why: str = ""
-    """Why there is no value, or what to know of it."""
+    """Why there is no value, or a remark on it."""
     comparable: bool = True
     """Whether it may be tested against another system's."""
 
@@ -45,43 +56,56 @@ class MetricResult:
         return interval(self.values, self.n)
 
 
+def undefined(why: str, replicates: int) -> MetricResult:
+    """The result of a metric that is undefined on the data and on all `replicates` samples."""
+    return MetricResult(np.full(replicates + 1, np.nan), 0, why)
+
+
 def mean_of(values: np.ndarray, weights: np.ndarray, n: int | None = None, why: str = "") -> MetricResult:
-    """The mean of values (one a row) under each column of weights (rows × columns); of one dialogue without samples."""
-    heavy = weights.astype(np.float64)
-    mean = ratio(heavy.T @ values.astype(np.float64), heavy.sum(axis=0))
-    return MetricResult(of_several(mean, weights), len(values) if n is None else n, why)
+    """The weighted mean of values (one for each row) under each column of weights (rows × columns)."""
+    floats = weights.astype(np.float64)
+    mean = ratio(floats.T @ values.astype(np.float64), floats.sum(axis=0))
+    return MetricResult(mask_single_dialogue(mean, weights), len(values) if n is None else n, why)
 
 
-def of_several(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """A value with its bootstrap samples, which are undefined where all rows are of one dialogue.
+def mask_single_dialogue(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The value with its bootstrap samples, which become undefined if all rows are of one dialogue.
 
-    Every sample of one dialogue is that dialogue again, as often as it was drawn. An interval of no width and the
-    smallest p-value would come of it, where nothing is known of any other dialogue.
+    Every sample of one dialogue is that dialogue again. Its interval would have no width, and its p-value would be the
+    smallest possible, although nothing is known about any other dialogue.
 
     Args:
         values: on the data, then on every sample.
-        weights: of the rows that it is made of, rows × (1 + replicates).
+        weights: of the rows behind the value, rows × (1 + replicates).
     """
     if len(weights) and not (weights == weights[0]).all():
         return values
     return np.concatenate([values[:1], np.full(len(values) - 1, np.nan)])
 
 
-def undefined(why: str, replicates: int) -> MetricResult:
-    """No value, and why; `replicates` as of the weights."""
-    return MetricResult(np.full(replicates + 1, np.nan), 0, why)
+def recentre(values: np.ndarray) -> np.ndarray:
+    """A value that is never below 0, with its bootstrap samples shifted so that their mean is the value.
+
+    For measures of spread. Noise alone raises them, and a bootstrap sample is noisier than the data, so that the value
+    of a system with little bias would lie below its own interval. The shift is our own solution.
+    """
+    samples = values[1:]
+    if not np.isfinite(values[0]) or not np.isfinite(samples).any():
+        return values
+    return np.concatenate([values[:1], np.maximum(samples - np.nanmean(samples) + values[0], 0.0)])
 
 
-def around(value: float, left_out: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """A value and its bootstrap samples, where a sample with repeated dialogues cannot be measured as it is.
+def jackknife_samples(value: float, left_out: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """A value with approximate bootstrap samples, for a metric that a repeated dialogue distorts.
 
-    What counts different things falls when a dialogue is drawn twice, though nothing was lost. So a sample is taken to
-    be the value plus the influence of every dialogue, as often as it was drawn more or less than once; the influences
-    are the jackknife's, which gives the samples the jackknife's variance (our own combination of the two).
+    A count of different things falls when a dialogue is drawn twice, although nothing was lost. So each sample is the
+    value plus the influence of every dialogue, times how often it was drawn more or less than once. The influences are
+    the jackknife's (Efron and Tibshirani 1993, chapter 11), so that the samples have the jackknife's variance; the
+    combination is our own.
 
     Args:
         value: on all dialogues.
-        left_out: the value without each dialogue in turn; where one is undefined, so are the samples.
+        left_out: the value without each dialogue in turn; if one is undefined, so are all samples.
         drawn: how often each dialogue counts, dialogues × (1 + replicates); column 0 is all ones.
     """
     if len(left_out) < 2 or not np.isfinite(left_out).all():
@@ -90,39 +114,17 @@ def around(value: float, left_out: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     return np.asarray(value + (drawn.astype(np.float64) - 1).T @ influence)
 
 
-def recentred(values: np.ndarray) -> np.ndarray:
-    """A value that is never below 0 with its bootstrap samples moved so that their mean is the value.
-
-    For measures of spread: noise alone raises them, and a bootstrap sample is noisier than the data, so that the value
-    of a system with little bias would lie below its own interval (our own way out).
-    """
-    rest = values[1:]
-    if not np.isfinite(values[0]) or not np.isfinite(rest).any():
-        return values
-    return np.concatenate([values[:1], np.maximum(rest - np.nanmean(rest) + values[0], 0.0)])
-
-
-# Whether two systems differ: on the same turns, under the same bootstrap samples of dialogues.
-
-
-P_VALUE = (
-    "two-sided p of a paired bootstrap over dialogues: the share of bootstrap samples in which the difference lies at "
-    "least as far from its mean over all samples as the difference found lies from 0 (Riezler and Maxwell 2005, as in "
-    "sacreBLEU), with one added above and below; not adjusted for the number of comparisons"
-)
-"""Which p-value is told."""
-
-
 def difference_of(one: MetricResult, other: MetricResult) -> Interval:
-    """`one - other` with its 95 % interval; null where either is undefined."""
+    """`one - other` with its 95 % interval; null if either is undefined."""
     return interval(one.values - other.values, min(one.n, other.n))
 
 
 def p_value(one: MetricResult, other: MetricResult) -> float | None:
-    """See `P_VALUE`; None where either value is undefined, or fewer than two samples define both."""
+    """See `P_VALUE`; None if either value is undefined, or if fewer than two samples define both."""
     found, *samples = one.values - other.values
     drawn = np.array(samples)[np.isfinite(samples)]
     if not np.isfinite(found) or len(drawn) < 2:
         return None
+    # The tolerance counts differences that are equal but for rounding.
     as_far = np.abs(drawn - drawn.mean()) >= np.abs(found) - 1e-12
     return float((as_far.sum() + 1) / (len(drawn) + 1))

@@ -1,7 +1,8 @@
-"""How much of the human's words a reply has. A missing reply shares none of them, and counts as such.
+"""Overlap of words between a reply and the human's. A missing reply scores 0.
 
-The numbers are the standard libraries', with their own tokenisers where they have one; so they are not those of papers
-that score each turn alone, or after another tokenisation.
+The figures are those of the standard libraries, with their own tokenisers if they have one. They differ from those of
+papers that average over turns, or tokenise otherwise. BLEU: Papineni et al. 2002, by sacreBLEU (Post 2018); ROUGE-L:
+Lin 2004; METEOR: Banerjee and Lavie 2005.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .measured import NO_REPLIES, Metric, MetricResult, mean_of, of_several, undefined
+from .measured import NO_REPLIES, Metric, MetricResult, mask_single_dialogue, mean_of, undefined
 from .sample import WORDS, AnswerSample, tokens
 
 ORDERS = (1, 2, 3, 4)
@@ -38,7 +39,7 @@ METRICS = {
 
 
 def measure_overlap(sample: AnswerSample) -> dict[str, MetricResult]:
-    """Every metric of `METRICS`; undefined where there is nothing to compare, or the system gives no replies at all."""
+    """Every metric of `METRICS`; undefined if there are no human replies, or the system gives none."""
     replicates = sample.weights.shape[1] - 1
     if not sample.compared.any():
         return dict.fromkeys(METRICS, undefined("there are no human replies to compare with", replicates))
@@ -60,31 +61,27 @@ def _bleu(pairs: list[tuple[str, str]], weights: np.ndarray) -> dict[str, Metric
     """Corpus BLEU of every order, under every column of weights, from each turn's n-gram counts."""
     from sacrebleu.metrics.bleu import BLEU
 
-    counted = BLEU(
-        effective_order=True
-    )  # says so little of a single turn that it warns otherwise; only counts are used
-    scores = [counted.sentence_score(reply, [reference]) for reply, reference in pairs]
+    counter = BLEU(effective_order=True)  # only counts are used; without it, sacreBLEU warns about single sentences
+    scores = [counter.sentence_score(reply, [reference]) for reply, reference in pairs]
     counts = np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in scores], dtype=np.int64)
     sums = np.rint(weights.T.astype(np.float64) @ counts).astype(np.int64).tolist()
+    values = {order: np.array([_corpus_bleu(row, order) for row in sums]) for order in ORDERS}
     return {
-        f"bleu_{order}": MetricResult(
-            of_several(np.array([_corpus_bleu(row, order) for row in sums]), weights), len(pairs)
-        )
-        for order in ORDERS
+        f"bleu_{order}": MetricResult(mask_single_dialogue(one, weights), len(pairs)) for order, one in values.items()
     }
 
 
 def _corpus_bleu(sums: list[int], order: int) -> float:
     from sacrebleu.metrics.bleu import BLEU
 
-    *counts, length, of = sums
+    *counts, length, reference_length = sums
     if not length:
         return 0.0
     score: float = BLEU.compute_bleu(
         correct=counts[:order],
         total=counts[4 : 4 + order],
         sys_len=length,
-        ref_len=of,
+        ref_len=reference_length,
         smooth_method="exp",
         max_ngram_order=order,
     ).score
@@ -99,10 +96,9 @@ def _rouge_l() -> Callable[[str, str], float]:
 
 
 class _NoSynonyms:
-    """Stands in for WordNet, which would have to be downloaded: no word has a synonym."""
+    """Replaces WordNet, which would have to be downloaded: no word has a synonym."""
 
     def synsets(self, word: str, *_: Any, **__: Any) -> list[Any]:
-        """None."""
         return []
 
 
@@ -118,7 +114,7 @@ def _meteor() -> Callable[[str, str], float]:
 
 
 def unigram_f1(reply: str, reference: str) -> float:
-    """F1 of the words of two texts as bags; 0 where either has none."""
+    """F1 of the words of two texts as multisets; 0 if either has none."""
     ours, theirs = tokens(reply), tokens(reference)
     shared = (Counter(ours) & Counter(theirs)).total()
     return 2 * shared / (len(ours) + len(theirs)) if shared else 0.0

@@ -1,4 +1,4 @@
-"""What every metric looks at: one system's answers, and how often each counts in every bootstrap sample."""
+"""The input of every metric: one system's answers with their bootstrap weights, and the words of its replies."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,31 +15,31 @@ from ...schemas.text import words_of
 STRATEGIES = tuple(Strategy)
 """The order of every table here."""
 INVALID = len(STRATEGIES)
-"""The number of an answer that is none of the eight."""
+"""The index of an answer that is none of the eight."""
 REPLICATES = 1_000
-"""Bootstrap samples of every interval and test."""
+"""Bootstrap samples for every interval and test."""
 
 
 @dataclass(frozen=True)
 class TurnAnswer:
-    """What the human did at a turn, and what a system did there."""
+    """The human's turn, and a system's answer in its place."""
 
     dialogue: str
-    """Id of the dialogue; turns of one dialogue are drawn together."""
+    """Its id; the bootstrap draws whole dialogues."""
     turn: int
-    """Its place in the dialogue: with `dialogue` it names the turn, in every system alike."""
+    """Its place in the dialogue; with `dialogue` it identifies the turn in every system."""
     gold: Strategy
     """The human's strategy."""
     reference: str | None
-    """The human's words; None where only strategies are compared."""
+    """The human's words; None if only strategies are compared."""
     strategy: Strategy | None
-    """The system's; None where it named none of the eight."""
+    """The system's; None if it named none of the eight."""
     reply: str | None
-    """The system's words; None where it gave none."""
+    """The system's words; None if it gave none."""
     emotion: Emotion | None = None
-    """The seeker's emotion, as the system's trace has it; None where it wrote none that can be read."""
+    """The seeker's emotion in the system's trace; None if there is no trace that can be parsed."""
     gold_emotion: Emotion | None = None
-    """The dialogue's main emotion, where its source tells one of the list."""
+    """The dialogue's main emotion, if its source gives one of the list."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class AnswerSample:
 
     @classmethod
     def of(cls, answers: Sequence[TurnAnswer], replicates: int = REPLICATES) -> "AnswerSample":
-        """The sample over these answers, in which a dialogue has the same weights in every system."""
+        """The sample over these answers; a dialogue has the same weights in every system."""
         return cls(tuple(answers), weights_of(codes_of(one.dialogue for one in answers), replicates))
 
     @property
@@ -62,14 +62,14 @@ class AnswerSample:
 
     @cached_property
     def gold(self) -> np.ndarray:
-        """The human's strategies by number."""
+        """The human's strategies, as indices into `STRATEGIES`."""
         return np.array([STRATEGIES.index(one.gold) for one in self.answers], dtype=np.int64)
 
     @cached_property
     def named(self) -> np.ndarray:
-        """The system's strategies by number; `INVALID` for an answer that is none of the eight."""
-        numbers = (INVALID if one.strategy is None else STRATEGIES.index(one.strategy) for one in self.answers)
-        return np.fromiter(numbers, dtype=np.int64, count=self.size)
+        """The system's strategies, as indices into `STRATEGIES` or `INVALID`."""
+        indices = (INVALID if one.strategy is None else STRATEGIES.index(one.strategy) for one in self.answers)
+        return np.fromiter(indices, dtype=np.int64, count=self.size)
 
     @cached_property
     def valid(self) -> np.ndarray:
@@ -78,7 +78,7 @@ class AnswerSample:
 
     @property
     def without_valid(self) -> str:
-        """Why nothing can be said of its strategies; empty where an answer is valid."""
+        """Why the metrics of strategies are undefined; empty if an answer is valid."""
         return "" if self.valid.any() else f"undefined: 0 of {self.size} answers are valid"
 
     @cached_property
@@ -97,15 +97,12 @@ def codes_of(names: Iterable[str]) -> np.ndarray:
     return np.array([int(digest_of(name)[:16], 16) for name in names], dtype=np.uint64)
 
 
-# What counts as the words of a reply, for the metrics that bring no tokeniser of their own.
-
-
 WORDS = "words: runs of letters and digits, case folded"
-"""For descriptions."""
+"""The definition of `tokens`, for descriptions of metrics."""
 
 
 def tokens(text: str | None) -> list[str]:
-    """The words of a reply; none of no reply."""
+    """The words of a reply, for metrics without a tokeniser of their own; none for None."""
     return words_of(text or "")
 
 
@@ -119,6 +116,6 @@ Phrases = frozenset[tuple[str, ...]]
 
 
 def phrases_of(text: str) -> Phrases:
-    """The different runs of three words; of a shorter text the text as one, so that no text is without a phrase."""
+    """The different runs of three words; a shorter text is one phrase, so that every text has one."""
     words = tokens(text)
     return frozenset(ngrams(words, 3)) or frozenset([tuple(words)])

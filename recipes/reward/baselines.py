@@ -1,4 +1,7 @@
-"""What a reward model has to beat: scorers that read no dialogue, fitted on the training rows in seconds."""
+"""What a reward model must beat: scorers that do not read the dialogue, fitted on the training rows in seconds.
+
+A fault that these find shows in the trace alone, so a reward model proves little by finding it, too.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,33 +15,30 @@ from ..metrics.sample import codes_of, tokens
 if TYPE_CHECKING:
     from datasets import Dataset
 
-# What a reward model is measured on: labelled steps and pairs as arrays, and what a scorer makes of them.
-
 
 @dataclass(frozen=True)
 class LabelledExamples:
-    """Labelled traces and pairs, in the order of their rows."""
+    """Labelled traces and pairs as arrays, in the order of their rows."""
 
     steps: list[list[str]]
     """The texts of the steps of each labelled trace."""
     labels: np.ndarray
-    """Traces × steps: 1 for right, 0 for wrong."""
+    """Traces × steps: 1 if right, 0 if wrong."""
     step_dialogues: np.ndarray
-    """A number for the dialogue of each labelled trace."""
+    """The code of each labelled trace's dialogue, see `codes_of`."""
     better: list[str]
-    """The preferred trace of each pair, whole."""
+    """The preferred trace of each pair, as text."""
     worse: list[str]
-    """The other one."""
     pair_dialogues: np.ndarray
-    """A number for the dialogue of each pair."""
+    """The code of each pair's dialogue."""
 
     @classmethod
     def of(cls, rows: "Dataset") -> "LabelledExamples":
-        """What rows in the form of `rows.load_reward_rows` hold."""
+        """The examples in rows of `rows.load_reward_rows`."""
         labelled = [row for row in rows if row["labels"]]
         paired = [row for row in rows if not row["labels"]]
         return cls(
-            [_cut(row["trace"][0]["content"], row["ends"]) for row in labelled],
+            [_split_steps(row["trace"][0]["content"], row["ends"]) for row in labelled],
             np.array([row["labels"] for row in labelled], dtype=np.int64).reshape(len(labelled), -1),
             codes_of(row["dialogue_id"] for row in labelled),
             [row["trace"][0]["content"] for row in paired],
@@ -49,7 +49,7 @@ class LabelledExamples:
 
 @dataclass(frozen=True)
 class Scores:
-    """What a scorer says of a `Judged`."""
+    """A scorer's output for `LabelledExamples`."""
 
     steps: np.ndarray
     """Traces × steps: the probability that a step is right, 0 to 1."""
@@ -58,24 +58,22 @@ class Scores:
 
 
 class Baseline(Protocol):
-    """Learns from training rows what it can, and scores others."""
+    """Learns from training examples, and scores others."""
 
-    def __call__(self, training: LabelledExamples, held_out: LabelledExamples) -> Scores:
-        """The scores of `held_out`."""
-        ...
+    def __call__(self, training: LabelledExamples, held_out: LabelledExamples) -> Scores: ...
 
 
-def _cut(text: str, ends: list[int]) -> list[str]:
+def _split_steps(text: str, ends: list[int]) -> list[str]:
     starts = [0, *(end + 1 for end in ends[:-1])]
     return [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 Featurise = Callable[[Sequence[str], Sequence[str]], tuple[Any, Any]]
-"""Features of training and of held-out texts, rows × features, by what is learnt from the first alone."""
+"""Features of training and of held-out texts (rows × features), learnt from the training texts alone."""
 
 
 def score_by_majority(training: LabelledExamples, held_out: LabelledExamples) -> Scores:
-    """The share of right steps in the training rows, of each step by itself; no opinion of pairs."""
+    """Each step's share of right labels in training; ties for all pairs."""
     rates = training.labels.mean(axis=0) if len(training.labels) else np.full(held_out.labels.shape[1], 0.5)
     return Scores(np.broadcast_to(rates, held_out.labels.shape), np.zeros((len(held_out.better), 2)))
 
@@ -86,7 +84,7 @@ def score_by_length(training: LabelledExamples, held_out: LabelledExamples) -> S
 
 
 def score_by_words(training: LabelledExamples, held_out: LabelledExamples) -> Scores:
-    """Logistic regressions on the words and their pairs, weighed by TF-IDF."""
+    """Logistic regressions on unigrams and bigrams, weighted by TF-IDF."""
     return _fitted(training, held_out, _tfidf)
 
 
@@ -95,14 +93,14 @@ BASELINES: Mapping[str, Baseline] = {
     "length": score_by_length,
     "TF-IDF, logistic regression": score_by_words,
 }
-"""Every baseline by the name that tables give it."""
+"""Every baseline, by its name in tables."""
 
 
 def _fitted(training: LabelledExamples, held_out: LabelledExamples, featurise: Featurise) -> Scores:
-    """A model a step, and one of the differences between the sides of pairs."""
+    """One model for each step, and one on the feature differences between the sides of pairs."""
     steps = np.empty(held_out.labels.shape)
     for step in range(held_out.labels.shape[1]):
-        texts = [[trace[step] for trace in judged.steps] for judged in (training, held_out)]
+        texts = [[trace[step] for trace in examples.steps] for examples in (training, held_out)]
         steps[:, step] = _probabilities(texts[0], training.labels[:, step], texts[1], featurise)
     return Scores(steps, _pair_scores(training, held_out, featurise))
 
@@ -119,6 +117,7 @@ def _pair_scores(training: LabelledExamples, held_out: LabelledExamples, featuri
     if not number or not wanted_number:
         return np.zeros((wanted_number, 2))
     known, wanted = featurise([*training.better, *training.worse], [*held_out.better, *held_out.worse])
+    # Each difference in both directions, and no intercept: the score is antisymmetric, and the classes are balanced.
     differences = known[:number] - known[number:]
     both = _stack([differences, -differences])
     model = _logistic(fit_intercept=False).fit(both, np.repeat([1, 0], number))

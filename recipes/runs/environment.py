@@ -1,4 +1,4 @@
-"""What a run ran on, for its record."""
+"""The machine and the software that a run runs on: recorded, checked, and used through `accelerate launch`."""
 
 import platform
 from collections.abc import Iterator
@@ -21,10 +21,11 @@ _PACKAGES = (
     "datasets",
     "tokenizers",
 )
+_LAUNCHERS = Path(str(files("ipm_prefdial.recipes") / "accelerate"))
 
 
 class Environment(Frozen):
-    """The machine and the software of a run; no name of a host or of a folder."""
+    """The machine and the software of a run, without host names or folders, since a record may be published."""
 
     python: str
     """Such as `CPython 3.11.7`."""
@@ -33,22 +34,17 @@ class Environment(Frozen):
     device: str
     """The accelerator's name, or `cpu`."""
     processes: int
-    """Processes that trained together."""
+    """Number of processes that trained together."""
     cuda: str | None
-    """The CUDA that torch was built for."""
+    """The CUDA version that torch was built for; null without CUDA."""
     packages: dict[str, str]
-    """Versions of what decides the numbers; what is not installed is not named."""
+    """Versions of the installed packages that decide the results."""
     git: str | None
     """Commit of this code, with `+dirty` where it had changes; null outside a checkout."""
 
 
 def environment_of(processes: int, *, use_cpu: bool) -> Environment:
-    """The environment of this process.
-
-    Args:
-        processes: how many train together.
-        use_cpu: whether an accelerator that is there is left alone.
-    """
+    """The environment of this process, one of `processes`; `use_cpu` ignores an accelerator."""
     import torch
 
     on_gpu = not use_cpu and torch.cuda.is_available()
@@ -70,14 +66,11 @@ def _accelerator() -> str:
     return "cpu" if device is None else device.type
 
 
-# The machine that a run is on: whether it is what the recipe needs, and what to say when its memory is full.
-
-
 def check_device(recipe: str, *, use_cpu: bool, bf16: bool | None, fp16: bool) -> None:
-    """Looks whether the machine can run the recipe.
+    """Checks that the machine can run the recipe.
 
     Raises:
-        UsageError: there is no accelerator and the recipe was not told to do without, or it has no bfloat16.
+        UsageError: there is no accelerator and `use_cpu` is off, or the accelerator has no bfloat16.
     """
     if use_cpu:
         return
@@ -85,7 +78,7 @@ def check_device(recipe: str, *, use_cpu: bool, bf16: bool | None, fp16: bool) -
 
     if not torch.accelerator.is_available():
         raise UsageError(
-            f"{recipe}: needs a GPU, and torch sees none here; the tiny/… recipes run on a CPU, and any other does, "
+            f"{recipe}: needs a GPU, and torch sees none here; the tiny/… recipes run on a CPU, and so does any other, "
             "slowly, with use_cpu=true and bf16=false"
         )
     wants_bf16 = not fp16 if bf16 is None else bf16
@@ -95,7 +88,7 @@ def check_device(recipe: str, *, use_cpu: bool, bf16: bool | None, fp16: bool) -
 
 @contextmanager
 def memory_errors(recipe: str) -> Iterator[None]:
-    """What torch raises where memory is full becomes one line with what to set.
+    """Turns torch's errors about full memory into one line that says what to set; other errors pass.
 
     Raises:
         UsageError: memory was full.
@@ -105,36 +98,31 @@ def memory_errors(recipe: str) -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        # Torch's own allocator on the CPU raises a plain RuntimeError.
         if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
             raise
         raise UsageError(
             f"{recipe}: out of memory: set per_device_train_batch_size lower and gradient_accumulation_steps higher "
-            "by the same factor, activation_checkpointing=true, a shorter max_length, or use_peft=true; a smaller "
-            "per_device_eval_batch_size where it happened in an evaluation"
+            "by the same factor, activation_checkpointing=true, a shorter max_length, or use_peft=true; if it "
+            "happened in an evaluation, set per_device_eval_batch_size lower"
         ) from error
 
 
-# The launcher configurations that there are, for `accelerate launch`.
-
-
-_LAUNCHERS = Path(str(files("ipm_prefdial.recipes") / "accelerate"))
-
-
 def launchers() -> list[str]:
-    """Their names, sorted."""
+    """The names of the packaged configurations for `accelerate launch`, sorted."""
     return sorted(path.stem for path in _LAUNCHERS.glob("*.yaml"))
 
 
 def launcher_words(config: str) -> tuple[str, ...]:
-    """The words that stand between the interpreter and a module's name.
+    """The words between the interpreter and a module's name that start the module by `accelerate launch`.
 
     Args:
-        config: a name, or a YAML file.
+        config: one of `launchers()`, or a YAML file.
 
     Raises:
-        UsageError: there is no such configuration.
+        UsageError: the configuration does not exist.
     """
     path = Path(config) if config.endswith((".yaml", ".yml")) else _LAUNCHERS / f"{config}.yaml"
     if not path.is_file():
-        raise UsageError(f"--launch: there is no {config!r}; there are {', '.join(launchers())} (or give a .yaml file)")
+        raise UsageError(f"--launch: there is no {config!r}; choose {', '.join(launchers())} or a .yaml file")
     return ("-m", "accelerate.commands.launch", "--config_file", str(path.resolve()), "-m")

@@ -1,4 +1,8 @@
-"""`run.json`: what a training run was, beside the checkpoint that it made."""
+"""`run.json`: the record of a training run, beside the checkpoint that it made.
+
+It is written before the first step and again at the end. From it the run resumes, later runs check what they start
+from, and the model card and the study take every figure.
+"""
 
 import json
 from collections.abc import Mapping
@@ -14,100 +18,93 @@ from ...schemas.documents import DocumentError, read_json
 from ...schemas.errors import OutputExistsError, UsageError
 from ...schemas.files import write_whole
 from ..data.fit import RowCounts
-from ..data.release import Chosen
+from ..data.release import SelectedData
 from ..tasks import TrainingStage, TrainingTask
 from .environment import Environment
 
 TRAINING_FILE = "run.json"
+RANDOM = "random weights"
+"""The base model of a run that made its own, see `recipes.tiny`."""
 
 
 class DataRecord(Frozen):
-    """The release that was trained on, or several of one version that were used as one."""
+    """The release that a run trained on, or several releases of one version used as one."""
 
     name: str
-    """The Hub repo, or a folder's name; of several ` + ` stands between them."""
+    """The Hub repo or the folder's name; several are joined by ` + `."""
     repo: str | None
-    """The Hub repo; null where the release was a folder."""
+    """The Hub repo; null for a folder."""
     revision: str | None
     """The tag or commit of the repo."""
     version: str
-    """The version that the release states."""
+    """The version in the manifest."""
     manifest_sha256: str
-    """Digest of its manifest, which holds the digests of all its files; of several, of these digests, a line each."""
+    """Digest of the manifest, which holds the digests of all files; for several, of these digests, one a line."""
     license: str
-    """Its licence."""
     config: Config
-    """The config that was trained on; the first where there are several."""
+    """The config that was trained on; the first if there are several."""
     others: tuple[Config, ...] = ()
     """The other configs that were trained on."""
     dialogues: int | None = Field(default=None, ge=1)
-    """How many dialogues were chosen, whose rows alone were used; null where all were."""
+    """Number of selected dialogues, whose rows alone were used; null if all were used."""
     dialogues_sha256: str | None = None
-    """Digest of their ids, sorted, a line each."""
+    """Digest of their sorted ids, one a line."""
 
 
 class StartRecord(Frozen):
-    """The checkpoint that a run began at, which is also the reference of DPO; or the one that rewarded it."""
+    """A finished run that another one builds on: its starting checkpoint (DPO's reference, too) or its reward model."""
 
     name: str
-    """Its recipe."""
+    """The recipe."""
     run_sha256: str
     """Digest of its `run.json`."""
     data: DataRecord
-    """What it was trained on."""
 
 
 class TrainingRecord(Frozen):
-    """A training run; what decides it, and what came of it."""
+    """A training run: everything that decides it, and its results."""
 
     format: Literal[1] = 1
     state: Literal["running", "done"]
-    """`running` until the checkpoint is whole; the same command then goes on from the last step that was saved."""
+    """`running` until the checkpoint is complete; until then the same command resumes from the last saved step."""
     recipe: str
-    """The recipe's name."""
     task: TrainingTask
-    """What was trained."""
     stage: TrainingStage
-    """How."""
     base_model: str
-    """The model that training began with, before SFT; `random weights` where it was made on the spot."""
+    """The model before SFT, or `RANDOM`."""
     adapter: bool
     """Whether the checkpoint is an adapter over the base model."""
     base_revision: str | None
-    """Its revision, where it is on the Hub."""
+    """The base model's revision on the Hub; null for other models."""
     settings: dict[str, JsonValue]
-    """What the recipe's file and the command line set; all else is the default of the versions in `environment`."""
+    """What the recipe's file and the command line set; the rest are defaults of the versions in `environment`."""
     seed: int
-    """The seed of everything random."""
     data: DataRecord
-    """What it was trained on."""
     start: StartRecord | None
-    """Where DPO or GRPO began; null of what began with a base model."""
+    """Where DPO or GRPO started; null for stages that start from a base model."""
     reward: StartRecord | None = None
-    """The reward model that GRPO was rewarded by; null elsewhere."""
+    """The reward model of GRPO; null for other stages."""
     rows: dict[Split, RowCounts]
-    """What became of the rows."""
     environment: Environment
-    """What it ran on."""
     resumed_from: int | None = Field(default=None, ge=0)
-    """The step that the last part of an interrupted run began at; null where it went through."""
+    """The step from which an interrupted run last resumed; null if it was never interrupted."""
     steps: int | None = Field(default=None, ge=0)
     """Optimizer steps of the whole run."""
     wall_s: float | None = Field(default=None, ge=0)
-    """Seconds from the first step of its last part to the last."""
+    """Seconds of training since `resumed_from`."""
     results: dict[str, float] = Field(default_factory=dict)
-    """The last value of everything that was logged, by the name that the trainer gives it."""
+    """The last value of everything that was logged, by the trainer's name for it."""
 
     def differences(self, other: "TrainingRecord") -> list[str]:
-        """The names of what makes two records tell of different runs."""
+        """The names of the fields and settings that make two records those of different runs."""
         whole = ("recipe", "base_model", "base_revision", "data", "start", "reward")
         changed = [name for name in whole if getattr(self, name) != getattr(other, name)]
         names = sorted(self.settings.keys() | other.settings.keys())
         return changed + [name for name in names if self.settings.get(name) != other.settings.get(name)]
 
 
-def data_record(data: Chosen, config: Config, *others: Config) -> DataRecord:
-    """What a record says of the data."""
+def data_record(data: SelectedData, config: Config, *others: Config) -> DataRecord:
+    """The record of the data and of the configs that were trained on."""
     return DataRecord(
         name=data.name,
         repo=data.repo,
@@ -123,10 +120,10 @@ def data_record(data: Chosen, config: Config, *others: Config) -> DataRecord:
 
 
 def read_run(folder: Path) -> TrainingRecord | None:
-    """The record of the run in a folder; None where there is no file of that name.
+    """The record of the run in a folder; None if it has no `run.json`.
 
     Raises:
-        UsageError: the file is not a record.
+        UsageError: the file cannot be read, or is not a record.
     """
     path = folder / TRAINING_FILE
     try:
@@ -138,21 +135,21 @@ def read_run(folder: Path) -> TrainingRecord | None:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path}: no record of a training run: {field}: {first['msg']}") from error
+        raise UsageError(f"{path}: not the record of a training run: {field}: {first['msg']}") from error
     except DocumentError as error:
-        raise UsageError(f"{path}: no record of a training run: not JSON: {error}") from error
+        raise UsageError(f"{path}: not the record of a training run: not JSON: {error}") from error
 
 
 def write_run(folder: Path, record: TrainingRecord) -> None:
-    """Writes the record into a folder, whole or not at all."""
+    """Writes the record into a folder, atomically."""
     write_whole(folder / TRAINING_FILE, json_text(record.model_dump(mode="json")))
 
 
 def check_same_run(folder: Path, earlier: TrainingRecord | None, record: TrainingRecord) -> None:
-    """Sees to it that a folder holds nothing, or an earlier part of the same run.
+    """Checks that a folder is empty, or holds the same run, interrupted or finished.
 
     Raises:
-        OutputExistsError: it holds another run, or something else.
+        OutputExistsError: it holds another run, or other files.
     """
     if earlier is None:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -161,10 +158,10 @@ def check_same_run(folder: Path, earlier: TrainingRecord | None, record: Trainin
     if changed := earlier.differences(record):
         raise OutputExistsError(
             f"{folder}: holds another run: {', '.join(changed[:4])} differ{'s' if len(changed) == 1 else ''}; choose "
-            "another --out, or remove it"
+            "another --out, or delete the folder"
         )
 
 
 def json_text(value: Mapping[str, Any]) -> str:
-    """`value` as JSON for people and machines, with a line break at its end."""
+    """`value` as indented JSON with a line break at its end."""
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

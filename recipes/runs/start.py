@@ -1,4 +1,4 @@
-"""Where training begins: the tokenizer, the SFT checkpoint that a run goes on from, and what rewards it."""
+"""What a run starts from: its tokenizer, the SFT checkpoint of DPO and GRPO, and the reward model of GRPO."""
 
 import hashlib
 from collections.abc import Iterator
@@ -16,34 +16,33 @@ from .record import TRAINING_FILE, StartRecord, TrainingRecord, read_run
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_ADAPTER = "adapter_config.json"
+ADAPTER_FILE = "adapter_config.json"
+"""The file by which a checkpoint is an adapter."""
 
 
 @dataclass(frozen=True)
 class StartingRun:
-    """A finished run that another one starts from."""
+    """A finished run that another one builds on."""
 
     folder: Path
-    """Where its checkpoint is."""
     run: TrainingRecord
-    """What it was."""
 
     @property
     def is_adapter(self) -> bool:
         """Whether the checkpoint is an adapter over its base model."""
-        return (self.folder / _ADAPTER).is_file()
+        return (self.folder / ADAPTER_FILE).is_file()
 
     def record(self) -> StartRecord:
-        """What the next run's record says of it."""
+        """What `run.json` of the new run records about it."""
         digest = hashlib.sha256((self.folder / TRAINING_FILE).read_bytes()).hexdigest()
         return StartRecord(name=self.run.recipe, run_sha256=digest, data=self.run.data)
 
 
 def find_start(arguments: Arguments) -> StartingRun | None:
-    """The checkpoint that a DPO or GRPO recipe starts from; None of a recipe that begins with a base model.
+    """The SFT run that a DPO or GRPO recipe starts from; None for stages that start from a base model.
 
     Raises:
-        UsageError: there is none, it is not finished, or it is of another task.
+        UsageError: it is missing, unfinished, of another task, or of another model than the recipe names.
     """
     recipe = arguments.recipe
     if recipe.stage not in (TrainingStage.DPO, TrainingStage.GRPO):
@@ -52,25 +51,24 @@ def find_start(arguments: Arguments) -> StartingRun | None:
     folder = Path(given) if given else arguments.out.parent / TrainingStage.SFT
     run = read_run(folder)
     if run is None:
-        how = "holds no training run" if given else "is not there"
         raise UsageError(
-            f"{recipe.name}: starts from an SFT checkpoint, and {folder} {how}: run the sft recipe of the same task "
-            "first, or name its folder with --set sft_checkpoint=DIR"
+            f"{recipe.name}: starts from an SFT checkpoint, and {folder} holds no training run: run the sft recipe of "
+            "the same task first, or name its folder with --set sft_checkpoint=DIR"
         )
     if run.task is not recipe.task:
         raise UsageError(f"{recipe.name}: {folder} is a checkpoint of the {run.task}; this recipe trains {recipe.task}")
     if run.state != "done":
-        raise UsageError(f"{recipe.name}: {folder} is not finished; repeat the command that began it")
+        raise UsageError(f"{recipe.name}: {folder} is not finished; repeat the command that started it")
     start = StartingRun(folder, run)
     _check_model(arguments, start)
     return start
 
 
 def find_reward(arguments: Arguments) -> StartingRun | None:
-    """The reward model of a GRPO recipe; None of other recipes.
+    """The reward model of a GRPO recipe; None for other stages.
 
     Raises:
-        UsageError: there is none, it is not finished, or it is of another task.
+        UsageError: it is missing, unfinished, or not a reward model.
     """
     recipe, own = arguments.recipe, arguments.stage
     if not isinstance(own, GrpoArguments):
@@ -91,66 +89,62 @@ def find_reward(arguments: Arguments) -> StartingRun | None:
 
 
 def check_reward_run(folder: Path, run: TrainingRecord) -> None:
-    """Looks whether a run is one of a reward recipe, and finished.
+    """Checks that the run in `folder` is a finished run of a reward recipe.
 
     Raises:
         UsageError: it is not.
     """
     if run.task is not TrainingTask.REWARD:
-        raise UsageError(
-            f"{folder}: holds a {run.task}, which scores nothing; name the folder of a reward recipe's run"
-        )
+        raise UsageError(f"{folder}: holds a {run.task}, not a reward model; name the folder of a reward recipe's run")
     if run.state != "done":
-        raise UsageError(f"{folder}: the reward model is not finished; repeat the command that began it")
+        raise UsageError(f"{folder}: the reward model is not finished; repeat the command that started it")
 
 
 def _check_model(arguments: Arguments, start: StartingRun) -> None:
-    """A recipe that names a model starts from that model's checkpoint, and one for all weights from all weights."""
     recipe, wanted = arguments.recipe, arguments.model.model_name_or_path
     if wanted is not None and plain_name(wanted) != start.run.base_model:
         raise UsageError(
             f"{recipe.name}: {start.folder} is a checkpoint of {start.run.base_model}, not of {wanted}; choose that "
-            "model's recipe, or say the same with model_name_or_path"
+            "model's recipe, or set model_name_or_path to that model"
         )
     if start.is_adapter and not arguments.model.use_peft:
-        raise UsageError(f"{recipe.name}: {start.folder} is an adapter; train it on with use_peft=true")
+        raise UsageError(f"{recipe.name}: {start.folder} is an adapter; continue it with use_peft=true")
 
 
 def plain_name(model: str) -> str:
-    """A model's name: on the Hub, or of its folder without the folders above it."""
+    """A model's name on the Hub, or the name of its folder without the folders above it."""
     return Path(model).resolve().name if Path(model).exists() else model
 
 
 def load_tokenizer(arguments: Arguments, name: str, revision: str | None) -> "PreTrainedTokenizerBase":
-    """The model's own tokenizer, with its own chat template.
+    """The tokenizer of a model, with the chat template and the tokens that the run's arguments set.
 
     Args:
         arguments: of the run.
-        name: of the model, or the folder of a checkpoint.
-        revision: of the model on the Hub.
+        name: the model on the Hub, or the folder of a checkpoint.
+        revision: of a model on the Hub.
 
     Raises:
-        UsageError: there is no such model, it has no chat template, or no token to pad with as was asked for.
+        UsageError: the model cannot be loaded, has no chat template, or lacks a token that the arguments name.
         EndpointError: the Hub cannot be reached.
     """
     from transformers import AutoTokenizer
 
     with model_errors(name):
-        # TRL 1.0 has it among the model's arguments.
+        # `ModelConfig` holds it in TRL 1.0, the stage's configuration in later versions.
         holder = arguments.training if hasattr(arguments.training, "trust_remote_code") else arguments.model
-        trust = holder.trust_remote_code
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=trust)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=holder.trust_remote_code)
     _set_tokens(arguments, tokenizer)
     if tokenizer.chat_template is None:
         raise UsageError(
             f"{arguments.recipe.name}: the tokenizer of {name} has no chat template; train the instruct variant of the "
-            "model, or give the sft recipe a template: chat_template_path=FILE.jinja"
+            "model, or set chat_template_path=FILE.jinja in the sft recipe"
         )
     return tokenizer
 
 
 def _set_tokens(arguments: Arguments, tokenizer: Any) -> None:
-    """What TRL would set as well, but only after the rows have been cut by this tokenizer."""
+    # TRL sets the same, but only in its trainer: the rows are cut to length before that, and need the final template.
     template = getattr(arguments.training, "chat_template_path", None)
     if template is not None:
         if not Path(template).is_file():
@@ -166,25 +160,33 @@ def _set_tokens(arguments: Arguments, tokenizer: Any) -> None:
 
 
 def check_end_of_turn(recipe: str, tokenizer: "PreTrainedTokenizerBase", row: dict[str, Any], answer: str) -> None:
-    """Looks whether an answer ends with the token that ends a generation.
+    """Checks that the chat template ends an answer with the token that ends a generation.
+
+    Without it, a model trained on these rows would never stop.
+
+    Args:
+        recipe: named in the error.
+        tokenizer: with the template.
+        row: any row.
+        answer: the name of its column with an answer.
 
     Raises:
-        UsageError: it does not, and a model trained on it would never stop; or the template refuses the messages.
+        UsageError: the template ends answers otherwise, or refuses the messages.
     """
     whole, prompt = token_ids(tokenizer, [[*row["prompt"], *row[answer]], row["prompt"]])
     if whole.count(tokenizer.eos_token_id) <= prompt.count(tokenizer.eos_token_id):
         raise UsageError(
-            f"{recipe}: the chat template ends an answer with another token than {tokenizer.eos_token!r}, which ends a "
-            "generation: a model trained on it would never stop; give the sft recipe the token as eos_token"
+            f"{recipe}: the chat template does not end an answer with {tokenizer.eos_token!r}, which ends a generation"
+            ": a model trained on it would never stop; set the template's end token as eos_token in the sft recipe"
         )
 
 
 @contextmanager
 def model_errors(name: str) -> Iterator[None]:
-    """What Transformers raises where it cannot load a model becomes one line.
+    """Turns the errors of Transformers, when it cannot load the model `name`, into one line.
 
     Raises:
-        UsageError: there is no such model, or it is none that can be loaded.
+        UsageError: the model does not exist, or cannot be loaded.
         EndpointError: the Hub cannot be reached.
     """
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -192,10 +194,11 @@ def model_errors(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, HfHubHTTPError) as error:
+        # Transformers wraps the error of a Hub that cannot be reached in an OSError like that of a missing model.
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, LocalEntryNotFoundError | ConnectionError):
             cause = cause.__cause__ or cause.__context__
         reason = " ".join(str(error).split())[:300]
         if cause is not None and not Path(name).exists():
-            raise EndpointError(f"the Hub did not give {name}: {reason}; repeat the command when it answers") from error
-        raise UsageError(f"{name}: no model that can be loaded: {reason}") from error
+            raise EndpointError(f"cannot load {name} from the Hub: {reason}; repeat the command later") from error
+        raise UsageError(f"{name}: cannot load this model: {reason}") from error

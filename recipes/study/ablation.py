@@ -10,7 +10,7 @@ from ...schemas.files import write_whole
 from ..catalogue import find_recipe
 from ..runs.arguments import PARTS
 from ..tasks import TrainingStage, TrainingTask
-from ..train.card import Log, read_curves
+from ..train.curves import Log, read_curves
 
 PAGE_NAME, TABLE_NAME = "ablation.md", "ablation.csv"
 BEGINNING = "at the beginning"

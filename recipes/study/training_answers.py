@@ -9,8 +9,8 @@ from ...schemas.study import Answered
 from ..evaluate.baselines import MAJORITY
 from ..evaluate.generate import DECOUPLED, JOINT
 from ..metrics.measured import MetricResult
+from ..runs.record import RANDOM
 from ..tasks import TrainingStage, TrainingTask
-from ..train.card import RANDOM
 from .figures import change, difference, errors_difference, hundredth, is_embedded
 from .questions import (
     COLLAPSE,

@@ -1,6 +1,6 @@
-"""The trainers, given what a recipe says: TRL's own, and Transformers' for a reward model."""
+"""The trainer of a recipe's stage: TRL's own where there is one, and ours over Transformers' for a reward model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,14 @@ from ..grpo.trainer import check_credit, make_trace_trainer
 from ..runs.arguments import Arguments, GrpoArguments, RewardArguments
 from ..runs.start import StartingRun, model_errors
 from ..tasks import TrainingStage
-from .rows import WEIGHT, check_weighable, make_weighted_trainer
+from .weighted import WEIGHT, check_weighable, make_weighted_trainer
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase, Trainer
 
 REFERENCE_ADAPTER = "ref"
-"""What TRL calls the frozen copy of an adapter that DPO continues."""
+"""TRL's name for the frozen copy of an adapter that DPO continues."""
 
 
 def make_trainer(
@@ -32,31 +32,25 @@ def make_trainer(
 ) -> "Trainer":
     """The trainer of a recipe's stage, ready to train.
 
+    DPO starts from an SFT run that is also its reference, without a second copy of the model: TRL copies an adapter and
+    shares the base model; for a whole model it computes the reference log-probabilities before the first step.
+
     Args:
         arguments: of the run.
-        model: a name on the Hub, or a folder; of a run that starts from another one, that one's folder.
+        model: a name on the Hub, or a folder; for DPO and GRPO, the folder of `start`.
         tokenizer: the model's.
-        rows: that fit; of `validation` only where the recipe evaluates.
-        start: where DPO or GRPO begins; of DPO it is also the reference, without a second copy of the model: an adapter
-            is copied and the base model shared, and of a whole model the log-probabilities are taken before the first
-            step.
-        reward: what rewards a GRPO run.
+        rows: rows that fit; those of `validation` only if the recipe evaluates.
+        start: the run that DPO or GRPO starts from.
+        reward: the run of GRPO's reward model.
 
     Raises:
-        UsageError: the model cannot be loaded, or the settings leave no place for the weights of rows.
-        LostRowsError: the trainer left out rows that it was given.
+        UsageError: the model cannot be loaded, or the settings cannot weight rows or tokens as the recipe needs.
+        LostRowsError: the trainer dropped rows.
     """
     if isinstance(arguments.stage, RewardArguments):
         return _reward_trainer(arguments, arguments.stage, model, tokenizer, rows)
-    from trl import DPOTrainer, SFTTrainer, get_peft_config
-
     training = arguments.training
-    kinds = {TrainingStage.SFT: SFTTrainer, TrainingStage.DPO: DPOTrainer, TrainingStage.GRPO: make_trace_trainer}
-    kind = kinds[arguments.recipe.stage]
-    if arguments.recipe.stage is TrainingStage.SFT and WEIGHT in rows[Split.TRAIN].column_names:
-        check_weighable(arguments.recipe.name, training)
-        kind = make_weighted_trainer
-    _choose_lengths(arguments)
+    make = _choose_trainer(arguments, rows)
     given: dict[str, Any] = {
         "args": training,
         "processing_class": tokenizer,
@@ -64,28 +58,43 @@ def make_trainer(
         "eval_dataset": rows.get(Split.VALIDATION),
     }
     if isinstance(arguments.stage, GrpoArguments):
-        check_credit(arguments.recipe.name, arguments.stage, training)
         given["reward_funcs"] = _trace_reward(arguments, arguments.stage, reward)
     with model_errors(model):
         if start is not None and start.is_adapter:
             given["model"] = _load_adapter(arguments, start.folder)
         else:
-            on_hub = not Path(model).is_dir()
-            training.model_init_kwargs = _loading(arguments, arguments.model.model_revision if on_hub else None)
-            config = _pinned(get_peft_config(arguments.model), arguments, on_hub=on_hub)
-            given |= {"model": model, "peft_config": config}
-        trainer = kind(**given)
+            revision = _revision(arguments, model)
+            training.model_init_kwargs = _loading_arguments(arguments, revision)
+            given |= {"model": model, "peft_config": _adapter_config(arguments, revision)}
+        trainer: Trainer = make(**given)
     if not getattr(training, "packing", False):
         _check_rows(trainer, rows)
     return trainer
 
 
+def _choose_trainer(arguments: Arguments, rows: Mapping[Split, "Dataset"]) -> Callable[..., Any]:
+    from trl import DPOTrainer, SFTTrainer
+
+    recipe, training = arguments.recipe, arguments.training
+    if recipe.stage is TrainingStage.DPO:
+        # `group_by_length` reads lengths from `input_ids`, which rows of DPO lack: it must find our column instead.
+        training.remove_unused_columns = False
+        training.length_column_name = LENGTH
+        return DPOTrainer  # type: ignore[no-any-return]  # TRL has no types of its own
+    if isinstance(arguments.stage, GrpoArguments):
+        check_credit(recipe.name, arguments.stage, training)
+        return make_trace_trainer
+    if WEIGHT in rows[Split.TRAIN].column_names:
+        check_weighable(recipe.name, training)
+        return make_weighted_trainer
+    return SFTTrainer  # type: ignore[no-any-return]
+
+
 def _trace_reward(arguments: Arguments, weights: GrpoArguments, reward: StartingRun | None) -> Any:
-    """What a GRPO run is rewarded by."""
     from ..grpo.reward import TraceReward
     from ..reward.model import RewardModel
 
-    assert reward is not None, "a GRPO run without a reward model does not begin"
+    assert reward is not None, "find_reward gives every GRPO run one"
     return TraceReward(weights, RewardModel.load(reward.folder, use_cpu=arguments.training.use_cpu))
 
 
@@ -96,37 +105,34 @@ def _reward_trainer(
     tokenizer: "PreTrainedTokenizerBase",
     rows: Mapping[Split, "Dataset"],
 ) -> "Trainer":
-    """The trainer of a reward model, whose head is new and whose backbone is that of the language model."""
+    """The trainer of a reward model: a new head on the language model's backbone."""
     from peft import get_peft_model
     from transformers import set_seed
-    from trl import get_peft_config
 
     from ..reward.model import load_scorer
     from ..reward.trainer import make_reward_trainer
 
-    training, on_hub = arguments.training, not Path(model).is_dir()
-    set_seed(training.seed)  # the head's weights are drawn
+    training, revision = arguments.training, _revision(arguments, model)
+    set_seed(training.seed)  # the new head's weights are random
     with model_errors(model):
-        loading = _loading(arguments, arguments.model.model_revision if on_hub else None)
-        scorer = load_scorer(model, **loading)
+        scorer = load_scorer(model, **_loading_arguments(arguments, revision))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     scorer.config.pad_token_id = tokenizer.pad_token_id
-    config = _pinned(get_peft_config(arguments.model), arguments, on_hub=on_hub)
-    scorer = scorer if config is None else get_peft_model(scorer, config)
-    parts = {"step_weight": weights.step_weight, "pair_weight": weights.pair_weight}
-    return make_reward_trainer(training, scorer, tokenizer, rows, **parts)
+    if (config := _adapter_config(arguments, revision)) is not None:
+        scorer = get_peft_model(scorer, config)
+    return make_reward_trainer(
+        training, scorer, tokenizer, rows, step_weight=weights.step_weight, pair_weight=weights.pair_weight
+    )
 
 
-def _choose_lengths(arguments: Arguments) -> None:
-    """DPO's rows have no `input_ids`, which lengths are usually taken of: the column with them must not be removed."""
-    if arguments.recipe.stage is TrainingStage.DPO:
-        arguments.training.remove_unused_columns = False
-        arguments.training.length_column_name = LENGTH
+def _revision(arguments: Arguments, model: str) -> str | None:
+    """The revision of a model on the Hub; None for a folder."""
+    return None if Path(model).is_dir() else arguments.model.model_revision
 
 
-def _loading(arguments: Arguments, revision: str | None) -> dict[str, Any]:
-    """What `from_pretrained` is given besides the name."""
+def _loading_arguments(arguments: Arguments, revision: str | None) -> dict[str, Any]:
+    """The arguments of `from_pretrained` besides the name."""
     from trl import get_quantization_config
 
     model, extra = arguments.model, arguments.training.model_init_kwargs
@@ -136,42 +142,44 @@ def _loading(arguments: Arguments, revision: str | None) -> dict[str, Any]:
         "quantization_config": get_quantization_config(model),
         "revision": revision,
     }
-    return {name: value for name, value in given.items() if value is not None} | (
-        extra if isinstance(extra, dict) else {}
-    )
+    found = {name: value for name, value in given.items() if value is not None}
+    return found | (extra if isinstance(extra, dict) else {})
 
 
-def _pinned(config: Any, arguments: Arguments, *, on_hub: bool) -> Any:
-    """An adapter's configuration that knows the revision of its base model, which PEFT then loads again."""
-    if config is not None and on_hub:
-        config.revision = arguments.model.model_revision
+def _adapter_config(arguments: Arguments, revision: str | None) -> Any:
+    """PEFT's configuration of a new adapter; None to train all weights."""
+    from trl import get_peft_config
+
+    config = get_peft_config(arguments.model)
+    if config is not None and revision is not None:
+        config.revision = revision  # so that PEFT loads the same base model again
     return config
 
 
 def _load_adapter(arguments: Arguments, folder: Path) -> Any:
-    """The adapter of a checkpoint over its base model, to be trained on."""
+    """The adapter of a checkpoint over its base model, trainable."""
     import torch
     from peft import AutoPeftModelForCausalLM
 
-    loading = _loading(arguments, None)
+    loading = _loading_arguments(arguments, None)
     if loading.get("dtype") in ("bfloat16", "float16", "float32"):
         loading["dtype"] = getattr(torch, loading["dtype"])
     return AutoPeftModelForCausalLM.from_pretrained(str(folder), is_trainable=True, **loading)
 
 
 def _check_rows(trainer: Any, rows: Mapping[Split, "Dataset"]) -> None:
-    """A trainer leaves out rows without a word; ours fit, so it must not."""
+    # TRL silently drops rows that have no labelled token left after truncation. Ours fit, so that it has no reason to.
     for split, prepared in ((Split.TRAIN, trainer.train_dataset), (Split.VALIDATION, trainer.eval_dataset)):
         if prepared is not None and len(prepared) != len(rows[split]):
-            raise LostRowsError(f"{len(rows[split])} rows of {split} went into the trainer, {len(prepared)} are left")
+            raise LostRowsError(f"the trainer kept {len(prepared)} of {len(rows[split])} rows of {split}")
 
 
 @contextmanager
 def settings_errors(recipe: str) -> Iterator[None]:
-    """What TRL says of settings that do not go together, some of it only at the first step, becomes one line.
+    """Turns TRL's errors about settings, some of them only raised at the first step, into one line.
 
     Raises:
-        UsageError: TRL refused them.
+        UsageError: TRL refused the settings.
     """
     try:
         yield
@@ -180,10 +188,10 @@ def settings_errors(recipe: str) -> Iterator[None]:
 
 
 def save_checkpoint(trainer: Any, folder: Path) -> None:
-    """Writes the trained model and its tokenizer, as `from_pretrained` loads them.
+    """Writes the trained model and its tokenizer in the form of `from_pretrained`.
 
     Raises:
-        UsageError: nothing can be written there.
+        UsageError: the folder cannot be written to.
     """
     from peft import PeftModel
 

@@ -1,9 +1,11 @@
 """The examples for clusters start what exists, with words that it takes; the scheduler's commands are stood in for."""
 
 import json
+import re
 import subprocess
 import time
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,10 @@ def test_slurm_builds_on_a_ray_cluster_of_its_machines(tmp_path: Path) -> None:
     heads = [words for words in said if "--head" in words]
     assert len(heads) == 1
     assert all("--block" in words for words in said if words[0] == "ray")
+
+
+def test_every_module_that_a_shipped_file_starts_exists() -> None:
+    texts = [path.read_text() for folder in (FOLDER, FOLDER.parent / "accelerate") for path in folder.iterdir()]
+    named = {name for text in texts for name in re.findall(r"ipm_prefdial(?:\.\w+)+", text)} - {"ipm_prefdial.recipes"}
+    assert named == {SCRIPT}
+    assert find_spec(SCRIPT) is not None

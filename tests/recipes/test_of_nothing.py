@@ -27,7 +27,7 @@ from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.evaluation import Evaluated, Evaluation
 from ipm_prefdial.schemas.trace import Step
 
-INVALID, SILENT, ALONE, WORDLESS = "0 of 4 answers are valid", "gives no replies", "one dialogue alone", "has 2 words"
+INVALID, SILENT, ALONE, WORDLESS = "0 of 4 answers are valid", "gives no replies", "only one dialogue", "has 2 words"
 NOTHING_BEFORE, NO_HUMAN, FEW = "no reply has one before it", "no human replies", "fewer than two replies"
 NO_TRACES, NEVER, TOO_FEW = "no reasoning traces that can be read", "ever named in", "too few answers are valid, 1 of 4"
 

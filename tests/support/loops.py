@@ -8,7 +8,7 @@ from pathlib import Path
 from support.releases import build_scripted
 
 from ipm_prefdial.recipes.data.fit import RowCounts
-from ipm_prefdial.recipes.data.release import choose_data
+from ipm_prefdial.recipes.data.release import select_data
 from ipm_prefdial.recipes.loop.stages import LoopStage, StageKind, StageRecord
 from ipm_prefdial.recipes.runs.environment import Environment
 from ipm_prefdial.recipes.runs.record import DataRecord, TrainingRecord, data_record, write_run
@@ -79,7 +79,7 @@ def make_run(folder: Path, stage: LoopStage, out: Path) -> None:
             base_revision=None,
             settings={},
             seed=1,
-            data=data_record(choose_data([str(out / place) for place in places], None, config), config),
+            data=data_record(select_data([str(out / place) for place in places], None, config), config),
             start=None,
             rows={Split.TRAIN: _ROWS},
             environment=Environment(

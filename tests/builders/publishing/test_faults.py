@@ -22,7 +22,7 @@ OPERATIONS = ("commit", "tag", "lfs_put")
 VERSIONS = ("first", "next")
 OURS = "IPM-PrefDial"
 TOLD = {"403": "does not let you", "401": "does not accept the token"}
-"""What a refusal names, where trying again by itself would be no use."""
+"""What a refusal names, where trying again by itself would be not use."""
 USUAL = {
     ("commit", "apply:cut", "next"),
     ("commit", "500", "first"),

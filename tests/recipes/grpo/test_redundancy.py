@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.recipes.grpo.reward import at_strength, likeness, redundancy_weights
+from ipm_prefdial.recipes.grpo.reward import jaccard, redundancy_weights, scale_weight
 from ipm_prefdial.recipes.metrics.sample import phrases_of
 
 WORD = st.sampled_from(["that", "sounds", "hard", "what", "happened", "then", "I", "hear", "you"])
@@ -18,7 +18,7 @@ STRENGTH = st.floats(0, 4)
 def test_weight_is_above_0_and_at_most_1(replies: list[str], before: list[str], strength: float) -> None:
     weights = redundancy_weights(replies, before)
     assert len(weights) == len(replies)
-    assert all(0 < weight <= 1 and 0 < at_strength(weight, strength) <= 1 for weight in weights)
+    assert all(0 < weight <= 1 and 0 < scale_weight(weight, strength) <= 1 for weight in weights)
 
 
 @given(st.integers(1, 9))
@@ -37,10 +37,10 @@ def test_copies_share_the_reward_of_one(number: int) -> None:
 @given(st.floats(0.01, 1), STRENGTH, STRENGTH)
 def test_more_strength_never_raises_a_weight(weight: float, one: float, other: float) -> None:
     low, high = sorted((one, other))
-    assert at_strength(weight, high) <= at_strength(weight, low) * (1 + 1e-12)
-    assert at_strength(weight, 0) == 1
-    assert at_strength(weight, 1) == pytest.approx(weight)
-    assert at_strength(weight, high, 0.25) == max(0.25, at_strength(weight, high))
+    assert scale_weight(weight, high) <= scale_weight(weight, low) * (1 + 1e-12)
+    assert scale_weight(weight, 0) == 1
+    assert scale_weight(weight, 1) == pytest.approx(weight)
+    assert scale_weight(weight, high, 0.25) == max(0.25, scale_weight(weight, high))
 
 
 @given(REPLIES, REPLIES, st.randoms())
@@ -70,6 +70,6 @@ def test_what_the_supporter_said_before_counts_by_its_share() -> None:
 
 
 def test_short_replies_are_alike_only_where_they_are_equal() -> None:
-    assert likeness(phrases_of("Oh no"), phrases_of("oh, no!")) == 1
-    assert likeness(phrases_of("Oh no"), phrases_of("Oh yes")) == 0
+    assert jaccard(phrases_of("Oh no"), phrases_of("oh, no!")) == 1
+    assert jaccard(phrases_of("Oh no"), phrases_of("Oh yes")) == 0
     assert redundancy_weights(["", ""]) == [0.5, 0.5]

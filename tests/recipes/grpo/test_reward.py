@@ -13,7 +13,7 @@ from support.traces import TEXT, TRACE, traces
 
 from ipm_prefdial.prompts.context import chat
 from ipm_prefdial.prompts.parsers.trace import format_trace
-from ipm_prefdial.recipes.grpo.reward import TraceReward, said_before
+from ipm_prefdial.recipes.grpo.reward import TraceReward, supporter_turns
 from ipm_prefdial.recipes.runs.arguments import GrpoArguments
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.inference import Message
@@ -70,10 +70,10 @@ def test_copies_share_credit_within_their_group_alone_and_their_rewards_are_left
     completions = [*(_with_reply(reply) for reply in replies), _with_reply(replies[0])]
     reward = _reward()
     assert reward(prompts, completions) == [1, 1, 1, 1]
-    assert reward.last.kept(GrpoArguments()) == [0.5, 0.5, 1, 1]
-    assert reward.last.kept(GrpoArguments(redundancy=0)) == [1, 1, 1, 1]
-    assert reward.last.kept(GrpoArguments(redundancy=3)) == [0.25, 0.25, 1, 1]
-    assert reward.last.kept(GrpoArguments(redundancy=3, redundancy_floor=0.4)) == [0.4, 0.4, 1, 1]
+    assert reward.last.kept_shares(GrpoArguments()) == [0.5, 0.5, 1, 1]
+    assert reward.last.kept_shares(GrpoArguments(redundancy=0)) == [1, 1, 1, 1]
+    assert reward.last.kept_shares(GrpoArguments(redundancy=3)) == [0.25, 0.25, 1, 1]
+    assert reward.last.kept_shares(GrpoArguments(redundancy=3, redundancy_floor=0.4)) == [0.4, 0.4, 1, 1]
 
 
 def test_a_part_can_be_switched_off_and_is_measured_all_the_same() -> None:
@@ -113,9 +113,9 @@ def test_what_was_said_before_is_read_from_chats_and_transcripts() -> None:
         Turn(speaker=Speaker.SUPPORTER, text="Were you alone?", strategy=Strategy.QUESTION),
         Turn(speaker=Speaker.SEEKER, text="Yes."),
     ]
-    assert list(said_before(chat(turns, with_strategies=False))) == ["Were you alone?"]
+    assert list(supporter_turns(chat(turns, with_strategies=False))) == ["Were you alone?"]
     shown: list[Message] = [{"role": "user", "content": "seeker: It hailed.\nsupporter: Were you alone?\nseeker: Yes."}]
-    assert list(said_before(shown)) == ["Were you alone?"]
+    assert list(supporter_turns(shown)) == ["Were you alone?"]
 
 
 def test_who_repeats_oneself_keeps_less() -> None:
@@ -126,4 +126,4 @@ def test_who_repeats_oneself_keeps_less() -> None:
     ]
     reward = _reward()
     reward([prompt, prompt], [_with_reply("Were you alone?"), _with_reply("That is a long way home.")])
-    assert reward.last.kept(reward.weights) == [0.5, 1]
+    assert reward.last.kept_shares(reward.weights) == [0.5, 1]

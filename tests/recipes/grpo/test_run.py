@@ -14,7 +14,7 @@ from support.traces import TRACE
 from support.training import run_quick, small_release
 
 from ipm_prefdial.recipes.runs.record import read_run
-from ipm_prefdial.recipes.train.card import read_curves
+from ipm_prefdial.recipes.train.curves import read_curves
 from ipm_prefdial.schemas.errors import DataError, UsageError
 from ipm_prefdial.schemas.verdict import Unparsed
 
@@ -85,7 +85,7 @@ def test_run_without_a_reward_model_does_not_begin(runs: Path, tmp_path: Path) -
     start = str(runs / "reasoner" / "sft")
     with pytest.raises(UsageError, match="holds no reward model: run the reward recipe first"):
         run_quick(NAME, DATA, tmp_path / "reasoner" / "grpo", sft_checkpoint=start)
-    with pytest.raises(UsageError, match="nothing is rewarded, since a whole trace earns nothing by itself"):
+    with pytest.raises(UsageError, match="nothing is rewarded, since a well-formed trace earns nothing by itself"):
         run_quick(NAME, DATA, runs / "reasoner" / "other", process=0, outcome=0)
     with pytest.raises(UsageError, match="process_credit: 'most' is none of mean, min, per_step"):
         run_quick(NAME, DATA, runs / "reasoner" / "other", process_credit="most")
@@ -99,12 +99,12 @@ def test_advantages_are_trls_own_until_they_are_shaped(runs: Path, tmp_path: Pat
     from ipm_prefdial.recipes.grpo import trainer
 
     theirs, ours = [], []
-    whole, compare = GRPOTrainer._generate_and_score_completions, trainer.compare
+    whole, compare = GRPOTrainer._generate_and_score_completions, trainer.group_advantages
     with pytest.MonkeyPatch.context() as patch:
         # A model of a few thousand random weights writes no trace: every second completion is taken for one.
         said = iter(range(10_000))
         patch.setattr(rewards, "parse_trace", lambda text: TRACE if next(said) % 2 else Unparsed(reason="x", raw=text))
-        patch.setattr(trainer, "step_ends", lambda tokenizer, ids: [1, 3, 5])
+        patch.setattr(trainer, "find_step_ends", lambda tokenizer, ids: [1, 3, 5])
 
         def keep_theirs(self: object, inputs: object) -> object:
             theirs.append((output := whole(self, inputs))["advantages"])
@@ -115,7 +115,7 @@ def test_advantages_are_trls_own_until_they_are_shaped(runs: Path, tmp_path: Pat
             return found
 
         patch.setattr(GRPOTrainer, "_generate_and_score_completions", keep_theirs)
-        patch.setattr(trainer, "compare", keep_ours)
+        patch.setattr(trainer, "group_advantages", keep_ours)
         places = {"sft_checkpoint": str(runs / "reasoner" / "sft"), "reward_model": str(runs / "reward" / "reward")}
         record = run_quick(NAME, DATA, tmp_path / "grpo", process_credit="per_step", **places)
     assert record.state == "done"
@@ -128,7 +128,7 @@ def test_advantages_are_trls_own_until_they_are_shaped(runs: Path, tmp_path: Pat
 def test_what_is_named_must_be_what_it_is_named_for(runs: Path, tmp_path: Path) -> None:
     sft, reward = str(runs / "reasoner" / "sft"), str(runs / "reward" / "reward")
     out = tmp_path / "reasoner" / "grpo"
-    with pytest.raises(UsageError, match="holds a reasoner, which scores nothing"):
+    with pytest.raises(UsageError, match="holds a reasoner, not a reward model"):
         run_quick(NAME, DATA, out, sft_checkpoint=sft, reward_model=sft)
     with pytest.raises(UsageError, match="is a checkpoint of the reward; this recipe trains reasoner"):
         run_quick(NAME, DATA, out, sft_checkpoint=reward, reward_model=reward)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.answers import answer, spoken_sample
 
 from ipm_prefdial.recipes.metrics.diversity import DIVERSITY_METRICS, measure_diversity, self_bleu
-from ipm_prefdial.recipes.metrics.measured import NO_REPLIES, around
+from ipm_prefdial.recipes.metrics.measured import NO_REPLIES, jackknife_samples
 from ipm_prefdial.recipes.metrics.sample import AnswerSample
 
 _WORDS = "kiln tram hail lead bench garden oven bridge night walk".split()
@@ -55,7 +55,7 @@ def test_interval_of_distinct_has_the_jackknifes_width() -> None:
 
 
 def test_one_dialogue_has_no_interval() -> None:
-    values = around(0.5, np.array([0.4]), np.ones((1, 11)))
+    values = jackknife_samples(0.5, np.array([0.4]), np.ones((1, 11)))
     assert values[0] == 0.5
     assert np.isnan(values[1:]).all()
 

@@ -63,5 +63,5 @@ def test_missing_reply_is_0(model: Path) -> None:
 
 
 def test_folder_without_a_model_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no model with its tokeniser"):
+    with pytest.raises(UsageError, match="not a model with its tokeniser"):
         likeness(["a"], ["b"], tmp_path)

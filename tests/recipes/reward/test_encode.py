@@ -10,8 +10,8 @@ from hypothesis import given
 from support.traces import TRACE, traces
 
 from ipm_prefdial.prompts.parsers.trace import format_trace, step_texts
-from ipm_prefdial.recipes.reward.loss import UNKNOWN, collate
 from ipm_prefdial.recipes.reward.rows import encode, measure_traces, step_ends
+from ipm_prefdial.recipes.reward.trainer import UNKNOWN, collate
 from ipm_prefdial.recipes.tiny import make_tiny
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.inference import Message
@@ -62,7 +62,7 @@ def test_tokenizer_without_places_is_refused() -> None:
         is_fast = False
         name_or_path = "some/folder"
 
-    with pytest.raises(UsageError, match="folder: its tokenizer does not say where a token stands"):
+    with pytest.raises(UsageError, match="folder: its tokenizer cannot map tokens to text"):
         encode(Slow(), [(PROMPT, TEXT, ())])  # type: ignore[arg-type]
 
 

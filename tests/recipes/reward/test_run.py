@@ -20,7 +20,7 @@ from ipm_prefdial.recipes.reward.model import RewardModel
 from ipm_prefdial.recipes.reward.report import MODEL, RewardReport, score_rows
 from ipm_prefdial.recipes.reward.rows import encode, load_reward_rows
 from ipm_prefdial.recipes.runs.record import read_run
-from ipm_prefdial.recipes.train.card import read_curves
+from ipm_prefdial.recipes.train.curves import read_curves
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import DataError, UsageError
@@ -156,7 +156,7 @@ def test_release_without_reasoning(tmp_path: Path) -> None:
 def test_changed_table_of_the_second_config_is_noticed(tmp_path: Path) -> None:
     release = copy_release(tmp_path / "release", reasoning_release())
     flip_byte(release.root / "data/reasoning_pairs/train-00000-of-00001.parquet")
-    with pytest.raises(DataError, match=r"reasoning_pairs/train.* was changed after its manifest was written"):
+    with pytest.raises(DataError, match=r"reasoning_pairs/train.* changed after its manifest was written"):
         run_quick(NAME, release.root, tmp_path / "out")
 
 
@@ -179,7 +179,7 @@ def test_architecture_without_a_token_classifier(trained: Path, tmp_path: Path) 
         f"task: reward\nstage: reward\nuse_cpu: true\nbf16: false\nmodel_name_or_path: {tmp_path / 'model'}\n"
     )
     with pytest.raises(
-        UsageError, match="model: Transformers has no token classifier of the architecture opt"
+        UsageError, match="model: Transformers has no token classifier for the architecture opt"
     ) as error:
         run_quick(str(tmp_path / "mine.yaml"), DATA, tmp_path / "out")
     assert "\n" not in str(error.value)
@@ -188,8 +188,8 @@ def test_architecture_without_a_token_classifier(trained: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (None, "no reward model: there is no run of a reward recipe in it"),
-        ({"task": "planner", "stage": "sft"}, "holds a planner, which scores nothing"),
+        (None, "not a reward model: it holds no run of a reward recipe"),
+        ({"task": "planner", "stage": "sft"}, "holds a planner, not a reward model"),
         ({"state": "running"}, "the reward model is not finished"),
     ],
 )

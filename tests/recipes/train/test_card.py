@@ -6,9 +6,9 @@ from jinja2 import UndefinedError
 
 from ipm_prefdial.recipes.data.fit import RowCounts
 from ipm_prefdial.recipes.runs.environment import Environment
-from ipm_prefdial.recipes.runs.record import DataRecord, StartRecord, TrainingRecord
+from ipm_prefdial.recipes.runs.record import RANDOM, DataRecord, StartRecord, TrainingRecord
 from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask
-from ipm_prefdial.recipes.train.card import RANDOM, render_model_card
+from ipm_prefdial.recipes.train.card import render_model_card
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.licence import LICENCES
@@ -87,7 +87,7 @@ def test_card_says_what_was_chosen_of_the_data() -> None:
     chosen = {"dialogues": 7, "dialogues_sha256": "ef" * 32}
     several = {"repo": None, "name": "fold-1 + fold-2", "revision": None}
     card = render_model_card(RUN.model_copy(update={"data": DATA.model_copy(update=chosen)}), picture=False)
-    assert "tree/v1.0.0), only rows of 7 chosen dialogues, config `strategy`" in card
+    assert "tree/v1.0.0), only rows of 7 selected dialogues, config `strategy`" in card
     card = render_model_card(RUN.model_copy(update={"data": DATA.model_copy(update=several)}), picture=False)
     assert "| data | release 1.0.0 of `fold-1 + fold-2`, config" in card
 

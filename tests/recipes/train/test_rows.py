@@ -6,7 +6,7 @@ pytest.importorskip("datasets", reason="needs datasets")
 
 from support.reasoning import count_rows, reasoning_release
 
-from ipm_prefdial.recipes.data.release import Chosen, open_release
+from ipm_prefdial.recipes.data.release import SelectedData, open_release
 from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask
 from ipm_prefdial.recipes.train.rows import load_stage_rows
 from ipm_prefdial.schemas.base import digest_of
@@ -18,7 +18,7 @@ DRAWS = 3
 
 def test_demonstrations_come_with_their_weights_and_prompts_once() -> None:
     release = reasoning_release(DRAWS)
-    data = Chosen.of(open_release(str(release.root), None, Config.REASONING))
+    data = SelectedData.of(open_release(str(release.root), None, Config.REASONING))
     sft, grpo = (
         load_stage_rows(data, TrainingTask.REASONER, stage, Split.TRAIN)
         for stage in (TrainingStage.SFT, TrainingStage.GRPO)

@@ -9,7 +9,8 @@ pytest.importorskip("torch", reason="needs the [train] extra")
 
 import torch
 
-from ipm_prefdial.recipes.reward.loss import UNKNOWN, read_scores, reward_loss
+from ipm_prefdial.recipes.reward.model import read_scores
+from ipm_prefdial.recipes.reward.trainer import UNKNOWN, reward_loss
 
 pytestmark = pytest.mark.train
 

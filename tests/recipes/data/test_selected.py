@@ -11,7 +11,7 @@ from support.releases import build_scripted, copy_release, read_rows, shared_rel
 from support.training import small_release
 
 from ipm_prefdial.recipes.data.fit import load_rows
-from ipm_prefdial.recipes.data.release import choose_data
+from ipm_prefdial.recipes.data.release import select_data
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import DataError, UsageError
@@ -22,7 +22,7 @@ ONE = ("completion",)
 
 def test_one_release_is_what_it_was() -> None:
     release = small_release()
-    data = choose_data([str(release.root)], None, SFT)
+    data = select_data([str(release.root)], None, SFT)
     assert (data.name, data.version, data.license) == ("release", "1.0.0", release.manifest.license)
     assert data.sha256 == hashlib.sha256((release.root / "manifest.json").read_bytes()).hexdigest()
     assert len(load_rows(data, SFT, Split.TRAIN, ONE)) == release.manifest.counts[SFT].rows[Split.TRAIN]
@@ -31,12 +31,12 @@ def test_one_release_is_what_it_was() -> None:
 def test_several_releases_are_one_after_the_other(tmp_path: Path, tiny: Path) -> None:
     other = build_scripted(tmp_path / "other", sources=(str(tiny / "dialogues.jsonl"),))
     places = [str(small_release().root), str(other.root)]
-    data = choose_data(places, None, SFT)
+    data = select_data(places, None, SFT)
     rows = load_rows(data, SFT, Split.TRAIN, ONE)
-    parts = [load_rows(choose_data([place], None, SFT), SFT, Split.TRAIN, ONE) for place in places]
+    parts = [load_rows(select_data([place], None, SFT), SFT, Split.TRAIN, ONE) for place in places]
     assert rows["prompt"] == [prompt for part in parts for prompt in part["prompt"]]
     assert (data.name, data.repo) == ("release + other", None)
-    assert data.sha256 != choose_data(places[::-1], None, SFT).sha256, "their order is the order of the rows"
+    assert data.sha256 != select_data(places[::-1], None, SFT).sha256, "their order is the order of the rows"
 
 
 def test_rows_of_chosen_dialogues_alone(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_rows_of_chosen_dialogues_alone(tmp_path: Path) -> None:
     wanted = {row["dialogue_id"] for row in rows} - {rows[0]["dialogue_id"]}
     path = tmp_path / "ids.txt"
     path.write_text("".join(f"{one}\n" for one in sorted(wanted)))
-    data = choose_data([str(release.root)], None, SFT, dialogues=path)
+    data = select_data([str(release.root)], None, SFT, dialogues=path)
     found = load_rows(data, SFT, Split.TRAIN, ONE)
     assert found.column_names == ["prompt", "completion"]
     assert found["completion"] == [row["completion"] for row in rows if row["dialogue_id"] in wanted]
@@ -55,14 +55,14 @@ def test_rows_of_chosen_dialogues_alone(tmp_path: Path) -> None:
     assert data.dialogues.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_text("0123456789abcdef\n")
     with pytest.raises(DataError, match="no rows in split train"):
-        load_rows(choose_data([str(release.root)], None, SFT, dialogues=path), SFT, Split.TRAIN, ONE)
+        load_rows(select_data([str(release.root)], None, SFT, dialogues=path), SFT, Split.TRAIN, ONE)
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "names no dialogue"),
-        ("0123456789abcdef\nnobody\n", "line 2: 'nobody' is not an id"),
+        ("", "lists no dialogue"),
+        ("0123456789abcdef\nnobody\n", "line 2: 'nobody' is not a dialogue id"),
         (None, "cannot be read"),
     ],
 )
@@ -71,14 +71,14 @@ def test_file_that_names_no_dialogues(text: str | None, told: str, tmp_path: Pat
     if text is not None:
         path.write_text(text)
     with pytest.raises(UsageError, match=told):
-        choose_data([str(small_release().root)], None, SFT, dialogues=path)
+        select_data([str(small_release().root)], None, SFT, dialogues=path)
 
 
 def test_releases_that_do_not_go_together(tmp_path: Path) -> None:
     root = str(small_release().root)
     with pytest.raises(UsageError, match="named twice"):
-        choose_data([root, str(copy_release(tmp_path / "copy", small_release()).root)], None, SFT)
+        select_data([root, str(copy_release(tmp_path / "copy", small_release()).root)], None, SFT)
     with pytest.raises(DataError, match=r"is release 2\.0\.0 and release is 1\.0\.0"):
-        choose_data([root, str(copy_release(tmp_path / "newer", shared_release("2.0.0")).root)], None, SFT)
+        select_data([root, str(copy_release(tmp_path / "newer", shared_release("2.0.0")).root)], None, SFT)
     with pytest.raises(UsageError, match="a revision pins one release"):
-        choose_data([root, root], "v1.0.0", SFT)
+        select_data([root, root], "v1.0.0", SFT)
