@@ -3,8 +3,9 @@
 import re
 
 import pytest
+from support.releases import shared_release
 
-from ipm_prefdial.cards.licences import METHOD, citations, corpus_of
+from ipm_prefdial.cards.licences import METHOD, Origin, citations, corpus_of, notice_text
 
 KNOWN = {
     "ESConv": "ESConv",
@@ -58,3 +59,9 @@ def test_bibtex_is_whole(source: str) -> None:
     assert {"author", "title", "year"} <= set(fields)
     assert fields["author"].count(" and ") == fields["author"].count(", ") - 1
     assert entry.count("{") == entry.count("}") and entry.endswith("\n}")
+
+
+@pytest.mark.parametrize(("dialogues", "words"), [(1, "(1 dialogue)"), (2, "(2 dialogues)")])
+def test_the_notice_counts_dialogues(dialogues: int, words: str) -> None:
+    notice = notice_text(shared_release().manifest, (Origin("ESConv", "cc-by-nc-4.0", dialogues),))
+    assert f"ESConv {words}\n" in notice

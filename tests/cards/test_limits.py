@@ -63,8 +63,8 @@ def test_small_data_is_told_by_its_numbers(manifest: Manifest) -> None:
 
 def test_embedded_models_are_a_limit_by_what_they_play(manifest: Manifest) -> None:
     assert not says(known_limits(manifest, CardContext()), "embedded")
-    assert says(known_limits(played_by(manifest, "corpus", Role.RESPONDER), CardContext()), "to somebody else")
-    assert not says(known_limits(played_by(manifest, "corpus", Role.PLANNER), CardContext()), "to somebody else")
+    assert says(known_limits(played_by(manifest, "corpus", Role.RESPONDER), CardContext()), "to another person")
+    assert not says(known_limits(played_by(manifest, "corpus", Role.PLANNER), CardContext()), "to another person")
     assert says(
         known_limits(played_by(manifest, "corpus", Role.JUDGE), CardContext()), "written rules that look at words"
     )
@@ -171,3 +171,13 @@ def test_habits_of_judges_and_artefacts_are_told_with_their_numbers(manifest: Ma
     )
     assert says(told, "tells chosen from rejected with AUC ")
     assert not says(known_biases(manifest, _audited(artefacts=())), "AUC")
+
+
+def test_what_models_see_on_the_sides_is_said_for_the_response_pairs_alone(manifest: Manifest) -> None:
+    audit = full_beside().audit
+    assert audit is not None
+    said = [one for one in known_biases(manifest, full_beside()) if "A simple model that sees" in one]
+    shown = [one for one in audit.artefacts if one.config == Config.RESPONSE and one.features in ("words", "length")]
+    assert len(said) == len([one for one in shown if one.auc.value is not None]) == 2
+    for sentence, one in zip(said, shown, strict=True):
+        assert f"AUC {one.auc.value:.2f}" in sentence

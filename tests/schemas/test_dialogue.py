@@ -140,3 +140,10 @@ def test_a_dialogue_needs_turns_and_cannot_be_changed() -> None:
         Dialogue(source="s", license="mit", turns=())
     with pytest.raises(ValidationError, match="frozen"):
         dialogue().source = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["ESConv\nand more", "ESConv\n", "a" * 101, "<b>", ""])
+def test_a_sources_name_is_one_short_line_of_plain_characters(name: str) -> None:
+    turns = ({"speaker": "seeker", "text": "Hi."}, {"speaker": "supporter", "text": "Hello."})
+    with pytest.raises(ValidationError, match="source"):
+        Dialogue.model_validate({"source": name, "license": "mit", "turns": turns})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipm_prefdial.builders.safety.crisis import decode, find_crisis, fold_sentences
-from ipm_prefdial.builders.safety.rule import written_rules
+from ipm_prefdial.builders.safety.rule import _Denials, written_rules
 from ipm_prefdial.schemas.safety import CrisisCategory, CrisisFinding, CrisisForm
 
 
@@ -163,3 +163,11 @@ def test_a_capital_or_a_second_space_changes_nothing(words: list[str]) -> None:
     found = find_crisis(" ".join(words))
     assert find_crisis(" ".join(words).upper()) == found
     assert find_crisis("  ".join(words)) == found
+
+
+def test_what_takes_back_one_denial_does_not_take_back_a_later_one() -> None:
+    """Places come in order: what stood before a place is not found again behind it."""
+    sentence = "i never planned it until yesterday and i never tried it"
+    denials, after = _Denials(sentence), sentence.index(" and")
+    assert denials._is_taken_back(0)
+    assert not denials._is_taken_back(after)

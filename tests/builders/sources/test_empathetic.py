@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from support.sources import TALK, dialogues_in, found_in, opened, taken_in, written
 
-from ipm_prefdial.builders.sources.empathetic import whole_dialogues
+from ipm_prefdial.builders.sources.empathetic import is_utterance_header, whole_dialogues
 from ipm_prefdial.builders.sources.shapes import BadDialogue
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import SourceError
@@ -98,3 +98,10 @@ def test_other_records_pass_one_by_one() -> None:
     for record, split in whole_dialogues((TALK, None) for _ in range(3)):
         passed.append((record, split))
     assert passed == [(TALK, None)] * 3
+
+
+@pytest.mark.parametrize("missing", ["conv_id", "utterance"])
+def test_a_header_needs_every_column(missing: str) -> None:
+    columns = ["conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance"]
+    assert is_utterance_header(columns)
+    assert not is_utterance_header([column for column in columns if column != missing])

@@ -144,3 +144,8 @@ def test_one_dialogue_has_no_interval() -> None:
     tables = np.array([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
     found = _resampled([5, 5, 6], tables).interval(same_share, tables, 2)
     assert (found.value, found.low, found.high) == (0.5, None, None)
+
+
+@pytest.mark.parametrize("counts", [[[3, 2], [0, 0]], [[3, 0], [2, 0]]])
+def test_kappa_is_undefined_where_one_of_the_two_gave_one_label_only(counts: list[list[int]]) -> None:
+    assert np.isnan(kappa(np.array(counts)))

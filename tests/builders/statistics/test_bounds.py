@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from measure_gates import alike, leaning, measure, rates, real, with_words
 
 from ipm_prefdial.builders.statistics.bounds import (
+    _hanley_mcneil,
     auc_bounds,
     auc_error,
     clopper_pearson,
@@ -138,3 +139,16 @@ def test_at_most_one_in_twenty_passes_what_it_should_not(planted: str, request: 
     assert {one.pairs: one.passes for one in found if one.passes > 3 / 40} == {}
     assert sum(one.passes for one in found) / len(found) <= _MOST_FALSE
     assert max(one.by_value for one in found) > 0.5
+
+
+@given(st.floats(0.0, 1.0), st.integers(2, 500))
+def test_the_least_error_of_an_auc_is_the_same_on_either_side_of_a_half(auc: float, pairs: int) -> None:
+    assert _hanley_mcneil(auc, pairs) == pytest.approx(_hanley_mcneil(1 - auc, pairs))
+
+
+def test_the_variance_of_an_auc_is_that_of_hanley_and_mcneil() -> None:
+    """Hanley and McNeil (1982), with half a pair on either side: the area is (0.9 x 100 + 0.5) / 101."""
+    area = 90.5 / 101
+    one, two = area / (2 - area), 2 * area**2 / (1 + area)
+    due = (area * (1 - area) + 99 * (one + two - 2 * area**2)) / 100**2
+    assert _hanley_mcneil(0.9, 100) == pytest.approx(due)
