@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow check bench release-check clean
+.PHONY: demo test test-slow check bench browser release-check clean
 
 demo: $(VENV)/.built  ## build the sample corpus with the embedded models
 	$(BIN)/ipm-prefdial build --out demo-release --force --show 3
@@ -22,6 +22,9 @@ check: $(VENV)/.tested  ## style and types
 	rm -rf build/lib
 	$(BIN)/python setup.py --quiet build_py --build-lib build/lib
 	$(BIN)/mypy
+
+browser:  ## chromium and its driver, for the tests of pages; without them these tests skip
+	.ci/browser
 
 bench: $(VENV)/.tested  ## the benchmarks, side by side; nothing is asserted
 	$(BIN)/python tests/benchmarks/run_all.py

@@ -80,19 +80,19 @@ def _told_by_one(source: AuditSource, sample: int, number: int) -> dict[str, Any
     return _told(source, measures_of(source, sample)[number : number + 1])
 
 
-def audit_release(root: Path, name: str, sample: int = SAMPLE) -> Audit:
-    """What the release in a folder is like; nothing is written there.
+def audit_release(root: Path, name: str = "", sample: int = SAMPLE) -> Audit:
+    """Measures the release in a folder and decides its gates; nothing is written there.
 
     Args:
         root: the folder.
-        name: what to call it.
+        name: what the audit calls it; the folder's name where it is empty.
         sample: see `audit_source`.
 
     Raises:
         UsageError: there is no release in it.
         DataError: a table is damaged.
     """
-    return audit_source(ReleaseSource(Release(root), name), sample)
+    return audit_source(ReleaseSource(Release(root), name or root.resolve().name), sample)
 
 
 def _show(measure: Measure, batch: Batch) -> None:

@@ -222,6 +222,17 @@ def _first_line(error: Exception) -> str:
 # A release wherever it is: in a folder, or on the Hub and then in the Hub client's cache.
 
 
+def read_release(place: str | Path) -> Release:
+    """The release in a folder, or `ORG/NAME[@REV]` on the Hub.
+
+    Raises:
+        UsageError: there is no release at that place, or it needs a token.
+        EndpointError: the Hub cannot be reached or failed.
+        DataError: its manifest cannot be read, or it holds links.
+    """
+    return Release(local_release(str(place)))
+
+
 def local_release(place: str, *, cache: Path | None = None) -> Path:
     """The folder of a release: the path itself, or a snapshot of `ORG/NAME[@REV]` in the cache.
 

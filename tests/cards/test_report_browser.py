@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.audits import shared_audit
-from support.chromium import CHROMIUM, DRIVER, chromium, look
+from support.chromium import CHROMIUM, DRIVER, NO_BROWSER, chromium, look
 from support.releases import copy_release
 from support.reports import ask, choose, found, keep_screenshot, made_up_pair, search
 
@@ -16,7 +16,7 @@ from ipm_prefdial.cards.report import render_report
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 pytestmark = [
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"),
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=NO_BROWSER),
     pytest.mark.xdist_group("chromium"),
 ]
 

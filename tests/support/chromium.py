@@ -9,6 +9,7 @@ from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
+NO_BROWSER = "no browser: `make browser` installs chromium and its driver (Debian, as root or with sudo), then repeat"
 
 _FLAGS = (
     "--headless",
