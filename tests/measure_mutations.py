@@ -79,12 +79,13 @@ def _only_place(copy: Path, folder: str, old: str) -> Path:
 
 
 def _tests_of(copy: Path, path: Path) -> list[str]:
-    """The tests that mirror a module's folder; those of the module itself first, which mostly find a fault."""
+    """The tests that mirror a module's folder; those of the module itself and the golden builds first."""
     folder = Path("tests") / path.relative_to(copy).parent
     while not (copy / folder).is_dir():
         folder = folder.parent
     own = sorted((copy / folder).glob(f"**/test_{path.stem.lstrip('_')}*.py"))
-    return [*(str(one.relative_to(copy)) for one in own), str(folder)]
+    golden = ["tests/test_golden.py"] if path.relative_to(copy).parts[0] in ("schemas", "prompts", "builders") else []
+    return [*(str(one.relative_to(copy)) for one in own), *golden, str(folder)]
 
 
 def _run(copy: Path, tests: list[str]) -> bool:

@@ -108,6 +108,8 @@ def test_a_text_without_marks_stays_as_it_is(text: str) -> None:
         '{"error": "none", "rationale": "It begins with [THINK]hm[/THINK]."}',
         "```json\n{}\n```",
         "<answer>Hi</answer>",
+        "<answer>◁think▷",
+        " <answer>Here is my thought process:",
     ],
 )
 def test_what_only_looks_like_a_mark_stays(text: str) -> None:

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from hashlib import sha1, sha256
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from ipm_prefdial.builders.release.splits import SplitPlan, Splits
 from ipm_prefdial.schemas.dialogue import Dialogue, Speaker, Split, Turn
 from ipm_prefdial.schemas.spec import SplitRule
 from ipm_prefdial.schemas.strategy import Strategy
+from ipm_prefdial.schemas.text import normalise_text
 
 _RULE = SplitRule(salt="a salt", validation=0.1, test=0.1, near_duplicate=0.6)
 
@@ -276,3 +278,17 @@ def test_a_repetition_names_the_first_of_its_group() -> None:
 @given(_seeds)
 def test_dialogues_that_share_nothing_repeat_nothing(seeds: list[int]) -> None:
     assert set(_decide([_unlike(seed) for seed in seeds]).repeats()) == {None}
+
+
+def test_a_group_goes_where_the_smallest_hash_of_its_runs_leads() -> None:
+    """Computed again here: every bit of this decides released splits."""
+    original = _unlike(7, words=30)
+    copy = _dialogue(*_texts(original)[:-1], f"{_texts(original)[-1]} and then it rained")
+    words = [normalise_text(" ".join(_texts(one))).split() for one in (original, copy)]
+    runs = {" ".join(some[at : at + 8]) for some in words for at in range(len(some) - 7)}
+    place = min(int.from_bytes(sha1(f"{_RULE.salt}\0{run}".encode()).digest()[:8]) for run in runs)
+    share = int.from_bytes(sha256(f"{_RULE.salt}/{place}".encode()).digest()[:8]) / 2**64
+    for test in (share * 0.999, share * 1.001):
+        rule = _RULE.model_copy(update={"test": test, "validation": 0.0})
+        due = Split.TEST if share < test else Split.TRAIN
+        assert set(_decide([original, copy], rule).splits) == {due}

@@ -119,3 +119,23 @@ async def test_error_is_no_warning_when_everybody_who_waited_is_gone(records: Re
     inner.release.set()
     with pytest.raises(EndpointError):
         await first
+
+
+async def test_a_failure_in_passing_is_shared_with_all_who_wait(records: Records) -> None:
+    """Otherwise every one of them would ask an endpoint again that has just said that it is too busy."""
+    release, asked = asyncio.Event(), 0
+
+    class Busy:
+        async def complete(self, request: Request) -> Outcome:
+            nonlocal asked
+            asked += 1
+            await release.wait()
+            return Failed(key=request.key, reason=FailureReason.RATE_LIMITED, detail="too many")
+
+    model = Recording(Busy(), records)
+    waiting = [asyncio.create_task(model.complete(make_request())) for _ in range(3)]
+    await let_run()
+    release.set()
+    answers = await asyncio.gather(*waiting)
+    assert asked == 1
+    assert [isinstance(one, Failed) and one.reason for one in answers] == [FailureReason.RATE_LIMITED] * 3
