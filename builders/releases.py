@@ -16,7 +16,7 @@ from ..schemas.errors import OutputExistsError, UsageError
 from ..schemas.files import write_whole
 from ..schemas.inference import Task
 from ..schemas.spec import BuildSpec, Version
-from ..schemas.steps import STEPS as SENTENCES
+from ..schemas.steps import COMPARE_SIDES, MAJORITY_2
 from ..schemas.trace import Trace
 from ..schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Verdict
 from .mining.steps import steps_of
@@ -106,12 +106,10 @@ def _check_registries(spec: BuildSpec) -> None:
     """Looks up whatever the spec names while it is loaded, so that nothing fails when it is first used.
 
     Raises:
-        UsageError: a step has no sentence for the card, or a prompt's answers are not what its step reads.
+        UsageError: a prompt's answers are not what its step reads.
         PromptError: there is no such prompt, or it is malformed.
     """
-    if unsaid := [step for step in spec.steps if step not in SENTENCES]:
-        raise UsageError(f"step {unsaid[0]} has no sentence for the card; add one to cards/steps.py")
-    compares = "compare_sides@1" in spec.steps
+    compares = spec.has_step(COMPARE_SIDES)
     for task in Task:
         if (inference := spec.inference(task)) is None:
             continue
@@ -119,7 +117,7 @@ def _check_registries(spec: BuildSpec) -> None:
         wanted = (Comparison if compares else Verdict) if task is Task.JUDGE else _READ_AS.get(task)
         if wanted is not None and prompt.reader.kind is not wanted:
             raise UsageError(f"{task.value}.prompt: the answers to {prompt.id} are not read as {wanted.__name__}")
-    if compares and (load_prompt(spec.judge.prompt).reader_id == "comparison@2") != ("majority@2" in spec.steps):
+    if compares and (load_prompt(spec.judge.prompt).reader_id == "comparison@2") != spec.has_step(MAJORITY_2):
         raise UsageError("majority@2 and a judge prompt that offers no_reply (compare_replies@2) need each other")
 
 

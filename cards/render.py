@@ -15,7 +15,7 @@ from ..schemas.inference import Task
 from ..schemas.licence import licence_of
 from ..schemas.manifest import Manifest
 from ..schemas.safety import PiiKind
-from ..schemas.steps import STEPS
+from ..schemas.steps import find_step
 from .context import CardContext
 from .front_matter import PRETTY_NAME, front_matter
 from .licences import citations, license_lines, refusals_of
@@ -110,7 +110,7 @@ def _making(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
         "tokens": ours(token_lines(manifest)),
         "compares": spec.layout > 1,
         "errors": ours([{"name": error.value, "about": errors[error.name]} for error in spec.errors]),
-        "steps": ours([{"id": step, "about": STEPS[step]} for step in spec.steps]),
+        "steps": ours([{"id": step, "about": find_step(step).sentence} for step in spec.steps]),
         "pair_names": [config.value for config in PAIR_CONFIGS],
         "drops": ours(drop_lines(manifest, beside.crises)),
         "screened": spec.safety.crisis == "hold_out",

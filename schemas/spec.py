@@ -12,6 +12,7 @@ from .base import Frozen, Grown
 from .error_type import ErrorType
 from .errors import UsageError
 from .inference import Sampling, Task
+from .steps import StepDefinition
 
 VERSION = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"
 """A semantic version without labels: MAJOR.MINOR.PATCH."""
@@ -165,6 +166,10 @@ class BuildSpec(Grown):
 
     reasoning: ReasoningRule | None = None
     """What is made of the traces."""
+
+    def has_step(self, step: StepDefinition) -> bool:
+        """Whether this release takes the step."""
+        return step.id in self.steps
 
     def inference(self, task: Task) -> Inference | None:
         """How a task is asked; None where this release does not have it."""

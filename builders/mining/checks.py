@@ -12,6 +12,7 @@ from ...prompts.parsers.strategy import JointReply, bracketed_strategy, read_joi
 from ...schemas.config import Config
 from ...schemas.drops import DropReason
 from ...schemas.inference import Failed, FailureReason, Outcome, Task
+from ...schemas.steps import BOUNDED_REPLY, KNOWN_MARKER, NO_REFUSAL
 from ...schemas.strategy import parse_strategy
 from ...schemas.text import words_of
 from ...schemas.verdict import Unparsed
@@ -202,8 +203,6 @@ def _folded(reply: str) -> str:
 _CUT_OFF = frozenset({"length", "max_tokens"})
 # White space before a label is looked at within its line: across thousands of empty lines it would take their square.
 _ROLE_LABEL = re.compile(r"(?im)^[^\S\n]*+(seeker|supporter|assistant|user|system)\s*:|<\|\w+\|>")
-REPLY_BOUNDED = "bounded_reply@1"
-"""The step that bounds a reply; of traces and of rewritten replies, too."""
 MOST_IN_A_REPLY = 5_000
 """Characters of the longest reply that the step lets through: six times the longest turn of ESConv (our own choice)."""
 _ECHO_WORDS = 8
@@ -300,7 +299,7 @@ def check_reply_bounded(candidate: Candidate, plan: MiningPlan) -> Result:
 
 def too_long(reply: str, plan: MiningPlan) -> str | None:
     """How long a model's reply is, without its thoughts, where the release bounds it and it is longer; else None."""
-    if REPLY_BOUNDED not in plan.spec.steps or len(reply) <= MOST_IN_A_REPLY:
+    if not plan.spec.has_step(BOUNDED_REPLY) or len(reply) <= MOST_IN_A_REPLY:
         return None
     size = len(without_thinking(reply).strip())
     return f"{size} characters, and a reply may have {MOST_IN_A_REPLY}" if size > MOST_IN_A_REPLY else None
@@ -320,9 +319,9 @@ def check_no_refusal(candidate: Candidate, plan: MiningPlan) -> Result:
 
 def unanswering(text: str, plan: MiningPlan) -> tuple[DropReason, str] | None:
     """The same of other words of models (a rewriting, a trace's reply), where the release has these steps."""
-    if "known_marker@1" in plan.spec.steps and (marker := marker_in(text)) is not None:
+    if plan.spec.has_step(KNOWN_MARKER) and (marker := marker_in(text)) is not None:
         return DropReason.UNKNOWN_MARKER, marker
-    if "no_refusal@1" in plan.spec.steps and (kind := refusal_in(text)) is not None:
+    if plan.spec.has_step(NO_REFUSAL) and (kind := refusal_in(text)) is not None:
         return DropReason.REFUSED, f"by rule: {kind}"
     return None
 

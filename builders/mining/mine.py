@@ -1,14 +1,20 @@
-"""Mining one turn for one config, as a conversation with whoever has the answers.
+"""Mines one turn for one config, as a conversation.
 
 `mine_pairs` is a generator: it yields the requests that it needs next and is sent their outcomes. It neither waits nor
-knows who answers, so the same code runs over live endpoints, over records, and on any number of machines.
+knows where the answers come from, so the same code runs over live endpoints, over records, and on any number of
+machines.
 """
 
-from collections.abc import Generator, Sequence
+import traceback
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from ...prompts.parsers.strategy import bracketed_strategy
 from ...schemas.config import SFT_CONFIGS, Config
 from ...schemas.drops import DropReason
+from ...schemas.errors import PrefDialError, StepError
+from ...schemas.escape import one_line
 from ...schemas.inference import Ask, Outcome, Request
 from .candidate import Candidate, Drop, Result
 from .checks import task_of
@@ -37,13 +43,52 @@ def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Seq
     outcomes = yield requests
     results: list[Result] = [Candidate(config, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
     for step in steps:
-        if isinstance(step, Check):
-            results = [step.apply(result, plan) if isinstance(result, Candidate) else result for result in results]
-        elif isinstance(step, Choice):
-            results = step.apply(results, plan)
-        elif isinstance(step, Judging):
-            results = yield from _judge(results, plan, step)
+        with blaming(step.definition.id, turn.dialogue.dialogue_id, turn.index):
+            before, results = results, (yield from _take(step, results, plan))
+            _check_drops(step, before, results)
     return tuple(results)
+
+
+def _take(step: TurnStep, results: list[Result], plan: MiningPlan) -> Generator[Requests, Outcomes, list[Result]]:
+    """What a step makes of the candidates of a turn; a check of the human's turn has been taken before."""
+    match step:
+        case Check():
+            return [step.apply(result, plan) if isinstance(result, Candidate) else result for result in results]
+        case Choice():
+            return step.apply(results, plan)
+        case Judging():
+            return (yield from _judge(results, plan, step))
+    return results
+
+
+def _check_drops(step: TurnStep, before: Sequence[Result], after: Sequence[Result]) -> None:
+    """Holds a step to its definition, from which the card and the audit know what it may drop."""
+    for was, now in zip(before, after, strict=True):
+        if isinstance(was, Candidate) and isinstance(now, Drop) and now.reason not in step.definition.drops:
+            raise ValueError(f"it dropped a candidate as {now.reason}, which its definition does not name")
+
+
+@contextmanager
+def blaming(step_id: str, dialogue_id: str, turn: int | None) -> Iterator[None]:
+    """Turns an error that a step does not know into one that names the step, the dialogue and the turn.
+
+    Turns are answered concurrently: without this a bug surfaces once a worker, each time as a traceback that says
+    neither which turn nor which step it was.
+
+    Raises:
+        StepError: any other error than those of `schemas.errors`.
+    """
+    try:
+        yield
+    except PrefDialError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"dialogue {dialogue_id}" + ("" if turn is None else f", turn {turn}")
+        raise StepError(
+            f"{where}: the step {step_id} failed with {type(error).__name__}: {one_line(str(error), 200)} "
+            f"({Path(place.filename).name}, line {place.lineno}); this is a bug: please report it"
+        ) from error
 
 
 def barred_turn(turn: SupporterTurn, checks: Sequence[HumanCheck]) -> tuple[DropReason, str] | None:
@@ -53,7 +98,9 @@ def barred_turn(turn: SupporterTurn, checks: Sequence[HumanCheck]) -> tuple[Drop
     if not turn.answers_somebody:
         return DropReason.NO_SEEKER_TURN, ""
     for check in checks:
-        if (detail := check.find(turn)) is not None:
+        with blaming(check.definition.id, turn.dialogue.dialogue_id, turn.index):
+            detail = check.find(turn)
+        if detail is not None:
             return check.reason, detail
     return None
 

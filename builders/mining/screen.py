@@ -17,6 +17,7 @@ from ...schemas.rows.layout_2 import FoundCrisis
 from ...schemas.safety import CrisisFinding
 from ...schemas.verdict import CrisisVerdict
 from ..safety.crisis import find_crisis
+from .mine import blaming
 from .plan import MiningPlan
 from .turns import PlacedDialogue
 
@@ -31,6 +32,11 @@ Screening = Generator[tuple[Request, ...], tuple[Outcome, ...], PlacedDialogue]
 
 def screen(placed: PlacedDialogue, plan: MiningPlan) -> Screening:
     """The dialogue with what bars it; one in a crisis is in the test split, whatever it was in before."""
+    with blaming("screening", placed.dialogue.dialogue_id, None):
+        return (yield from _screen(placed, plan))
+
+
+def _screen(placed: PlacedDialogue, plan: MiningPlan) -> Screening:
     if plan.spec.safety.crisis == "hold_out":
         findings = list(crisis_by_rule(placed.dialogue) if placed.by_rule is None else placed.by_rule)
         if requests := _requests(placed.dialogue, plan):

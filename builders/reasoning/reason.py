@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Sequence
 from ...schemas.config import REASONING_CONFIGS, Config
 from ...schemas.drops import DropReason
 from ...schemas.inference import Ask, Outcome, Request, Task
+from ...schemas.spec import ReasoningRule
 from ..mining.candidate import Drop
-from ..mining.mine import barred_turn
+from ..mining.mine import barred_turn, blaming
 from ..mining.plan import MiningPlan
 from ..mining.steps import HumanCheck, TurnStep
 from ..mining.turns import SupporterTurn
@@ -37,6 +38,11 @@ def reason(turn: SupporterTurn, plan: MiningPlan, steps: Sequence[TurnStep]) -> 
         return tuple(
             Drop(TraceCandidate(config, turn, request), *barred) for config in REASONING_CONFIGS for request in requests
         )
+    with blaming("reasoning", turn.dialogue.dialogue_id, turn.index):
+        return (yield from _reason(turn, plan, requests, rule))
+
+
+def _reason(turn: SupporterTurn, plan: MiningPlan, requests: Requests, rule: ReasoningRule) -> Reasoning:
     outcomes = yield requests
     drawn = [TraceCandidate(Config.REASONING_STEPS, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
     labelled = yield from _label(read_traces(drawn, plan), plan)

@@ -12,6 +12,7 @@ _CODES = {
     "PromptError": 2,
     "DataError": 1,
     "LostRowsError": 1,
+    "StepError": 1,
     "BudgetError": 1,
     "EndpointError": 3,
     "UnusableAnswersError": 3,
