@@ -12,6 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 INVISIBLE = re.compile(
     "["
@@ -52,6 +53,11 @@ def _written_out(found: re.Match[str]) -> str:
         return letter
     code = ord(letter)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def printable(text: Path | str) -> str:
+    """A path or a line as `visible` shows it, with tabs and line feeds written out and every space kept."""
+    return visible(str(text)).replace("\t", "\\t").replace("\n", "\\n")
 
 
 def visible_json(text: str) -> str:

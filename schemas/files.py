@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from .escape import printable as printable
+
 _BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _XET_HASH = re.compile(r"[0-9a-f]{64}")
 _REPO = re.compile(r"(?:datasets|models|spaces|kernels)--.+")
@@ -43,12 +45,6 @@ class NotPlainError(OSError):
 
     def __init__(self, path: Path | str, what: str) -> None:
         super().__init__(errno.EINVAL, f"it is {what}", printable(path))
-
-
-def printable(path: Path | str) -> str:
-    """A path that can be printed: bytes that are no UTF-8, and control characters, are shown as escapes."""
-    text = str(path).encode("utf-8", "backslashreplace").decode()
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def fault_of_name(name: str) -> str | None:
