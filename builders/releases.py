@@ -19,6 +19,7 @@ from ..schemas.spec import BuildSpec, Version
 from ..schemas.steps import COMPARE_SIDES, MAJORITY_2
 from ..schemas.trace import Trace
 from ..schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Verdict
+from .mining.checks import READ_AS
 from .mining.steps import steps_of
 
 _FOLDER = Path(str(files(__package__) / "specs"))
@@ -91,6 +92,7 @@ def read_spec(path: Path) -> ReleasedSpec:
 
 
 _READ_AS: Mapping[Task, type] = {
+    **READ_AS,
     Task.STRATEGY_JUDGE: Comparison,
     Task.CRISIS_JUDGE: CrisisVerdict,
     Task.STEP_JUDGE: StepVerdict,

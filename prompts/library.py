@@ -36,7 +36,6 @@ from .context import (
     fenced_trace,
     fenced_transcript,
     numbered_transcript,
-    separate_chat,
     transcript,
 )
 from .parsers.trace import format_trace
@@ -93,8 +92,8 @@ class Prompt:
         values = {name: self._value(name, ask, human) for name in self.variables}
         said: list[Any] = [{"role": part.role, "content": part.render(values)} for part in self.sections]
         if self.history != "transcript":
-            shown = chat if self.fence is None else separate_chat
-            said += shown(ask.history, with_strategies=self.history == "chat_with_strategies")
+            with_strategies = self.history == "chat_with_strategies"
+            said += chat(ask.history, with_strategies=with_strategies, separate=self.fence is not None)
         return tuple(said)
 
     @property

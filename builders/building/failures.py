@@ -34,8 +34,9 @@ from ...schemas.inference import TRANSIENT, Completion, Failed, FailureReason, M
 from ...schemas.manifest import AnswersRecord
 from ...schemas.trace import Trace
 from ...schemas.verdict import Unparsed
-from ..mining.checks import refusal_in, unanswered
+from ..mining.checks import unanswered
 from ..mining.plan import MiningPlan
+from ..mining.reply_rules import refusal_in
 from ..mining.screen import EMBEDDED
 from ..models.client import Completer, Completers
 from .assemble import DigestSet

@@ -12,9 +12,10 @@ from ...schemas.rows.layout_2 import Rewrite
 from ...schemas.text import words_of
 from ..safety.personal_data import reachable_person
 from .candidate import Candidate, Drop, Result, call_of
-from .checks import prompt_echo, too_long, unanswered, unanswering
+from .checks import too_long, unanswered, unanswering
 from .panel import Vote, commonest_error, votes_of
 from .plan import MiningPlan
+from .reply_rules import prompt_echo
 
 
 def rewriting_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]:

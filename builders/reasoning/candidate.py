@@ -13,8 +13,9 @@ from ...schemas.text import words_of
 from ...schemas.trace import Step, Trace
 from ...schemas.verdict import Unparsed
 from ..mining.candidate import Candidate, Drop
-from ..mining.checks import prompt_echo, too_long, unanswered, unanswering
+from ..mining.checks import too_long, unanswered, unanswering
 from ..mining.plan import MiningPlan
+from ..mining.reply_rules import prompt_echo
 from ..safety.personal_data import reachable_person
 
 

@@ -8,7 +8,6 @@ from support.dialogues import SHORT_TURNS, seeker, supporter, supporter_turn
 from support.mining import ASKED, FLAWED, PANELS, SPEC, by_task, judged, mined, plan_of, said
 
 from ipm_prefdial.builders.mining.candidate import Candidate
-from ipm_prefdial.builders.mining.checks import words_of
 from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import (
     IMPLEMENTATIONS,
@@ -27,6 +26,7 @@ from ipm_prefdial.schemas.errors import PromptError, UsageError
 from ipm_prefdial.schemas.inference import ModelRef, Role, Task
 from ipm_prefdial.schemas.spec import BuildSpec, SafetyRule
 from ipm_prefdial.schemas.strategy import Strategy
+from ipm_prefdial.schemas.text import words_of
 
 TRACES = load_release("2.1.0").spec
 """The release with reasoning traces."""
