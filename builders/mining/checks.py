@@ -42,7 +42,7 @@ def check_answered(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def unanswered(outcome: Outcome) -> tuple[DropReason, str] | None:
-    """Why an outcome is no whole reply with words, or None where it is one."""
+    """The reason why an outcome is no whole reply with words, with its detail; None where it is one."""
     if isinstance(outcome, Failed):
         refused = outcome.reason is FailureReason.REFUSED
         reason = DropReason.REFUSED if refused else DropReason.CALL_FAILED
@@ -101,7 +101,7 @@ def check_reply_differs(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def check_no_personal_data(candidate: Candidate, plan: MiningPlan) -> Result:
-    """The inferred reply gives nobody's address, number or handle; names and places are mostly the dialogue's own."""
+    """The inferred reply holds no address, number or handle; names and places mostly come from the dialogue."""
     kinds = reachable_person(candidate.reply or "", plan.spec.safety.personal_data_rules)
     return Drop(candidate, DropReason.PERSONAL_DATA, ", ".join(kinds)) if kinds else candidate
 
@@ -113,7 +113,7 @@ def check_reply_bounded(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def too_long(reply: str, plan: MiningPlan) -> str | None:
-    """How long a model's reply is, without its thoughts, where the release bounds it and it is longer; else None."""
+    """The length of a model's reply without its thoughts, where it exceeds the release's bound; else None."""
     if not plan.spec.has_step(BOUNDED_REPLY) or len(reply) <= MOST_IN_A_REPLY:
         return None
     size = len(without_thinking(reply).strip())
@@ -133,7 +133,7 @@ def check_no_refusal(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def unanswering(text: str, plan: MiningPlan) -> tuple[DropReason, str] | None:
-    """The same of other words of models (a rewriting, a trace's reply), where the release has these steps."""
+    """The two checks above for other replies of models (a rewriting, a trace's reply), where the release has them."""
     if plan.spec.has_step(KNOWN_MARKER) and (marker := marker_in(text)) is not None:
         return DropReason.UNKNOWN_MARKER, marker
     if plan.spec.has_step(NO_REFUSAL) and (kind := refusal_in(text)) is not None:

@@ -6,9 +6,10 @@ machines.
 """
 
 import traceback
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from ...prompts.parsers.strategy import bracketed_strategy
 from ...schemas.config import SFT_CONFIGS, Config
@@ -22,6 +23,8 @@ from .plan import MiningPlan
 from .steps import Check, Choice, HumanCheck, Judging, TurnStep
 from .turns import SupporterTurn
 
+C = TypeVar("C", bound=Candidate)
+
 Requests = tuple[Request, ...]
 Outcomes = tuple[Outcome, ...]
 Mining = Generator[Requests, Outcomes, tuple[Result, ...]]
@@ -30,7 +33,7 @@ Mining = Generator[Requests, Outcomes, tuple[Result, ...]]
 def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Sequence[TurnStep]) -> Mining:
     """The candidates of a preference config at one turn, each kept or dropped, in order of model and draw.
 
-    Where the source names no strategy there is nothing to infer another of, and the turn itself is the one candidate.
+    Without a strategy of the human there is nothing to compare another with: the turn is then the only candidate.
     """
     barred = barred_turn(turn, [step for step in steps if isinstance(step, HumanCheck)])
     if turn.strategy is None:
@@ -50,14 +53,20 @@ def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Seq
 
 
 def _take(step: TurnStep, results: list[Result], plan: MiningPlan) -> Generator[Requests, Outcomes, list[Result]]:
-    """What a step makes of the candidates of a turn; a check of the human's turn has been taken before."""
+    """The candidates of a turn after a step; checks of the human's turn ran before any request."""
     match step:
         case Check():
             return [step.apply(result, plan) if isinstance(result, Candidate) else result for result in results]
         case Choice():
             return step.apply(results, plan)
         case Judging():
-            return (yield from _judge(results, plan, step))
+            return (
+                yield from settle_each(
+                    results,
+                    lambda candidate: step.requests(candidate, plan),
+                    lambda candidate, asked, outcomes: step.settle(candidate, plan, asked, outcomes),
+                )
+            )
     return results
 
 
@@ -92,10 +101,10 @@ def blaming(step_id: str, dialogue_id: str, turn: int | None) -> Iterator[None]:
 
 
 def barred_turn(turn: SupporterTurn, checks: Sequence[HumanCheck]) -> tuple[DropReason, str] | None:
-    """Why nothing is asked about this turn, or None; the first reason of those that hold."""
+    """The first reason for which no request is made about this turn, with its detail; or None."""
     if turn.placed.barred is not None:
         return turn.placed.barred
-    if not turn.answers_somebody:
+    if not turn.answers_seeker:
         return DropReason.NO_SEEKER_TURN, ""
     for check in checks:
         with blaming(check.definition.id, turn.dialogue.dialogue_id, turn.index):
@@ -105,21 +114,23 @@ def barred_turn(turn: SupporterTurn, checks: Sequence[HumanCheck]) -> tuple[Drop
     return None
 
 
-def _judge(results: list[Result], plan: MiningPlan, step: Judging) -> Generator[Requests, Outcomes, list[Result]]:
-    """Every candidate that is still there after the judge has answered; all are asked about at once."""
-    asked = [step.requests(result, plan) if isinstance(result, Candidate) else () for result in results]
+def settle_each(
+    results: Sequence[C | Drop],
+    requests_of: Callable[[C], Requests],
+    settle: Callable[[C, Requests, Outcomes], C | Drop],
+) -> Generator[Requests, Outcomes, list[C | Drop]]:
+    """Yields the requests about all candidates that are left at once, and settles each by its own answers."""
+    asked = [() if isinstance(result, Drop) else requests_of(result) for result in results]
     requests = tuple(request for some in asked for request in some)
     outcomes = iter((yield requests) if requests else ())
     return [
-        step.settle(result, plan, some, tuple(next(outcomes) for _ in some))
-        if isinstance(result, Candidate)
-        else result
+        result if isinstance(result, Drop) else settle(result, some, tuple(next(outcomes) for _ in some))
         for result, some in zip(results, asked, strict=True)
     ]
 
 
 def demonstrate(turn: SupporterTurn, config: Config, steps: Sequence[TurnStep] = ()) -> Result:
-    """The turn as a demonstration of an SFT config; nothing is asked of anybody."""
+    """The turn as a demonstration of an SFT config; it needs no request."""
     assert config in SFT_CONFIGS, "preference configs are mined"
     candidate = Candidate(config, turn, None, strategy=turn.strategy, reply=turn.text)
     checks = [step for step in steps if isinstance(step, HumanCheck) and step.of_demonstrations]

@@ -20,7 +20,7 @@ _PART = (
     r"|analysis|scratch ?pad|commentary|deliberation|answer|response|reply|output|plan|planning)|final|step \d{1,2}|cot"
     r"|(?:supporter|assistant)(?:'s)? (?:reply|response|turn))"
 )
-"""What machines call the parts of an answer."""
+"""Names that models give to parts of an answer."""
 _FORMS = re.compile(
     r"(?P<tag><\s?/?[a-z][\w:.-]{0,40}(?: [^<>\n]{0,80})?/?>)"
     r"|(?P<token><[|｜][^<>\n]{1,60}[|｜]>|◁[^◁▷\n]{1,40}▷|«\|[^\n]{1,40}\|»)"
@@ -59,7 +59,7 @@ def _is_marker(bracket: str, inside: str) -> bool:
 # is why judges are offered `no_reply` too.
 
 MOST_CHARACTERS = 2_000
-"""What is read of a reply; a longer one is no refusal as a whole, and a machine speaks of itself early."""
+"""Characters of a reply that the rule reads; refusals are shorter, and a machine speaks of itself early."""
 
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": '"', "”": '"', "…": "."})
 
@@ -68,7 +68,7 @@ _KIND = (
     r"|computer program|software program|machine learning model)"
 )
 _NO_PERSONS = r"(?![ -](?:engineers?|researchers?|developers?|students?|experts?|specialists?|artists?|company))"
-"""Who works with machines is none."""
+"""People who work with machines do not speak as one."""
 _MACHINE = re.compile(
     rf"\b(?:as|being|i'?m|i am|though i am|since i am)(?: (?:just|only|simply|merely|actually|also|still))* an? "
     rf"(?:[a-z-]+ ){{0,2}}{_KIND}\b{_NO_PERSONS}"
@@ -123,7 +123,7 @@ _CARE = (
 )
 _TAIL = r"(?:,? (?:as|because|since|due to) [^.!?]{1,120}|, but i can help with [^.!?]{1,80})?"
 _WEAK = r"(?:do|say|write|talk about|discuss) (?:this|that)"
-"""Declined by people too: it takes an apology before it."""
+"""People decline like this too, so the rule asks for an apology before it."""
 _COMFORTABLE = (
     r"i(?:'m| am| do not feel| don't feel) (?:not )?comfortable"
     rf" (?:(?:with )?(?:continuing|responding to|answering|discussing|engaging (?:in|with)|providing|writing)) {_IT}"
@@ -190,7 +190,7 @@ _ECHO_WORDS = 8
 
 
 def prompt_echo(reply: str, instructions: str) -> str | None:
-    """What a reply repeats of its prompt, or None."""
+    """The part of its prompt that a reply repeats, or None."""
     if _ROLE_LABEL.search(reply):
         return "a role label"
     if not _windows(reply).isdisjoint(_instruction_windows(instructions)):
