@@ -1,4 +1,4 @@
-"""Escapes text from outside for the place that it goes to; the one module that knows how.
+"""Escapes text from outside for the place where it is written; no other module does.
 
 Names, notes, file names, cells and error bodies come from sources, releases, endpoints and sheets, so they may hold
 anything: markup, control bytes, spreadsheet formulas, line breaks that forge a line of ours. Each function here makes
@@ -22,7 +22,7 @@ INVISIBLE = re.compile(
     "\u2028\u2029\ud800-\udfff"
     "]"
 )
-"""Characters that are not seen, or that a terminal acts on."""
+"""Characters that are invisible, or that a terminal acts on."""
 
 _JOINERS = "\u200c\u200d"
 """Zero-width letters that some scripts and emoji need; they are visible in what they join."""
