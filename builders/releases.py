@@ -16,8 +16,10 @@ from ..schemas.errors import OutputExistsError, UsageError
 from ..schemas.files import write_whole
 from ..schemas.inference import Task
 from ..schemas.spec import BuildSpec, Version
+from ..schemas.steps import COMPARE_SIDES, MAJORITY_2
 from ..schemas.trace import Trace
 from ..schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Verdict
+from .mining.checks import READ_AS
 from .mining.steps import steps_of
 
 _FOLDER = Path(str(files(__package__) / "specs"))
@@ -90,6 +92,7 @@ def read_spec(path: Path) -> ReleasedSpec:
 
 
 _READ_AS: Mapping[Task, type] = {
+    **READ_AS,
     Task.STRATEGY_JUDGE: Comparison,
     Task.CRISIS_JUDGE: CrisisVerdict,
     Task.STEP_JUDGE: StepVerdict,
@@ -108,7 +111,7 @@ def _check_registries(spec: BuildSpec) -> None:
         UsageError: a prompt's answers are not what its step reads.
         PromptError: there is no such prompt, or it is malformed.
     """
-    compares = "compare_sides@1" in spec.steps
+    compares = spec.has_step(COMPARE_SIDES)
     for task in Task:
         if (inference := spec.inference(task)) is None:
             continue
@@ -116,7 +119,7 @@ def _check_registries(spec: BuildSpec) -> None:
         wanted = (Comparison if compares else Verdict) if task is Task.JUDGE else _READ_AS.get(task)
         if wanted is not None and prompt.reader.kind is not wanted:
             raise UsageError(f"{task.value}.prompt: the answers to {prompt.id} are not read as {wanted.__name__}")
-    if compares and (load_prompt(spec.judge.prompt).reader_id == "comparison@2") != ("majority@2" in spec.steps):
+    if compares and (load_prompt(spec.judge.prompt).reader_id == "comparison@2") != spec.has_step(MAJORITY_2):
         raise UsageError("majority@2 and a judge prompt that offers no_reply (compare_replies@2) need each other")
 
 
@@ -135,7 +138,7 @@ _DUE = """\
 notes: TODO
 """
 _TOO_SHORT = "TODO"
-"""Notes that no spec may have (see `BuildSpec.notes`): so a draft without a description cannot be built."""
+"""Notes that no spec may have (see `BuildSpec.notes`): so nothing is built of a draft that nobody has described."""
 
 
 def draft_spec(version: str, earlier: str) -> str:

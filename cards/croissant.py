@@ -13,7 +13,7 @@ from ..schemas.inference import Role, Task
 from ..schemas.licence import licence_of
 from ..schemas.manifest import Manifest
 from ..schemas.rows import rows_of
-from ..schemas.steps import STEPS
+from ..schemas.steps import find_step
 from .context import CardContext
 from .front_matter import PRETTY_NAME, TAGS
 from .licences import citations
@@ -34,7 +34,7 @@ def rai_properties(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
         "dataCollectionRawData": "The config `dialogues` holds the sources' dialogues as they were taken in, and "
         "`completions` every answer of a model.",
         "dataCollectionMissingData": _missing(manifest),
-        "dataPreprocessingProtocol": [f"{step}: {STEPS[step].sentence}" for step in manifest.spec.steps],
+        "dataPreprocessingProtocol": [f"{step}: {find_step(step).sentence}" for step in manifest.spec.steps],
         "dataAnnotationProtocol": _annotation(manifest),
         "dataAnnotationPlatform": ["Sheets that show both sides unlabelled"] if review_lines(beside.review) else [],
         "dataAnnotationAnalysis": list(_agreement(beside)),

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,7 +15,7 @@ from ..schemas.inference import Task
 from ..schemas.licence import licence_of
 from ..schemas.manifest import Manifest
 from ..schemas.safety import PiiKind
-from ..schemas.steps import STEPS
+from ..schemas.steps import find_step
 from .context import CardContext
 from .front_matter import PRETTY_NAME, front_matter
 from .licences import citations, license_lines, refusals_of
@@ -39,7 +38,7 @@ from .words import escaped, ours
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 PLACEHOLDER = "ORG/IPM-PrefDial"
-"""Stands for the repo until the release has one."""
+"""What stands for the repo as long as nobody has said where the release is to be."""
 
 _PERSONAL_DATA = {
     "keep": "left as it is",
@@ -56,19 +55,14 @@ def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: Card
         features: per config, the `features` list of the card's `dataset_info`.
         beside: what else the release holds.
     """
-    return _environment().get_template("dataset_card.md.jinja").render(values_of(manifest, features, beside))
-
-
-@cache
-def _environment() -> Environment:
-    """Templates are compiled once a process: that takes longer than to render them."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader(__package__, ""),
         undefined=StrictUndefined,
         finalize=escaped,
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    return environment.get_template("dataset_card.md.jinja").render(values_of(manifest, features, beside))
 
 
 def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: CardContext) -> dict[str, Any]:
@@ -116,7 +110,7 @@ def _making(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
         "tokens": ours(token_lines(manifest)),
         "compares": spec.layout > 1,
         "errors": ours([{"name": error.value, "about": errors[error.name]} for error in spec.errors]),
-        "steps": ours([{"id": step, "about": STEPS[step].sentence} for step in spec.steps]),
+        "steps": ours([{"id": step, "about": find_step(step).sentence} for step in spec.steps]),
         "pair_names": [config.value for config in PAIR_CONFIGS],
         "drops": ours(drop_lines(manifest, beside.crises)),
         "screened": spec.safety.crisis == "hold_out",

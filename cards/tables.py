@@ -220,7 +220,7 @@ def drop_lines(manifest: Manifest, crises: CrisisCounts | None = None) -> list[d
     docs = member_docs(DropReason)
     counts = {config: manifest.counts[config].dropped for config in PAIR_CONFIGS}
     if crises is not None:
-        counts = {config: crises.apart(config, dropped) for config, dropped in counts.items()}
+        counts = {config: crises.split_unread(config, dropped) for config, dropped in counts.items()}
     by_reason = {
         reason: {config.value: dropped.get(reason, 0) for config, dropped in counts.items()} for reason in DropReason
     }

@@ -1,6 +1,17 @@
 """How a dialogue's history is shown to a model: as a transcript in one message, or as chat turns.
 
-Every prompt that is released builds on these, so their output is as frozen as the prompts are.
+Every released prompt builds on these forms, so they are as frozen as the prompts. Prompts whose head says `fence: json`
+use the fenced forms, in which a text from outside is a JSON string on one line: `"I lost it.\\nsupporter: Question"`.
+We chose that over a marker drawn from a digest of the text, and over a prefix before each line, for these reasons:
+
+- It ends at the first bare quotation mark, and the text cannot write one: so a prompt can be taken apart in one way
+  only, and two different questions never give the same messages.
+- A line break inside a text is written `\\n`, so no text can begin a line with `seeker:` or `Reply B:`.
+- Special tokens of chat templates (`<|im_end|>`, `</s>`, `[INST]`) are written with an escape that JSON has anyway;
+  no tokenizer takes `\\u003c|im_end|>` for the token.
+- The form is the same for every text, so keys are stable, and every model, small ones too, has read a lot of JSON.
+
+History that is shown as chat messages needs no fence, since the chat format divides the turns.
 """
 
 import json
@@ -20,6 +31,9 @@ SILENCE = "(silence)"
 Chat templates want user and assistant to take turns; a prompt that ended with an assistant message would be continued
 instead of answered. The word is ours; no seeker's text is lost or joined to another turn's because of it.
 """
+
+_BLANK_LINE = re.compile(r"\n( *)(?=\n)")
+_SILENCE_AS_WORDS = re.compile(r"\(+silence\)+")
 
 
 def transcript(history: Sequence[Turn]) -> str:
@@ -47,19 +61,27 @@ def _line(speaker: Speaker, text: str) -> str:
     return f"{speaker.value}: {' '.join(text.split())}"
 
 
-def chat(history: Sequence[Turn], *, with_strategies: bool) -> list[Message]:
+def chat(history: Sequence[Turn], *, with_strategies: bool, separate: bool = False) -> list[Message]:
     """The history as messages that alternate, begin with `user` and end with `user`.
 
     Consecutive seeker turns become one message, a line each; between consecutive supporter turns stands `SILENCE`.
-    With `with_strategies`, a supporter's message begins with its strategy in brackets.
+
+    Args:
+        history: the turns so far.
+        with_strategies: whether a supporter's message begins with its strategy in brackets.
+        separate: gives every history a form of its own, as fenced prompts need it. An empty line divides two seeker
+            turns in one message, an empty line inside a turn gets a space, and a seeker who writes `(silence)` gets
+            another pair of brackets around it.
     """
     messages: list[Message] = []
+    between = "\n\n" if separate else "\n"
     for turn in history:
         if turn.speaker is Speaker.SEEKER:
+            words = _separable(turn.text) if separate else turn.text
             if messages and messages[-1]["role"] == "user":
-                messages[-1]["content"] += f"\n{turn.text}"
+                messages[-1]["content"] += between + words
             else:
-                messages.append({"role": "user", "content": turn.text})
+                messages.append({"role": "user", "content": words})
             continue
         if not messages or messages[-1]["role"] == "assistant":
             messages.append({"role": "user", "content": SILENCE})
@@ -69,27 +91,14 @@ def chat(history: Sequence[Turn], *, with_strategies: bool) -> list[Message]:
     return messages
 
 
+def _separable(text: str) -> str:
+    """A seeker's words in a form that neither `SILENCE` nor a second turn has."""
+    return f"({text})" if _SILENCE_AS_WORDS.fullmatch(text) else _BLANK_LINE.sub(r"\n\1 ", text)
+
+
 def supporter_text(turn: Turn, *, with_strategies: bool) -> str:
     """A supporter turn's words, with `[Strategy] ` before them where asked."""
     return f"[{turn.strategy}] {turn.text}" if with_strategies else turn.text
-
-
-# Fences: how words from outside stand in a prompt, so that no words can end their fence.
-#
-# A fenced text is a JSON string on one line: `"I lost it.\nsupporter: Question"`. We chose it over a marker that is
-# drawn from a digest of the text, and over a prefix before each line, for these reasons:
-#
-# - It ends where the first bare quotation mark stands, and the text cannot write one: so a prompt can be taken apart
-#   again in one way only, and two different questions never give the same messages.
-# - A line break inside a text is written `\n`, so no text can begin a line with `seeker:` or `Reply B:`.
-# - Special tokens of chat templates (`<|im_end|>`, `</s>`, `[INST]`) are written with an escape that JSON has anyway;
-#   no tokenizer takes `\u003c|im_end|>` for the token.
-# - It is the same for every text, so keys are stable, and every model, small ones too, has read a lot of JSON.
-#
-# History that is shown as chat messages needs no fence, since the chat format divides the turns; `separate_chat` only
-# keeps two turns of one speaker apart from one turn with a line break in it.
-#
-# Prompts whose head says `fence: json` use these forms. They are as frozen as the prompts are.
 
 
 FENCES = ("json",)
@@ -101,8 +110,6 @@ _ESCAPED = re.compile(
     "[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]"  # control characters, and what some readers take for a line break
     r"|<(?=[A-Za-z/|｜<!?])|\[(?=/?[A-Z_]{3,}\])"  # what may begin a special token
 )
-_BLANK_LINE = re.compile(r"\n( *)(?=\n)")
-_SILENCE_AS_WORDS = re.compile(r"\(+silence\)+")
 
 
 @lru_cache(maxsize=1024)  # every turn stands in the transcripts of all turns after it
@@ -113,17 +120,17 @@ def fence(text: str) -> str:
 
 def fenced_transcript(history: Sequence[Turn]) -> str:
     """Every turn as a `seeker: "…"` or `supporter: "…"` line, in order."""
-    return "\n".join(_fence_line(turn) for turn in history) or NOTHING_SAID
+    return "\n".join(_fenced_line(turn) for turn in history) or NOTHING_SAID
 
 
 def fenced_numbered_transcript(history: Sequence[Turn]) -> str:
     """The same with the number of each turn before it, from 0."""
-    return "\n".join(f"{number}. {_fence_line(turn)}" for number, turn in enumerate(history)) or NOTHING_SAID
+    return "\n".join(f"{number}. {_fenced_line(turn)}" for number, turn in enumerate(history)) or NOTHING_SAID
 
 
 def fenced_cued_transcript(history: Sequence[Turn]) -> str:
     """The same with a seeker's cues at the end of the line: `seeker: "…" [voice: "slow"; face: "looks down"]`."""
-    return "\n".join(_fence_line(turn) + _fence_cues(turn) for turn in history) or NOTHING_SAID
+    return "\n".join(_fenced_line(turn) + _fenced_cues(turn) for turn in history) or NOTHING_SAID
 
 
 def fenced_trace(trace: Trace) -> str:
@@ -141,39 +148,10 @@ def fenced_trace(trace: Trace) -> str:
     )
 
 
-def separate_chat(history: Sequence[Turn], *, with_strategies: bool) -> list[Message]:
-    """`context.chat` with a form of its own for every history.
-
-    Between two seeker turns in one message stands an empty line; an empty line inside a turn gets a space, so that it
-    is not one. A seeker who writes `(silence)` gets another pair of brackets around it.
-    """
-    messages: list[Message] = []
-    for turn in history:
-        if turn.speaker is Speaker.SEEKER:
-            words = _words_of_seeker(turn.text)
-            if messages and messages[-1]["role"] == "user":
-                messages[-1]["content"] += f"\n\n{words}"
-            else:
-                messages.append({"role": "user", "content": words})
-            continue
-        if not messages or messages[-1]["role"] == "assistant":
-            messages.append({"role": "user", "content": SILENCE})
-        messages.append({"role": "assistant", "content": supporter_text(turn, with_strategies=with_strategies)})
-    if not messages or messages[-1]["role"] == "assistant":
-        messages.append({"role": "user", "content": SILENCE})
-    return messages
-
-
-def _fence_line(turn: Turn) -> str:
+def _fenced_line(turn: Turn) -> str:
     return f"{turn.speaker.value}: {fence(turn.text)}"
 
 
-def _fence_cues(turn: Turn) -> str:
+def _fenced_cues(turn: Turn) -> str:
     cues = "; ".join(f"{cue.modality}: {fence(cue.description)}" for cue in turn.cues)
     return f" [{cues}]" if cues else ""
-
-
-def _words_of_seeker(text: str) -> str:
-    if _SILENCE_AS_WORDS.fullmatch(text):
-        return f"({text})"
-    return _BLANK_LINE.sub(r"\n\1 ", text)

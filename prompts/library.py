@@ -4,7 +4,7 @@ A prompt is a text file `templates/<role>/<name>@<n>.txt`: a head of `key: value
 with `<|system|>` or `<|user|>`. `$names` are variables; every other character, braces included, is just text.
 
 The keys of the head: `about` (one line), `history` (how the dialogue is shown), `reply_schema` (the JSON that the
-answer should be), and since the second numbers `fence` (how words from outside are written, see `fence`) and `reader`
+answer should be), and since the second numbers `fence` (how texts from outside are written, see `context`) and `reader`
 (how the answer is read, see `readers`).
 
 How a new number is made: copy the newest file to `@n+1` and change it; where its answer has another form, add a reader
@@ -36,7 +36,6 @@ from .context import (
     fenced_trace,
     fenced_transcript,
     numbered_transcript,
-    separate_chat,
     transcript,
 )
 from .parsers.trace import format_trace
@@ -64,7 +63,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A released prompt: its words, how it shows the history, and what its answer should look like."""
+    """A prompt: its words, how it shows the history, and the form of its answer."""
 
     id: str
     """`role/name@n`."""
@@ -79,40 +78,40 @@ class Prompt:
     variables: tuple[str, ...]
     """The names that the prompt's text states, in order of appearance."""
     fence: str | None = None
-    """One of `fence.FENCES`; None where words from outside stand in the text as they are."""
+    """One of `context.FENCES`; None where words from outside are in the text as they are."""
     reader_id: str | None = None
-    """How its answers are read, one of `readers.READERS`; None of a draft that says nothing of it."""
+    """One of `readers.READERS`; None for a draft without one."""
 
     def messages(self, ask: Ask, *, human: str | None = None) -> tuple[Message, ...]:
-        """The messages that put `ask` into words, ready to be sent.
+        """The messages of a request for `ask`.
 
         Args:
-            ask: what is asked.
-            human: what the human supporter said here, for the prompts of an evaluation that show it.
+            ask: the question.
+            human: the human supporter's words here, for the prompts of an evaluation that show them.
         """
         values = {name: self._value(name, ask, human) for name in self.variables}
         said: list[Any] = [{"role": part.role, "content": part.render(values)} for part in self.sections]
         if self.history != "transcript":
-            shown = chat if self.fence is None else separate_chat
-            said += shown(ask.history, with_strategies=self.history == "chat_with_strategies")
+            with_strategies = self.history == "chat_with_strategies"
+            said += chat(ask.history, with_strategies=with_strategies, separate=self.fence is not None)
         return tuple(said)
 
     @property
     def reader(self) -> ReplyReader:
-        """How its answers are read.
+        """The reader of its answers.
 
         Raises:
-            PromptError: it does not say how.
+            PromptError: it names none.
         """
         if self.reader_id is None:
             raise PromptError(f"prompt {self.id} names no reader for its answers; add `reader: name@n` to its head")
         return READERS[self.reader_id]
 
     def read(self, kind: type[T], answer: Completion, offered: Offered | None = None) -> T | Unparsed:
-        """What an answer to this prompt says, or why it says nothing.
+        """The answer as a `kind`, or why it cannot be read.
 
         Raises:
-            PromptError: its answers are not of this kind; specs are checked for that when they are loaded.
+            PromptError: the reader gives another kind; specs are checked for that when they are loaded.
         """
         found = self.reader.read(answer, offered or Offered())
         if not isinstance(found, (Unparsed, kind)):
@@ -159,7 +158,7 @@ def _value(name: str, ask: Ask) -> str:
 
 
 def _fenced_value(name: str, ask: Ask) -> str:
-    """The same with every word from outside in a fence; a strategy, an error and a personality are words of ours."""
+    """The same with every text from outside in a fence; strategies, errors and personalities are our own words."""
     match name:
         case "transcript":
             return fenced_transcript(ask.history)

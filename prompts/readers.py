@@ -1,6 +1,6 @@
-"""Readers by id: how the answers to a prompt are read. A prompt and its reader are one, so a spec names both at once.
+"""Readers by id: how the answers to a prompt are read. A prompt names its reader, so a spec names both at once.
 
-A released reader is never changed, like a prompt; a better one gets a new number, and prompts that name it.
+A released reader never changes, like a prompt; a better one gets the next number, and new prompts name it.
 """
 
 import json
@@ -40,11 +40,11 @@ from .parsers.verdict import (
 
 @dataclass(frozen=True)
 class Offered:
-    """What an answer may say, where its prompt alone does not tell."""
+    """The labels that an answer may use, where the prompt alone does not fix them."""
 
     errors: Collection[ErrorType] = tuple(ErrorType)
     turns: int = 0
-    """Turns of the dialogue that was read, so that one can be named."""
+    """Turns of the dialogue in the prompt, so that the answer can name one."""
     grades: Collection[str] = ()
 
 
@@ -53,7 +53,7 @@ class ReplyReader:
     """Reads the answers to the prompts that name it."""
 
     kind: type
-    """What it makes of an answer that it can read."""
+    """The type of an answer that it can read."""
     read: Callable[[Completion, Offered], Any]
     """An instance of `kind`, or `Unparsed`; it never raises."""
 
@@ -95,7 +95,7 @@ def _grades_once(answer: Completion, offered: Offered) -> Mapping[str, float] | 
 
 
 def _trace_once(answer: Completion, offered: Offered) -> Trace | Unparsed:
-    """As `read_trace`, but of several objects that say different things none is the trace."""
+    """As `read_trace`, but several objects that say different things are not trace."""
     written = parse_trace(answer.text)
     if isinstance(written, Trace) or written.reason != "no_trace":
         return written
@@ -108,7 +108,7 @@ def _words(answer: Completion, offered: Offered) -> str:
 
 
 def _unquoted_words(answer: Completion, offered: Offered) -> str:
-    """The words; of a reply that is one JSON string as a whole, what the string says.
+    """The words; where the whole reply is one JSON string, its content.
 
     The prompt shows replies as JSON strings, and some models answer in the form that they are shown.
     """
@@ -143,8 +143,6 @@ READERS: Mapping[str, ReplyReader] = {
     "trace@1": ReplyReader(Trace, lambda answer, _: read_trace(answer.text)),
     "trace@2": ReplyReader(Trace, _trace_once),
 }
-"""Every reader by its id."""
-
 _FIRST = {
     "joint/strategy_then_reply": "joint@1",
     "judge/compare_replies": "comparison@1",

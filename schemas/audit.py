@@ -1,7 +1,7 @@
-"""What an audit says of preference data: the contents of `audit.json`.
+"""An audit of preference data: the contents of `audit.json`.
 
-Whatever a dataset cannot tell (no strategies, no verdicts, no rows) is null or empty, never a made-up zero. Names of
-configs and splits are strings, since any preference dataset can be audited; those of a release are its own.
+A measure that a dataset cannot have (no strategies, no verdicts, no rows) is null or empty, never a made-up zero. Names
+of configs and splits are strings, because any preference dataset can be audited.
 """
 
 from typing import ClassVar, Literal, get_args
@@ -34,7 +34,7 @@ from .measures import (
 AUDIT_FILE = "audit.json"
 
 Outcome = Literal["passed", "failed", "cannot_tell", "not_applicable"]
-"""What a gate says. Nothing that is unknown passes; what does not apply to the data is not a fault of it."""
+"""What a gate says. An unknown never passes; a gate that does not apply to the data does not block it."""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 __all__ = [
@@ -78,9 +78,9 @@ class Subject(Frozen):
     version: str | None
     """The release's version, or the revision that was asked for; null where neither is."""
     sha256: str
-    """Digest over the names and bytes of the data files, so that an audit can be tied to what it tells of."""
+    """Digest over the names and bytes of the data files, which ties the audit to the data."""
     columns: dict[str, str]
-    """Which of its columns was read as what; empty for a release."""
+    """The meaning of each column that was read; empty for a release."""
     seed: int
     """Seed of every draw and sample of the audit."""
     replicates: int
@@ -112,7 +112,7 @@ class GateResult(Grown):
     bound: Literal["most", "least"] = "most"
     """Which end `limit` is."""
     note: str = ""
-    """Why nothing can be told, what a pass needs, or what else to know."""
+    """Why the gate cannot tell, what a pass needs, or other remarks."""
 
     @property
     def answer(self) -> Outcome:
@@ -121,7 +121,7 @@ class GateResult(Grown):
 
     @property
     def passes(self) -> bool:
-        """Whether it lets a publish through by itself."""
+        """Whether it allows publishing by itself."""
         return self.answer in ("passed", "not_applicable")
 
     def worse_than(self, value: float) -> bool:
@@ -135,7 +135,7 @@ _OLD: dict[bool | None, Outcome] = {True: "passed", False: "failed", None: "cann
 
 
 class Audit(Frozen):
-    """What the data is like. Every list is in a fixed order; equal data gives an equal audit."""
+    """All measures and gates. Every list is in a fixed order; equal data gives an equal audit."""
 
     format: Literal[1] = 1
     subject: Subject
@@ -172,10 +172,10 @@ class Audit(Frozen):
 
     @property
     def failed(self) -> tuple[GateResult, ...]:
-        """The gates that the data does not keep."""
+        """The gates that failed."""
         return tuple(gate for gate in self.gates if gate.answer == "failed")
 
     @property
     def unpassed(self) -> tuple[GateResult, ...]:
-        """The gates that let nothing through by themselves: failed ones, then those that cannot tell."""
+        """The gates that block publishing: failed ones, then those that cannot tell."""
         return (*self.failed, *(gate for gate in self.gates if gate.answer == "cannot_tell"))

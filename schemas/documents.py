@@ -1,8 +1,8 @@
-"""The one reader of JSON and the one reader of YAML: bounded, strict, and with one kind of error.
+"""Reads JSON and YAML from outside: bounded, strict, and with one kind of error.
 
-Every document may come from outside. Both readers bound its size and depth and refuse a key that stands twice (the
-last one would win unseen), NaN and infinities, and whole numbers that no table holds. Whatever their libraries raise
-becomes a `DocumentError`, which says what and where; the caller adds the file.
+Both readers bound size and depth, and refuse a repeated key (the last one would win unnoticed), NaN, infinities, and
+whole numbers that no table holds. Every error of their libraries becomes a `DocumentError` with the fault and its
+place; the caller adds the file.
 """
 
 import json
@@ -18,7 +18,7 @@ MOST_DEPTH = 100
 MOST_JSON = 1 << 29
 """Bytes of a JSON file that is read whole: `splits.json` grows with the dialogues."""
 MOST_YAML = 1 << 18
-"""Bytes of a YAML document: its reader takes some seconds for so many."""
+"""Bytes of a YAML document; its reader needs some seconds for as many."""
 _MOST_NODES = 100_000
 """Values of a YAML document with every alias written out."""
 _MOST_DIGITS = 19
@@ -203,7 +203,7 @@ def _fraction(text: str) -> float:
 
 
 def _check_depth(value: Any) -> None:
-    """A value that was read is walked through later by functions that call themselves."""
+    """Refuses a value that recursive functions could not walk through later."""
     level = [value]
     for _ in range(MOST_DEPTH + 1):
         level = [
@@ -219,7 +219,7 @@ def _check_depth(value: Any) -> None:
 
 
 def _check_node(top: Any, *, any_keys: bool) -> None:
-    """The bounds of a YAML document, before its aliases and merges are written out: they can grow without end."""
+    """Checks a YAML document before its aliases and merges are written out, since those can grow without end."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
 
@@ -267,8 +267,8 @@ def _inner_nodes(node: Any, *, any_keys: bool) -> list[Any]:
     return [inner for pair in node.value for inner in pair]
 
 
-def longest_csv_cell() -> int:
-    """Lets the csv module read cells of any length up to this; a cell of a source is a whole dialogue."""
+def raise_csv_limit() -> int:
+    """Raises the csv module's limit on a cell, which may hold a whole dialogue, and gives the new limit."""
     import csv
 
     most = 1 << 26

@@ -120,10 +120,42 @@ NEVER_A_PAIR = frozenset(
 )
 """Reasons by which there was no whole pair to choose; every other drop is a choice among pairs: the filter's."""
 
-LAYOUTS_1_TO_3 = tuple(
-    reason
-    for reason in DropReason
-    if reason not in (DropReason.CRISIS_UNREAD, DropReason.TOO_LONG, DropReason.UNKNOWN_MARKER)
+# Written out, and not "all but some": a reason that is added later must not reach a layout that is released already.
+LAYOUTS_1_TO_3 = (
+    DropReason.CRISIS,
+    DropReason.CONTAMINATED,
+    DropReason.REPEATED_DIALOGUE,
+    DropReason.NO_SEEKER_TURN,
+    DropReason.NO_STRATEGY,
+    DropReason.CROWD_CHATTER,
+    DropReason.NOTHING_TO_SUPPORT,
+    DropReason.CALL_FAILED,
+    DropReason.REFUSED,
+    DropReason.CUT_OFF,
+    DropReason.EMPTY_REPLY,
+    DropReason.NOT_A_STRATEGY,
+    DropReason.SAME_STRATEGY,
+    DropReason.BRACKETED_STRATEGY,
+    DropReason.PROMPT_ECHO,
+    DropReason.SAME_REPLY,
+    DropReason.PERSONAL_DATA,
+    DropReason.JUDGE_FAILED,
+    DropReason.UNPARSED_VERDICT,
+    DropReason.ORDER_FLIP,
+    DropReason.CHOSEN_FLAWED,
+    DropReason.REJECTED_SOUND,
+    DropReason.NOT_WORSE,
+    DropReason.EASIER_NEGATIVE,
+    DropReason.DUPLICATE_PAIR,
+    DropReason.NEAR_DUPLICATE_PAIR,
+    DropReason.STRATEGY_CAP,
+    DropReason.NOT_A_TRACE,
+    DropReason.SAME_TRACE,
+    DropReason.STEP_TIE,
+    DropReason.STEP_WRONG,
+    DropReason.NO_OTHER_TRACE,
+    DropReason.UNCLEAR_DIFFERENCE,
+    DropReason.NOT_KEPT,
 )
 """The reasons that layouts 1 to 3 were released with."""
 

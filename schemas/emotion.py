@@ -6,11 +6,11 @@ depression and neutral; arXiv 2408.03650) is one by itself. So is what these lac
 1811.00207), of which near synonyms share a label: `furious` is anger, `devastated` sadness.
 """
 
-import re
 from enum import StrEnum
 from typing import Literal
 
 from .base import Frozen
+from .text import fold_label
 
 
 class Emotion(StrEnum):
@@ -79,11 +79,7 @@ _ALIASES: dict[Emotion, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _folded(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text).casefold().strip()
-
-
-_BY_NAME = {_folded(name): emotion for emotion, names in _ALIASES.items() for name in (emotion.value, *names)}
+_BY_NAME = {fold_label(name): emotion for emotion, names in _ALIASES.items() for name in (emotion.value, *names)}
 
 EMOTION_NAMES: dict[Emotion, tuple[str, ...]] = {
     emotion: (emotion.value, *names) for emotion, names in _ALIASES.items()
@@ -93,10 +89,7 @@ EMOTION_NAMES: dict[Emotion, tuple[str, ...]] = {
 
 def parse_emotion(text: str) -> Emotion | None:
     """The emotion that `text` names, whole, through case, punctuation and aliases; None for all else."""
-    return _BY_NAME.get(_folded(text))
-
-
-# A supporter's personality by the Big Five, as far as it shows in wording; see `prompts.personality`.
+    return _BY_NAME.get(fold_label(text))
 
 
 Level = Literal["low", "middle", "high"]

@@ -1,7 +1,8 @@
 """The psychological errors of the IPM paper (arXiv 2505.16995) and the names that judges give them."""
 
-import re
 from enum import StrEnum
+
+from .text import fold_label
 
 
 class ErrorType(StrEnum):
@@ -28,19 +29,15 @@ _ALIASES: dict[ErrorType, tuple[str, ...]] = {
 }
 
 
-def _folded(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text).casefold().strip()
-
-
-_BY_NAME = {_folded(name): error for error, names in _ALIASES.items() for name in (error.value, *names)}
-_NO_ERROR = frozenset(_folded(name) for name in ("", "none", "no error", "no", "N/A", "null", "not applicable"))
+_BY_NAME = {fold_label(name): error for error, names in _ALIASES.items() for name in (error.value, *names)}
+_NO_ERROR = frozenset(fold_label(name) for name in ("", "none", "no error", "no", "N/A", "null", "not applicable"))
 
 
 def parse_error_type(text: str) -> ErrorType | None:
     """The error that `text` names, through case, punctuation and aliases; None where it names none of the five."""
-    return _BY_NAME.get(_folded(text))
+    return _BY_NAME.get(fold_label(text))
 
 
 def says_no_error(text: str) -> bool:
     """Whether `text` is one of the ways in which judges write that they found no error."""
-    return _folded(text) in _NO_ERROR
+    return fold_label(text) in _NO_ERROR

@@ -7,7 +7,7 @@ PrefDialError
 │   └── PromptError         2  a prompt asked for by a wrong id or with wrong variables
 ├── DataError               1  the data, a gate or a budget says no
 │   ├── LostRowsError       1  candidates are not rows + drops: a bug of ours, never the user's
-│   ├── StepError           1  a step raised an error of its own: a bug in the step, named with its place
+│   ├── StepError           1  a step of mining failed on one turn: a bug of ours, too
 │   └── BudgetError         1  the budget is spent; everything so far is kept
 └── EndpointError           3  an endpoint or the Hub failed; the same command can be repeated
     └── UnusableAnswersError 3  a model answers, but a role can use too few of its answers
@@ -51,7 +51,7 @@ class LostRowsError(DataError):
 
 
 class StepError(DataError):
-    """A step failed on a turn; the message names step, dialogue and turn, and every answer so far is recorded."""
+    """A step raised an error that it does not know; the message names the step, the dialogue and the turn."""
 
 
 class BudgetError(DataError):

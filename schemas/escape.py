@@ -1,4 +1,4 @@
-"""Escapes text from outside for the place that it goes to; the one module that knows how.
+"""Escapes text from outside for the place where it is written; no other module does.
 
 Names, notes, file names, cells and error bodies come from sources, releases, endpoints and sheets, so they may hold
 anything: markup, control bytes, spreadsheet formulas, line breaks that forge a line of ours. Each function here makes
@@ -12,6 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 INVISIBLE = re.compile(
     "["
@@ -21,7 +22,7 @@ INVISIBLE = re.compile(
     "\u2028\u2029\ud800-\udfff"
     "]"
 )
-"""Characters that are not seen, or that a terminal acts on."""
+"""Characters that are invisible, or that a terminal acts on."""
 
 _JOINERS = "\u200c\u200d"
 """Zero-width letters that some scripts and emoji need; they are visible in what they join."""
@@ -52,6 +53,11 @@ def _written_out(found: re.Match[str]) -> str:
         return letter
     code = ord(letter)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def printable(text: Path | str) -> str:
+    """A path or a line as `visible` shows it, with tabs and line feeds written out and every space kept."""
+    return visible(str(text)).replace("\t", "\\t").replace("\n", "\\n")
 
 
 def visible_json(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What an evaluation says of systems: the contents of `evaluation.json`, from which tables and pictures are made."""
+"""An evaluation of systems: the contents of `evaluation.json`, source of its tables and figures."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from .measures import Counts, Interval
 EVALUATION_FILE = "evaluation.json"
 
 Kind = Literal["system", "baseline", "human"]
-"""A system that was asked for; one that any system must beat; or the human supporter, as a yardstick."""
+"""A system of the command; a baseline that any system should beat; or the human supporter, for reference."""
 
 
 class MetricInfo(Frozen):
@@ -80,7 +80,7 @@ class WinRate(Frozen):
     """How often one system's reply is better than another's at the same turn."""
 
     by: str
-    """What decides."""
+    """The metric or judge that decides."""
     one: str
     other: str
     wins: Interval
@@ -90,7 +90,7 @@ class WinRate(Frozen):
 
 
 class Grade(Frozen):
-    """The mean of one grade that a judge gave, and how much of what it was asked stands behind it."""
+    """The mean of one grade of a judge, and how many of the replies it graded."""
 
     system: str
     protocol: str
@@ -99,7 +99,7 @@ class Grade(Frozen):
     mean: Interval
     """0 to 5, of a step 0 to 1; `n` counts the replies with this grade."""
     asked: int
-    """Replies that the judge was asked about."""
+    """Replies that the judge was to grade."""
     turns: int
     """Turns scored; a turn without a reply is not judged."""
 
@@ -118,7 +118,7 @@ class ErrorShare(Frozen):
 
 
 class JudgeFigures(Frozen):
-    """What one judge said."""
+    """The figures of one judge."""
 
     judge: str
     """Model and revision."""
@@ -137,7 +137,7 @@ class JudgeFigures(Frozen):
 
 
 class Evaluated(Frozen):
-    """What the systems were evaluated on."""
+    """The turns of an evaluation."""
 
     name: str
     """The release's folder or repo, or the files; never a path."""
@@ -152,7 +152,7 @@ class Evaluated(Frozen):
 
 
 class Evaluation(Frozen):
-    """All that was found; equal answers give an equal evaluation."""
+    """All findings; equal answers give an equal evaluation."""
 
     format: Literal[1] = 1
     on: Evaluated

@@ -1,11 +1,13 @@
-"""Names and files from outside: which names are plain, and how a file is opened so that no link leads elsewhere.
+"""Reads and writes files whose names come from outside, so that no link leads elsewhere and no file is half written.
 
 A name from a manifest, a card or a folder is relative and normal. A file is opened component by component without
-following links, and only where it is a regular file: a FIFO or a device is refused before it is opened. One kind of
-link is known: a snapshot in the cache of the Hub's client is a folder of links, each into the `blobs` folder of the
-same repo, where an entry may be a link itself, into the `blobs` that the whole cache shares; these two are resolved,
-each to the one place where the client puts it, and nothing further. The folder (or the one file) that the user names
-may itself be a link: that is the user's own word.
+following links, and only where it is a regular file: a FIFO or a device is refused before it is opened. The one
+exception is a snapshot in the cache of the Hub's client, a folder of links into the `blobs` folder of the same repo,
+whose entries may link to the `blobs` that the whole cache shares: these two links are resolved, each only to the place
+where the client puts it. The folder or file that the user names may itself be a link.
+
+Every write goes to a temporary file in the same folder and is then renamed. A reader sees the old file or the new one;
+where the disk is full, the old files stay and nothing else is left behind. `FileSet` does so for several files.
 """
 
 import errno
@@ -18,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from .escape import printable as printable
+
 _BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _XET_HASH = re.compile(r"[0-9a-f]{64}")
 _REPO = re.compile(r"(?:datasets|models|spaces|kernels)--.+")
@@ -26,7 +30,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_DEEP = 32
-"""Folders within each other that are looked into."""
+"""The deepest nesting of folders that is searched."""
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -39,20 +43,14 @@ _KINDS = (
 
 
 class NotPlainError(OSError):
-    """Something stands where a plain file should, such as a link or a named pipe; `strerror` says what it is."""
+    """There is no plain file at a path but something else, such as a link or a named pipe; `strerror` names it."""
 
     def __init__(self, path: Path | str, what: str) -> None:
         super().__init__(errno.EINVAL, f"it is {what}", printable(path))
 
 
-def printable(path: Path | str) -> str:
-    """A path that can be printed: bytes that are not UTF-8, and control characters, are shown as escapes."""
-    text = str(path).encode("utf-8", "backslashreplace").decode()
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
 def fault_of_name(name: str) -> str | None:
-    """What keeps a name from being the plain, relative name of a file inside a folder; None where nothing does."""
+    """The reason why a name is not a plain, relative name of a file inside a folder; None where it is one."""
     if not name:
         return "it is empty"
     if _CONTROL.search(name) or not name.isprintable():
@@ -202,7 +200,7 @@ def _open_blob(root: Path, name: str, target: str, there: os.stat_result) -> Bin
 
 
 def _shared_blob(blob: Path, there: os.stat_result) -> Path:
-    """Where a repo's blob lies that the cache keeps once for all repos; see `huggingface_hub.utils._shared_blobs`."""
+    """The shared file of a blob that the cache keeps once for all repos; see `huggingface_hub.utils._shared_blobs`."""
     store = blob.parent.parent.parent / "blobs"
     shared = Path(os.path.normpath(blob.parent / blob.readlink()))
     is_known = _XET_HASH.fullmatch(shared.name) is not None and shared == store / shared.name[:2] / shared.name
@@ -218,7 +216,7 @@ def _snapshot_of(root: Path) -> Path | None:
 
 
 def _checked(path: Path, handle: int) -> BinaryIO:
-    """The open file, where what was opened is a plain file: it may have been exchanged since it was looked at."""
+    """The open file. It is checked again, because it may have been exchanged since the first check."""
     there = os.fstat(handle)
     if not stat.S_ISREG(there.st_mode):
         os.close(handle)
@@ -230,21 +228,15 @@ def _kind(there: os.stat_result) -> str:
     return next((words for is_it, words in _KINDS if is_it(there.st_mode)), "no plain file")
 
 
-# The one way in which files are written: a temporary file in the same folder, then a rename; never through a link.
-#
-# A reader sees the old file or the new one, never half of it; where a disk is full, the old files stay and nothing else
-# is left behind. `FileSet` does so for files that belong together.
-
-
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def write_whole(path: Path, data: str | bytes) -> None:
-    """Writes a file, whole and durably, instead of one that may be there; text as UTF-8.
+    """Writes a file whole and durably, replacing the one that may be there; text as UTF-8.
 
     Raises:
-        OSError: it cannot be written, and what was there is still there; `NotPlainError` where a link or anything but
-            a plain file stands in its place.
+        OSError: it cannot be written, and the old file is still there; `NotPlainError` where a link or anything but a
+            plain file is in its place.
     """
     with replacing(path) as part:
         handle = os.open(part, _NEW, _mode_of(path))
@@ -256,7 +248,7 @@ def write_whole(path: Path, data: str | bytes) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """The place of a temporary file beside `path`, for what writes by itself; it is renamed when the block is done.
+    """A temporary path beside `path` for the block to write to; it is renamed when the block ends without an error.
 
     Raises:
         NotPlainError: a link or anything but a plain file stands at `path`.
@@ -274,10 +266,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_target(path: Path) -> None:
-    """Nothing stands at `path`, or a plain file does.
+    """Checks that `path` is free or a plain file.
 
     Raises:
-        NotPlainError: a link, a folder or anything else does.
+        NotPlainError: a link, a folder or anything else is there.
     """
     try:
         there = os.lstat(path)
@@ -290,7 +282,7 @@ def check_target(path: Path) -> None:
 
 
 class FileSet:
-    """Files of one folder that are replaced together: where one cannot be written, all are put back as they were.
+    """Replaces files of one folder together: where one cannot be written, all are restored.
 
     Args:
         root: the folder.
@@ -331,7 +323,7 @@ class FileSet:
         return self.root / name
 
     def _keep(self, name: str, path: Path) -> None:
-        """Keeps what is there, under another name, until all is written."""
+        """Keeps the old file under another name until all files are written."""
         if name in self._earlier:
             return
         check_target(path)

@@ -1,4 +1,4 @@
-"""What is asked of a model and what comes back, with the key that ties the two together for ever."""
+"""A request to a model and its outcome, with the key that ties the two together."""
 
 import hashlib
 from enum import StrEnum
@@ -60,7 +60,7 @@ class Task(StrEnum):
 
     @property
     def role(self) -> Role:
-        """Who is asked."""
+        """The role whose models answer."""
         return _ROLES[self]
 
 
@@ -98,7 +98,7 @@ class TokenLimits(Frozen):
     answer: int | None = Field(default=None, ge=1)
     """Tokens of the answer to every task of the role; the spec's number where it is null."""
     thinking: int = Field(default=0, ge=0)
-    """Tokens that the model may think on top of that."""
+    """Further tokens for the model's thoughts."""
 
     def applied(self, sampling: Sampling) -> Sampling:
         """The sampling of a task with these limits; the same where they change nothing."""
@@ -116,7 +116,7 @@ class ReplySchema(Frozen):
 
 
 REWARD = "reward:"
-"""What the names of reward models begin with, in commands and in rows."""
+"""Prefix of the names of reward models, in commands and in rows."""
 
 
 def is_reward_model(name: str) -> bool:
@@ -125,7 +125,7 @@ def is_reward_model(name: str) -> bool:
 
 
 class ModelRef(Frozen):
-    """Which model answers; never where it is served, never with what key."""
+    """Which model answers; neither its URL nor its API key."""
 
     name: str = Field(min_length=1)
     """The name that the endpoint knows it by; `corpus` is the embedded one."""
@@ -137,12 +137,12 @@ class ModelRef(Frozen):
 
     @property
     def only_labels_steps(self) -> bool:
-        """Whether it is a reward model, which is asked about the steps of traces and about nothing else."""
+        """Whether it is a reward model, which only labels the steps of traces."""
         return is_reward_model(self.name)
 
 
 class Ask(Frozen):
-    """What a request asks, before a prompt puts it into words: what the embedded models answer from."""
+    """A question before a prompt puts it into words; the embedded models answer from it."""
 
     task: Task
     history: tuple[InstanceOf[Turn], ...]
@@ -164,12 +164,12 @@ class Ask(Frozen):
 
     @property
     def role(self) -> Role:
-        """Who is asked."""
+        """The role whose models answer."""
         return self.task.role
 
 
 class Request(Frozen):
-    """One question to one model, for one reply."""
+    """One request to one model for one reply."""
 
     model: ModelRef
     messages: tuple[Message, ...]
@@ -186,9 +186,9 @@ class Request(Frozen):
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of all that changes the answer (64 hexadecimal digits), and of nothing else.
+        """SHA-256 of everything that changes the answer (64 hexadecimal digits), and of nothing else.
 
-        So not of the base URL, the API key, timeouts or limits: the same model behind another port is the same.
+        The base URL, the API key, timeouts and limits are left out: the model behind another port is the same.
         """
         return digest_of(
             {
@@ -237,7 +237,7 @@ TRANSIENT = frozenset(
         FailureReason.MALFORMED,
     }
 )
-"""Failures that another try may mend; the rest are final."""
+"""Failures that a retry may fix; the rest are final."""
 
 
 class Completion(Frozen):
@@ -250,9 +250,9 @@ class Completion(Frozen):
     finish_reason: str
     """`stop`, `eos` … in the endpoint's words; `length` or `max_tokens` where the reply was cut off."""
     prompt_tokens: int = 0
-    """As the endpoint counted them; 0 where it did not, or told a number that no such call can have."""
+    """As the endpoint counted them; 0 where it did not, or gave an impossible number."""
     completion_tokens: int = 0
-    """As the endpoint counted them; 0 where it did not, or told a number that no such call can have."""
+    """As the endpoint counted them; 0 where it did not, or gave an impossible number."""
     structured: bool = False
     """Whether the endpoint was asked to hold the reply to the JSON Schema, and took that."""
 
@@ -280,7 +280,7 @@ class Failed(Frozen):
 
     @property
     def transient(self) -> bool:
-        """Whether another try may mend it."""
+        """Whether a retry may fix it."""
         return self.reason in TRANSIENT
 
 

@@ -1,4 +1,4 @@
-"""What a release says of itself: enough to rebuild it, and nothing typed by hand."""
+"""The manifest of a release: enough to rebuild it, and no number typed by hand."""
 
 from typing import Any, ClassVar, Literal
 
@@ -22,9 +22,9 @@ class SourceRecord(Grown):
     gained: ClassVar[tuple[str, ...]] = ("masked",)
 
     name: str
-    """What rows call it."""
+    """Its name in rows."""
     uri: str
-    """What the command called it, without folders."""
+    """Its name in the command, without folders."""
     kind: str
     """The shape that was recognised."""
     sha256: str
@@ -64,11 +64,11 @@ class ModelRecord(Frozen):
     """`corpus`: embedded, no network; `openai`: an OpenAI-compatible endpoint; `reward`: a reward model that labelled
     steps in the process of the build; `scripted`: a test's."""
     facts: dict[str, JsonValue] = Field(default_factory=dict)
-    """What is measured of it, for the card."""
+    """Measured facts about it, for the card."""
 
 
 class ConfigCounts(Frozen):
-    """Where the candidates of a config went; `candidates` is the sum of the rest."""
+    """Rows and drops of a config; `candidates` is their sum."""
 
     candidates: int = Field(ge=0)
     rows: dict[Split, int]
@@ -83,7 +83,7 @@ class ConfigCounts(Frozen):
 
 
 class Usage(Frozen):
-    """What a role's calls took."""
+    """The calls and tokens of a role."""
 
     calls: int = 0
     """Distinct calls that are in `completions`."""
@@ -113,11 +113,11 @@ class ReusedRecord(Frozen):
     sha256: str
     """Digest over its tables."""
     calls: dict[Role, int]
-    """Distinct calls that it answered, by role; the models were not asked these."""
+    """Distinct calls that it answered, by role; the models did not get these."""
 
 
 class AnswersRecord(Frozen):
-    """What the answers of one model to one task were worth; every distinct call counts once."""
+    """How many answers of one model to one task were usable; every distinct call counts once."""
 
     role: Role
     task: Task
@@ -130,7 +130,7 @@ class AnswersRecord(Frozen):
     unusable: dict[str, int]
     """The others by reason: a `FailureReason` where the call failed, a `DropReason` where a reply came."""
     message: str | None
-    """What the endpoint said most often in the unusable ones, or what was wrong with the reply; null without any."""
+    """The most frequent error message or fault of the unusable ones; null without any."""
 
 
 class RunRecord(Grown):
@@ -152,9 +152,9 @@ class RunRecord(Grown):
     endpoints: dict[str, Any] = Field(default_factory=dict)
     """Per model: retries and what they were for."""
     reused: tuple[ReusedRecord, ...] = ()
-    """Where answers were taken from that this build did not ask for, in the order in which they were looked up."""
+    """The releases whose answers this build reused, in the order of the lookups."""
     answers: tuple[AnswersRecord, ...] = ()
-    """What the answers to each task were worth, by task and model."""
+    """Usable and unusable answers, by task and model."""
     accept_failures: float | None = None
     """The share of unusable answers that the maintainer accepted with `--accept-failures`; null where none was."""
 
@@ -183,7 +183,7 @@ class Manifest(Grown):
     license: str
     """Id of the licence that the release is under, or of ours that says why it must not be passed on."""
     repo: str | None = None
-    """`ORG/NAME` on the Hub, for the lines on the card that load it; null until somebody says where it is to be."""
+    """`ORG/NAME` on the Hub, for the lines on the card that load it; null until it is set."""
     counts: dict[Config, ConfigCounts]
     usage: dict[Role, Usage]
     files: dict[str, FileRecord]
@@ -193,7 +193,7 @@ class Manifest(Grown):
     @field_validator("files")
     @classmethod
     def _names_are_plain(cls, files: dict[str, FileRecord]) -> dict[str, FileRecord]:
-        """A manifest comes from outside: what it lists is inside the release, whoever reads it."""
+        """A manifest may come from outside: every file that it lists must be inside the release."""
         for name in files:
             if fault := fault_of_name(name):
                 raise ValueError(f"{name[:120]!r} is not a name of a file of a release: {fault}")

@@ -1,4 +1,4 @@
-"""The parts of an audit: one model for what each measure tells (see `audit`)."""
+"""The parts of an audit, one model for each measure (see `audit`); those on reasoning traces are our own choice."""
 
 from typing import ClassVar, Literal
 
@@ -301,9 +301,6 @@ class Chatter(Frozen):
     kinds: Counts
     share: Interval
     """Of all chosen replies that are words."""
-
-
-# What an audit says of reasoning traces: part of `audit.json`. The measures are our own choice.
 
 
 class StepMeasure(Frozen):

@@ -1,4 +1,4 @@
-"""What publishing adds to a release, and what is noted beside a release folder once it is on the Hub."""
+"""The gates that a maintainer accepts for a release, and the record of where a folder was published."""
 
 from typing import ClassVar, Literal
 
@@ -12,7 +12,7 @@ PUBLISHING_FILE = "publishing.json"
 
 
 class AcceptedGate(Grown):
-    """A gate of the audit that did not pass and that the maintainer lets through, as it was when that was said."""
+    """A gate that did not pass and that the maintainer accepts, with its value at that time."""
 
     gained: ClassVar[tuple[str, ...]] = ("outcome",)
 
@@ -21,16 +21,16 @@ class AcceptedGate(Grown):
     measure: str
     """What was measured."""
     value: float | None
-    """What was found: a later audit that finds worse is not covered; null where nothing could be told."""
+    """The value then: a later audit with a worse one is not covered; null where the gate could not tell."""
     limit: float
     """What the gate allows."""
     why: str = Field(min_length=1)
     """The maintainer's reason, which stands on the card."""
     outcome: Outcome = "failed"
-    """What the gate said: one that could not tell, and was accepted as such, does not cover one that fails."""
+    """The outcome then: accepting a gate that could not tell does not cover one that fails."""
 
     def covers(self, gate: GateResult) -> bool:
-        """Whether a gate was accepted as it is now: one that has come to be worse was not."""
+        """Whether the acceptance covers the gate as it is now; it does not where the gate became worse."""
         if (self.name, self.measure) != (gate.name, gate.measure):
             return False
         if gate.answer == "failed" and self.outcome != "failed":
@@ -39,7 +39,7 @@ class AcceptedGate(Grown):
 
 
 class Publishing(Frozen):
-    """What the maintainer said of a release when it was published."""
+    """The accepted gates of a release."""
 
     format: Literal[1] = 1
     accepted: tuple[AcceptedGate, ...]
@@ -66,7 +66,7 @@ class PublishedTo(Frozen):
 
 
 class PublishedPlaces(Frozen):
-    """Everywhere that one folder was published to."""
+    """All places that one folder was published to."""
 
     format: Literal[1] = 1
     places: tuple[PublishedTo, ...] = ()

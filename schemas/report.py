@@ -1,4 +1,4 @@
-"""What a report shows beside the audit: single pairs, with what came before them and what the judges said."""
+"""The pairs that a report shows beside the audit, with their dialogue and the judges' answers."""
 
 from .base import Frozen
 from .rows.layout_2 import Closeness, Panel
@@ -17,7 +17,7 @@ class ReportTurn(Frozen):
 
 
 class ReportVerdict(Frozen):
-    """A judge's word on one side, where it looked at that side alone."""
+    """A judge's answer about one side by itself."""
 
     judge: str
     """Model and revision."""
@@ -30,7 +30,7 @@ class ReportVerdict(Frozen):
 
 
 class ReportAnswer(Frozen):
-    """What a judge said of both sides, as they stood in one order."""
+    """A judge's answer about both sides in one order."""
 
     order: str
     """`chosen_first` or `rejected_first`."""
@@ -54,13 +54,13 @@ class ReportJudge(Frozen):
     judge: str
     """Model and revision, and the draw where it is not the first."""
     vote: str | None
-    """What its answers come to, such as `worse` or `flip`; null where a damaged release does not have both."""
+    """Its vote, such as `worse` or `flip`; null where a damaged release lacks one of the answers."""
     answers: tuple[ReportAnswer, ...]
     """One to either order."""
 
 
 class ReportRewrite(Frozen):
-    """That a model rewrote the human's words for the chosen side, and why."""
+    """The rewriting of the human's words for the chosen side, and its reason."""
 
     by: str
     """Model and revision."""
@@ -73,20 +73,20 @@ class ReportRewrite(Frozen):
 
 
 class HeldOut(Frozen):
-    """What a report leaves out: what stands in `crisis_holdout`."""
+    """The content of `crisis_holdout`, which a report leaves out."""
 
     dialogues: int
     """Dialogues in which a seeker may be in a crisis."""
     candidates: int
     """Dropped candidates of preference configs that are of these."""
     unread: int = 0
-    """Dialogues in which nobody saw a crisis, and of which a judge gave no answer that can be read."""
+    """Dialogues without a sign of a crisis, where a judge gave no answer that can be read."""
     unread_candidates: int = 0
     """Dropped candidates of preference configs that are of these."""
 
 
 class ReportPair(Frozen):
-    """A pair, or a candidate that became none."""
+    """A pair, or a dropped candidate."""
 
     id: str
     config: str
@@ -120,7 +120,7 @@ class ReportPair(Frozen):
     rejected_verdict: ReportVerdict | None = None
     """The same of the rejected side."""
     panel: Panel | None = None
-    """What judges come to who compared the sides, where all were asked."""
+    """The result of the panel, where the sides were compared."""
     judges: tuple[ReportJudge, ...] = ()
     """These judges, each with its answers."""
     closeness: Closeness | None = None

@@ -1,6 +1,6 @@
-"""What people said of a release's pairs: the contents of `review.json`.
+"""What annotators found in a release's pairs: the contents of `review.json`.
 
-A reply has no error, or one of the five; a cell that nobody filled in is null. In every interval `n` counts what the
+A reply has no error, or one of the five; an empty cell is null. In every interval `n` counts what the
 field's docstring says, and resampling is over dialogues. Free comments are never stored, nor are words of dialogues.
 """
 
@@ -18,10 +18,10 @@ from .safety import CrisisCategory
 REVIEW_FILE = "review.json"
 
 NO_ERROR: Literal["none"] = "none"
-"""What stands where somebody looked for an error and found none."""
+"""The label of a reply in which an annotator or judge found no error."""
 
 Found = ErrorType | Literal["none"]
-"""What somebody found in a reply."""
+"""The finding of an annotator or judge on a reply."""
 
 
 class Better(StrEnum):
@@ -144,7 +144,7 @@ class CrisisDecision(StrEnum):
     """What a reader decides about a sign of a crisis."""
 
     CRISIS = "crisis"
-    """The seeker, or somebody whom they tell of, may be in one."""
+    """The seeker, or a person they mention, may be in one."""
     NO_CRISIS = "no_crisis"
     """The words mean something else."""
     UNSURE = "unsure"
@@ -152,14 +152,14 @@ class CrisisDecision(StrEnum):
 
 
 class ReadFinding(Frozen):
-    """A sign of a crisis that somebody read; its words stand in `crisis_holdout` alone."""
+    """A sign of a crisis that a reader decided on; its words are in `crisis_holdout` only."""
 
     finding: str
     """Id of the sign, as on the sheet."""
     dialogue_id: str
     """The dialogue that it is in."""
     turn: int | None
-    """Index of its turn, from 0; null where it is the situation's or nobody says where."""
+    """Index of its turn, from 0; null where it is the situation's or its turn is unknown."""
     category: CrisisCategory | None
     """What it was held to be about; null where a judge gave no answer that can be read."""
     seen_by: str
@@ -184,13 +184,13 @@ class CrisisReview(Grown):
     dialogues: int = Field(ge=0)
     """Dialogues in the holdout."""
     dialogues_read: int = Field(ge=0)
-    """Those of them of which somebody read every sign."""
+    """Those with a decision on every sign."""
     findings: int = Field(ge=0)
     """Signs in the holdout, answers of judges that could not be read among them."""
     findings_read: int = Field(ge=0)
-    """Those of them that somebody read."""
+    """Those with a decision."""
     decisions: dict[CrisisDecision, int]
-    """How often each was decided, by anybody."""
+    """How often each decision was made, over all readers."""
     readers: dict[str, int]
     """Signs that each reader decided on."""
     alpha: Interval
@@ -198,9 +198,9 @@ class CrisisReview(Grown):
     pairwise: tuple[ReaderKappa, ...]
     """Every two readers."""
     read: tuple[ReadFinding, ...]
-    """Every sign that somebody read, by id: all figures come from these."""
+    """Every sign with a decision, by id: all figures come from these."""
     dialogues_unread: int = Field(default=0, ge=0)
-    """Dialogues in the holdout in which nobody saw a sign: a judge gave no answer that can be read."""
+    """Dialogues in the holdout without a sign, where a judge gave no answer that can be read."""
     findings_unread: int = Field(default=0, ge=0)
     """Of the findings, those that are such answers, and no signs."""
 
@@ -216,4 +216,4 @@ class Review(Grown):
     configs: dict[Config, ConfigReview]
     """By the config that pairs were sampled from."""
     crisis: CrisisReview | None = None
-    """What people said of the dialogues that are held out; null where nobody has read them."""
+    """The decisions on the dialogues that are held out; null before they were read."""

@@ -84,22 +84,22 @@ class CrisisFinding(Frozen):
 
 
 class CrisisCounts(Frozen):
-    """How many dialogues a release holds out because a crisis was seen, and how many because nobody could tell.
+    """How many dialogues a release holds out because a crisis was seen, and how many because a judge gave no answer.
 
     A finding of a judge that names no category is an answer that could not be read. A dialogue with such findings alone
-    is unread: that says nothing of its seeker, only of its judge. The rows of layouts 2 and 3 say `crisis` of both,
-    since what is released keeps its bytes; every count for people tells them apart.
+    is unread: that says nothing about its seeker, only about its judge. The rows of layouts 2 and 3 say `crisis` for
+    both, because a released layout never changes; every count for people separates them.
     """
 
     seen: int = Field(ge=0)
     """Dialogues with a sign that a rule or a judge saw."""
     unread: int = Field(ge=0)
-    """Dialogues without one, of which a judge gave no answer that can be read."""
+    """Dialogues without a sign, where a judge gave no answer that can be read."""
     unread_named_crisis: dict[Config, int] = Field(default_factory=dict)
     """Candidates of unread dialogues whose rows say `crisis`, by config; of layouts 2 and 3 alone."""
 
-    def apart(self, config: Config, dropped: Mapping[DropReason, int]) -> dict[DropReason, int]:
-        """The drops of a config by reason, unread ones under a name of their own whatever the rows say."""
+    def split_unread(self, config: Config, dropped: Mapping[DropReason, int]) -> dict[DropReason, int]:
+        """The drops of a config by reason, with unread dialogues as `crisis_unread` whatever the rows say."""
         found = dict(dropped)
         if unread := self.unread_named_crisis.get(config, 0):
             found[DropReason.CRISIS_UNREAD] = unread
@@ -108,7 +108,7 @@ class CrisisCounts(Frozen):
         return found
 
     def lines(self) -> Iterator[str]:
-        """What is held out, in sentences."""
+        """Sentences on the dialogues that are held out."""
         if self.seen:
             yield f"{_counted(self.seen)} held out, since a seeker may be in a crisis there."
         if self.unread:

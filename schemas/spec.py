@@ -1,4 +1,4 @@
-"""The spec of a release: everything but the models that decides its rows."""
+"""The spec of a release, everything but the models that decides its rows, and the arithmetic of its versions."""
 
 import re
 from collections.abc import Iterable
@@ -12,6 +12,7 @@ from .base import Frozen, Grown
 from .error_type import ErrorType
 from .errors import UsageError
 from .inference import Sampling, Task
+from .steps import StepDefinition
 
 VERSION = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"
 """A semantic version without labels: MAJOR.MINOR.PATCH."""
@@ -29,7 +30,7 @@ class SourceRef(Frozen):
 
 
 class Inference(Frozen):
-    """How one role is asked."""
+    """The prompt, the number of replies and the sampling of one task."""
 
     prompt: str = Field(pattern=r"^[a-z_]+/[a-z_]+@\d+$")
     """Id of the prompt, `role/name@n`."""
@@ -132,7 +133,7 @@ class BuildSpec(Grown):
     strategy_judge: Inference | None = None
     """Where strategies are judged too."""
     crisis_judge: Inference | None = None
-    """Where a judge looks for signs of a crisis beside the rules; the embedded judge is never asked."""
+    """Where a judge looks for signs of a crisis beside the rules; the embedded judge does not."""
     rewriter: Inference | None = None
     """Where flawed human replies may be rewritten, if the command asks for it."""
     reasoner: Inference | None = None
@@ -140,9 +141,9 @@ class BuildSpec(Grown):
     step_judge: Inference | None = None
     """Where these steps are judged."""
     stylist: Inference | None = None
-    """Where their replies may be rewritten under a personality, if the command names somebody who does."""
+    """Where their replies may be rewritten under a personality, if the command names a stylist."""
     style_judge: Inference | None = None
-    """Where what was rewritten is judged."""
+    """Where these rewritings are judged."""
     errors: tuple[ErrorType, ...] = Field(min_length=1)
     """The errors that the judge looks for, the most serious first."""
     steps: tuple[str, ...] = Field(min_length=1)
@@ -166,21 +167,22 @@ class BuildSpec(Grown):
     reasoning: ReasoningRule | None = None
     """What is made of the traces."""
 
+    def has_step(self, step: StepDefinition) -> bool:
+        """Whether this release takes the step."""
+        return step.id in self.steps
+
     def inference(self, task: Task) -> Inference | None:
-        """How a task is asked; None where this release does not have it."""
+        """The inference of a task; None where this release does not have the task."""
         found: Inference | None = getattr(self, task.value)
         return found
 
 
-# The arithmetic of versions: which step leads from one to the next, and whether it is large enough.
-#
-# Versions are semantic ones, MAJOR.MINOR.PATCH, and rows are the interface: what each step promises stands at `Bump`.
-# The same holds below 1.0.0, where semver (https://semver.org, item 4) would allow anything: somebody may have
-# trained on it.
+# Versions are semantic (https://semver.org), with rows as the interface; `Bump` says what each step promises. Unlike
+# semver's item 4, the promises also hold below 1.0.0: a model may have been trained on such a release.
 
 
 class Bump(StrEnum):
-    """How far a version steps; the later ones promise less to whoever has the earlier version."""
+    """How far a version steps; each promises less to users of the earlier version than the one before it."""
 
     NONE = "none"
     """Nothing is different."""
@@ -192,7 +194,7 @@ class Bump(StrEnum):
     """An old row changed, went, or went to another split."""
 
     def covers(self, needed: "Bump") -> bool:
-        """Whether a step of this size is enough for what needs `needed`: a larger one always is."""
+        """Whether a step of this size is enough where `needed` is required; a larger one always is."""
         return _SIZES.index(self) >= _SIZES.index(needed)
 
 

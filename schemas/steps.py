@@ -1,152 +1,197 @@
-"""Every released step, defined once: its sentence for people, the stage at which it runs, and why it drops a pair.
+"""The one definition of every step: its id, its sentence for the card, its drop reasons and its place in the order.
 
-A step never changes, so neither does its definition. `builders.mining.steps` has one function for each id, and both
-registries are compared when they are loaded: a spec can name only a step that has both.
+`builders.mining.steps` implements these definitions and `cards` prints them. A released step never changes, so neither
+does its sentence; a better step is a new definition with the next number.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 
+from pydantic import Field
+
+from .base import Frozen
 from .drops import DropReason
+from .errors import UsageError
 
 
 class Stage(IntEnum):
-    """What a step looks at; the steps of a spec stand in this order."""
+    """What a step sees at once. A spec lists its steps in the order of these stages."""
 
     TURN = 0
-    """One turn: the human's part, a candidate, or all candidates of the turn."""
+    """The candidates of one turn."""
     STREAM = 1
-    """All candidates so far, in source order; one step at most."""
+    """Every candidate that was kept so far, in source order; a release has at most one such step."""
     CORPUS = 2
-    """All pairs that are left when every turn has been mined."""
+    """All pairs of the release, once every turn was mined."""
 
 
-@dataclass(frozen=True)
-class StepDefinition:
-    """A released step."""
+class StepDefinition(Frozen):
+    """A step, as far as people and specs know it."""
 
+    id: str = Field(pattern=r"^[a-z_]+@[1-9]\d*$")
+    """The name by which specs call it; never re-pointed."""
     sentence: str
-    """What holds of every pair that the step lets through, for the card."""
-    reasons: tuple[DropReason, ...] = ()
-    """Why it drops a candidate; none for a step that only asks."""
+    """What holds of every pair that the step lets through."""
+    drops: tuple[DropReason, ...] = ()
+    """Every reason for which the step drops a candidate; any other reason is a bug."""
     stage: Stage = Stage.TURN
-    layout: int = 1
-    """The first row layout that has a place for what the step finds."""
+    layout_from: int = 1
+    """The first layout that can hold what the step writes, such as a reason that earlier layouts do not know."""
 
 
-_UNANSWERED = (DropReason.CALL_FAILED, DropReason.REFUSED, DropReason.CUT_OFF, DropReason.EMPTY_REPLY)
-_UNREAD = (DropReason.JUDGE_FAILED, DropReason.UNPARSED_VERDICT)
-_LOST_VOTES = (
-    *_UNREAD,
+STEPS: dict[str, StepDefinition] = {}
+"""Every definition by its id, in the order in which the steps were added."""
+
+
+def _step(
+    step_id: str, sentence: str, *drops: DropReason, stage: Stage = Stage.TURN, layout: int = 1
+) -> StepDefinition:
+    assert step_id not in STEPS, f"{step_id} is defined already; a better step gets the next number"
+    STEPS[step_id] = StepDefinition(id=step_id, sentence=sentence, drops=drops, stage=stage, layout_from=layout)
+    return STEPS[step_id]
+
+
+ANSWERED = _step(
+    "answered@1",
+    "The model's reply is there, whole, and has words.",
+    DropReason.CALL_FAILED,
+    DropReason.REFUSED,
+    DropReason.CUT_OFF,
+    DropReason.EMPTY_REPLY,
+)
+STRATEGY_NAMED = _step(
+    "strategy_named@1",
+    "Where a reply has to name a strategy, it names one of the eight.",
+    DropReason.EMPTY_REPLY,
+    DropReason.NOT_A_STRATEGY,
+)
+STRATEGY_DIFFERS = _step(
+    "strategy_differs@1",
+    "In `strategy`, the inferred strategy is another one than the human's.",
+    DropReason.SAME_STRATEGY,
+)
+PLAIN_REPLY = _step(
+    "plain_reply@1",
+    "No side carries a strategy in brackets, and the inferred one repeats nothing of its prompt.",
+    DropReason.BRACKETED_STRATEGY,
+    DropReason.PROMPT_ECHO,
+)
+REPLY_DIFFERS = _step(
+    "reply_differs@1",
+    "The inferred words are not the human's, apart from case, punctuation and spacing.",
+    DropReason.SAME_REPLY,
+)
+JUDGE_EACH_SIDE = _step(
+    "judge_each_side@1",
+    "A judge looks at the human's reply and at the inferred one, each by itself and unlabelled.",
+    DropReason.JUDGE_FAILED,
+    DropReason.UNPARSED_VERDICT,
+    DropReason.REFUSED,
+)
+THREE_ERRORS = _step(
+    "three_errors@1",
+    "The judge finds an error in the inferred reply, and none in the human's.",
+    DropReason.CHOSEN_FLAWED,
+    DropReason.REJECTED_SOUND,
+)
+NO_DUPLICATE_PAIR = _step(
+    "no_duplicate_pair@1",
+    "The same pair stands nowhere earlier in the release.",
+    DropReason.DUPLICATE_PAIR,
+    stage=Stage.STREAM,
+)
+NO_CROWD_CHATTER = _step(
+    "no_crowd_chatter@1",
+    "The human does not talk of the crowd task in which the corpus was made.",
+    DropReason.CROWD_CHATTER,
+)
+SOMETHING_TO_SUPPORT = _step(
+    "something_to_support@1",
+    "The human's reply is more than a greeting, thanks or a goodbye.",
+    DropReason.NOTHING_TO_SUPPORT,
+)
+NO_PERSONAL_DATA_1 = _step(
+    "no_personal_data@1",
+    "The inferred reply gives nobody's address, number or handle.",
+    DropReason.PERSONAL_DATA,
+)
+COMPARE_SIDES = _step("compare_sides@1", "Every judge compares both sides, unlabelled, once in either order.")
+REWRITE_CHOSEN = _step(
+    "rewrite_chosen@1",
+    "Where the build asked for it, a human reply that most judges find flawed is rewritten.",
+    DropReason.CHOSEN_FLAWED,
+)
+COMPARE_REWRITTEN = _step("compare_rewritten@1", "The judges compare again where the human's reply was rewritten.")
+MAJORITY_1 = _step(
+    "majority@1",
+    "More than half of the judges, in both orders, find the inferred side worse and the human's sound.",
+    DropReason.JUDGE_FAILED,
+    DropReason.UNPARSED_VERDICT,
     DropReason.ORDER_FLIP,
     DropReason.CHOSEN_FLAWED,
     DropReason.REJECTED_SOUND,
     DropReason.NOT_WORSE,
 )
-
-STEPS: dict[str, StepDefinition] = {
-    "answered@1": StepDefinition("The model's reply is there, whole, and has words.", _UNANSWERED),
-    "strategy_named@1": StepDefinition(
-        "Where a reply has to name a strategy, it names one of the eight.",
-        (DropReason.EMPTY_REPLY, DropReason.NOT_A_STRATEGY),
-    ),
-    "strategy_differs@1": StepDefinition(
-        "In `strategy`, the inferred strategy is another one than the human's.", (DropReason.SAME_STRATEGY,)
-    ),
-    "plain_reply@1": StepDefinition(
-        "No side carries a strategy in brackets, and the inferred one repeats nothing of its prompt.",
-        (DropReason.BRACKETED_STRATEGY, DropReason.PROMPT_ECHO),
-    ),
-    "reply_differs@1": StepDefinition(
-        "The inferred words are not the human's, apart from case, punctuation and spacing.", (DropReason.SAME_REPLY,)
-    ),
-    "judge_each_side@1": StepDefinition(
-        "A judge looks at the human's reply and at the inferred one, each by itself and unlabelled.",
-        (*_UNREAD, DropReason.REFUSED),
-    ),
-    "three_errors@1": StepDefinition(
-        "The judge finds an error in the inferred reply, and none in the human's.",
-        (DropReason.CHOSEN_FLAWED, DropReason.REJECTED_SOUND),
-    ),
-    "no_duplicate_pair@1": StepDefinition(
-        "The same pair stands nowhere earlier in the release.", (DropReason.DUPLICATE_PAIR,), Stage.STREAM
-    ),
-    "no_crowd_chatter@1": StepDefinition(
-        "The human does not talk of the crowd task in which the corpus was made.", (DropReason.CROWD_CHATTER,)
-    ),
-    "something_to_support@1": StepDefinition(
-        "The human's reply is more than a greeting, thanks or a goodbye.", (DropReason.NOTHING_TO_SUPPORT,)
-    ),
-    "no_personal_data@1": StepDefinition(
-        "The inferred reply gives nobody's address, number or handle.", (DropReason.PERSONAL_DATA,)
-    ),
-    "compare_sides@1": StepDefinition("Every judge compares both sides, unlabelled, once in either order.", layout=2),
-    "rewrite_chosen@1": StepDefinition(
-        "Where the build asked for it, a human reply that most judges find flawed is rewritten.",
-        (DropReason.CHOSEN_FLAWED,),
-        layout=2,
-    ),
-    "compare_rewritten@1": StepDefinition("The judges compare again where the human's reply was rewritten.", layout=2),
-    "majority@1": StepDefinition(
-        "More than half of the judges, in both orders, find the inferred side worse and the human's sound.",
-        _LOST_VOTES,
-        layout=2,
-    ),
-    "hardest@1": StepDefinition(
-        "Of several candidates of one turn the hardest stays: the closest to the human's side.",
-        (DropReason.EASIER_NEGATIVE,),
-    ),
-    "no_near_duplicate_pair@1": StepDefinition(
-        "No other pair has nearly the same words.", (DropReason.NEAR_DUPLICATE_PAIR,), Stage.CORPUS
-    ),
-    "balance_strategies@1": StepDefinition(
-        "No strategy is kept much more often than another.", (DropReason.STRATEGY_CAP,), Stage.CORPUS
-    ),
-    "bounded_turns@1": StepDefinition(
-        "Neither the human's turn nor one before it is longer than 10,000 characters.",
-        (DropReason.TOO_LONG,),
-        layout=4,
-    ),
-    "bounded_reply@1": StepDefinition(
-        "The model's reply is no longer than 5,000 characters, its thoughts apart.", (DropReason.TOO_LONG,), layout=4
-    ),
-    "no_personal_data@2": StepDefinition(
-        "The inferred reply gives nobody's address, number, link or handle, however it is written.",
-        (DropReason.PERSONAL_DATA,),
-    ),
-    "known_marker@1": StepDefinition(
-        "The inferred reply begins with no marker of unknown meaning, which may open a model's thoughts.",
-        (DropReason.UNKNOWN_MARKER,),
-        layout=4,
-    ),
-    "no_refusal@1": StepDefinition(
-        "By rule, the inferred reply does not decline to answer, and no machine speaks of itself in it.",
-        (DropReason.REFUSED,),
-        layout=4,
-    ),
-    "majority@2": StepDefinition(
-        "As `majority@1`; where most judges say that a side is not a reply to the seeker, the pair is dropped.",
-        (*_LOST_VOTES, DropReason.REFUSED),
-        layout=4,
-    ),
-}
-"""By step id. A better step is a new line with a new number."""
-
-OUTSIDE_STEPS = frozenset(
-    {
-        DropReason.CRISIS,
-        DropReason.CRISIS_UNREAD,
-        DropReason.CONTAMINATED,
-        DropReason.REPEATED_DIALOGUE,
-        DropReason.NO_SEEKER_TURN,
-        DropReason.NO_STRATEGY,
-        DropReason.NOT_A_TRACE,
-        DropReason.SAME_TRACE,
-        DropReason.STEP_TIE,
-        DropReason.STEP_WRONG,
-        DropReason.NO_OTHER_TRACE,
-        DropReason.UNCLEAR_DIFFERENCE,
-        DropReason.NOT_KEPT,
-    }
+HARDEST = _step(
+    "hardest@1",
+    "Of several candidates of one turn the hardest stays: the closest to the human's side.",
+    DropReason.EASIER_NEGATIVE,
 )
-"""Reasons that no step gives: a spec's screening, its demonstrations and its reasoning traces have them."""
+NO_NEAR_DUPLICATE_PAIR = _step(
+    "no_near_duplicate_pair@1",
+    "No other pair has nearly the same words.",
+    DropReason.NEAR_DUPLICATE_PAIR,
+    stage=Stage.CORPUS,
+)
+BALANCE_STRATEGIES = _step(
+    "balance_strategies@1",
+    "No strategy is kept much more often than another.",
+    DropReason.STRATEGY_CAP,
+    stage=Stage.CORPUS,
+)
+BOUNDED_TURNS = _step(
+    "bounded_turns@1",
+    "Neither the human's turn nor one before it is longer than 10,000 characters.",
+    DropReason.TOO_LONG,
+    layout=4,
+)
+BOUNDED_REPLY = _step(
+    "bounded_reply@1",
+    "The model's reply is no longer than 5,000 characters, its thoughts apart.",
+    DropReason.TOO_LONG,
+    layout=4,
+)
+NO_PERSONAL_DATA_2 = _step(
+    "no_personal_data@2",
+    "The inferred reply gives nobody's address, number, link or handle, however it is written.",
+    DropReason.PERSONAL_DATA,
+)
+KNOWN_MARKER = _step(
+    "known_marker@1",
+    "The inferred reply begins with no marker of unknown meaning, which may open a model's thoughts.",
+    DropReason.UNKNOWN_MARKER,
+    layout=4,
+)
+NO_REFUSAL = _step(
+    "no_refusal@1",
+    "By rule, the inferred reply does not decline to answer, and no machine speaks of itself in it.",
+    DropReason.REFUSED,
+    layout=4,
+)
+MAJORITY_2 = _step(
+    "majority@2",
+    "As `majority@1`; where most judges say that a side is not a reply to the seeker, the pair is dropped.",
+    *MAJORITY_1.drops,
+    DropReason.REFUSED,
+    layout=4,
+)
+
+
+def find_step(step_id: str) -> StepDefinition:
+    """The definition with this id.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if step_id not in STEPS:
+        raise UsageError(f"there is no step {step_id}; the released ones are {', '.join(STEPS)}")
+    return STEPS[step_id]

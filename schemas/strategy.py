@@ -1,7 +1,8 @@
 """The eight support strategies of ESConv (Liu et al. 2021, arXiv 2106.01144) and the names they go by."""
 
-import re
 from enum import StrEnum
+
+from .text import fold_label
 
 
 class Strategy(StrEnum):
@@ -38,9 +39,7 @@ _ALIASES: dict[Strategy, tuple[str, ...]] = {
 
 
 def _folded(text: str) -> str:
-    """Only the letters and the spaces between words, lower case: `"[Self-Disclosure]."` is `"self disclosure"`."""
-    words = re.sub(r"[\W_]+", " ", text.replace("&", " and ")).casefold()
-    return words.strip()
+    return fold_label(text.replace("&", " and "))
 
 
 _BY_NAME = {_folded(name): strategy for strategy, names in _ALIASES.items() for name in (strategy.value, *names)}

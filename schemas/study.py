@@ -1,7 +1,7 @@
-"""What training on a release showed: the contents of `validation.json`, of which its page and the card's part are made.
+"""The findings of a validation by training: the contents of `validation.json`, source of its page and the card's part.
 
-Every question has a figure and a verdict, and no verdict is more than the run can support: where a precondition of an
-answer does not hold, the verdict is `cannot tell at this scale`, and the question says which one it was.
+Every question has a figure and a verdict. Where a precondition of an answer does not hold, the verdict is `cannot tell
+at this scale`, and the question names the precondition.
 """
 
 from collections.abc import Collection
@@ -52,9 +52,9 @@ class Answered(Frozen):
     asks: str
     """The question."""
     group: Literal["release", "training"]
-    """What it is about: the release as it lies there, or models that were trained on it."""
+    """The subject: the release itself, or models that were trained on it."""
     figure: Interval
-    """What the verdict goes by; without a value where it could not be measured."""
+    """The measure behind the verdict; without a value where it could not be measured."""
     measures: str
     """What the figure is, its range and its unit."""
     verdict: StudyOutcome
@@ -106,14 +106,14 @@ class ValidatedRelease(Frozen):
     """The tag or commit of a repo."""
     version: str
     tables_sha256: str
-    """Digest over the names and bytes of its tables, so that the validation is tied to what it tells of."""
+    """Digest over the names and bytes of its tables, which tie the validation to the release."""
     turns: int = Field(ge=0)
-    """Test turns that the systems were asked at; 0 where nothing was trained."""
+    """Test turns that the systems answered; 0 where nothing was trained."""
     dialogues: int = Field(ge=0)
 
 
 class Validation(Frozen):
-    """All that was found."""
+    """All findings of a validation."""
 
     format: Literal[1] = 1
     release: ValidatedRelease
@@ -133,6 +133,6 @@ class Validation(Frozen):
         """The questions that are answered with no."""
         return tuple(one for one in self.questions if one.verdict is StudyOutcome.NO)
 
-    def untold(self, required: Collection[str]) -> tuple[Answered, ...]:
-        """The questions with these ids that the run cannot tell the answer of."""
+    def undecided(self, required: Collection[str]) -> tuple[Answered, ...]:
+        """The questions with these ids that the run cannot answer."""
         return tuple(one for one in self.questions if one.id in required and one.verdict is StudyOutcome.CANNOT_TELL)

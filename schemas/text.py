@@ -24,6 +24,11 @@ def normalise_text(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip().casefold()
 
 
+def fold_label(text: str) -> str:
+    """A label without case, punctuation and underscores: `"[Self-Disclosure]."` is `"self disclosure"`."""
+    return re.sub(r"[\W_]+", " ", text).casefold().strip()
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text, case folded: what is left when punctuation and spacing do not count.
 

@@ -19,10 +19,10 @@ from ...schemas.licence import LICENCES
 from ...schemas.manifest import ConfigCounts, Usage
 from ...schemas.rows import candidate_configs, content_id_of
 from ..mining.candidate import Candidate, Drop, Result, dropped_row, pair_row, sft_row
-from ..mining.mine import demonstrate, mine_pairs
+from ..mining.mine import blaming, demonstrate, mine_pairs
 from ..mining.plan import MiningPlan
 from ..mining.screen import screen
-from ..mining.steps import Steps, step_error
+from ..mining.steps import Steps
 from ..mining.turns import PlacedDialogue, SupporterTurn, supporter_turns
 from ..reasoning.candidate import TraceResult
 from ..reasoning.reason import reason
@@ -238,10 +238,9 @@ class Assembly:
         """Whether the same pair was kept before; remembers this one."""
         if self.steps.unique is None or candidate.config not in PAIR_CONFIGS:
             return False
-        try:
-            return not self._pairs.add(self.steps.unique.key(candidate))
-        except Exception as error:  # as in `mine_pairs`
-            raise step_error(self.steps.unique, candidate.turn, error) from error
+        unique, turn = self.steps.unique, candidate.turn
+        with blaming(unique.definition.id, turn.dialogue.dialogue_id, turn.index):
+            return not self._pairs.add(unique.key(candidate))
 
     def _settle(self, result: Result, prompt: Sequence[Message] = ()) -> None:
         """Writes a result where it belongs, or holds it back; `prompt` is a demonstration's."""

@@ -100,7 +100,7 @@ def _add_up(prepared: Prepared, known: KnownAnswers, ledger: Ledger | None) -> E
         guesses = _Guesses(prepared.plan.spec.errors, known)
         placed = guesses.talk(screen(placed, prepared.plan), None)
         for turn in supporter_turns(placed):
-            turns += turn.answers_somebody
+            turns += turn.answers_seeker
             for config in PAIR_CONFIGS:
                 guesses.talk(mine_pairs(turn, config, prepared.plan, steps.of_turns), turn)
             guesses.talk(reason(turn, prepared.plan, steps.of_turns), turn)

@@ -29,12 +29,14 @@ from ...prompts.readers import Offered
 from ...schemas.drops import DropReason
 from ...schemas.error_type import ErrorType
 from ...schemas.errors import UnusableAnswersError
+from ...schemas.escape import one_line
 from ...schemas.inference import TRANSIENT, Completion, Failed, FailureReason, ModelRef, Outcome, Request, Role, Task
 from ...schemas.manifest import AnswersRecord
 from ...schemas.trace import Trace
 from ...schemas.verdict import Unparsed
-from ..mining.checks import refusal_in, unanswered
+from ..mining.checks import unanswered
 from ..mining.plan import MiningPlan
+from ..mining.reply_rules import refusal_in
 from ..mining.screen import EMBEDDED
 from ..models.client import Completer, Completers
 from .assemble import DigestSet
@@ -166,7 +168,7 @@ class Counted:
         if fault is None:
             return
         self.reasons[fault.reason] += 1
-        words = Words(fault.reason, plain(fault.said, _SAID), plain(fault.reply, _QUOTED))
+        words = Words(fault.reason, one_line(fault.said, _SAID), one_line(fault.reply, _QUOTED))
         if words in self.words or len(self.words) < _MESSAGES:
             self.words[words] += 1
             if len(asked := self.questions.get(words, frozenset())) < _QUESTIONS:
@@ -331,12 +333,6 @@ def lower_bound(hits: int, of: int) -> float:
     return (share + square / 2 - spread) / (1 + square)
 
 
-def plain(text: str, most: int) -> str:
-    """Foreign text on one line, without control characters, and no longer than `most`."""
-    flat = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return flat if len(flat) <= most else f"{flat[:most]}…"
-
-
 def advice_on_cut_offs(records: Iterable[AnswersRecord]) -> Iterator[str]:
     """A line for every task and model with many cut-off answers."""
     for one in records:
@@ -355,10 +351,10 @@ def _stop_message(asked: AskedRole, counted: Counted, limit: float) -> str:
     role = f"the {task.role}" if task.value == task.role.value else f"the {task.role} (as {task.value})"
     worst = reasons[0][0]
     return (
-        f"{role} {plain(str(model), _SAID)}: {counted.unusable} of {counted.calls} answers ({share:.0%}) are of no use "
-        f"({by_reason}); {limit:.0%} is the most that is accepted. It said: {counted.message}. {_way_out(worst, task)} "
-        "Every answer so far is kept; --accept-failures SHARE (0 to 1) goes on all the same, and each unusable answer "
-        "is then a dropped candidate"
+        f"{role} {one_line(str(model), _SAID)}: {counted.unusable} of {counted.calls} answers ({share:.0%}) are of no "
+        f"use ({by_reason}); {limit:.0%} is the most that is accepted. It said: {counted.message}. "
+        f"{_way_out(worst, task)} Every answer so far is kept; --accept-failures SHARE (0 to 1) goes on all the same, "
+        "and each unusable answer is then a dropped candidate"
     )
 
 

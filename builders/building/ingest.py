@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from ...schemas.dialogue import Dialogue, Speaker, Split
-from ...schemas.documents import longest_csv_cell
+from ...schemas.documents import raise_csv_limit
 from ...schemas.errors import SourceError
 from ...schemas.manifest import BenchmarkRecord, SourceRecord
 from ...schemas.rows.layout_2 import FoundCrisis
@@ -104,7 +104,7 @@ def _texts(path: Path, root: Path | None, sha256: str) -> Iterator[str]:
         if path.suffix in _TEXT:
             yield from text.read().split("\n\n")
             return
-        longest_csv_cell()
+        raise_csv_limit()
         try:
             for row in csv.reader(text, delimiter="\t" if path.suffix == ".tsv" else ","):
                 yield from row

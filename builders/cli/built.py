@@ -153,7 +153,7 @@ def _report_counts(manifest: Manifest, crises: CrisisCounts | None) -> None:
 def _dropped(manifest: Manifest, config: Config, crises: CrisisCounts | None) -> Counter[str]:
     """Drops by reason; what no judge could read stands apart, also where the rows of an old layout say `crisis`."""
     dropped = manifest.counts[config].dropped
-    apart = dropped if crises is None else crises.apart(config, dropped)
+    apart = dropped if crises is None else crises.split_unread(config, dropped)
     return Counter({reason.value: times for reason, times in apart.items()})
 
 

@@ -1,4 +1,8 @@
-"""A candidate: one inferred alternative on its way to becoming a row or a drop."""
+"""A candidate, one inferred alternative to a human's turn, and the row or the drop that it becomes.
+
+Rows are plain dictionaries with exactly the columns of `schemas.rows`: a build makes millions, and validating each as a
+model would take longer than everything else.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,9 +27,9 @@ class Candidate:
     config: Config
     turn: SupporterTurn
     request: Request | None
-    """The call that it comes from; None for the candidates of SFT configs."""
+    """The request behind it; None for the candidates of SFT configs."""
     outcome: Outcome | None = None
-    """What came back; None where nothing was asked."""
+    """The answer; None where there was no request."""
     strategy: Strategy | None = None
     """The inferred strategy, once it was read."""
     reply: str | None = None
@@ -65,12 +69,12 @@ class Candidate:
 
     @property
     def inferred_by(self) -> InferredBy | None:
-        """The call that was made for it, or None."""
+        """The answered request, as rows name it; or None."""
         return None if self.request is None or self.outcome is None else InferredBy(**call_of(self.request))
 
 
 def call_of(request: Request) -> dict[str, Any]:
-    """How rows name a call."""
+    """The columns by which rows name a request."""
     model = request.model
     return {"model": model.name, "revision": model.revision, "draw": request.draw, "request_key": request.key}
 
@@ -86,10 +90,7 @@ class Drop:
 
 
 Result = Candidate | Drop
-"""What a step makes of a candidate, and what mining makes of a turn."""
-
-
-# Candidates become rows here, as plain dictionaries with exactly the columns of `schemas.rows`.
+"""A candidate after a step: still a candidate, or dropped."""
 
 
 Row = dict[str, Any]
@@ -125,14 +126,14 @@ def pair_row(candidate: Candidate, layout: int) -> Row:
 
 
 def _error(candidate: Candidate) -> ErrorType | None:
-    """The rejected side's: of strategies that nobody was asked about, that it is another than the human's."""
+    """The error of the rejected side; `strategy_mismatch` for strategies that no judge compared."""
     if candidate.rejected_verdict is not None:
         return candidate.rejected_verdict.error
     return ErrorType.STRATEGY_MISMATCH if candidate.error is None else candidate.error
 
 
 def _judged(candidate: Candidate, layout: int) -> Row:
-    """What the judges said, in the columns of a layout."""
+    """The judges' answers, in the columns of a layout."""
     if layout == 1:
         return {
             "chosen_verdict": _dumped(candidate.chosen_verdict),
@@ -147,7 +148,7 @@ def _judged(candidate: Candidate, layout: int) -> Row:
 
 
 def sft_row(candidate: Candidate, prompt: Sequence[Message]) -> Row:
-    """The demonstration row of a supporter turn; `prompt` is what the twin preference config asks at this turn."""
+    """The demonstration row of a supporter turn; `prompt` is that of the twin preference config at this turn."""
     turn, role = candidate.turn, _TWINS[candidate.config]
     return {
         **place_columns(candidate.row_id, turn),
@@ -158,7 +159,7 @@ def sft_row(candidate: Candidate, prompt: Sequence[Message]) -> Row:
 
 
 def dropped_row(drop: Drop, layout: int) -> Row:
-    """The row of `dropped` that tells of a candidate that became no other."""
+    """The row of `dropped` for a dropped candidate."""
     candidate = drop.candidate
     return {
         **place_columns(candidate.row_id, candidate.turn),
@@ -166,7 +167,7 @@ def dropped_row(drop: Drop, layout: int) -> Row:
         "reason": drop.reason,
         "detail": drop.detail,
         "strategy": candidate.turn.strategy,
-        # What is held out for a crisis stands in `crisis_holdout` and nowhere else.
+        # The words of a dialogue that is held out for a crisis are in `crisis_holdout` and nowhere else.
         "human": "" if drop.reason in HELD_OUT else candidate.turn.text,
         "reply": candidate.raw,
         **_judged(candidate, layout),

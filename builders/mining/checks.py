@@ -1,215 +1,31 @@
-"""The checks that a candidate goes through: each keeps it, with more known of it, or drops it with one reason.
+"""The checks of one candidate: each keeps it, with more known of it, or drops it with one reason.
 
-A released check is never changed; a better one gets a new number in `steps`.
+A released check never changes; a better one is a new step with the next number.
 """
 
-import re
-import unicodedata
-from functools import lru_cache
+from collections.abc import Mapping
 
-from ...prompts.parsers.json_reply import without_thinking
-from ...prompts.parsers.strategy import JointReply, bracketed_strategy, read_joint, read_strategy
+from ...prompts.parsers.json_reply import CUT_ENDINGS, without_thinking
+from ...prompts.parsers.strategy import JointReply, bracketed_strategy
 from ...schemas.config import Config
 from ...schemas.drops import DropReason
-from ...schemas.inference import Failed, FailureReason, Outcome, Task
-from ...schemas.strategy import parse_strategy
+from ...schemas.inference import Completion, Failed, FailureReason, Outcome, Task
+from ...schemas.steps import BOUNDED_REPLY, KNOWN_MARKER, NO_REFUSAL
+from ...schemas.strategy import Strategy
 from ...schemas.text import words_of
 from ...schemas.verdict import Unparsed
 from ..safety.personal_data import reachable_person
 from .candidate import Candidate, Drop, Result
 from .plan import MiningPlan
+from .reply_rules import marker_in, prompt_echo, refusal_in
 
-# Markers of no known meaning at the start of a reply: they may open a model's thoughts instead of an answer.
-#
-# The markers of known makers are taken out when an answer is received, so whatever is left here is unknown. A word in
-# square brackets is a marker where it is written in capitals, closes something, or is a word that machines use for
-# parts of an answer; `[laughs]` is none, and the name of a strategy is another step's matter. Our own rule.
-
-
-_PART = (
-    r"(?:chain[ -]of[ -]thoughts?|inner (?:monologue|thoughts?)|internal (?:monologue|thoughts?|reasoning)"
-    r"|(?:my |the )?(?:final |draft |suggested )?(?:thoughts?|thinking|think|thought process|reasoning|rationale"
-    r"|analysis|scratch ?pad|commentary|deliberation|answer|response|reply|output|plan|planning)|final|step \d{1,2}|cot"
-    r"|(?:supporter|assistant)(?:'s)? (?:reply|response|turn))"
-)
-"""What machines call the parts of an answer."""
-_FORMS = re.compile(
-    r"(?P<tag><\s?/?[a-z][\w:.-]{0,40}(?: [^<>\n]{0,80})?/?>)"
-    r"|(?P<token><[|｜][^<>\n]{1,60}[|｜]>|◁[^◁▷\n]{1,40}▷|«\|[^\n]{1,40}\|»)"
-    r"|(?P<fence>```)"
-    rf"|(?P<bracket>[\[【〔]\s?/?(?P<inside>[^\[\]【】〔〕\n]{{1,40}})[\]】〕])"
-    rf"|(?P<label>(?:[*_#>-]{{1,6}}\s?)?{_PART}\s?(?:[*_]{{1,3}})?\s?[:：](?:[*_]{{1,3}})?"
-    rf"|#{{1,6}} ?{_PART}\s*(?:\n|$))",
-    re.IGNORECASE,
-)
-_MACHINE_WORD = re.compile(rf"{_PART}|system|user|assistant|seeker|supporter", re.IGNORECASE)
-
-
-def marker_in(reply: str) -> str | None:
-    """The marker that a reply begins with, or None; at most 40 characters of it."""
-    found = _FORMS.match(reply.lstrip()[:400])
-    if found is None:
-        return None
-    if found["bracket"] and not _is_marker(found["bracket"], found["inside"].strip()):
-        return None
-    return found[0].strip()[:40]
-
-
-def _is_marker(bracket: str, inside: str) -> bool:
-    if parse_strategy(inside) is not None:
-        return False
-    closes = bracket[1:].lstrip().startswith("/")
-    capitals = len(inside) > 1 and inside.upper() == inside and any(letter.isalpha() for letter in inside)
-    return closes or capitals or _MACHINE_WORD.fullmatch(inside) is not None
-
-
-# Tells a refusal or a machine's talk of itself from a supporter's words, by rule; English, and our own lists.
-#
-# A reply is refused where a machine speaks of itself anywhere in it, and where the whole of it declines: every sentence
-# refuses, apologises, sends the seeker to somebody else or offers other services, and at least one refuses. So a
-# supporter who cannot imagine something, or who recommends a therapist beside other words, is never hit.
-# `tests/safety/refusals.jsonl` holds sentences that were written before the rule, and
-# `tests/safety/refusals_unseen.jsonl` some that were written after it fitted these. At first contact it found 9 of the
-# 20 unseen refusals, and hit none of the 20 harmless ones; so it spares supporters and misses wordings, which is what
-# judges are asked `no_reply` for.
-
-
-MOST_CHARACTERS = 2_000
-"""What is read of a reply; a longer one is not a refusal as a whole, and a machine speaks of itself early."""
-
-_STRAIGHT = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": '"', "”": '"', "…": "."})
-
-_KIND = (
-    r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|llm|chat ?bot|(?:virtual|digital) assistant"
-    r"|computer program|software program|machine learning model)"
-)
-_NO_PERSONS = r"(?![ -](?:engineers?|researchers?|developers?|students?|experts?|specialists?|artists?|company))"
-"""Who works with machines is none."""
-_MACHINE = re.compile(
-    rf"\b(?:as|being|i'?m|i am|though i am|since i am)(?: (?:just|only|simply|merely|actually|also|still))* an? "
-    rf"(?:[a-z-]+ ){{0,2}}{_KIND}\b{_NO_PERSONS}"
-    r"|\bmy (?:training data|knowledge cut-?off|content policy|safety guidelines|programming does)\b"
-    r"|\bi was (?:trained|created|developed|programmed|built) by (?:openai|google|meta|anthropic|mistral|alibaba"
-    r"|microsoft|a team of|(?:a team of )?researchers|engineers|developers|an? (?:ai|tech(?:nology)?) company)\b"
-)
-
-_SORRY = (
-    r"(?:(?:(?:i'?m|i am|we are|we're)(?: [a-z]+){0,2} )?sorry\b[^,.!?;]{0,80}"
-    r"|(?:i|my)(?: \w+)? apolog(?:ize|ise|ies)\b[^,.!?;]{0,60}"
-    r"|unfortunately|no|i regret to inform you|i'?m afraid(?: that)?|regrettably|i understand[^,.!?;]{0,80}"
-    r"|thank you for[^,.!?;]{0,60})"
-)
-_OPENER = rf"(?:{_SORRY}(?:,? but|,| -|;)? ?(?:that )?)"
-_BEING = r"(?:as an? [a-z -]{0,40}?(?:assistant|model|ai|system),? )"
-_NOT_A = (
-    r"(?:i(?:'m| am) not an? (?:[a-z]+ ){0,2}(?:therapist|doctor|professional|counsell?or|lawyer|psychologist)"
-    r",? (?:and|so|therefore) )"
-)
-_CANNOT = (
-    r"(?:i|we) (?:(?:really|simply|just|also) )?(?:can'?t|cannot|can not|won'?t|will not|won'?t be able to"
-    r"|will not be able to"
-    r"|don'?t have the (?:ability|capability) to|do not have the (?:ability|capability) to)"
-    r"|i(?:'m| am) (?:unable|not able|not allowed|not permitted|not in a position|not equipped|not designed) to"
-)
-_NOT_FOR_ME = (
-    r"i(?:'m| am) not (?:qualified|trained|licensed|authori[sz]ed) to"
-    r"|it(?:'s| is|'s not| would not be)? ?(?:not )?(?:appropriate|right|possible) for me to"
-)
-_THING = (
-    r"(?:(?:this|that|your|the|such|any|an?|these|those) )?(?:(?:kind|type|sort) of )?(?:[a-z]+ ){0,2}"
-    r"(?:request|conversation|topic|subject|question|content|response|reply|discussion|task|message"
-    r"|scenario|matter|issue|topic)s?"
-    r"(?: (?:to|in|about) (?:this|that|the) (?:conversation|message|topic))?"
-)
-_IT = rf"(?:this|that|{_THING})"
-_DECLINED = (
-    rf"(?:further )?assist(?: you)?(?: any further| further)?(?: (?:with|in|on) {_IT})?"
-    rf"|help(?: you)? (?:with|in|on) {_IT}"
-    rf"|(?:comply|engage|respond|reply|continue|proceed|participate|talk|go on)"
-    rf"(?: (?:with|to|in|about|on|any further))? {_IT}"
-    rf"|(?:fulfill?|answer|discuss|address|generate|create|write|produce|complete|process|continue|provide|offer|give)"
-    rf" {_IT}"
-    r"|(?:role-?play|pretend to be|act)(?: as)? an? [a-z ]{1,30}"
-)
-_CARE = (
-    r"(?:provide|offer|give|do)(?: you)?(?: with)?(?: (?:the|any|that|this))?(?: (?:kind|type|sort|level) of)?"
-    r"(?: [a-z-]+){0,3}? (?:advice|therapy|counsell?ing|support|help|diagnos[ei]s|treatment|assistance|guidance)"
-    r"(?: (?:or|and) [a-z]+)?(?: (?:that )?you (?:need|are looking for|deserve)"
-    r"| (?:on|about|with|for) (?:this|that|it)| here)?"
-)
-_TAIL = r"(?:,? (?:as|because|since|due to) [^.!?]{1,120}|, but i can help with [^.!?]{1,80})?"
-_WEAK = r"(?:do|say|write|talk about|discuss) (?:this|that)"
-"""Declined by people too: it takes an apology before it."""
-_COMFORTABLE = (
-    r"i(?:'m| am| do not feel| don't feel) (?:not )?comfortable"
-    rf" (?:(?:with )?(?:continuing|responding to|answering|discussing|engaging (?:in|with)|providing|writing)) {_IT}"
-)
-_REFUSAL = re.compile(
-    rf"(?:{_OPENER}(?:{_CANNOT}) {_WEAK}"
-    rf"|{_OPENER}?{_BEING}?{_NOT_A}?(?:"
-    rf"(?:{_CANNOT}) (?:{_DECLINED})"
-    rf"|(?:{_CANNOT}|{_NOT_FOR_ME}) {_CARE}"
-    rf"|i (?:must|have to|will have to|need to|'ll have to)(?: [a-z]+ly)? decline\b(?: to [a-z ]{{1,40}}| {_IT})?"
-    rf"|that(?: goes|'s| is) (?:beyond|something|not something) (?:what )?i (?:can'?t|can|cannot) (?:help"
-    rf"|assist|discuss)"
-    r"(?: with)?(?: you)?"
-    rf"|(?:i must decline|that is something i can'?t help with|that'?s something i can'?t help with|{_COMFORTABLE})"
-    r"|(?:this|that|your|the) (?:request|content|topic|conversation) (?:may violate|might violate|violates"
-    r"|goes against|is against)[^.!?]{1,80}"
-    r"|i (?:did not|didn'?t|do not|don'?t) understand your request"
-    rf")){_TAIL}"
-)
-_HELPERS = (
-    r"(?:professional|therapist|doctor|counsell?or|psychologist|psychiatrist|physician|helpline|hotline|crisis line"
-    r"|lifeline|emergency services|trusted (?:person|friend|adult)|mental health|professional help|family member)"
-)
-_REFERRAL = re.compile(
-    r"(?:please|you should|you may want to|you might want to|consider"
-    r"|it(?:'s| is)(?: [a-z]+)? (?:important|best|essential)"
-    r"|i (?:would |strongly |highly |'d )*(?:recommend|suggest|encourage|urge|advise)|if you(?:'re| are))\b"
-    rf"[^.!?]{{0,200}}\b{_HELPERS}s?\b[^.!?]{{0,120}}"
-)
-_SERVICE = re.compile(
-    r"(?:is there (?:something|anything) else|how else (?:may|can) i|what else can i"
-    r"|if you have any (?:other )?questions"
-    r"|let'?s (?:talk about|discuss|focus on) something else|feel free to ask|i can only help with"
-    rf"|please let me know if|let me know if|i'?m here to help with)\b[^.!?]{{0,120}}|{_SORRY}"
-)
-_SENTENCE_END = re.compile(r"[.!?]+(?:\s+|$)|\s*\n\s*|[,;] (?=please\b)")
-
-
-def refusal_in(reply: str) -> str | None:
-    """What kind of refusal a reply is, or None: `machine talk`, or `declined`."""
-    folded = _folded(reply)
-    if _MACHINE.search(folded):
-        return "machine talk"
-    if len(folded) > MOST_CHARACTERS:
-        return None
-    sentences = [said for part in _SENTENCE_END.split(folded) if (said := part.strip(" \"'*"))]
-    refused = [bool(_REFUSAL.fullmatch(one)) for one in sentences]
-    others = (one for one, declines in zip(sentences, refused, strict=True) if not declines)
-    if any(refused) and all(_REFERRAL.fullmatch(one) or _SERVICE.fullmatch(one) for one in others):
-        return "declined"
-    return None
-
-
-def _folded(reply: str) -> str:
-    """The reply in small letters with straight quotes; spaces become one, line breaks stay."""
-    text = unicodedata.normalize("NFKC", reply[: 2 * MOST_CHARACTERS]).translate(_STRAIGHT).casefold()
-    return "\n".join(" ".join(line.split()) for line in text.splitlines())
-
-
-_CUT_OFF = frozenset({"length", "max_tokens"})
-# White space before a label is looked at within its line: across thousands of empty lines it would take their square.
-_ROLE_LABEL = re.compile(r"(?im)^[^\S\n]*+(seeker|supporter|assistant|user|system)\s*:|<\|\w+\|>")
-REPLY_BOUNDED = "bounded_reply@1"
-"""The step that bounds a reply; of traces and of rewritten replies, too."""
 MOST_IN_A_REPLY = 5_000
 """Characters of the longest reply that the step lets through: six times the longest turn of ESConv (our own choice)."""
-_ECHO_WORDS = 8
-"""Words in a row that no reply shares with the instructions by chance (our own choice)."""
 
 _TASKS = {Config.STRATEGY: Task.PLANNER, Config.RESPONSE: Task.RESPONDER, Config.JOINT: Task.JOINT}
+
+READ_AS: Mapping[Task, type] = {Task.PLANNER: Strategy, Task.RESPONDER: str, Task.JOINT: JointReply}
+"""What the reader of each task's prompt has to make of an answer; specs are checked for it when they are loaded."""
 
 
 def task_of(config: Config) -> Task:
@@ -226,12 +42,12 @@ def check_answered(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def unanswered(outcome: Outcome) -> tuple[DropReason, str] | None:
-    """Why an outcome is not a whole reply with words, or None where it is one."""
+    """The reason why an outcome is not a whole reply with words, with its detail; None where it is one."""
     if isinstance(outcome, Failed):
         refused = outcome.reason is FailureReason.REFUSED
         reason = DropReason.REFUSED if refused else DropReason.CALL_FAILED
         return reason, f"{outcome.reason}: {outcome.detail}"
-    if outcome.finish_reason in _CUT_OFF:
+    if outcome.finish_reason in CUT_ENDINGS:
         return DropReason.CUT_OFF, f"after {outcome.completion_tokens} tokens"
     if outcome.finish_reason == "content_filter":
         return DropReason.REFUSED, "content_filter"
@@ -239,17 +55,24 @@ def unanswered(outcome: Outcome) -> tuple[DropReason, str] | None:
 
 
 def check_strategy_named(candidate: Candidate, plan: MiningPlan) -> Result:
-    """The reply names one of the eight strategies, where it has to; a joint reply is taken apart."""
-    raw = without_thinking(candidate.raw or "").strip()
-    if candidate.config is Config.RESPONSE:
-        return candidate.with_(strategy=candidate.turn.strategy, reply=raw)
-    read = read_strategy(raw) if candidate.config is Config.STRATEGY else read_joint(raw)
-    if isinstance(read, Unparsed):
-        empty = read.reason == "empty_reply"
-        return Drop(candidate, DropReason.EMPTY_REPLY if empty else DropReason.NOT_A_STRATEGY)
-    if isinstance(read, JointReply):
-        return candidate.with_(strategy=read.strategy, reply=read.reply)
-    return candidate.with_(strategy=read)
+    """The reply names one of the eight strategies, where it has to; a joint reply is split into its two parts."""
+    match _read(candidate, plan):
+        case Strategy() as strategy:
+            return candidate.with_(strategy=strategy)
+        case JointReply(strategy=strategy, reply=reply):
+            return candidate.with_(strategy=strategy, reply=reply)
+        case Unparsed(reason=reason):
+            empty = reason == "empty_reply"
+            return Drop(candidate, DropReason.EMPTY_REPLY if empty else DropReason.NOT_A_STRATEGY)
+        case words:
+            return candidate.with_(strategy=candidate.turn.strategy, reply=words)
+
+
+def _read(candidate: Candidate, plan: MiningPlan) -> Strategy | JointReply | str | Unparsed:
+    """What the reply says, as the reader of its prompt reads it."""
+    outcome, task = candidate.outcome, task_of(candidate.config)
+    assert isinstance(outcome, Completion), "other candidates were dropped as unanswered"
+    return plan.prompts[task].read(READ_AS[task], outcome)
 
 
 def check_strategy_differs(candidate: Candidate, plan: MiningPlan) -> Result:
@@ -270,15 +93,6 @@ def check_plain_reply(candidate: Candidate, plan: MiningPlan) -> Result:
     return candidate if echo is None else Drop(candidate, DropReason.PROMPT_ECHO, echo)
 
 
-def prompt_echo(reply: str, instructions: str) -> str | None:
-    """What a reply repeats of its prompt, or None."""
-    if _ROLE_LABEL.search(reply):
-        return "a role label"
-    if not _windows(reply).isdisjoint(_instruction_windows(instructions)):
-        return f"{_ECHO_WORDS} words of the instructions"
-    return None
-
-
 def check_reply_differs(candidate: Candidate, plan: MiningPlan) -> Result:
     """The inferred words are not the human's, apart from case, punctuation and spacing."""
     if candidate.reply is not None and words_of(candidate.reply) == words_of(candidate.turn.text):
@@ -287,7 +101,7 @@ def check_reply_differs(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def check_no_personal_data(candidate: Candidate, plan: MiningPlan) -> Result:
-    """The inferred reply gives nobody's address, number or handle; names and places are mostly the dialogue's own."""
+    """The inferred reply holds no address, number or handle; names and places mostly come from the dialogue."""
     kinds = reachable_person(candidate.reply or "", plan.spec.safety.personal_data_rules)
     return Drop(candidate, DropReason.PERSONAL_DATA, ", ".join(kinds)) if kinds else candidate
 
@@ -299,8 +113,8 @@ def check_reply_bounded(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def too_long(reply: str, plan: MiningPlan) -> str | None:
-    """How long a model's reply is, without its thoughts, where the release bounds it and it is longer; else None."""
-    if REPLY_BOUNDED not in plan.spec.steps or len(reply) <= MOST_IN_A_REPLY:
+    """The length of a model's reply without its thoughts, where it exceeds the release's bound; else None."""
+    if not plan.spec.has_step(BOUNDED_REPLY) or len(reply) <= MOST_IN_A_REPLY:
         return None
     size = len(without_thinking(reply).strip())
     return f"{size} characters, and a reply may have {MOST_IN_A_REPLY}" if size > MOST_IN_A_REPLY else None
@@ -308,34 +122,35 @@ def too_long(reply: str, plan: MiningPlan) -> str | None:
 
 def check_known_marker(candidate: Candidate, plan: MiningPlan) -> Result:
     """The inferred reply begins with no marker of unknown meaning; before or after its strategy is read."""
-    marker = marker_in(_words_of(candidate))
+    marker = marker_in(_words_of(candidate, plan))
     return candidate if marker is None else Drop(candidate, DropReason.UNKNOWN_MARKER, marker)
 
 
 def check_no_refusal(candidate: Candidate, plan: MiningPlan) -> Result:
     """The inferred reply does not decline to answer, and no machine speaks of itself in it."""
-    kind = refusal_in(_words_of(candidate))
+    kind = refusal_in(_words_of(candidate, plan))
     return candidate if kind is None else Drop(candidate, DropReason.REFUSED, f"by rule: {kind}")
 
 
 def unanswering(text: str, plan: MiningPlan) -> tuple[DropReason, str] | None:
-    """The same of other words of models (a rewriting, a trace's reply), where the release has these steps."""
-    if "known_marker@1" in plan.spec.steps and (marker := marker_in(text)) is not None:
+    """The two checks above for other replies of models (a rewriting, a trace's reply), where the release has them."""
+    if plan.spec.has_step(KNOWN_MARKER) and (marker := marker_in(text)) is not None:
         return DropReason.UNKNOWN_MARKER, marker
-    if "no_refusal@1" in plan.spec.steps and (kind := refusal_in(text)) is not None:
+    if plan.spec.has_step(NO_REFUSAL) and (kind := refusal_in(text)) is not None:
         return DropReason.REFUSED, f"by rule: {kind}"
     return None
 
 
-def _words_of(candidate: Candidate) -> str:
-    """What was said besides a strategy; empty where a strategy alone was asked for and named."""
+def _words_of(candidate: Candidate, plan: MiningPlan) -> str:
+    """The reply's words without its strategy, before or after it was read; empty for a reply that is a strategy."""
     if candidate.reply is not None:
         return candidate.reply
-    raw = without_thinking(candidate.raw or "").strip()
-    if candidate.config is Config.STRATEGY and not isinstance(read_strategy(raw), Unparsed):
-        return ""
-    read = read_joint(raw) if candidate.config is Config.JOINT else None
-    return read.reply if isinstance(read, JointReply) else raw
+    match _read(candidate, plan):
+        case Strategy():
+            return ""
+        case JointReply(reply=reply):
+            return reply
+    return without_thinking(candidate.raw or "").strip()
 
 
 def check_three_errors(candidate: Candidate, plan: MiningPlan) -> Result:
@@ -346,13 +161,3 @@ def check_three_errors(candidate: Candidate, plan: MiningPlan) -> Result:
     if chosen.error is not None:
         return Drop(candidate, DropReason.CHOSEN_FLAWED, chosen.error)
     return candidate if rejected.error is not None else Drop(candidate, DropReason.REJECTED_SOUND)
-
-
-def _windows(text: str) -> frozenset[tuple[str, ...]]:
-    words = words_of(text)
-    return frozenset(tuple(words[at : at + _ECHO_WORDS]) for at in range(len(words) - _ECHO_WORDS + 1))
-
-
-@lru_cache
-def _instruction_windows(instructions: str) -> frozenset[tuple[str, ...]]:
-    return _windows(instructions)

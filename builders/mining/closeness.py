@@ -1,7 +1,7 @@
 """How close an inferred reply is to the human's, and the choice of the hardest one at a turn.
 
-A negative that differs in length or manner is told from the human's words without reading what they mean; so of those
-that are clearly worse, the closest is kept. The three measures and their mean are our own design.
+A model can tell a negative that differs in length or manner from the human's words without reading what they mean. So
+of the negatives that are clearly worse, the closest stays. The three measures and their mean are our own design.
 """
 
 import re
@@ -23,7 +23,7 @@ _FUNCTION_WORDS = frozenset(
     the their them then there they this to up us very was we well were what when which who will with would you your
     s t m re ve ll d don""".split()
 )
-"""Words that say how something is said rather than what (our own list, over `words_of`)."""
+"""Words of style rather than content (our own list, in the form of `words_of`)."""
 
 
 def closeness_of(chosen: str, rejected: str) -> Closeness:

@@ -1,21 +1,29 @@
-"""Mining one turn for one config, as a conversation with whoever has the answers.
+"""Mines one turn for one config, as a conversation.
 
 `mine_pairs` is a generator: it yields the requests that it needs next and is sent their outcomes. It neither waits nor
-knows who answers, so the same code runs over live endpoints, over records, and on any number of machines.
+knows where the answers come from, so the same code runs over live endpoints, over records, and on any number of
+machines.
 """
 
-from collections.abc import Generator, Sequence
+import traceback
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
 
 from ...prompts.parsers.strategy import bracketed_strategy
 from ...schemas.config import SFT_CONFIGS, Config
 from ...schemas.drops import DropReason
-from ...schemas.errors import PrefDialError
+from ...schemas.errors import PrefDialError, StepError
+from ...schemas.escape import one_line
 from ...schemas.inference import Ask, Outcome, Request
 from .candidate import Candidate, Drop, Result
 from .checks import task_of
 from .plan import MiningPlan
-from .steps import Check, Choice, HumanCheck, Judging, TurnStep, step_error
+from .steps import Check, Choice, HumanCheck, Judging, TurnStep
 from .turns import SupporterTurn
+
+C = TypeVar("C", bound=Candidate)
 
 Requests = tuple[Request, ...]
 Outcomes = tuple[Outcome, ...]
@@ -25,7 +33,7 @@ Mining = Generator[Requests, Outcomes, tuple[Result, ...]]
 def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Sequence[TurnStep]) -> Mining:
     """The candidates of a preference config at one turn, each kept or dropped, in order of model and draw.
 
-    Where the source names no strategy there is nothing to infer another of, and the turn itself is the one candidate.
+    Without a strategy of the human there is nothing to compare another with: the turn is then the only candidate.
     """
     barred = barred_turn(turn, [step for step in steps if isinstance(step, HumanCheck)])
     if turn.strategy is None:
@@ -38,51 +46,91 @@ def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Seq
     outcomes = yield requests
     results: list[Result] = [Candidate(config, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
     for step in steps:
-        try:
-            if isinstance(step, Check):
-                results = [step.apply(result, plan) if isinstance(result, Candidate) else result for result in results]
-            elif isinstance(step, Choice):
-                results = step.apply(results, plan)
-            elif isinstance(step, Judging):
-                results = yield from _judge(results, plan, step)
-        except PrefDialError:
-            raise
-        except Exception as error:  # whatever a step's bug raises, its place has to be named
-            raise step_error(step, turn, error) from error
+        with blaming(step.definition.id, turn.dialogue.dialogue_id, turn.index):
+            before, results = results, (yield from _take(step, results, plan))
+            _check_drops(step, before, results)
     return tuple(results)
 
 
+def _take(step: TurnStep, results: list[Result], plan: MiningPlan) -> Generator[Requests, Outcomes, list[Result]]:
+    """The candidates of a turn after a step; checks of the human's turn ran before any request."""
+    match step:
+        case Check():
+            return [step.apply(result, plan) if isinstance(result, Candidate) else result for result in results]
+        case Choice():
+            return step.apply(results, plan)
+        case Judging():
+            return (
+                yield from settle_each(
+                    results,
+                    lambda candidate: step.requests(candidate, plan),
+                    lambda candidate, asked, outcomes: step.settle(candidate, plan, asked, outcomes),
+                )
+            )
+    return results
+
+
+def _check_drops(step: TurnStep, before: Sequence[Result], after: Sequence[Result]) -> None:
+    """Holds a step to its definition, from which the card and the audit know what it may drop."""
+    for was, now in zip(before, after, strict=True):
+        if isinstance(was, Candidate) and isinstance(now, Drop) and now.reason not in step.definition.drops:
+            raise ValueError(f"it dropped a candidate as {now.reason}, which its definition does not name")
+
+
+@contextmanager
+def blaming(step_id: str, dialogue_id: str, turn: int | None) -> Iterator[None]:
+    """Turns an error that a step does not know into one that names the step, the dialogue and the turn.
+
+    Turns are answered concurrently: without this a bug surfaces once a worker, each time as a traceback that says
+    neither which turn nor which step it was.
+
+    Raises:
+        StepError: any other error than those of `schemas.errors`.
+    """
+    try:
+        yield
+    except PrefDialError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"dialogue {dialogue_id}" + ("" if turn is None else f", turn {turn}")
+        raise StepError(
+            f"{where}: the step {step_id} failed with {type(error).__name__}: {one_line(str(error), 200)} "
+            f"({Path(place.filename).name}, line {place.lineno}); this is a bug: please report it"
+        ) from error
+
+
 def barred_turn(turn: SupporterTurn, checks: Sequence[HumanCheck]) -> tuple[DropReason, str] | None:
-    """Why nothing is asked about this turn, or None; the first reason of those that hold."""
+    """The first reason for which no request is made about this turn, with its detail; or None."""
     if turn.placed.barred is not None:
         return turn.placed.barred
-    if not turn.answers_somebody:
+    if not turn.answers_seeker:
         return DropReason.NO_SEEKER_TURN, ""
     for check in checks:
-        try:
+        with blaming(check.definition.id, turn.dialogue.dialogue_id, turn.index):
             detail = check.find(turn)
-        except Exception as error:  # as in `mine_pairs`
-            raise step_error(check, turn, error) from error
         if detail is not None:
             return check.reason, detail
     return None
 
 
-def _judge(results: list[Result], plan: MiningPlan, step: Judging) -> Generator[Requests, Outcomes, list[Result]]:
-    """Every candidate that is still there after the judge has answered; all are asked about at once."""
-    asked = [step.requests(result, plan) if isinstance(result, Candidate) else () for result in results]
+def settle_each(
+    results: Sequence[C | Drop],
+    requests_of: Callable[[C], Requests],
+    settle: Callable[[C, Requests, Outcomes], C | Drop],
+) -> Generator[Requests, Outcomes, list[C | Drop]]:
+    """Yields the requests about all candidates that are left at once, and settles each by its own answers."""
+    asked = [() if isinstance(result, Drop) else requests_of(result) for result in results]
     requests = tuple(request for some in asked for request in some)
     outcomes = iter((yield requests) if requests else ())
     return [
-        step.settle(result, plan, some, tuple(next(outcomes) for _ in some))
-        if isinstance(result, Candidate)
-        else result
+        result if isinstance(result, Drop) else settle(result, some, tuple(next(outcomes) for _ in some))
         for result, some in zip(results, asked, strict=True)
     ]
 
 
 def demonstrate(turn: SupporterTurn, config: Config, steps: Sequence[TurnStep] = ()) -> Result:
-    """The turn as a demonstration of an SFT config; nothing is asked of anybody."""
+    """The turn as a demonstration of an SFT config; it needs no request."""
     assert config in SFT_CONFIGS, "preference configs are mined"
     candidate = Candidate(config, turn, None, strategy=turn.strategy, reply=turn.text)
     checks = [step for step in steps if isinstance(step, HumanCheck) and step.of_demonstrations]

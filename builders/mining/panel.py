@@ -1,7 +1,7 @@
-"""Judging blind and swapped: a panel sees both sides as A and B, in both orders, and votes.
+"""Judges the two sides of a candidate blind: as a panel that compares them, or each side by itself (layout 1).
 
-No judge is told which side is human. A judge whose two answers do not fit together has no say. What counts as a vote,
-the margin and the confidence are our own design.
+A panel sees both sides as A and B, in both orders; a judge whose two answers contradict each other casts no vote. No
+prompt says which side is human. The votes, the margin and the confidence are our own design.
 """
 
 from collections import Counter
@@ -22,15 +22,15 @@ from .plan import MiningPlan
 
 _ORDERS = ("chosen_first", "rejected_first")
 _OFFERED = (ErrorType.STRATEGY_MISMATCH,)
-"""What can be wrong with a strategy without words."""
+"""The errors that a strategy without a reply can have."""
 
 
 NO_REPLY = "no_reply: "
-"""What a judgement's problem begins with where the judge says that a side is not a reply to the seeker."""
+"""The prefix of a judgement's `problem` where the judge says that a side is not a reply to the seeker."""
 
 
 class Vote(StrEnum):
-    """What one judge's two answers come to."""
+    """One judge's vote, from its two answers."""
 
     WORSE = "worse"
     """The rejected side has an error, the chosen one has none and is better, whichever stood first."""
@@ -60,7 +60,7 @@ def panel_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...
 
 
 def rewritten_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]:
-    """The same for a candidate whose chosen side was rewritten; nothing for any other."""
+    """The same for a candidate whose chosen side was rewritten; none for any other."""
     return () if candidate.rewrite is None else panel_requests(candidate, plan)
 
 
@@ -79,7 +79,7 @@ def _asks(candidate: Candidate) -> Iterator[Ask]:
 def settle_panel(
     candidate: Candidate, plan: MiningPlan, requests: tuple[Request, ...], outcomes: tuple[Outcome, ...]
 ) -> Result:
-    """The candidate with every judgement; what they come to is for `check_majority` to say."""
+    """The candidate with every judgement; `check_majority` counts them."""
     if not requests:
         return candidate
     half = len(requests) // 2
@@ -118,8 +118,8 @@ def _sides(swapped: bool) -> dict[str, str]:
 def check_majority_of_replies(candidate: Candidate, plan: MiningPlan) -> Result:
     """As `check_majority`; where judges say in both orders that a side is not a reply, that is a vote of its own.
 
-    More such votes than any other against make the candidate a refusal; where it is the human's side alone that they
-    mean, its chosen side is flawed.
+    Where such votes outnumber every other vote against, the candidate is a refusal; where they all mean the human's
+    side, its chosen side is flawed.
     """
     votes = votes_of(candidate.judgements)
     none = [_no_reply(candidate.judgements, at) for at in range(len(votes))]
@@ -136,7 +136,7 @@ def check_majority_of_replies(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def _no_reply(judgements: Sequence[Judgement], at: int) -> set[str]:
-    """The sides that a judge calls no reply, whichever stood first."""
+    """The sides that a judge calls no reply in both orders."""
     problems = [judgements[at].problem or "", judgements[at + len(judgements) // 2].problem or ""]
     if not all(problem.startswith(NO_REPLY) for problem in problems):
         return set()
@@ -172,7 +172,7 @@ def _vote(first: Judgement, second: Judgement) -> Vote:
     if first.raw is None or second.raw is None:
         return Vote.FAILED
     problems = [problem for problem in (first.problem, second.problem) if problem is not None]
-    if problems:  # a side that is not a reply in one order alone: `check_majority_of_replies` counts the rest
+    if problems:  # no reply in one order only; `check_majority_of_replies` counts both
         return Vote.FLIP if all(problem.startswith(NO_REPLY) for problem in problems) else Vote.UNPARSED
     if _said(first) != _said(second):
         return Vote.FLIP
@@ -184,7 +184,7 @@ def _vote(first: Judgement, second: Judgement) -> Vote:
 
 
 def _said(judgement: Judgement) -> tuple[str | None, bool, bool]:
-    """What both orders have to agree on; two names for one fault do not disagree about it."""
+    """What both orders have to agree on: judges that name different errors still agree that a side is flawed."""
     return judgement.better, judgement.chosen_error is None, judgement.rejected_error is None
 
 
@@ -210,14 +210,11 @@ def _panel(judgements: Sequence[Judgement], votes: Sequence[Vote], error: ErrorT
     )
 
 
-# Judging the two sides of a candidate, each by itself: the judge is never told who wrote what it reads.
-
-
 def side_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]:
-    """What has to be asked of the judge: the human's reply, then the inferred one; nothing for a strategy alone.
+    """One request about the human's reply and one about the inferred one; none for a strategy without a reply.
 
     Raises:
-        UsageError: more than one judge or draw: this way of judging takes a single word.
+        UsageError: more than one judge or draw; layout 1 has columns for one verdict a side.
     """
     if candidate.reply is None:
         return ()
@@ -249,7 +246,7 @@ def settle_sides(
 
 
 def _read(plan: MiningPlan, request: Request, outcome: Outcome) -> tuple[JudgeRecord, tuple[DropReason, str] | None]:
-    """One side's record, and what is wrong with it, if anything."""
+    """One side's record, and the reason to drop it, if any."""
     problem: tuple[DropReason, str] | None = None
     error = rationale = raw = None
     if isinstance(outcome, Failed):

@@ -1,4 +1,4 @@
-"""Puts a spec and the chosen models together: which prompts, which steps, and how each request is made."""
+"""A spec together with the chosen models: which prompts they get, and how a question becomes requests."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,28 +9,28 @@ from ...schemas.inference import Ask, ModelRef, Request, Role, Sampling, Task, T
 from ...schemas.spec import BuildSpec
 
 Models = Mapping[Role, tuple[ModelRef, ...]]
-"""Which models play each role; at least one a role, but for those in `OPTIONAL`."""
+"""The models of each role: at least one, except for the roles in `OPTIONAL`."""
 
 OPTIONAL: Mapping[Role, str] = {
     Role.REWRITER: "rewrites no replies; leave --repair-chosen out",
     Role.STYLIST: "rewrites nothing under a personality; leave --stylist out",
     Role.REASONER: "has no reasoning traces; leave --reasoner out",
 }
-"""The roles that may be played by nobody, and what is said where somebody plays one that the release does not have."""
+"""Roles that may have no model; by role, the message where a release without that role is given one."""
 
 
 @dataclass(frozen=True)
 class MiningPlan:
-    """Everything that decides which requests a turn gives rise to; the same plan makes the same keys for ever."""
+    """Decides which requests are made about a turn; equal plans make requests with equal keys."""
 
     spec: BuildSpec
     models: Models
     prompts: Mapping[Task, Prompt]
-    """Of every task that the spec has and somebody plays."""
+    """The prompt of every task that the spec has and that has a model."""
     written: Prompt | None = None
-    """What stands in the rows of traces; None where the release has none."""
+    """The prompt in the rows of traces, which asks for the text form; None for a release without traces."""
     tokens: Mapping[Role, TokenLimits] = field(default_factory=dict)
-    """The token limits of roles that are not the spec's."""
+    """Token limits that the command sets in place of the spec's, by role."""
 
     @classmethod
     def of(cls, spec: BuildSpec, models: Models, tokens: Mapping[Role, TokenLimits] | None = None) -> "MiningPlan":
@@ -38,19 +38,19 @@ class MiningPlan:
 
         Raises:
             PromptError: the spec names a prompt that does not exist or was edited.
-            UsageError: a role has no model, or token limits are named for a role that nobody plays.
+            UsageError: a role has no model, or a role without a model has token limits.
         """
         needed = [role for role in Role if role not in OPTIONAL or (role is Role.REASONER and spec.reasoner)]
         if missing := [role for role in needed if not models.get(role)]:
             raise UsageError(f"no model for the {missing[0]}")
         if all(model.only_labels_steps for model in models[Role.JUDGE]):
             raise UsageError(
-                f"--judge {models[Role.JUDGE][0].name}: a reward model labels the steps of traces alone; name a judge "
-                "besides, for replies and strategies"
+                f"--judge {models[Role.JUDGE][0].name}: a reward model only labels the steps of traces; name another "
+                "judge too, for replies and strategies"
             )
-        for role, told in OPTIONAL.items():
+        for role, advice in OPTIONAL.items():
             if models.get(role) and spec.inference(Task(role.value)) is None:
-                raise UsageError(f"release {spec.version} {told}")
+                raise UsageError(f"release {spec.version} {advice}")
         tokens = tokens or {}
         if unused := next((role for role in tokens if not models.get(role)), None):
             raise UsageError(
@@ -62,21 +62,21 @@ class MiningPlan:
 
     @property
     def all_prompts(self) -> tuple[Prompt, ...]:
-        """Every prompt that decides a row."""
+        """Every prompt that decides rows."""
         return (*self.prompts.values(), *((self.written,) if self.written else ()))
 
     def sampling(self, task: Task, of_spec: Sampling) -> Sampling:
-        """How replies to a task are drawn: as the spec says, within the role's token limits."""
+        """The spec's sampling of a task, within the token limits of the role."""
         limits = self.tokens.get(task.role)
         return of_spec if limits is None else limits.applied(of_spec)
 
     def requests(self, ask: Ask) -> Iterator[Request]:
-        """The requests that `ask` comes to: every draw of every model of its role, in that order.
+        """One request for every draw of every model of the role, in that order.
 
-        A reward model among the judges is asked about the steps of traces alone.
+        A reward model among the judges gets requests about the steps of traces only.
         """
         inference = self.spec.inference(ask.task)
-        assert inference is not None, "a step asks only what its release has"
+        assert inference is not None, "a step only asks for tasks that its release has"
         messages, sampling = self.prompts[ask.task].messages(ask), self.sampling(ask.task, inference.sampling)
         for model in self.models[ask.role]:
             if model.only_labels_steps and ask.task is not Task.STEP_JUDGE:

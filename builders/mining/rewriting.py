@@ -1,6 +1,6 @@
-"""Rewriting flawed human replies under the same strategy, where the maintainer asks for it.
+"""Rewrites flawed human replies under the same strategy, where the maintainer asks for it.
 
-The rewritten words go before the panel again like any other; the row says that they are not the human's.
+The panel judges the rewritten reply again like any other; the row says that the words are not the human's.
 """
 
 from ...prompts.parsers.strategy import bracketed_strategy
@@ -12,13 +12,14 @@ from ...schemas.rows.layout_2 import Rewrite
 from ...schemas.text import words_of
 from ..safety.personal_data import reachable_person
 from .candidate import Candidate, Drop, Result, call_of
-from .checks import prompt_echo, too_long, unanswered, unanswering
+from .checks import too_long, unanswered, unanswering
 from .panel import Vote, commonest_error, votes_of
 from .plan import MiningPlan
+from .reply_rules import prompt_echo
 
 
 def rewriting_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]:
-    """The rewriter's call, where most judges find the human's words flawed and somebody plays the rewriter."""
+    """The rewriter's request, where most judges find the human's words flawed and the rewriter has a model."""
     error = _flaw(candidate, plan)
     if error is None or not plan.models.get(Role.REWRITER):
         return ()
@@ -44,7 +45,7 @@ def _flaw(candidate: Candidate, plan: MiningPlan) -> ErrorType | None:
 def settle_rewriting(
     candidate: Candidate, plan: MiningPlan, requests: tuple[Request, ...], outcomes: tuple[Outcome, ...]
 ) -> Result:
-    """The candidate with the rewritten words as its chosen side; dropped as flawed where they are of no use."""
+    """The candidate with the rewritten words as its chosen side; dropped as flawed where they cannot be used."""
     error = _flaw(candidate, plan)
     if not requests or error is None:
         return candidate

@@ -1,9 +1,9 @@
-"""Looks at a whole dialogue before any of its turns is mined: may anything be made of it?
+"""Screens a whole dialogue before any of its turns is mined.
 
-Signs of a crisis come first, since such a dialogue must not be read as anything else: the written rules look at every
-seeker turn and at the situation, and where a release has a crisis judge, every judge that is a model reads the whole.
-One that sees something is enough. Where nobody sees anything and a judge cannot be read, nobody knows: such a dialogue
-is held out too, under a name of its own in layouts from 4 on; those before have one name for both, and keep it.
+Signs of a crisis come first, because such a dialogue must reach no other table. The written rules read every seeker
+turn and the situation; where the release has a crisis judge, every judge that is a model reads the whole dialogue. One
+sign is enough. Where there is no sign but the answer of a judge cannot be read, absence is not proven: the dialogue is
+held out too, as `crisis_unread` from layout 4 on; earlier layouts keep one name for both.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -17,20 +17,26 @@ from ...schemas.rows.layout_2 import FoundCrisis
 from ...schemas.safety import CrisisFinding
 from ...schemas.verdict import CrisisVerdict
 from ..safety.crisis import find_crisis
+from .mine import blaming
 from .plan import MiningPlan
 from .turns import PlacedDialogue
 
 EMBEDDED = "corpus"
-"""The model that is never asked about a crisis: it would know no more than the rules do."""
+"""The model that never gets a request about a crisis: it knows no more than the rules do."""
 
 UNREAD = "a judge gave no answer that can be read"
-"""In detail, why a dialogue is held out in which nobody saw a crisis."""
+"""The detail of a dialogue that is held out although no sign of a crisis was seen."""
 
 Screening = Generator[tuple[Request, ...], tuple[Outcome, ...], PlacedDialogue]
 
 
 def screen(placed: PlacedDialogue, plan: MiningPlan) -> Screening:
-    """The dialogue with what bars it; one in a crisis is in the test split, whatever it was in before."""
+    """The dialogue with the reason that bars it, if any; one with signs of a crisis moves to the test split."""
+    with blaming("screening", placed.dialogue.dialogue_id, None):
+        return (yield from _screen(placed, plan))
+
+
+def _screen(placed: PlacedDialogue, plan: MiningPlan) -> Screening:
     if plan.spec.safety.crisis == "hold_out":
         findings = list(crisis_by_rule(placed.dialogue) if placed.by_rule is None else placed.by_rule)
         if requests := _requests(placed.dialogue, plan):
@@ -48,7 +54,7 @@ def screen(placed: PlacedDialogue, plan: MiningPlan) -> Screening:
 
 
 def _barred(findings: Sequence[FoundCrisis], layout: int) -> tuple[DropReason, str]:
-    """Why a dialogue with these findings is held out, and in detail."""
+    """The reason for which a dialogue with these findings is held out, with its detail."""
     seen = next((found.category for found in findings if found.category is not None), None)
     if layout < 4:
         return DropReason.CRISIS, str(findings[0].category or UNREAD)
@@ -56,7 +62,7 @@ def _barred(findings: Sequence[FoundCrisis], layout: int) -> tuple[DropReason, s
 
 
 def crisis_by_rule(dialogue: Dialogue) -> Iterator[FoundCrisis]:
-    """What the written rules find in the seeker's turns and in the situation, in order."""
+    """The signs that the written rules find in the seeker's turns and in the situation, in order."""
     said: list[str] = []
     for index, turn in enumerate(dialogue.turns):
         if turn.speaker is Speaker.SEEKER and (found := find_crisis(turn.text, said)) is not None:
@@ -78,7 +84,7 @@ def _requests(dialogue: Dialogue, plan: MiningPlan) -> tuple[Request, ...]:
 
 
 def _read(dialogue: Dialogue, plan: MiningPlan, request: Request, outcome: Outcome) -> FoundCrisis | None:
-    """What a judge sees; of an answer that cannot be read, that."""
+    """The sign that a judge sees, or that its answer cannot be read; None where it sees none."""
     raw = outcome.text if isinstance(outcome, Completion) else None
     prompt, offered = plan.prompts[request.ask.task], Offered(turns=len(dialogue.turns))
     verdict = prompt.read(CrisisVerdict, outcome, offered) if isinstance(outcome, Completion) else None
@@ -87,5 +93,5 @@ def _read(dialogue: Dialogue, plan: MiningPlan, request: Request, outcome: Outco
         if verdict.category is None:
             return None
         seen = verdict.model_dump()
-    told = {"form": None, "rule": None, "said_to_be_past": False, "raw": raw, "request_key": request.key}
-    return FoundCrisis.model_validate({**seen, **told, "judge": str(request.model)})
+    fixed = {"form": None, "rule": None, "said_to_be_past": False, "raw": raw, "request_key": request.key}
+    return FoundCrisis.model_validate({**seen, **fixed, "judge": str(request.model)})

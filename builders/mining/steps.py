@@ -1,19 +1,20 @@
-"""What each released step does; `schemas.steps` says what it is for, why it drops a pair and when it runs.
+"""Implements the steps that `schemas.steps` defines, and checks that a spec and its steps fit together.
 
-An id is never re-pointed: a better step is a new line with a new number, here and there.
+A new step is a definition there and an entry of `IMPLEMENTATIONS` here; both are looked up when a spec is loaded.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
+from ...schemas import steps as defined
 from ...schemas.base import digest_of
 from ...schemas.drops import DropReason
-from ...schemas.errors import StepError, UsageError
+from ...schemas.errors import UsageError
 from ...schemas.inference import Outcome, Request
 from ...schemas.spec import BuildSpec
-from ...schemas.steps import STEPS as DEFINITIONS
-from ...schemas.steps import Stage
+from ...schemas.steps import Stage, StepDefinition, find_step
 from ...schemas.text import words_of
 from .candidate import Candidate, Result
 from .checks import (
@@ -48,24 +49,31 @@ from .turns import SupporterTurn, crowd_chatter, nothing_to_support, turn_too_lo
 class HumanCheck:
     """Looks at the human's turn alone; where it finds something, no model is asked about the turn."""
 
+    definition: StepDefinition
     find: Callable[[SupporterTurn], str | None]
     """What exactly is found, or None."""
-    reason: DropReason
-    of_demonstrations: bool = True
+    of_demonstrations: bool
     """Whether such a turn is not a demonstration either."""
+
+    @property
+    def reason(self) -> DropReason:
+        (reason,) = self.definition.drops
+        return reason
 
 
 @dataclass(frozen=True)
 class Check:
     """Looks at one candidate by itself."""
 
+    definition: StepDefinition
     apply: Callable[[Candidate, MiningPlan], Result]
 
 
 @dataclass(frozen=True)
 class Judging:
-    """Asks the judge about one candidate, and makes of the answers what it will."""
+    """Asks the judge about one candidate, and settles it by the answers."""
 
+    definition: StepDefinition
     requests: Callable[[Candidate, MiningPlan], tuple[Request, ...]]
     settle: Callable[[Candidate, MiningPlan, tuple[Request, ...], tuple[Outcome, ...]], Result]
 
@@ -74,40 +82,42 @@ class Judging:
 class Choice:
     """Chooses among the candidates of one turn."""
 
+    definition: StepDefinition
     apply: Callable[[Sequence[Result], MiningPlan], list[Result]]
 
 
 @dataclass(frozen=True)
 class Unique:
-    """Keeps the first candidate of each key, in source order; stands last, since it sees the whole stream."""
+    """Keeps the first candidate of each key, in source order."""
 
+    definition: StepDefinition
     key: Callable[[Candidate], str]
 
 
 class CorpusStep(StrEnum):
-    """Looks at all pairs that are left when every turn was mined; see `holding`."""
+    """A step over all pairs; `building.corpus_filters` implements it, since it needs the rows on disk."""
 
-    NEAR_DUPLICATES = "near_duplicates"
-    """Drops pairs that nearly repeat another."""
-    BALANCE = "balance"
-    """Drops pairs of strategies that the filter favours."""
+    NEAR_DUPLICATES = defined.NO_NEAR_DUPLICATE_PAIR.id
+    BALANCE = defined.BALANCE_STRATEGIES.id
+
+    @property
+    def definition(self) -> StepDefinition:
+        return find_step(self.value)
 
 
 TurnStep = HumanCheck | Check | Judging | Choice
-"""A step over what is known of one turn."""
+"""A step of the stage `TURN`."""
 
 Step = TurnStep | Unique | CorpusStep
 
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps of a release, by what they look at."""
+    """The steps of a release by stage, each stage in the order of the spec."""
 
     of_turns: tuple[TurnStep, ...]
-    """In order."""
     unique: Unique | None = None
     whole: tuple[CorpusStep, ...] = ()
-    """In order, after everything else."""
 
 
 def pair_key(candidate: Candidate) -> str:
@@ -126,36 +136,37 @@ def pair_key(candidate: Candidate) -> str:
     )
 
 
-STEPS: dict[str, Step] = {
-    "answered@1": Check(check_answered),
-    "strategy_named@1": Check(check_strategy_named),
-    "strategy_differs@1": Check(check_strategy_differs),
-    "plain_reply@1": Check(check_plain_reply),
-    "reply_differs@1": Check(check_reply_differs),
-    "judge_each_side@1": Judging(side_requests, settle_sides),
-    "three_errors@1": Check(check_three_errors),
-    "no_duplicate_pair@1": Unique(pair_key),
-    "no_crowd_chatter@1": HumanCheck(crowd_chatter, DropReason.CROWD_CHATTER),
-    "something_to_support@1": HumanCheck(nothing_to_support, DropReason.NOTHING_TO_SUPPORT, of_demonstrations=False),
-    "no_personal_data@1": Check(check_no_personal_data),
-    "compare_sides@1": Judging(panel_requests, settle_panel),
-    "rewrite_chosen@1": Judging(rewriting_requests, settle_rewriting),
-    "compare_rewritten@1": Judging(rewritten_requests, settle_panel),
-    "majority@1": Check(check_majority),
-    "hardest@1": Choice(keep_hardest),
-    "no_near_duplicate_pair@1": CorpusStep.NEAR_DUPLICATES,
-    "balance_strategies@1": CorpusStep.BALANCE,
-    "bounded_turns@1": HumanCheck(turn_too_long, DropReason.TOO_LONG),
-    "bounded_reply@1": Check(check_reply_bounded),
-    "no_personal_data@2": Check(check_no_personal_data),
-    "known_marker@1": Check(check_known_marker),
-    "no_refusal@1": Check(check_no_refusal),
-    "majority@2": Check(check_majority_of_replies),
-}
+_IMPLEMENTED: tuple[Step, ...] = (
+    Check(defined.ANSWERED, check_answered),
+    Check(defined.STRATEGY_NAMED, check_strategy_named),
+    Check(defined.STRATEGY_DIFFERS, check_strategy_differs),
+    Check(defined.PLAIN_REPLY, check_plain_reply),
+    Check(defined.REPLY_DIFFERS, check_reply_differs),
+    Judging(defined.JUDGE_EACH_SIDE, side_requests, settle_sides),
+    Check(defined.THREE_ERRORS, check_three_errors),
+    Unique(defined.NO_DUPLICATE_PAIR, pair_key),
+    HumanCheck(defined.NO_CROWD_CHATTER, crowd_chatter, of_demonstrations=True),
+    HumanCheck(defined.SOMETHING_TO_SUPPORT, nothing_to_support, of_demonstrations=False),
+    Check(defined.NO_PERSONAL_DATA_1, check_no_personal_data),
+    Judging(defined.COMPARE_SIDES, panel_requests, settle_panel),
+    Judging(defined.REWRITE_CHOSEN, rewriting_requests, settle_rewriting),
+    Judging(defined.COMPARE_REWRITTEN, rewritten_requests, settle_panel),
+    Check(defined.MAJORITY_1, check_majority),
+    Choice(defined.HARDEST, keep_hardest),
+    *CorpusStep,
+    HumanCheck(defined.BOUNDED_TURNS, turn_too_long, of_demonstrations=True),
+    Check(defined.BOUNDED_REPLY, check_reply_bounded),
+    Check(defined.NO_PERSONAL_DATA_2, check_no_personal_data),
+    Check(defined.KNOWN_MARKER, check_known_marker),
+    Check(defined.NO_REFUSAL, check_no_refusal),
+    Check(defined.MAJORITY_2, check_majority_of_replies),
+)
+
+IMPLEMENTATIONS: Mapping[str, Step] = {step.definition.id: step for step in _IMPLEMENTED}
 
 
 def steps_of(spec: BuildSpec) -> Steps:
-    """The steps of a spec.
+    """The steps of a spec, each known to have a definition, an implementation and all that it needs.
 
     Raises:
         UsageError: as `find_steps` and `check_rules`, or the spec lacks what a step needs, or does not use what it
@@ -163,50 +174,58 @@ def steps_of(spec: BuildSpec) -> Steps:
     """
     steps = find_steps(spec.steps)
     check_rules(spec.reasoning.rules if spec.reasoning else ())
-    if broken := next((need for need, met in _needs(spec, steps) if not met), None):
+    needs = chain(_layout_needs(spec), _panel_needs(spec), _field_needs(spec), _trace_needs(spec))
+    if broken := next((need for need, met in needs if not met), None):
         raise UsageError(f"spec {spec.version}: {broken}")
     return steps
 
 
-def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
-    """What steps and fields need of each other, and whether it is so."""
-    compares = "compare_sides@1" in spec.steps
-    near = CorpusStep.NEAR_DUPLICATES in steps.whole
-    for step in spec.steps:
-        yield f"{step} needs a layout from {DEFINITIONS[step].layout}", spec.layout >= DEFINITIONS[step].layout
-    holds_out = spec.safety.crisis == "hold_out"
+Needs = Iterator[tuple[str, bool]]
+"""What steps and fields need of each other in words, and whether the spec has it."""
+
+
+def _layout_needs(spec: BuildSpec) -> Needs:
+    for step in map(find_step, spec.steps):
+        yield f"{step.id} needs a layout from {step.layout_from}", spec.layout >= step.layout_from
+    compares = spec.has_step(defined.COMPARE_SIDES)
     yield "layouts from 2 and the step compare_sides@1 need each other", (spec.layout > 1) == compares
-    yield "compare_sides@1 needs strategy_judge", not compares or spec.strategy_judge is not None
+    bars = spec.safety.crisis == "hold_out" or spec.drop_repeated_dialogues or spec.overlap_words is not None
+    yield "only layouts from 2 can hold dialogues out or drop them", spec.layout > 1 or not bars
+
+
+def _panel_needs(spec: BuildSpec) -> Needs:
+    ids = [step.id for step in (defined.COMPARE_SIDES, defined.REWRITE_CHOSEN, defined.COMPARE_REWRITTEN)]
+    rewrites = spec.has_step(defined.REWRITE_CHOSEN)
+    yield "rewrite_chosen@1 and rewriter need each other", rewrites == (spec.rewriter is not None)
+    if not spec.has_step(defined.COMPARE_SIDES):
+        return
+    yield "compare_sides@1 needs strategy_judge", spec.strategy_judge is not None
+    both = spec.has_step(defined.MAJORITY_1) and spec.has_step(defined.MAJORITY_2)
+    yield "majority@1 and majority@2 do not go together", not both
+    majority = (defined.MAJORITY_2 if spec.has_step(defined.MAJORITY_2) else defined.MAJORITY_1).id
+    order = [*ids, majority] if rewrites else [ids[0], majority]
+    yield f"{', '.join(order)} have to come in this order", [one for one in spec.steps if one in order] == order
+
+
+def _field_needs(spec: BuildSpec) -> Needs:
+    near, balances = spec.has_step(defined.NO_NEAR_DUPLICATE_PAIR), spec.has_step(defined.BALANCE_STRATEGIES)
     yield (
         "no_near_duplicate_pair@1 and near_duplicate_pairs need each other",
         near == (spec.near_duplicate_pairs is not None),
     )
+    yield "balance_strategies@1 and balance need each other", balances == (spec.balance is not None)
     yield (
-        "balance_strategies@1 and balance need each other",
-        (CorpusStep.BALANCE in steps.whole) == (spec.balance is not None),
+        "crisis_judge needs safety.crisis to be hold_out",
+        spec.crisis_judge is None or spec.safety.crisis == "hold_out",
     )
-    yield (
-        "rewrite_chosen@1 and rewriter need each other",
-        ("rewrite_chosen@1" in spec.steps) == (spec.rewriter is not None),
-    )
-    majority = "majority@2" if "majority@2" in spec.steps else "majority@1"
-    if compares:
-        yield f"{majority} has to follow compare_sides@1", _follow(spec.steps, "compare_sides@1", majority)
-        yield "majority@1 and majority@2 do not go together", not {"majority@1", "majority@2"} <= set(spec.steps)
-    if "rewrite_chosen@1" in spec.steps:
-        order = ("compare_sides@1", "rewrite_chosen@1", "compare_rewritten@1", majority)
+    for rules, step in ((1, defined.NO_PERSONAL_DATA_1), (2, defined.NO_PERSONAL_DATA_2)):
         yield (
-            f"compare_sides@1, rewrite_chosen@1, compare_rewritten@1, {majority} have to come in this order",
-            _follow(spec.steps, *order),
+            f"{step.id} needs safety.personal_data_rules to be {rules}",
+            not spec.has_step(step) or spec.safety.personal_data_rules == rules,
         )
-    yield "crisis_judge needs safety.crisis to be hold_out", holds_out or spec.crisis_judge is None
-    barring = holds_out or spec.drop_repeated_dialogues or spec.overlap_words is not None
-    yield "only layouts from 2 can hold dialogues out or drop them", spec.layout > 1 or not barring
-    for rules in (1, 2):
-        yield (
-            f"no_personal_data@{rules} needs safety.personal_data_rules to be {rules}",
-            f"no_personal_data@{rules}" not in spec.steps or spec.safety.personal_data_rules == rules,
-        )
+
+
+def _trace_needs(spec: BuildSpec) -> Needs:
     traces = (spec.reasoning, spec.reasoner, spec.step_judge)
     yield (
         "layouts from 3, reasoning, reasoner and step_judge need each other",
@@ -218,44 +237,23 @@ def _needs(spec: BuildSpec, steps: Steps) -> Iterator[tuple[str, bool]]:
     )
 
 
-def _follow(ids: Sequence[str], *wanted: str) -> bool:
-    """Whether all of `wanted` are there, in this order."""
-    found = [one for one in ids if one in wanted]
-    return found == list(wanted)
-
-
-def find_steps(ids: tuple[str, ...]) -> Steps:
+def find_steps(ids: Sequence[str]) -> Steps:
     """The steps with these ids.
 
     Raises:
-        UsageError: an unknown id, or a step over the whole stream before one over single turns.
+        UsageError: an id without a definition or an implementation, or a step before one of an earlier stage.
     """
-    if STEPS.keys() != DEFINITIONS.keys():
-        alone = ", ".join(sorted(STEPS.keys() ^ DEFINITIONS.keys()))
-        raise UsageError(
-            f"step {alone} stands in only one of schemas/steps.py and builders/mining/steps.py; add the other"
-        )
-    if unknown := [one for one in ids if one not in STEPS]:
-        raise UsageError(f"there is no step {unknown[0]}; the released ones are {', '.join(STEPS)}")
-    steps = [STEPS[one] for one in ids]
-    stages = [DEFINITIONS[one].stage for one in ids]
+    stages = [find_step(one).stage for one in ids]
+    if missing := [one for one in ids if one not in IMPLEMENTATIONS]:
+        raise UsageError(f"step {missing[0]} is defined, but builders/mining/steps.py has no implementation of it")
     if stages != sorted(stages) or stages.count(Stage.STREAM) > 1:
         raise UsageError(
             "a step that looks for duplicates is the last over single turns, and steps over all pairs follow it"
         )
+    steps = [IMPLEMENTATIONS[one] for one in ids]
     unique = [step for step in steps if isinstance(step, Unique)]
     return Steps(
         of_turns=tuple(step for step in steps if not isinstance(step, Unique | CorpusStep)),
         unique=unique[0] if unique else None,
         whole=tuple(step for step in steps if isinstance(step, CorpusStep)),
-    )
-
-
-def step_error(step: Step | str, turn: SupporterTurn, error: Exception) -> StepError:
-    """The error for a bug in a step: it names the step, the dialogue and the turn, and quotes the exception."""
-    name = step if isinstance(step, str) else next(one for one, known in STEPS.items() if known is step)
-    place = f"dialogue {turn.dialogue.dialogue_id}, turn {turn.index}"
-    return StepError(
-        f"step {name} failed at {place}: {type(error).__name__}: {error}; this is a bug in the step, and every answer "
-        "so far is kept: mend the step and repeat the command"
     )

@@ -1,7 +1,7 @@
-"""Written rules that contradict a step, whatever the judges say of it; our own design, meant to be seldom wrong.
+"""Written rules that overrule the judges on a step of a trace; our own design, meant to be seldom wrong.
 
-A strategy outside the eight needs no rule: such a reply is not a trace. A released rule is never changed; a better one
-gets a new number.
+A strategy outside the eight needs no rule: such a reply is not a trace. A released rule never changes; a better one
+gets the next number.
 """
 
 import re
@@ -16,13 +16,13 @@ from ..models.baseline.text import content_words
 
 _QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]")
 _QUOTED_WORDS = 2
-"""Words from which a quotation is held against what was said; a single one may be a word put in doubt."""
+"""Words from which a quotation has to occur in the conversation; a single one may be a word put in doubt."""
 _ABOUT = frozenset(content_words("seeker supporter conversation user asked told says said mentioned described shared"))
-"""What a summary says of any conversation."""
+"""Words that fit the summary of any conversation."""
 _SAID = 1 / 3
-"""Share of a summary's content words, at least, that have to stand in the conversation."""
+"""The least share of a summary's content words that has to occur in the conversation."""
 _ENOUGH = 4
-"""Content words from which that share says something."""
+"""Content words from which that share is reliable."""
 
 History = Sequence[Turn]
 
@@ -56,7 +56,7 @@ def history_was_said(trace: Trace, history: History) -> str | None:
 def emotion_has_cues(trace: Trace, history: History) -> str | None:
     """No cue is named, or one of them is not there: not in the seeker's words, or of a kind that the turns do not have.
 
-    A cue of the text may be told in other words, as long as it shares one with what the seeker said.
+    A cue of the text may be paraphrased, as long as it shares a word with what the seeker said.
     """
     if not trace.emotion.cues:
         return "no cue is named"
@@ -80,7 +80,7 @@ RULES: Mapping[str, TraceRule] = {
 
 
 def check_rules(ids: Sequence[str]) -> None:
-    """Says whether all of `ids` are released rules.
+    """Checks that all of `ids` are released rules.
 
     Raises:
         UsageError: one is not.
@@ -100,15 +100,15 @@ def contradictions(trace: Trace, history: History, ids: Sequence[str]) -> dict[S
 
 
 def _is_there(cue: NamedCue, seeker: History) -> bool:
-    told = [one.description for turn in seeker for one in turn.cues if one.modality == cue.modality]
+    known = [one.description for turn in seeker for one in turn.cues if one.modality == cue.modality]
     if cue.modality is Modality.TEXT:
-        told += [turn.text for turn in seeker]
-    there = " ".join(told)  # a quotation may run over two turns
+        known += [turn.text for turn in seeker]
+    there = " ".join(known)  # a quotation may run over two turns
     if _stands_in(words_of(cue.description), words_of(there)):
         return True
     return bool(content_words(cue.description).keys() & content_words(there).keys())
 
 
 def _stands_in(words: Sequence[str], said: Sequence[str]) -> bool:
-    """Whether `words` stand in `said` in a row."""
+    """Whether `words` occur in `said` in a row."""
     return f" {' '.join(words)} " in f" {' '.join(said)} "

@@ -1,4 +1,7 @@
-"""The places where something can be mined: a dialogue's supporter turns, each with what was said before it."""
+"""A dialogue's supporter turns, each with what was said before it, and the rules on a human's turn alone.
+
+The rules decide before any request is made, so a turn that one of them bars costs nothing.
+"""
 
 import re
 from collections.abc import Iterator
@@ -29,11 +32,11 @@ class PlacedDialogue:
     contaminated_by: str | None = None
     """The benchmark that it overlaps with, of those that the maintainer named."""
     by_rule: tuple[FoundCrisis, ...] | None = None
-    """What the written rules find, where they have looked at it already."""
+    """What the crisis rules found, where they have run already."""
     findings: tuple[FoundCrisis, ...] = ()
     """Signs of a crisis, where the release holds such dialogues out."""
     barred: tuple[DropReason, str] | None = None
-    """Why nothing is made of it, and in detail; None where something is."""
+    """The reason, with its detail, for which it gives no pairs; None where it may give some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,12 @@ class SupporterTurn:
 
     @property
     def named(self) -> Strategy:
-        """The same of a turn that is known to have one."""
+        """The strategy of a turn that is known to have one."""
         assert self.strategy is not None, "turns without a strategy are dropped before anything is made of them"
         return self.strategy
 
     @property
-    def answers_somebody(self) -> bool:
+    def answers_seeker(self) -> bool:
         """Whether the seeker has said anything yet."""
         return any(turn.speaker is Speaker.SEEKER for turn in self.history)
 
@@ -83,16 +86,13 @@ def supporter_turns(placed: PlacedDialogue) -> Iterator[SupporterTurn]:
             yield SupporterTurn(placed, index)
 
 
-# What can be told of a human supporter turn by itself, before any model is asked.
-
-
 _PACKAGE = files(__package__)
 
 MOST_IN_A_TURN = 10_000
 """Characters of the longest turn that a prompt may hold: twelve times the longest of ESConv (our own choice)."""
 
 _PHRASES = re.compile(r"(?i)\b(stay safe|so (very )?much)\b")
-"""Of greetings too, though their words by themselves may say more."""
+"""Phrases of greetings whose single words may say more."""
 
 _GREETINGS = frozenset(
     """hi hello hey heya hiya howdy greetings there good morning afternoon evening day night weekend bye goodbye take
@@ -102,28 +102,28 @@ _GREETINGS = frozenset(
     anytime problem pleasure no worries merry happy christmas new year holidays thanksgiving lol cheers
     name""".split()
 )
-"""Words of greetings, thanks and goodbyes (our own list): a reply made of nothing else supports nobody yet."""
+"""Words of greetings, thanks and goodbyes (our own list); a reply of nothing else gives no support yet."""
 
 
 def crowd_chatter(turn: SupporterTurn) -> str | None:
-    """Which kind of talk about the crowd task the human falls into, or None."""
+    """The kind of talk about the crowd task in the human's turn, or None."""
     return chatter_in(turn.text)
 
 
 def chatter_in(text: str) -> str | None:
-    """Which kind of talk about the crowd task there is in a text, or None."""
+    """The kind of talk about the crowd task in a text, or None."""
     folded = " ".join(text.casefold().replace("’", "'").split())
     return next((kind for kind, pattern in _chatter() if pattern.search(folded)), None)
 
 
 def nothing_to_support(turn: SupporterTurn) -> str | None:
-    """Says so where the human greets, thanks or takes leave, and does nothing else; None otherwise."""
+    """A fixed phrase where the human only greets, thanks or takes leave; None otherwise."""
     words = words_of(_PHRASES.sub(" ", turn.text))
     return "a greeting, thanks or a goodbye" if words and _GREETINGS.issuperset(words) else None
 
 
 def turn_too_long(turn: SupporterTurn) -> str | None:
-    """Which turn is longer than `MOST_IN_A_TURN`, the human's own or one that its prompt would hold; or None."""
+    """The first turn longer than `MOST_IN_A_TURN`, of the human's own and those in its prompt; or None."""
     turns = turn.dialogue.turns[: turn.index + 1]
     at = next((at for at, one in enumerate(turns) if len(one.text) > MOST_IN_A_TURN), None)
     return None if at is None else f"turn {at} has {len(turns[at].text)} characters, and may have {MOST_IN_A_TURN}"

@@ -117,6 +117,7 @@ def shorten(text: str) -> str:
     Terminal escapes go as a whole; of other control and format characters (C0, C1, marks that turn the direction of
     text round, characters of no width) each white one becomes a space, and the rest go.
     """
+    # Not `schemas.escape.one_line`: the text is recorded and enters rows, so released tables pin this form.
     head = _ESCAPES.sub("", as_unicode(text[:_MOST_QUOTED]))
     if not (head.isascii() and head.isprintable()):
         head = "".join(_shown(letter) for letter in head)

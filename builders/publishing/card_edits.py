@@ -14,6 +14,7 @@ from typing import Any
 from ...cards.front_matter import PRETTY_NAME, TAGS
 from ...cards.maintainers import HEADING, NOTE, check_maintainers, head_of, parse_maintainers, split_card
 from ...schemas.errors import DataError
+from ...schemas.escape import printable
 from ...schemas.maintainers import HEAD_KEYS, Maintainers
 from ..release.layout import CARD, MAINTAINERS
 from .plan import Payload, earlier_release, is_as_listed
@@ -209,9 +210,9 @@ def _keys(head: Mapping[str, Any], due: Mapping[str, Any], base: Maintainers) ->
         elif key in HEAD_KEYS:
             keys[key] = None if now is _ABSENT or (key, now) == ("pretty_name", PRETTY_NAME) else now
         elif was is not _ABSENT:
-            foreign.append(f"{_plain(key)}: the release computes it from its files")
+            foreign.append(f"{printable(key)}: the release computes it from its files")
         else:
-            foreign.append(f"{_plain(key)}: people may add only {', '.join(HEAD_KEYS)}")
+            foreign.append(f"{printable(key)}: people may add only {', '.join(HEAD_KEYS)}")
     return {key: value for key, value in keys.items() if value is not None}, foreign
 
 
@@ -244,7 +245,7 @@ def _text(body: str, due: str, base: Maintainers) -> tuple[str, list[str]]:
             said.append(_smaller(added))
         else:
             line = next((one for one in (*rest[start:end], *due_rest[first:last]) if one.strip()), "")
-            foreign.append(f"the text near {_plain(line)[:80]!r}: it is generated")
+            foreign.append(f"the text near {printable(line)[:80]!r}: it is generated")
     return "\n\n".join(part for part in said if part), foreign
 
 
@@ -324,14 +325,9 @@ def _difference(name: str, was: str, now: str) -> list[str]:
     lines = difflib.unified_diff(
         was.splitlines(), now.splitlines(), f"{name} as published", f"{name} on the Hub", n=1, lineterm=""
     )
-    return [_plain(line)[:200] for line in lines]
+    return [printable(line)[:200] for line in lines]
 
 
 def _bounded(lines: list[str]) -> str:
     more = len(lines) - _SHOWN
     return "\n".join((*lines[:_SHOWN], *([f"… and {more} more lines"] if more > 0 else ())))
-
-
-def _plain(text: str) -> str:
-    """A line from elsewhere, without anything that a terminal would act on."""
-    return "".join(one if one.isprintable() else "?" for one in text.replace("\t", "    "))

@@ -1,10 +1,11 @@
-"""A trace on its way to becoming rows or drops."""
+"""A trace on its way to becoming rows or drops, and how the reasoner's replies are read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...prompts.parsers.strategy import bracketed_strategy
 from ...prompts.parsers.trace import format_trace
+from ...schemas.config import Config
 from ...schemas.drops import DropReason
 from ...schemas.emotion import Profile
 from ...schemas.inference import Completion, Task
@@ -13,22 +14,23 @@ from ...schemas.text import words_of
 from ...schemas.trace import Step, Trace
 from ...schemas.verdict import Unparsed
 from ..mining.candidate import Candidate, Drop
-from ..mining.checks import prompt_echo, too_long, unanswered, unanswering
+from ..mining.checks import too_long, unanswered, unanswering
 from ..mining.plan import MiningPlan
+from ..mining.reply_rules import prompt_echo
 from ..safety.personal_data import reachable_person
 
 
 @dataclass(frozen=True, slots=True)
 class TraceCandidate(Candidate):
-    """What is known of a draw of the reasoner, of a pair of two, or of a rewriting of one, so far."""
+    """A draw of the reasoner, a pair of two draws, or the rewriting of one, with what is known of it so far."""
 
     trace: Trace | None = None
     """Once it was read."""
     step_judgements: tuple[StepJudgement, ...] = ()
     panels: tuple[StepPanel, ...] = ()
-    """What is found of each step, once it was judged."""
+    """The finding on each step, once it was judged."""
     origin: "TraceCandidate | None" = None
-    """Of a pair the chosen trace, this one being the rejected; of a rewriting the trace that was rewritten."""
+    """In a pair the chosen trace, this one being the rejected; in a rewriting the trace that was rewritten."""
     profile: Profile | None = None
     """Of a rewriting."""
 
@@ -50,25 +52,29 @@ class TraceCandidate(Candidate):
 
     @property
     def score(self) -> TraceScore:
-        """How right it is; see `TraceScore`."""
+        """See `TraceScore`."""
         *process, outcome = (0.0 if panel.rule else panel.votes_for / panel.votes for panel in self.panels)
         return TraceScore(process=round(sum(process) / len(process), 4), outcome=round(outcome, 4))
-
-
-# The reasoner's replies become traces, or drops that say why not.
 
 
 TraceResult = TraceCandidate | Drop
 
 
+def in_config(result: TraceResult, config: Config) -> TraceResult:
+    """The same result as one of another config."""
+    if isinstance(result, Drop):
+        return Drop(result.candidate.with_(config=config), result.reason, result.detail)
+    return result.with_(config=config)
+
+
 def read_traces(candidates: Sequence[TraceCandidate], plan: MiningPlan) -> list[TraceResult]:
-    """Every candidate with its trace, or dropped: unreadable, unfit to be a row, or saying what another draw says."""
+    """Every candidate with its trace, or dropped: unreadable, unfit for a row, or a repetition of another draw."""
     seen: set[str] = set()
     return [_once(_read(candidate, plan), seen) for candidate in candidates]
 
 
 def unfit_reply(text: str, task: Task, plan: MiningPlan) -> tuple[DropReason, str] | None:
-    """Why a reply cannot be part of a row, right or wrong; None where it can."""
+    """The reason that keeps a reply out of every row, right or wrong, with its detail; None where there is none."""
     if (detail := too_long(text, plan)) is not None:
         return DropReason.TOO_LONG, detail
     if (strategy := bracketed_strategy(text)) is not None:

@@ -1,7 +1,7 @@
-"""Labels of steps: judges that know neither the author nor each other vote, and written rules contradict.
+"""Labels the steps of traces: judges that know neither the author nor each other vote, and written rules overrule.
 
-Each judge says of all four steps whether they are right. The human supporter's choice is evidence, too: where the
-strategy is the human's, that is one vote for it; where it is another, none against it, since several may fit a moment.
+Each judge labels all four steps as right or wrong. The human supporter's choice counts as well: a strategy that is the
+human's gets one more vote; another strategy gets none against it, since several may fit one moment.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ HUMANS_REASON = "The human supporter chose this strategy here."
 
 
 def step_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request, ...]:
-    """Every judge's calls about a trace."""
+    """The requests to every judge about a trace."""
     return tuple(plan.requests(Ask(task=Task.STEP_JUDGE, history=candidate.turn.history, trace=candidate.said)))
 
 
 def settle_labels(
     candidate: TraceCandidate, plan: MiningPlan, requests: Sequence[Request], outcomes: Sequence[Outcome]
 ) -> TraceResult:
-    """The candidate with a label for every step; dropped where no judge can be read, or the votes are even."""
+    """The candidate with a label for every step; dropped where no answer can be read, or the votes are even."""
     judgements = tuple(_judgement(plan, *asked) for asked in zip(requests, outcomes, strict=True))
     candidate = candidate.with_(step_judgements=judgements)
     read = [one for one in judgements if one.problem is None]
@@ -49,7 +49,7 @@ def settle_labels(
 
 
 def panel_of(step: Step, read: Sequence[StepJudgement], rule: str | None, *, human: bool) -> StepPanel | None:
-    """What the votes and the rules come to for one step; None where the votes are even and no rule decides."""
+    """The label of one step from votes and rules; None where the votes are even and no rule decides."""
     at = list(Step).index(step)
     votes, votes_for = len(read) + human, sum(one.labels[at] for one in read) + human
     if rule is None and 2 * votes_for == votes:
@@ -88,6 +88,6 @@ def _judgement(plan: MiningPlan, request: Request, outcome: Outcome) -> StepJudg
             problem = f"{found.reason} ({outcome.finish_reason})"
         else:
             labels, rationales = found.labels, found.rationales
-    told = {"labels": labels, "rationales": rationales, "problem": problem, "raw": raw}
+    answer = {"labels": labels, "rationales": rationales, "problem": problem, "raw": raw}
     prompt = plan.prompts[request.ask.task].id
-    return StepJudgement.model_validate({**told, **call_of(request), "prompt": prompt})
+    return StepJudgement.model_validate({**answer, **call_of(request), "prompt": prompt})

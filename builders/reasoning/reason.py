@@ -1,34 +1,32 @@
-"""Reasoning about one turn, as a conversation with whoever has the answers; see `mining.mine` for the form.
+"""Reasons about one turn, as a conversation like that of `mining.mine`.
 
-The reasoner draws traces; judges label their steps; the traces whose steps are all right become demonstrations, and are
-rewritten where somebody plays the stylist; the best is held against the others.
+The reasoner draws traces and judges label their steps. Traces whose steps are all right become demonstrations, which a
+stylist may rewrite; the best trace is paired with the others.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 
 from ...schemas.config import REASONING_CONFIGS, Config
 from ...schemas.drops import DropReason
-from ...schemas.errors import PrefDialError
-from ...schemas.inference import Ask, Outcome, Request, Task
+from ...schemas.inference import Ask, Task
+from ...schemas.spec import ReasoningRule
 from ..mining.candidate import Drop
-from ..mining.mine import barred_turn
+from ..mining.mine import Outcomes, Requests, barred_turn, blaming, settle_each
 from ..mining.plan import MiningPlan
-from ..mining.steps import HumanCheck, TurnStep, step_error
+from ..mining.steps import HumanCheck, TurnStep
 from ..mining.turns import SupporterTurn
-from .candidate import TraceCandidate, TraceResult, read_traces
+from .candidate import TraceCandidate, TraceResult, in_config, read_traces
 from .labels import settle_labels, step_requests
 from .rows import pair_traces
 from .styling import kept_requests, read_style, settle_style, style_requests
 
-Requests = tuple[Request, ...]
-Outcomes = tuple[Outcome, ...]
 Reasoning = Generator[Requests, Outcomes, tuple[TraceResult, ...]]
 
 
 def reason(turn: SupporterTurn, plan: MiningPlan, steps: Sequence[TurnStep]) -> Reasoning:
-    """The candidates of every reasoning config at one turn, each kept or dropped; none where the release has no traces.
+    """The candidates of every reasoning config at one turn, each kept or dropped; none for a release without traces.
 
-    `steps` are the release's; those that look at the human's turn alone bar reasoning about it, too.
+    `steps` are the release's; those on the human's turn alone bar reasoning about it, too.
     """
     rule = plan.spec.reasoning
     if rule is None:
@@ -38,33 +36,35 @@ def reason(turn: SupporterTurn, plan: MiningPlan, steps: Sequence[TurnStep]) -> 
         return tuple(
             Drop(TraceCandidate(config, turn, request), *barred) for config in REASONING_CONFIGS for request in requests
         )
-    try:
-        outcomes = yield requests
-        drawn = [TraceCandidate(Config.REASONING_STEPS, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
-        labelled = yield from _label(read_traces(drawn, plan), plan)
-        shown = [_demonstrate(result) for result in labelled]
-        rewritten = yield from _rewrite(shown, plan)
-        return (*shown, *rewritten, *labelled, *pair_traces(labelled, rule))
-    except PrefDialError:
-        raise
-    except Exception as error:  # as in `mine_pairs`
-        raise step_error("reasoning traces", turn, error) from error
+    with blaming("reasoning", turn.dialogue.dialogue_id, turn.index):
+        return (yield from _reason(turn, plan, requests, rule))
+
+
+def _reason(turn: SupporterTurn, plan: MiningPlan, requests: Requests, rule: ReasoningRule) -> Reasoning:
+    outcomes = yield requests
+    drawn = [TraceCandidate(Config.REASONING_STEPS, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
+    labelled = yield from _label(read_traces(drawn, plan), plan)
+    shown = [_demonstrate(result) for result in labelled]
+    rewritten = yield from _rewrite(shown, plan)
+    return (*shown, *rewritten, *labelled, *pair_traces(labelled, rule))
 
 
 def _label(results: Sequence[TraceResult], plan: MiningPlan) -> Generator[Requests, Outcomes, list[TraceResult]]:
-    def settle(candidate: TraceCandidate, asked: Requests, outcomes: Outcomes) -> TraceResult:
-        return settle_labels(candidate, plan, asked, outcomes)
+    return (
+        yield from settle_each(
+            results,
+            lambda candidate: step_requests(candidate, plan),
+            lambda candidate, asked, outcomes: settle_labels(candidate, plan, asked, outcomes),
+        )
+    )
 
-    return (yield from _ask_of_each(results, lambda candidate: step_requests(candidate, plan), settle))
 
-
-def _demonstrate(result: TraceResult) -> TraceResult:
-    """The candidate of `reasoning` that a labelled trace is: kept where every step is right."""
-    if isinstance(result, Drop):
-        return Drop(result.candidate.with_(config=Config.REASONING), result.reason, result.detail)
-    candidate = result.with_(config=Config.REASONING)
-    wrong = candidate.wrong_steps
-    return Drop(candidate, DropReason.STEP_WRONG, ", ".join(wrong)) if wrong else candidate
+def _demonstrate(labelled: TraceResult) -> TraceResult:
+    """The candidate of `reasoning` from a labelled trace: kept where every step is right."""
+    result = in_config(labelled, Config.REASONING)
+    if isinstance(result, TraceCandidate) and result.wrong_steps:
+        return Drop(result, DropReason.STEP_WRONG, ", ".join(result.wrong_steps))
+    return result
 
 
 def _rewrite(shown: Sequence[TraceResult], plan: MiningPlan) -> Generator[Requests, Outcomes, list[TraceResult]]:
@@ -78,24 +78,9 @@ def _rewrite(shown: Sequence[TraceResult], plan: MiningPlan) -> Generator[Reques
     answered = zip(asked, outcomes, strict=True)
     read = [read_style(origin, plan, request, outcome) for (origin, request), outcome in answered]
     return (
-        yield from _ask_of_each(
+        yield from settle_each(
             read,
             lambda candidate: kept_requests(candidate, plan),
             lambda candidate, _, answers: settle_style(candidate, plan, answers),
         )
     )
-
-
-def _ask_of_each(
-    results: Sequence[TraceResult],
-    requests_of: Callable[[TraceCandidate], Requests],
-    settle: Callable[[TraceCandidate, Requests, Outcomes], TraceResult],
-) -> Generator[Requests, Outcomes, list[TraceResult]]:
-    """Asks about every candidate that is left, of all at once, and settles each by its own answers."""
-    asked = [requests_of(result) if isinstance(result, TraceCandidate) else () for result in results]
-    requests = tuple(request for some in asked for request in some)
-    outcomes = iter((yield requests) if requests else ())
-    return [
-        settle(result, some, tuple(next(outcomes) for _ in some)) if isinstance(result, TraceCandidate) else result
-        for result, some in zip(results, asked, strict=True)
-    ]

@@ -1,4 +1,9 @@
-"""Traces become rows here, as plain dictionaries with exactly the columns of `schemas.rows.reasoning`."""
+"""Pairs of traces at one turn, the rows of traces, and the weights of rows that nearly repeat each other.
+
+Rows are plain dictionaries with exactly the columns of `schemas.rows.reasoning`. Rows of one config and split that
+repeat each other count as much as a single row: each weighs 1 over the size of their group, which may span rewritings,
+dialogues and the whole release. PEER down-weights redundant outputs too, but does not say how; this is our own design.
+"""
 
 import tempfile
 from collections import Counter
@@ -22,10 +27,7 @@ from ...schemas.trace import Trace
 from ..mining.candidate import Drop, Row, call_of, place_columns
 from ..mining.plan import MiningPlan
 from ..statistics.near_duplicates import Sketches, sketch_of
-from .candidate import TraceCandidate, TraceResult
-
-# Pairs of traces at one turn: the best of all against each other one, where the difference is clear.
-
+from .candidate import TraceCandidate, TraceResult, in_config
 
 Differs = Literal["process", "outcome", "both"]
 
@@ -33,9 +35,9 @@ Differs = Literal["process", "outcome", "both"]
 def pair_traces(labelled: Sequence[TraceResult], rule: ReasoningRule) -> list[TraceResult]:
     """The candidates of `reasoning_pairs` at a turn: every draw but the best, as the rejected side.
 
-    The best has the highest sum of both scores; of equals it is the first. It is not a candidate, unless it is alone.
+    The best has the highest sum of both scores; of equals it is the first. It is a candidate only where it is alone.
     """
-    results = [_as_pair(result) for result in labelled]
+    results = [in_config(result, Config.REASONING_PAIRS) for result in labelled]
     left = [result for result in results if isinstance(result, TraceCandidate)]
     if not left:
         return results
@@ -43,12 +45,12 @@ def pair_traces(labelled: Sequence[TraceResult], rule: ReasoningRule) -> list[Tr
     if len(left) == 1:
         return [Drop(one, DropReason.NO_OTHER_TRACE) if one is best else one for one in results]
     others = [one for one in results if one is not best]
-    return [_held_against(best, one, rule) if isinstance(one, TraceCandidate) else one for one in others]
+    return [_compare(best, one, rule) if isinstance(one, TraceCandidate) else one for one in others]
 
 
 def difference(chosen: TraceScore, rejected: TraceScore, rule: ReasoningRule) -> Differs | None:
-    """Where the chosen trace is clearly better; None where it is nowhere, or is worse in the other part."""
-    # Scores have four places; a difference of two such numbers is none of exactly as many.
+    """The part in which the chosen trace is clearly better; None where there is none, or it is worse in the other."""
+    # Scores have four decimals, but the difference of two such floats may not: 0.6 - 0.4 is below 0.2.
     process, outcome = (round(getattr(chosen, part) - getattr(rejected, part), 4) for part in ("process", "outcome"))
     if process < 0 or outcome < 0:
         return None
@@ -58,13 +60,7 @@ def difference(chosen: TraceScore, rejected: TraceScore, rule: ReasoningRule) ->
     return "process" if by_process else "outcome" if by_outcome else None
 
 
-def _as_pair(result: TraceResult) -> TraceResult:
-    if isinstance(result, Drop):
-        return Drop(result.candidate.with_(config=Config.REASONING_PAIRS), result.reason, result.detail)
-    return result.with_(config=Config.REASONING_PAIRS)
-
-
-def _held_against(best: TraceCandidate, other: TraceCandidate, rule: ReasoningRule) -> TraceResult:
+def _compare(best: TraceCandidate, other: TraceCandidate, rule: ReasoningRule) -> TraceResult:
     pair = other.with_(origin=best)
     if best.wrong_steps:
         return Drop(pair, DropReason.STEP_WRONG, f"{', '.join(best.wrong_steps)} of the best trace")
@@ -87,10 +83,9 @@ def reasoning_row(candidate: TraceCandidate, plan: MiningPlan) -> Row:
 
 
 def words_to_compare(candidate: TraceCandidate) -> str:
-    """What two rows of a config have in common where they repeat each other.
+    """The words by which two rows of a config repeat each other.
 
-    Of demonstrations the reply, since it is replies that grow alike; of labelled steps all that was reasoned; of pairs
-    both replies.
+    For demonstrations the reply, since replies grow alike; for labelled steps all reasoning; for pairs both replies.
     """
     trace = candidate.said
     if candidate.config is Config.REASONING_STEPS:
@@ -168,19 +163,15 @@ def _call(candidate: TraceCandidate | None) -> dict[str, Any]:
     return InferredBy(**call_of(candidate.request)).model_dump()
 
 
-# Weights of rows that nearly repeat each other: within a dialogue, across rewritings, and across the whole release.
-#
-# A group of rows of one config and split that repeat each other counts as much as a single row: each has the weight 1
-# over the group's size. Our own design: PEER down-weights redundant outputs, and does not say how. Rows lie on disk
-# until every turn was reasoned about; memory holds some numbers a row.
-
-
 Add = Callable[[Config, Split, Row], None]
 
 
 @dataclass
 class Weighing:
-    """The rows of the reasoning configs of one release, until `release` lets them go with their weights."""
+    """The rows of the reasoning configs of one release, held back until `release` writes them with their weights.
+
+    Rows lie on disk until every turn was reasoned about; memory holds a few numbers a row.
+    """
 
     plan: MiningPlan
     similarity: float
@@ -190,7 +181,7 @@ class Weighing:
     _tables: list[tuple[Config, Split]] = field(default_factory=list)
 
     def add(self, candidate: TraceCandidate) -> None:
-        """Takes in a candidate that was kept."""
+        """Adds a candidate that was kept."""
         self._rows.write(orjson.dumps(reasoning_row(candidate, self.plan)) + b"\n")
         self._tables.append((candidate.config, candidate.turn.placed.split))
         self._sketches.add(sketch_of(words_of(words_to_compare(candidate))))

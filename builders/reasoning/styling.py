@@ -1,7 +1,7 @@
-"""Rewriting replies under sampled personalities, so that what is trained on does not all sound the same.
+"""Rewrites replies under sampled personalities, so that the demonstrations do not all sound the same.
 
-What the rewriting keeps is checked twice: by rules that see the coarsest changes (numbers, names, advice, questions),
-and by the judges. A rewriting that fails is a drop; the row that it began with stays.
+Each rewriting is checked twice for what it has to keep: by rules that see the coarsest changes (numbers, names, advice,
+questions), and by the judges. A rewriting that fails is a drop; the original row stays.
 """
 
 import re
@@ -31,7 +31,7 @@ _NAME = re.compile(r"(?<![.!?…\"“] )(?<!^)\b[A-Z][a-z]{2,}\b")
 
 
 def style_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request, ...]:
-    """The stylist's calls for a row of `reasoning`; none where nobody plays the stylist."""
+    """The stylist's requests for a row of `reasoning`; none where the stylist has no model."""
     if not plan.models.get(Role.STYLIST):
         return ()
     ask = Ask(
@@ -45,19 +45,16 @@ def style_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request
 
 
 def read_style(origin: TraceCandidate, plan: MiningPlan, request: Request, outcome: Outcome) -> TraceResult:
-    """The candidate that a rewriting of `origin` is, or why it is none."""
+    """The rewriting of `origin` as a candidate, or dropped."""
     candidate = origin.with_(request=request, outcome=outcome, origin=origin, profile=request.ask.profile)
     if (found := unanswered(outcome)) is not None:
         return Drop(candidate, *found)
     assert isinstance(outcome, Completion), "anything else is unanswered"
-    read = plan.prompts[Task.STYLIST].read(str, outcome)
-    assert isinstance(read, str), "words are always read"
-    text = read
+    text = plan.prompts[Task.STYLIST].read(str, outcome)
+    assert isinstance(text, str), "words are always read"
     if words_of(text) == words_of(origin.said.reply):
         return Drop(candidate, DropReason.SAME_REPLY)
-    if (unfit := unfit_reply(text, Task.STYLIST, plan)) is not None:
-        return Drop(candidate, *unfit)
-    if (unfit := unanswering(text, plan)) is not None:
+    if (unfit := unfit_reply(text, Task.STYLIST, plan) or unanswering(text, plan)) is not None:
         return Drop(candidate, *unfit)
     if (change := changed_by_rule(origin.said.reply, text)) is not None:
         return Drop(candidate, DropReason.NOT_KEPT, change)
@@ -69,7 +66,7 @@ def read_style(origin: TraceCandidate, plan: MiningPlan, request: Request, outco
 
 
 def changed_by_rule(before: str, after: str) -> str | None:
-    """What a rewriting plainly changes: a number or a name, advice or a question; None where nothing is seen."""
+    """A number, a name, advice or a question that a rewriting plainly changes; None where the rules see no change."""
     if _numbers(before) != _numbers(after):
         return "a number"
     if not set(_NAME.findall(after)) <= set(re.findall(r"\w+", before)):
@@ -80,7 +77,7 @@ def changed_by_rule(before: str, after: str) -> str | None:
 
 
 def kept_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request, ...]:
-    """Every judge's calls about a rewriting."""
+    """The requests to every judge about a rewriting."""
     assert candidate.origin is not None, "a rewriting has an origin"
     ask = Ask(
         task=Task.STYLE_JUDGE,
@@ -94,11 +91,11 @@ def kept_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request,
 
 def settle_style(candidate: TraceCandidate, plan: MiningPlan, outcomes: Sequence[Outcome]) -> TraceResult:
     """The rewriting, where more than half of the judges that can be read find strategy and facts kept."""
-    told = [outcome for outcome in outcomes if isinstance(outcome, Completion)]
-    if not told:
+    answered = [outcome for outcome in outcomes if isinstance(outcome, Completion)]
+    if not answered:
         return Drop(candidate, DropReason.JUDGE_FAILED)
     prompt = plan.prompts[Task.STYLE_JUDGE]
-    answers = [prompt.read(StyleVerdict, outcome) for outcome in told]
+    answers = [prompt.read(StyleVerdict, outcome) for outcome in answered]
     read = [verdict for verdict in answers if isinstance(verdict, StyleVerdict)]
     if not read:
         return Drop(candidate, DropReason.UNPARSED_VERDICT)

@@ -243,7 +243,7 @@ def _told(release: Release) -> HeldOut | None:
     """What the page says of them; None where the release holds nothing out."""
     if (crises := count_crises(release.root, release.manifest)) is None:
         return None
-    dropped = [crises.apart(config, release.manifest.counts[config].dropped) for config in PAIR_CONFIGS]
+    dropped = [crises.split_unread(config, release.manifest.counts[config].dropped) for config in PAIR_CONFIGS]
     seen, unread = (sum(reasons.get(one, 0) for reasons in dropped) for one in HELD_OUT)
     return HeldOut(dialogues=crises.seen, candidates=seen, unread=crises.unread, unread_candidates=unread)
 

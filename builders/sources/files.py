@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ...schemas.documents import DocumentError, longest_csv_cell, parse_json
+from ...schemas.documents import DocumentError, parse_json, raise_csv_limit
 from ...schemas.errors import SourceError
 from ...schemas.files import open_inside, open_plain, printable
 from .empathetic import is_utterance_header, read_utterances
@@ -144,7 +144,7 @@ def _table_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
 
 def _csv_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
     """Utterances of EmpatheticDialogues, or rows with a column `text` that holds a dialogue as JSON."""
-    longest_csv_cell()
+    raise_csv_limit()
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         lines = _lines(path, file)

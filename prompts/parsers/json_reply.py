@@ -1,8 +1,10 @@
-"""Finds the JSON object in a reply, whatever stands around it: a fence, prose, a thinking block.
+"""Finds the JSON object in a reply, whatever surrounds it: a fence, prose, a thinking block.
 
-The work grows with the length of the reply and no faster, whatever the reply holds. An object is cut out before it is
-decoded: the standard decoder counts the line breaks before every error that it raises, so that many broken objects in
-one text would be counted over and over.
+`read_json_object` takes the last object of a reply, so it misreads a judge that quotes an injected verdict after its
+own. The newer `read_one_object` takes an object only where every one that looks like an answer says the same.
+
+Both take time in proportion to the reply, whatever it holds. They cut an object out before they decode it, because the
+standard decoder counts the line breaks before every error that it raises, once for each broken object.
 """
 
 import json
@@ -13,14 +15,11 @@ from typing import Any, TypeVar
 from ...schemas.inference import Completion
 from ...schemas.verdict import Unparsed
 
-# Takes a reasoning model's thoughts out of its reply: they are not part of the answer.
-
-
 _TAG = re.compile(r"<(?P<end>/?)think(?:ing)?>", re.IGNORECASE)
 
 
 def without_thinking(reply: str) -> str:
-    """The reply without its `<think>…</think>` blocks; what follows one that was never closed is thought, too.
+    """The reply without its `<think>…</think>` blocks; text after one that was never closed is thought, too.
 
     An end without a beginning closes a block that began in the prompt: some chat templates write the tag there.
     """
@@ -47,8 +46,8 @@ _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["{}]', re.DOTALL)
 def read_json_object(reply: str) -> dict[str, Any] | Unparsed:
     """The last complete JSON object at the outermost level of `reply`: a model that corrects itself means the last.
 
-    Servers ignore requests for structured output, so nothing is taken for granted about the reply's form. An object
-    inside one that was cut off is a part of an answer, and no answer.
+    Servers ignore requests for structured output, so the reply may have any form. An object inside one that was cut off
+    is a part of an answer, and no answer.
     """
     found: dict[str, Any] | None = None
     for written in outermost_braces(without_thinking(reply)):
@@ -94,26 +93,16 @@ def words_in(value: Any) -> str:
         return ""
 
 
-# Reads an answer that should hold one JSON object: several different ones are not an answer, and a cut one may be.
-#
-# The first readers take the last object of an answer, so a judge that quotes an injected verdict after its own is
-# misread. These readers take an object only where every object of the answer that looks like a verdict says the same.
-#
-# What a cut answer is worth (`finish_reason` `length`): models write the labels first, so a label that came whole
-# before the cut is what the judge said, and only its reason is lost. A label that the cut touches is none; and where
-# reasoning comes before the label, a cut answer has no label at all.
-
-
 CUT_ENDINGS = frozenset({"length", "max_tokens"})
 """The endings of an answer that ran into its token limit."""
 
 DEEPEST = 32
-"""Levels of nesting from which an object is none of ours, on every machine alike."""
+"""The deepest nesting that is read; fixed, because the interpreter's own limit differs between machines."""
 
 Fields = Mapping[str, Any]
 T = TypeVar("T")
 
-_ONE_OBJECT_TOKEN = re.compile(
+_JSON_TOKEN = re.compile(
     r'"(?:[^"\\]++|\\.)*+"'  # a whole string
     r"|[{}\[\],:]"
     r'|[^\s"{}\[\],:]++'  # a number or a word
@@ -132,9 +121,10 @@ class _TwiceError(ValueError):
 def read_one_object(answer: Completion, names: Collection[str], read: Callable[[Fields], T | Unparsed]) -> T | Unparsed:
     """What `read` makes of the object in an answer.
 
-    An object with none of `names` is not a verdict and is ignored. It is `several_verdicts` where two objects say
-    different things, where one object has two values under one name, or where another begins after a whole one and does
-    not end; `cut_off` where it was cut before all labels were there.
+    An object with none of `names` is not a verdict and does not count. It is `several_verdicts` where two objects
+    say different things, where one object has two values under one name, or where another begins after a whole one and
+    does not end. Models write the labels first, so a label that came whole before the token limit counts, and only the
+    reason is lost; an answer that was cut before or inside a label is `cut_off`.
 
     Args:
         answer: as it came, with its ending.
@@ -192,7 +182,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _depth(written: str) -> int:
     depth = deepest = 0
-    for token in _ONE_OBJECT_TOKEN.finditer(written):
+    for token in _JSON_TOKEN.finditer(written):
         if token[0] in _CLOSERS:
             depth += 1
             deepest = max(deepest, depth)
@@ -211,7 +201,7 @@ def _unclosed(text: str) -> str:
 
 
 def _whole_members(unclosed: str) -> Fields:
-    """The members of an object that came whole before it was cut; none where that cannot be told.
+    """The members of an object that came whole before it was cut; none where that is uncertain.
 
     A text ends with its quotation mark and a bracket with its closer; a number only with what comes after it, since it
     may have had more digits.
@@ -230,7 +220,7 @@ def _places_to_close(unclosed: str) -> list[tuple[int, str]]:
     stack = ""
     comma: tuple[int, str] | None = None
     end: tuple[int, str] | None = None
-    for token in _ONE_OBJECT_TOKEN.finditer(unclosed):
+    for token in _JSON_TOKEN.finditer(unclosed):
         said, end = token[0], None
         if said == '"' or len(stack) > DEEPEST:
             break

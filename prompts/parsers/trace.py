@@ -1,6 +1,6 @@
-"""Writes a reasoning trace in the text form that models are trained on, and reads it back.
+"""Writes a reasoning trace in the text form that models are trained on, and reads it and its labels back.
 
-Four blocks, one a step, in the order of `Step`; our own form, with the tags that reasoning models are used to:
+The text form has four blocks, one a step, in the order of `Step`; it is our own, with tags that reasoning models know:
 
     <history>
     What was said and asked so far.
@@ -39,7 +39,7 @@ from .verdict import Fields, rationale_of, read_fields, says_no_reply
 _TAG = re.compile(rf"<(?P<end>/?)(?P<step>{'|'.join(Step)})>", re.IGNORECASE | re.ASCII)
 _INTENSITY = re.compile(r"([1-5])(?:\s*(?:/|of|out of)\s*5)?")
 NO_CUES = "none"
-"""What is written where a trace names no cue."""
+"""Written where a trace names no cue."""
 
 EMOTION_FIELDS = ("emotion", "intensity", "cause", "cues")
 STRATEGY_FIELDS = ("strategy", "why")
@@ -47,12 +47,12 @@ STRATEGY_FIELDS = ("strategy", "why")
 
 
 class _FaultError(Exception):
-    """What stops a text from being a trace."""
+    """The reason why a text is not a trace."""
 
 
 @dataclass(frozen=True)
 class _Block:
-    """A step that is written whole, and where it stands."""
+    """A step that is written whole, and its place in the text."""
 
     step: Step
     inside: str
@@ -93,7 +93,7 @@ def write_steps(said: Mapping[str, str]) -> tuple[str, str, str, str]:
 def find_steps(text: str) -> dict[Step, str]:
     """The inside of every step that is written whole, the last where one is written twice; thoughts do not count.
 
-    For rewards and measures that give credit for a part; what is inside may still say nothing, see `parse_trace`.
+    For rewards and measures that give credit for a part; the inside may still be invalid, see `parse_trace`.
     """
     return {block.step: block.inside for block in _whole_blocks(without_thinking(text))}
 
@@ -145,8 +145,7 @@ def _blocks(text: str) -> Mapping[Step, str]:
 def _whole_blocks(text: str) -> list[_Block]:
     """Every step from its tag to the next end of the same step, from left to right; what is inside is not a step.
 
-    Which end is the next is looked up from the right once: searching for it from every tag would take a time that grows
-    with the square of the tags.
+    One pass from the right finds the next end of every tag; a search from every tag would take quadratic time.
     """
     tags = list(_TAG.finditer(text))
     nearest: dict[str, int] = {}
@@ -224,9 +223,6 @@ def _cues(text: str) -> tuple[NamedCue, ...]:
     return tuple(cues)
 
 
-# Reads a judge's labels of the steps of a trace, and of what a rewriting keeps: yes or no, and nothing else.
-
-
 _WORDS = {"yes": True, "true": True, "correct": True, "right": True, "no": False, "false": False, "incorrect": False,
           "wrong": False}  # fmt: skip
 
@@ -260,8 +256,8 @@ def step_labels_of(fields: Fields, reply: str, *, may_be_none: bool = False) -> 
             return Unparsed(reason="not_offered", raw=reply)
         labels.append(found)
         reasons.append(mend_half_pairs(words_in(inside.get("why") or "").strip()))
-    told = {"labels": tuple(labels), "rationales": tuple(reasons), "no_reply": no_reply}
-    return StepVerdict.model_validate(told)
+    answer = {"labels": tuple(labels), "rationales": tuple(reasons), "no_reply": no_reply}
+    return StepVerdict.model_validate(answer)
 
 
 def read_kept(reply: str) -> StyleVerdict | Unparsed:
@@ -285,9 +281,6 @@ def _label(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value
     return _WORDS.get(value.strip().strip(".").casefold()) if isinstance(value, str) else None
-
-
-# Reads a reasoner's reply: the four steps as a JSON object, or in the text form that models are trained on.
 
 
 FIELDS = ("history", *EMOTION_FIELDS, *STRATEGY_FIELDS, "reply")
@@ -319,19 +312,19 @@ def trace_of(fields: Mapping[str, Any], reply: str) -> Trace | Unparsed:
 
 def _written(fields: Mapping[str, Any]) -> str:
     """The text form of the fields; one that is missing, or no text or number, is left empty."""
-    said = {name: _told(fields.get(name)) for name in ("history", "reply")}
-    lines = {name: " ".join(_told(fields.get(name)).split()) for name in _LINES}
-    return "\n".join(write_steps({**said, **lines, "cues": _trace_json_cues(fields.get("cues"))}))
+    said = {name: _text_of(fields.get(name)) for name in ("history", "reply")}
+    lines = {name: " ".join(_text_of(fields.get(name)).split()) for name in _LINES}
+    return "\n".join(write_steps({**said, **lines, "cues": _written_cues(fields.get("cues"))}))
 
 
-def _told(value: Any) -> str:
+def _text_of(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return mend_half_pairs(str(value)).strip()
 
 
-def _trace_json_cues(value: Any) -> str:
-    """Cues on one line; what is not a cue stands there as it is, so that it is told as `bad_cues`."""
+def _written_cues(value: Any) -> str:
+    """Cues on one line; anything that is not a cue becomes `?`, which is then read as `bad_cues`."""
     if isinstance(value, str):
         return " ".join(mend_half_pairs(value).split()) or NO_CUES
     if not isinstance(value, list):
@@ -340,6 +333,6 @@ def _trace_json_cues(value: Any) -> str:
     for cue in value:
         if not isinstance(cue, Mapping):
             return "?"
-        description = " ".join(_told(cue.get("description")).replace(";", ",").split())
-        lines.append(f"{_told(cue.get('modality'))}: {description}")
+        description = " ".join(_text_of(cue.get("description")).replace(";", ",").split())
+        lines.append(f"{_text_of(cue.get('modality'))}: {description}")
     return "; ".join(lines) or NO_CUES

@@ -1,19 +1,21 @@
-"""Reads a judge's reply: only the grades that were offered count."""
+"""Reads what a judge says of replies, of a pair, of a dialogue, or in grades: only offered labels count.
 
-import re
+A label that was not offered, or is missing, makes the answer `Unparsed`; it is never taken for "no error".
+"""
+
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from ...schemas.error_type import ErrorType, parse_error_type, says_no_error
 from ...schemas.safety import CrisisCategory
-from ...schemas.text import mend_half_pairs
+from ...schemas.text import fold_label, mend_half_pairs
 from ...schemas.verdict import Comparison, CrisisVerdict, Unparsed, Verdict
 from .json_reply import read_json_object, words_in
 
 Fields = Mapping[str, Any]
 
 NO_REPLY = "no_reply"
-"""The label by which judges say that a reply is none: it declines to answer."""
+"""The label of a reply that declines to answer."""
 _NO_REPLY = frozenset({"no reply", "not a reply", "refusal", "refused"})
 
 
@@ -65,8 +67,8 @@ def comparison_of(
     better = words_in(fields["better"]).strip().casefold()
     if better not in ("a", "b", "tie"):
         return Unparsed(reason="not_offered", raw=reply)
-    told = {"better": better, "rationale": rationale_of(fields), "no_reply": none}
-    return Comparison.model_validate({**found, **told})
+    rest = {"better": better, "rationale": rationale_of(fields), "no_reply": none}
+    return Comparison.model_validate({**found, **rest})
 
 
 def read_fields(reply: str) -> Fields | Unparsed:
@@ -84,7 +86,7 @@ def rationale_of(fields: Fields) -> str:
 
 def says_no_reply(label: Any) -> bool:
     """Whether a label says that what was judged is not a reply at all."""
-    return isinstance(label, str) and re.sub(r"[\W_]+", " ", label).strip().casefold() in _NO_REPLY
+    return isinstance(label, str) and fold_label(label) in _NO_REPLY
 
 
 def _error(fields: Fields, name: str, offered: Collection[ErrorType], reply: str) -> ErrorType | Unparsed | None:
@@ -103,9 +105,6 @@ def _says_none(label: Any) -> bool:
     return label is None or label is False or (isinstance(label, str) and bool(label.strip()) and says_no_error(label))
 
 
-# Reads a judge's answer about a whole dialogue.
-
-
 _NONE = frozenset({"none", "no", "no crisis", "null", "n/a"})
 
 
@@ -114,7 +113,7 @@ def read_crisis(reply: str, turns: int) -> CrisisVerdict | Unparsed:
 
     Args:
         reply: as it came.
-        turns: how many turns the dialogue has; a number that is none of theirs is read as none.
+        turns: how many turns the dialogue has; any other number is read as no turn.
     """
     fields = read_fields(reply)
     return fields if isinstance(fields, Unparsed) else crisis_of(fields, turns, reply)
@@ -146,17 +145,14 @@ def _turn(value: Any, turns: int) -> int | None:
     return number if 0 <= number < turns else None
 
 
-# Reads a judge's grades: each by itself, so that one that cannot be read costs no other.
-
-
 LOWEST, HIGHEST = 0.0, 5.0
 
 
 def read_grades(reply: str, offered: Collection[str]) -> Mapping[str, float] | Unparsed:
     """The grades in a reply of the form `{"empathy": 4, …}`, from 0 to 5, by their names as offered.
 
-    A grade counts where it is a number on the scale, or the text of one; one that is not is left out, and so is one
-    that is missing. Names are read through case. Without a single grade the reply is `no_grade`, or `no_json`.
+    Each grade is read by itself: one that is missing, or no number on the scale, leaves the others as they are. Names
+    are read through case. Without a single grade the reply is `no_grade`, or `no_json`.
     """
     found = read_json_object(reply)
     if isinstance(found, Unparsed):
@@ -181,16 +177,13 @@ def _grade(value: Any) -> float | None:
     return number if LOWEST <= number <= HIGHEST else None
 
 
-# Reads verdicts as DecoupledESC published them (arXiv 2505.16995), so that ours can be held against theirs.
-
-
 _FLAG, _TYPE, _REASON = "Contains Empathy Error", "Error Type", "Brief Explanation"
 _OTHERS = "others"
 """What the published judge also writes where there is no error; beside a yes it is an error of no known type."""
 
 
 def read_published(record: Mapping[str, Any]) -> Verdict | Unparsed:
-    """The verdict of a record of the published judge; nothing is lost, and nothing guessed at.
+    """The verdict in a record of the judge that DecoupledESC published (arXiv 2505.16995), to compare ours with.
 
     Some records name the error where yes or no belongs; that is a yes. A yes with none of the five types is
     `not_offered`, a no with one of them `contradiction`, a record without the fields `no_label`.

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     with ProgressDisplay(quiet=options.json) as steps:
         validation = validate(wanted, say_line, steps)
     _say(validation, wanted.out, json=options.json)
-    untold = validation.untold(wanted.must_answer)
+    untold = validation.undecided(wanted.must_answer)
     if untold:
         say_line(
             f"exit code 1: cannot tell {', '.join(one.id for one in untold)}: not a yes; the reasons are above, "

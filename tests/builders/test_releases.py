@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.draft import write_draft
 
 from ipm_prefdial.builders import releases
 from ipm_prefdial.builders.releases import load_release, locked_specs, read_spec, versions
@@ -106,3 +107,10 @@ def test_a_file_that_is_no_spec_is_named(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(UsageError, match=r"own\.yaml: "):
         read_spec(path)
+
+
+def test_a_prompt_whose_reader_gives_something_else_is_refused_when_the_spec_is_read(tmp_path: Path) -> None:
+    draft = write_draft(tmp_path)
+    draft.write_text(draft.read_text().replace("planner/next_strategy@1", "joint/strategy_then_reply@1"))
+    with pytest.raises(UsageError, match=r"planner\.prompt: the answers to joint/.* are not read as Strategy"):
+        read_spec(draft)

@@ -51,7 +51,7 @@ def test_drops_by_reason_are_those_of_the_manifest(release: str) -> None:
     dropped = [manifest.counts[config].dropped for config in PAIR_CONFIGS]
     if crises is not None:
         # The rows of these layouts say `crisis` also where a judge could not be read; the card tells them apart.
-        dropped = [crises.apart(config, manifest.counts[config].dropped) for config in PAIR_CONFIGS]
+        dropped = [crises.split_unread(config, manifest.counts[config].dropped) for config in PAIR_CONFIGS]
         assert crises.unread and all(one[DropReason.CRISIS_UNREAD] for one in dropped)
     due = {
         f"`{reason}`": [str(one.get(reason, 0)) for one in dropped]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.dialogues import cues, seeker, strategies, supporter
 from support.traces import TRACE, traces
 
-from ipm_prefdial.prompts.context import NOTHING_SAID, fence, fenced_cued_transcript, fenced_trace, separate_chat
+from ipm_prefdial.prompts.context import NOTHING_SAID, chat, fence, fenced_cued_transcript, fenced_trace
 from ipm_prefdial.prompts.library import Prompt, load_prompt, locked
 from ipm_prefdial.prompts.personality import LEVELS, TRAITS
 from ipm_prefdial.schemas.dialogue import Cue, Speaker, Turn
@@ -181,7 +181,7 @@ def _spoken(history: list[Turn], *, with_strategies: bool) -> list[tuple[Any, ..
 def test_a_chat_has_one_history(one: list[Turn], other: list[Turn], with_strategies: bool) -> None:
     first, second = (_spoken(turns, with_strategies=with_strategies) for turns in (one, other))
     assume(first != second)
-    said = [separate_chat(turns, with_strategies=with_strategies) for turns in (one, other)]
+    said = [chat(turns, with_strategies=with_strategies, separate=True) for turns in (one, other)]
     assert said[0] != said[1]
     roles = [message["role"] for message in said[0]]
     assert roles == ["user" if at % 2 == 0 else "assistant" for at in range(len(roles))] and len(roles) % 2 == 1

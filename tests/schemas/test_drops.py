@@ -1,8 +1,15 @@
 """Every way out is either no choice of the filter's, or one."""
 
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from ipm_prefdial import schemas
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import NEVER_A_PAIR, DropReason, EarlyDropReason
 from ipm_prefdial.schemas.rows import rows_of
@@ -41,3 +48,23 @@ def test_a_released_layout_knows_no_reason_that_is_newer_than_it(layout: int) ->
 
 def test_the_newest_layout_knows_every_reason() -> None:
     assert rows_of(4)[Config.DROPPED].model_json_schema()["$defs"]["DropReason"]["enum"] == list(DropReason)
+
+
+def test_a_new_reason_leaves_the_schemas_of_released_layouts_as_they_are(tmp_path: Path) -> None:
+    """The reason is planted into a copy of `schemas`, since an enum cannot grow while it runs."""
+    package = tmp_path / "ipm_prefdial" / "schemas"
+    shutil.copytree(Path(schemas.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    drops = package / "drops.py"
+    text = drops.read_text()
+    drops.write_text(text.replace('    CRISIS = "crisis"\n', '    PLANTED = "planted"\n    CRISIS = "crisis"\n', 1))
+    script = (
+        "import json; from ipm_prefdial.schemas.rows import rows_of\n"
+        "print(json.dumps([{c.value: r.model_json_schema() for c, r in rows_of(n).items()} for n in (1, 2, 3, 4)]))"
+    )
+    planted = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONPATH": str(tmp_path)}, check=True, capture_output=True, text=True
+    )
+    *released, draft = json.loads(planted.stdout)
+    for layout, found in zip((1, 2, 3), released, strict=True):
+        assert found == {config.value: row.model_json_schema() for config, row in rows_of(layout).items()}, layout
+    assert "planted" in draft["dropped"]["$defs"]["DropReason"]["enum"]

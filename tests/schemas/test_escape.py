@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from ipm_prefdial.schemas.escape import (
     escape_sentence,
     markdown_table,
     one_line,
+    printable,
     source_name,
     visible,
     visible_json,
@@ -119,6 +121,10 @@ def test_a_terminal_gets_no_control_byte(text: str) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
     assert visible(shown) == shown
     assert "\n" not in one_line(text)
+
+
+def test_a_path_keeps_its_spaces_and_shows_what_is_no_text() -> None:
+    assert printable(Path("a  b/\x1b[2J\n\t\udcff\u2028é")) == r"a  b/\x1b[2J\n\t\udcff\u2028é"
 
 
 def test_emoji_and_scripts_keep_their_joiners() -> None:

@@ -15,13 +15,12 @@ from support.persona import play_role_of_panels
 
 from ipm_prefdial.builders.building.rebuild import verify_release
 from ipm_prefdial.builders.building.run import BuildOptions, build
-from ipm_prefdial.builders.mining import steps
 from ipm_prefdial.builders.models.pool import ModelOptions
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.schemas.config import Config
-from ipm_prefdial.schemas.errors import PrefDialError, UsageError
+from ipm_prefdial.schemas.errors import PrefDialError
 from ipm_prefdial.schemas.inference import ModelRef, Outcome, Request, Role, Task
 
 SPEC = load_release("2.1.0").spec
@@ -129,16 +128,6 @@ def test_what_does_not_fit_together_is_one_error_when_the_spec_is_loaded(
     with pytest.raises(PrefDialError, match=message) as caught:
         load_release(str(write_draft(tmp_path, **changes)))
     assert caught.value.exit_code == 2
-
-
-@pytest.mark.parametrize("registry", [steps.STEPS, steps.DEFINITIONS], ids=["function", "definition"])
-def test_a_step_without_its_other_half_is_one_error_when_the_spec_is_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: dict[str, Any]
-) -> None:
-    draft = write_draft(tmp_path)
-    monkeypatch.delitem(registry, "hardest@1")
-    with pytest.raises(UsageError, match=r"draft\.yaml: step hardest@1 stands in only one of schemas/steps\.py and"):
-        load_release(str(draft))
 
 
 @pytest.mark.parametrize(

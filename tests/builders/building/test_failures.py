@@ -16,7 +16,6 @@ from ipm_prefdial.builders.building.failures import (
     check_counts,
     fault_of,
     lower_bound,
-    plain,
 )
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.errors import UnusableAnswersError
@@ -177,9 +176,13 @@ def test_the_embedded_models_stop_no_build() -> None:
     assert counts
 
 
-def test_foreign_words_lose_what_would_steer_a_terminal() -> None:
-    assert plain("no \x1b[31msystem\x1b[0m\nrole\u202e \x07", 80) == "no [31msystem [0m role"
-    assert plain("x" * 99, 10) == "x" * 10 + "…"
+def test_foreign_words_cannot_steer_a_terminal() -> None:
+    said = UnusableReason("refused", "no \x1b[31msystem\x1b[0m\nrole\u202e \x07", "x" * 10_000)
+    counted = Counted()
+    counted.add(said, "Why?")
+    ((words, _),) = counted.words.items()
+    assert words.said == r"no \x1b[31msystem\x1b[0m role\u202e \x07"
+    assert len(words.reply) < 1_000
 
 
 def test_a_model_that_was_never_asked_has_a_line_without_calls() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from measure_corpus import all_dialogues
 
-from ipm_prefdial.builders.mining.checks import marker_in, refusal_in
+from ipm_prefdial.builders.mining.reply_rules import marker_in, refusal_in
 from ipm_prefdial.schemas.dialogue import Speaker
 
 _FOLDER = Path(__file__).parents[2] / "safety"

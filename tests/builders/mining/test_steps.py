@@ -8,10 +8,9 @@ from support.dialogues import SHORT_TURNS, seeker, supporter, supporter_turn
 from support.mining import ASKED, FLAWED, PANELS, SPEC, by_task, judged, mined, plan_of, said
 
 from ipm_prefdial.builders.mining.candidate import Candidate
-from ipm_prefdial.builders.mining.checks import words_of
 from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import (
-    STEPS,
+    IMPLEMENTATIONS,
     Check,
     CorpusStep,
     Judging,
@@ -27,6 +26,7 @@ from ipm_prefdial.schemas.errors import PromptError, UsageError
 from ipm_prefdial.schemas.inference import ModelRef, Role, Task
 from ipm_prefdial.schemas.spec import BuildSpec, SafetyRule
 from ipm_prefdial.schemas.strategy import Strategy
+from ipm_prefdial.schemas.text import words_of
 
 TRACES = load_release("2.1.0").spec
 """The release with reasoning traces."""
@@ -44,7 +44,7 @@ IN_PREPARATION = (
 
 
 def test_the_released_steps_are_all_there() -> None:
-    assert list(STEPS) == [
+    assert list(IMPLEMENTATIONS) == [
         "answered@1",
         "strategy_named@1",
         "strategy_differs@1",
@@ -69,18 +69,18 @@ def test_the_released_steps_are_all_there() -> None:
 
 def test_every_step_is_used_by_a_release_and_every_release_finds_its_steps() -> None:
     used = {step for version in versions() for step in load_release(version).spec.steps}
-    assert used == set(STEPS) - set(IN_PREPARATION)
+    assert used == set(IMPLEMENTATIONS) - set(IN_PREPARATION)
 
 
 def test_steps_come_in_the_order_of_the_spec() -> None:
     steps = find_steps(SPEC.steps)
-    assert steps.of_turns == tuple(STEPS[one] for one in SPEC.steps[:-1])
-    assert (steps.unique, steps.whole) == (STEPS["no_duplicate_pair@1"], ())
+    assert steps.of_turns == tuple(IMPLEMENTATIONS[one] for one in SPEC.steps[:-1])
+    assert (steps.unique, steps.whole) == (IMPLEMENTATIONS["no_duplicate_pair@1"], ())
     assert [type(step) for step in steps.of_turns] == [Check] * 5 + [Judging, Check]
 
 
 def test_a_spec_may_go_without_looking_for_duplicates() -> None:
-    assert find_steps(("answered@1",)) == Steps(of_turns=(STEPS["answered@1"],))  # type: ignore[arg-type]
+    assert find_steps(("answered@1",)) == Steps(of_turns=(IMPLEMENTATIONS["answered@1"],))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("steps", [("answered@2",), ("answered",), ("answered@1", "polish@1"), ("",)])
@@ -207,7 +207,7 @@ def _later(step: str, after: str) -> tuple[str, ...]:
 def test_a_released_spec_has_what_its_steps_need(spec: BuildSpec) -> None:
     steps = steps_of(spec)
     assert [*steps.of_turns, *([steps.unique] if steps.unique else []), *steps.whole] == [
-        STEPS[one] for one in spec.steps
+        IMPLEMENTATIONS[one] for one in spec.steps
     ]
 
 

@@ -32,7 +32,7 @@ def models(dialogues: list[Dialogue]) -> BaselineModels:
 
 def _turns(dialogue: Dialogue) -> list[SupporterTurn]:
     found = supporter_turns(PlacedDialogue(dialogue, 0, Split.TRAIN))
-    return [turn for turn in found if turn.answers_somebody]
+    return [turn for turn in found if turn.answers_seeker]
 
 
 def test_traces_of_real_dialogues_are_whole_and_keep_to_what_was_said(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support import plain_patterns as plain
 
 from ipm_prefdial.builders.auditing import foreign as sides
-from ipm_prefdial.builders.mining import checks
+from ipm_prefdial.builders.mining import reply_rules
 from ipm_prefdial.builders.mining import turns as human
 from ipm_prefdial.builders.safety import crisis as folding
 from ipm_prefdial.builders.safety import patterns
@@ -44,7 +44,7 @@ def test_the_finds_are_those_of_the_plain_patterns(text: str) -> None:
 @given(_TEXTS | _LETTERS | st.text(" \n\r.;:!?…a", max_size=30))
 def test_sentences_labels_answers_and_chatter_are_those_of_the_plain_patterns(text: str) -> None:
     assert folding._ENDS.split(text) == plain.ENDS.split(text)
-    assert bool(checks._ROLE_LABEL.search(text)) == bool(plain.ROLE_LABEL.search(text))
+    assert bool(reply_rules._ROLE_LABEL.search(text)) == bool(plain.ROLE_LABEL.search(text))
     ends = [found.end() for found in sides._ANSWER.finditer(text)]
     assert ends == [found.end() for found in plain.ANSWER.finditer(text)]
     folded = " ".join(text.split())
@@ -82,7 +82,7 @@ def test_no_repeated_word_stops_a_rule(unit: str) -> None:
     """With a square in any of the patterns this would run for minutes."""
     text = (unit * _LONG)[:_LONG] + "\0"
     assert find_pii(mask_pii(text)) == ()
-    assert checks.prompt_echo(text, "Answer as the supporter would.") is None
+    assert reply_rules.prompt_echo(text, "Answer as the supporter would.") is None
     assert human.chatter_in(text) is None
     assert find_crisis(text, [text]) is None
 
@@ -95,7 +95,7 @@ def test_time_grows_with_the_text(unit: str) -> None:
     def spent(size: int) -> float:
         text = (unit * size)[:size] + "\0"
         start = process_time()
-        find_pii(text), find_crisis(text, [text]), checks.prompt_echo(text, "Answer."), human.chatter_in(text)
+        find_pii(text), find_crisis(text, [text]), reply_rules.prompt_echo(text, "Answer."), human.chatter_in(text)
         return process_time() - start
 
     small = max(min(spent(4_000) for _ in range(3)), 0.002)
