@@ -89,7 +89,7 @@ def _open(root: Path, name: str, repo: str | None, revision: str | None) -> Pinn
     except OSError as error:
         raise DataError(f"{name}: {MANIFEST_FILE}: {error.strerror or error}") from error
     if data is None:
-        what = f"not a release: it has no {MANIFEST_FILE}" if root.is_dir() else "no such folder"
+        what = f"holds no release: it has no {MANIFEST_FILE}" if root.is_dir() else "no such folder"
         raise UsageError(f"{name}: {what}")
     try:
         manifest = Manifest.model_validate(parse_json(data))

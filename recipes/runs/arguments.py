@@ -1,7 +1,7 @@
 """The settings of a training run: a recipe's file, overridden by the command line.
 
 A recipe may set any argument of TRL's configuration for its stage, such as `SFTConfig`, and of TRL's `ModelConfig`, by
-its own name, besides `RecipeArguments` and the stage's own arguments. These are plain dataclasses, as TRL's parser
+its own name, and those of `RecipeArguments` and of the stage's own class. These are plain dataclasses, as TRL's parser
 needs them, and stand below the stages, so that a run's arguments can be read without their code.
 """
 

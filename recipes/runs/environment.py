@@ -124,5 +124,5 @@ def launcher_words(config: str) -> tuple[str, ...]:
     """
     path = Path(config) if config.endswith((".yaml", ".yml")) else _LAUNCHERS / f"{config}.yaml"
     if not path.is_file():
-        raise UsageError(f"--launch: there is no {config!r}; choose {', '.join(launchers())} or a .yaml file")
+        raise UsageError(f"--launch: there is no {config!r}; there are {', '.join(launchers())} (or give a .yaml file)")
     return ("-m", "accelerate.commands.launch", "--config_file", str(path.resolve()), "-m")

@@ -22,7 +22,7 @@ _MORE_COLUMNS = {
     (TrainingTask.REASONER, TrainingStage.SFT): (WEIGHT,),
     (TrainingTask.REASONER, TrainingStage.GRPO): ("human_strategy",),
 }
-"""The columns that a task's stage reads besides prompts and answers."""
+"""The columns that a task's stage reads in addition to prompts and answers."""
 
 
 def load_stage_rows(data: SelectedData, task: TrainingTask, stage: TrainingStage, split: Split) -> "Dataset":

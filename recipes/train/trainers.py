@@ -32,16 +32,15 @@ def make_trainer(
 ) -> "Trainer":
     """The trainer of a recipe's stage, ready to train.
 
-    DPO starts from an SFT run that is also its reference, without a second copy of the model: TRL copies an adapter and
-    shares the base model; for a whole model it computes the reference log-probabilities before the first step.
+    DPO's start is also its reference, without a second copy of the model: TRL copies an adapter and shares the base
+    model; for a whole model it computes the reference log-probabilities before the first step.
 
     Args:
         arguments: of the run.
         model: a name on the Hub, or a folder; for DPO and GRPO, the folder of `start`.
         tokenizer: the model's.
         rows: rows that fit; those of `validation` only if the recipe evaluates.
-        start: the run that DPO or GRPO starts from.
-        reward: the run of GRPO's reward model.
+        start: the run that DPO or GRPO starts from; `reward`: the run of GRPO's reward model.
 
     Raises:
         UsageError: the model cannot be loaded, or the settings cannot weight rows or tokens as the recipe needs.
@@ -49,25 +48,18 @@ def make_trainer(
     """
     if isinstance(arguments.stage, RewardArguments):
         return _reward_trainer(arguments, arguments.stage, model, tokenizer, rows)
-    training = arguments.training
     make = _choose_trainer(arguments, rows)
-    given: dict[str, Any] = {
-        "args": training,
-        "processing_class": tokenizer,
-        "train_dataset": rows[Split.TRAIN],
-        "eval_dataset": rows.get(Split.VALIDATION),
-    }
-    if isinstance(arguments.stage, GrpoArguments):
-        given["reward_funcs"] = _trace_reward(arguments, arguments.stage, reward)
+    rewarded = {"reward_funcs": _trace_reward(arguments, reward)} if reward is not None else {}
     with model_errors(model):
-        if start is not None and start.is_adapter:
-            given["model"] = _load_adapter(arguments, start.folder)
-        else:
-            revision = _revision(arguments, model)
-            training.model_init_kwargs = _loading_arguments(arguments, revision)
-            given |= {"model": model, "peft_config": _adapter_config(arguments, revision)}
-        trainer: Trainer = make(**given)
-    if not getattr(training, "packing", False):
+        trainer: Trainer = make(
+            **_model_arguments(arguments, model, start),
+            args=arguments.training,
+            processing_class=tokenizer,
+            train_dataset=rows[Split.TRAIN],
+            eval_dataset=rows.get(Split.VALIDATION),
+            **rewarded,
+        )
+    if not getattr(arguments.training, "packing", False):
         _check_rows(trainer, rows)
     return trainer
 
@@ -90,12 +82,21 @@ def _choose_trainer(arguments: Arguments, rows: Mapping[Split, "Dataset"]) -> Ca
     return SFTTrainer  # type: ignore[no-any-return]
 
 
-def _trace_reward(arguments: Arguments, weights: GrpoArguments, reward: StartingRun | None) -> Any:
+def _model_arguments(arguments: Arguments, model: str, start: StartingRun | None) -> dict[str, Any]:
+    """The arguments of a trainer for its model: loaded if it continues an adapter, else loaded by the trainer."""
+    if start is not None and start.is_adapter:
+        return {"model": _load_adapter(arguments, start.folder)}
+    revision = _revision(arguments, model)
+    arguments.training.model_init_kwargs = _loading_arguments(arguments, revision)
+    return {"model": model, "peft_config": _adapter_config(arguments, revision)}
+
+
+def _trace_reward(arguments: Arguments, reward: StartingRun) -> Any:
     from ..grpo.reward import TraceReward
     from ..reward.model import RewardModel
 
-    assert reward is not None, "find_reward gives every GRPO run one"
-    return TraceReward(weights, RewardModel.load(reward.folder, use_cpu=arguments.training.use_cpu))
+    assert isinstance(arguments.stage, GrpoArguments), "only GRPO has a reward model"
+    return TraceReward(arguments.stage, RewardModel.load(reward.folder, use_cpu=arguments.training.use_cpu))
 
 
 def _reward_trainer(
@@ -132,7 +133,7 @@ def _revision(arguments: Arguments, model: str) -> str | None:
 
 
 def _loading_arguments(arguments: Arguments, revision: str | None) -> dict[str, Any]:
-    """The arguments of `from_pretrained` besides the name."""
+    """The arguments of `from_pretrained`, without the name."""
     from trl import get_quantization_config
 
     model, extra = arguments.model, arguments.training.model_init_kwargs

@@ -42,6 +42,10 @@ def make_weighted_trainer(**given: Any) -> Any:
     has nothing to weight it against. Evaluation does the same for each batch. The logged accuracy and entropy are
     unweighted.
     """
+    return _trainer_class()(**given)
+
+
+def _trainer_class() -> Any:
     from trl import SFTTrainer
 
     class WeightedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL has no types of its own
@@ -67,11 +71,7 @@ def make_weighted_trainer(**given: Any) -> Any:
             return super()._get_num_items_in_batch(batch_samples, device)
 
         def compute_loss(
-            self,
-            model: Any,
-            inputs: dict[str, Any],
-            return_outputs: bool = False,
-            num_items_in_batch: "Tensor | int | None" = None,
+            self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             if num_items_in_batch is None:  # then TRL takes the mean over this batch alone
                 normalise_weights([inputs])
@@ -82,7 +82,7 @@ def make_weighted_trainer(**given: Any) -> Any:
 
             return super().compute_loss(weighted_model, inputs, return_outputs, num_items_in_batch)
 
-    return WeightedTrainer(**given)
+    return WeightedTrainer
 
 
 def normalise_weights(

@@ -202,7 +202,7 @@ def test_the_changelog_is_shown() -> None:
 
 def test_what_people_read_of_the_holdout_is_told() -> None:
     unread = told(rendered(release="2.0.0"))
-    assert "They wait for a human to look at them: nobody has signed them off here." in unread
+    assert "They wait for a person to look at them: none was signed off here." in unread
     crisis = CrisisReview(
         dialogues=3,
         dialogues_read=2,

@@ -274,7 +274,7 @@ def test_order_flips_are_drawn_with_their_gate(audit: Audit, page: Page) -> None
 
 
 def test_panel_is_listed(page: Page) -> None:
-    assert "A panel of 3 judges, each of which saw both sides of every pair in both orders." in page.text
+    assert "A panel of 3 judges; each saw both sides of every pair in both orders." in page.text
     assert "judge 3: scripted-three#r3" in page.text
 
 

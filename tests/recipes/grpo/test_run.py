@@ -63,7 +63,7 @@ def test_run_names_what_it_started_from_and_what_rewarded_it(runs: Path) -> None
     assert (record.state, record.steps, record.data.config) == ("done", 2, "reasoning")
     card = (runs / "reasoner" / "grpo" / "README.md").read_text()
     assert "| rewarded by | tiny/reward/reward on release 1.0.0 of `release` |" in card
-    assert "What a reward model likes is not what helps a person" in card
+    assert "A high reward does not mean that a reply helps a person" in card
     assert str(runs) not in card + (runs / "reasoner" / "grpo" / "run.json").read_text()
 
 
