@@ -13,7 +13,6 @@ from support.draft import write_draft
 from support.mining import by_task, mined, plan_of, said
 from support.persona import play_role_of_panels
 
-from ipm_prefdial.builders import releases
 from ipm_prefdial.builders.building.rebuild import verify_release
 from ipm_prefdial.builders.building.run import BuildOptions, build
 from ipm_prefdial.builders.models.pool import ModelOptions
@@ -21,7 +20,7 @@ from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.schemas.config import Config
-from ipm_prefdial.schemas.errors import PrefDialError, UsageError
+from ipm_prefdial.schemas.errors import PrefDialError
 from ipm_prefdial.schemas.inference import ModelRef, Outcome, Request, Role, Task
 
 SPEC = load_release("2.1.0").spec
@@ -129,16 +128,6 @@ def test_what_does_not_fit_together_is_one_error_when_the_spec_is_loaded(
     with pytest.raises(PrefDialError, match=message) as caught:
         load_release(str(write_draft(tmp_path, **changes)))
     assert caught.value.exit_code == 2
-
-
-def test_a_step_without_a_sentence_is_one_error_when_the_spec_is_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    draft = write_draft(tmp_path)
-    sentences = {step: words for step, words in releases.SENTENCES.items() if step != "hardest@1"}
-    monkeypatch.setattr(releases, "SENTENCES", sentences)
-    with pytest.raises(UsageError, match=r"draft\.yaml: step hardest@1 has no sentence for the card; add one to cards"):
-        load_release(str(draft))
 
 
 @pytest.mark.parametrize(
