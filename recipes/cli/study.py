@@ -65,8 +65,8 @@ def run(options: argparse.Namespace) -> int:
     undecided = validation.undecided(wanted.must_answer)
     if undecided:
         say_line(
-            f"exit code 1: cannot tell {', '.join(one.id for one in undecided)}, which is no yes; the reasons are above, "
-            "and --require names what a pass needs"
+            f"exit code 1: cannot tell {', '.join(one.id for one in undecided)}, which is no yes; the reasons are "
+            "above, and --require names what a pass needs"
         )
     return 1 if validation.refused or undecided else 0
 
