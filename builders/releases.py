@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..prompts.library import load_prompt
+from ..schemas.audit import GATE_NAMES
 from ..schemas.documents import MOST_YAML, DocumentError, parse_yaml, read_bytes
 from ..schemas.errors import OutputExistsError, UsageError
 from ..schemas.files import write_whole
@@ -108,9 +109,11 @@ def _check_registries(spec: BuildSpec) -> None:
     """Looks up whatever the spec names while it is loaded, so that nothing fails when it is first used.
 
     Raises:
-        UsageError: a prompt's answers are not what its step reads.
+        UsageError: there is no such gate, or a prompt's answers are not what its step reads.
         PromptError: there is no such prompt, or it is malformed.
     """
+    if unknown := sorted(set(spec.gates) - set(GATE_NAMES)):
+        raise UsageError(f"there is no gate {unknown[0]}; the spec may limit {', '.join(GATE_NAMES)}")
     compares = spec.has_step(COMPARE_SIDES)
     for task in Task:
         if (inference := spec.inference(task)) is None:

@@ -37,8 +37,29 @@ Outcome = Literal["passed", "failed", "cannot_tell", "not_applicable"]
 """What a gate says. An unknown never passes; a gate that does not apply to the data does not block it."""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
+GATE_NAMES = (
+    "faults",
+    "lost_candidates",
+    "leaked_dialogues",
+    "leaked_pairs",
+    "leaked_near_duplicates",
+    "unread_verdicts",
+    "order_flips",
+    "crowd_chatter",
+    "artefact_words",
+    "artefact_words_case_punctuation",
+    "artefact_length",
+    "artefact_first_word",
+    "filter_bias_shift",
+    "filter_keeping",
+    "rows",
+    "self_judging",
+)
+"""The gates that a spec may limit, in the order of an audit; `builders.auditing.gates` defines them."""
+
 __all__ = [
     "AUDIT_FILE",
+    "GATE_NAMES",
     "OUTCOMES",
     "Artefact",
     "Audit",

@@ -1,4 +1,4 @@
-"""Escapes text from outside for the place where it is written; no other module does.
+"""Escapes text from outside for the place where it is written.
 
 Names, notes, file names, cells and error bodies come from sources, releases, endpoints and sheets, so they may hold
 anything: markup, control bytes, spreadsheet formulas, line breaks that forge a line of ours. Each function here makes

@@ -1,6 +1,7 @@
 """The one definition of every step: its id, its sentence for the card, its drop reasons and its place in the order.
 
-`builders.mining.steps` implements these definitions and `cards` prints them. A released step never changes, so neither
+`builders.mining.steps` implements these definitions and `cards` prints them. To add a step: define it here, implement
+it there, name it in a new spec, and record the golden tables of that spec. A released step never changes, so neither
 does its sentence; a better step is a new definition with the next number.
 """
 

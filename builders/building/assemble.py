@@ -19,7 +19,7 @@ from ...schemas.licence import LICENCES
 from ...schemas.manifest import ConfigCounts, Usage
 from ...schemas.rows import candidate_configs, content_id_of
 from ..mining.candidate import Candidate, Drop, Result, dropped_row, pair_row, sft_row
-from ..mining.mine import blaming, demonstrate, mine_pairs
+from ..mining.mine import demonstrate, mine_pairs, step_errors
 from ..mining.plan import MiningPlan
 from ..mining.screen import screen
 from ..mining.steps import Steps
@@ -239,7 +239,7 @@ class Assembly:
         if self.steps.unique is None or candidate.config not in PAIR_CONFIGS:
             return False
         unique, turn = self.steps.unique, candidate.turn
-        with blaming(unique.definition.id, turn.dialogue.dialogue_id, turn.index):
+        with step_errors(unique.definition.id, turn.dialogue.dialogue_id, turn.index):
             return not self._pairs.add(unique.key(candidate))
 
     def _settle(self, result: Result, prompt: Sequence[Message] = ()) -> None:

@@ -1,7 +1,6 @@
 """A candidate, one inferred alternative to a human's turn, and the row or the drop that it becomes.
 
-Rows are plain dictionaries with exactly the columns of `schemas.rows`: a build makes millions, and validating each as a
-model would take longer than everything else.
+Rows are plain dictionaries with exactly the columns of `schemas.rows`; `validate` checks those of a finished release.
 """
 
 from collections.abc import Sequence

@@ -69,9 +69,10 @@ def check_strategy_named(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def _read(candidate: Candidate, plan: MiningPlan) -> Strategy | JointReply | str | Unparsed:
-    """What the reply says, as the reader of its prompt reads it."""
+    """The reply as the reader of its prompt reads it."""
     outcome, task = candidate.outcome, task_of(candidate.config)
-    assert isinstance(outcome, Completion), "other candidates were dropped as unanswered"
+    if not isinstance(outcome, Completion):  # a spec may take this step before it drops unanswered candidates
+        return Unparsed(reason="not_a_strategy", raw="")
     return plan.prompts[task].read(READ_AS[task], outcome)
 
 

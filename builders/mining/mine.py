@@ -46,7 +46,7 @@ def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Seq
     outcomes = yield requests
     results: list[Result] = [Candidate(config, turn, *asked) for asked in zip(requests, outcomes, strict=True)]
     for step in steps:
-        with blaming(step.definition.id, turn.dialogue.dialogue_id, turn.index):
+        with step_errors(step.definition.id, turn.dialogue.dialogue_id, turn.index):
             before, results = results, (yield from _take(step, results, plan))
             _check_drops(step, before, results)
     return tuple(results)
@@ -71,18 +71,18 @@ def _take(step: TurnStep, results: list[Result], plan: MiningPlan) -> Generator[
 
 
 def _check_drops(step: TurnStep, before: Sequence[Result], after: Sequence[Result]) -> None:
-    """Holds a step to its definition, from which the card and the audit know what it may drop."""
+    """Holds a step to the drop reasons of its definition."""
     for was, now in zip(before, after, strict=True):
         if isinstance(was, Candidate) and isinstance(now, Drop) and now.reason not in step.definition.drops:
             raise ValueError(f"it dropped a candidate as {now.reason}, which its definition does not name")
 
 
 @contextmanager
-def blaming(step_id: str, dialogue_id: str, turn: int | None) -> Iterator[None]:
-    """Turns an error that a step does not know into one that names the step, the dialogue and the turn.
+def step_errors(step_id: str, dialogue_id: str, turn: int | None) -> Iterator[None]:
+    """Turns an unexpected error inside a step into one that names the step, the dialogue and the turn.
 
-    Turns are answered concurrently: without this a bug surfaces once a worker, each time as a traceback that says
-    neither which turn nor which step it was.
+    Turns are answered concurrently: otherwise a bug surfaces once a worker, each time as a traceback that names neither
+    the turn nor the step.
 
     Raises:
         StepError: any other error than those of `schemas.errors`.
@@ -91,7 +91,7 @@ def blaming(step_id: str, dialogue_id: str, turn: int | None) -> Iterator[None]:
         yield
     except PrefDialError:
         raise
-    except Exception as error:
+    except Exception as error:  # a bug may raise anything
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"dialogue {dialogue_id}" + ("" if turn is None else f", turn {turn}")
         raise StepError(
@@ -107,7 +107,7 @@ def barred_turn(turn: SupporterTurn, checks: Sequence[HumanCheck]) -> tuple[Drop
     if not turn.answers_seeker:
         return DropReason.NO_SEEKER_TURN, ""
     for check in checks:
-        with blaming(check.definition.id, turn.dialogue.dialogue_id, turn.index):
+        with step_errors(check.definition.id, turn.dialogue.dialogue_id, turn.index):
             detail = check.find(turn)
         if detail is not None:
             return check.reason, detail

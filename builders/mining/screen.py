@@ -17,7 +17,7 @@ from ...schemas.rows.layout_2 import FoundCrisis
 from ...schemas.safety import CrisisFinding
 from ...schemas.verdict import CrisisVerdict
 from ..safety.crisis import find_crisis
-from .mine import blaming
+from .mine import step_errors
 from .plan import MiningPlan
 from .turns import PlacedDialogue
 
@@ -32,7 +32,7 @@ Screening = Generator[tuple[Request, ...], tuple[Outcome, ...], PlacedDialogue]
 
 def screen(placed: PlacedDialogue, plan: MiningPlan) -> Screening:
     """The dialogue with the reason that bars it, if any; one with signs of a crisis moves to the test split."""
-    with blaming("screening", placed.dialogue.dialogue_id, None):
+    with step_errors("screening", placed.dialogue.dialogue_id, None):
         return (yield from _screen(placed, plan))
 
 

@@ -11,7 +11,7 @@ from ...schemas.drops import DropReason
 from ...schemas.inference import Ask, Task
 from ...schemas.spec import ReasoningRule
 from ..mining.candidate import Drop
-from ..mining.mine import Outcomes, Requests, barred_turn, blaming, settle_each
+from ..mining.mine import Outcomes, Requests, barred_turn, settle_each, step_errors
 from ..mining.plan import MiningPlan
 from ..mining.steps import HumanCheck, TurnStep
 from ..mining.turns import SupporterTurn
@@ -36,7 +36,7 @@ def reason(turn: SupporterTurn, plan: MiningPlan, steps: Sequence[TurnStep]) -> 
         return tuple(
             Drop(TraceCandidate(config, turn, request), *barred) for config in REASONING_CONFIGS for request in requests
         )
-    with blaming("reasoning", turn.dialogue.dialogue_id, turn.index):
+    with step_errors("reasoning", turn.dialogue.dialogue_id, turn.index):
         return (yield from _reason(turn, plan, requests, rule))
 
 

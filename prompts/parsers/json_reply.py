@@ -97,7 +97,7 @@ CUT_ENDINGS = frozenset({"length", "max_tokens"})
 """The endings of an answer that ran into its token limit."""
 
 DEEPEST = 32
-"""The deepest nesting that is read; fixed, because the interpreter's own limit differs between machines."""
+"""The deepest nesting that is read, on every machine alike."""
 
 Fields = Mapping[str, Any]
 T = TypeVar("T")

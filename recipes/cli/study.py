@@ -62,13 +62,13 @@ def run(options: argparse.Namespace) -> int:
     with ProgressDisplay(quiet=options.json) as steps:
         validation = validate(wanted, say_line, steps)
     _say(validation, wanted.out, json=options.json)
-    untold = validation.undecided(wanted.must_answer)
-    if untold:
+    undecided = validation.undecided(wanted.must_answer)
+    if undecided:
         say_line(
-            f"exit code 1: cannot tell {', '.join(one.id for one in untold)}: not a yes; the reasons are above, "
-            "and --require names what a pass needs"
+            f"exit code 1: cannot tell {', '.join(one.id for one in undecided)}, which is no yes; the reasons are "
+            "above, and --require names what a pass needs"
         )
-    return 1 if validation.refused or untold else 0
+    return 1 if validation.refused or undecided else 0
 
 
 def _wanted(options: argparse.Namespace) -> "ValidateOptions":

@@ -8,7 +8,9 @@ import pytest
 from support.draft import write_draft
 
 from ipm_prefdial.builders import releases
+from ipm_prefdial.builders.auditing.gates import GATES
 from ipm_prefdial.builders.releases import load_release, locked_specs, read_spec, versions
+from ipm_prefdial.schemas.audit import GATE_NAMES
 from ipm_prefdial.schemas.errors import UsageError
 
 _SPEC = Path(__file__).parents[2] / "builders" / "specs" / "1.0.0.yaml"
@@ -114,3 +116,9 @@ def test_a_prompt_whose_reader_gives_something_else_is_refused_when_the_spec_is_
     draft.write_text(draft.read_text().replace("planner/next_strategy@1", "joint/strategy_then_reply@1"))
     with pytest.raises(UsageError, match=r"planner\.prompt: the answers to joint/.* are not read as Strategy"):
         read_spec(draft)
+
+
+def test_a_gate_that_does_not_exist_is_refused_when_the_spec_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"draft\.yaml: there is no gate vibes; the spec may limit faults, "):
+        read_spec(write_draft(tmp_path, gates={"vibes": 0.5}))
+    assert tuple(GATES) == GATE_NAMES

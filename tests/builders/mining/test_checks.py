@@ -2,17 +2,19 @@
 
 import pytest
 from support.dialogues import SHORT_TURNS, seeker, supporter, supporter_turn
-from support.mining import PANELS, by_task, mined, plan_of, said
+from support.mining import PANELS, SPEC, by_task, driven, failed, mined, plan_of, said
 from support.panels import sees
 
 from ipm_prefdial.builders.mining.candidate import Candidate, Drop
 from ipm_prefdial.builders.mining.checks import check_no_personal_data
+from ipm_prefdial.builders.mining.mine import mine_pairs
+from ipm_prefdial.builders.mining.steps import find_steps
 from ipm_prefdial.builders.mining.turns import MOST_IN_A_TURN, turn_too_long
 from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.builders.safety.personal_data import reachable_person
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason
-from ipm_prefdial.schemas.inference import ModelRef, Role
+from ipm_prefdial.schemas.inference import FailureReason, ModelRef, Role
 from ipm_prefdial.schemas.strategy import Strategy
 
 TURN = supporter_turn(*SHORT_TURNS)
@@ -107,3 +109,12 @@ def test_a_turn_beyond_the_bound_bars_itself_and_every_turn_after_it() -> None:
     assert turn_too_long(before) is None
     drop = mined(after, Config.RESPONSE, by_task(), BOUNDED).drop
     assert drop.reason is DropReason.TOO_LONG
+
+
+@pytest.mark.parametrize("config", [Config.STRATEGY, Config.RESPONSE, Config.JOINT])
+def test_rules_on_words_may_come_before_the_check_that_there_is_an_answer(config: Config) -> None:
+    down = failed(FailureReason.TIMEOUT)
+    plan = plan_of(SPEC.model_copy(update={"layout": 4, "steps": ("known_marker@1", "no_refusal@1", *SPEC.steps)}))
+    steps = find_steps(plan.spec.steps).of_turns
+    mining = mine_pairs(TURN, config, plan, steps)
+    assert driven(mining, down).drop.reason is DropReason.CALL_FAILED

@@ -8,6 +8,7 @@ from support.draft import write_draft
 from support.mining import by_task, mined, plan_of, said
 from support.releases import scripted_plan
 
+from ipm_prefdial.builders.building import corpus_filters
 from ipm_prefdial.builders.building.conversations import replay
 from ipm_prefdial.builders.building.run import BuildOptions, build
 from ipm_prefdial.builders.cli.main import main
@@ -118,6 +119,10 @@ def test_a_bug_in_reasoning_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     reasoning = reason.reason(supporter_turn(*SHORT_TURNS), plan, ())
     with pytest.raises(StepError, match=r"turn \d+: the step reasoning failed with ZeroDivisionError"):
         replay(reasoning, said("Hm."))
+
+
+def test_every_step_over_the_corpus_is_implemented_by_the_filter() -> None:
+    assert set(corpus_filters._STEPS) == set(implemented.CorpusStep)
 
 
 @pytest.mark.parametrize("step_id", list(defined.STEPS))
