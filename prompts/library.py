@@ -37,9 +37,9 @@ from .context import (
     fenced_transcript,
     numbered_transcript,
     transcript,
+    wording_of,
 )
 from .parsers.trace import format_trace
-from .personality import wording_of
 from .readers import FIRST_READERS, READERS, Offered, ReplyReader
 
 _PACKAGE = files(__package__)

@@ -9,9 +9,9 @@ from typing import Any
 from ...schemas.audit import AUDIT_FILE, Audit
 from ...schemas.config import REASONING_CONFIGS
 from ...schemas.errors import UsageError
-from ..parallel import ParallelMap
 from ..release.read import Release
 from ..release.refresh import refresh_views
+from ..runtime.environment import ParallelMap
 from .faults import Faults
 from .flags import Flags
 from .gates import GATES, check_gates

@@ -3,21 +3,24 @@
 A build ends with it and `verify` begins with it, so what is verified is what was built.
 """
 
+import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from ...schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config
 from ...schemas.dialogue import Dialogue
 from ...schemas.drops import DropReason
 from ...schemas.errors import LostRowsError
-from ...schemas.inference import Completion, Message, Outcome, Request, Role
-from ...schemas.licence import LICENCES
-from ...schemas.manifest import ConfigCounts, Usage
+from ...schemas.inference import Completion, Message, Outcome, Request, Role, TokenLimits
+from ...schemas.licence import LICENCES, release_licence
+from ...schemas.manifest import BenchmarkRecord, ConfigCounts, Manifest, ModelRecord, RunRecord, SourceRecord, Usage
 from ...schemas.rows import candidate_configs, content_id_of
+from ...schemas.spec import BuildSpec
 from ..mining.candidate import Candidate, Drop, Result, dropped_row, pair_row, sft_row
 from ..mining.mine import demonstrate, mine_pairs, step_errors
 from ..mining.plan import MiningPlan
@@ -27,8 +30,10 @@ from ..mining.turns import PlacedDialogue, SupporterTurn, supporter_turns
 from ..reasoning.candidate import TraceResult
 from ..reasoning.reason import reason
 from ..reasoning.rows import Weighing
-from ..release.layout import splits_of
-from ..release.write import ReleaseWriter
+from ..release.layout import SPLITS, splits_of
+from ..release.refresh import write_views
+from ..release.splits import Splits
+from ..release.write import ReleaseWriter, write_text
 from .conversations import replay
 from .corpus_filters import CorpusFilter
 
@@ -280,3 +285,56 @@ def assemble(dialogues: Iterable[PlacedDialogue], assembly: Assembly) -> Assembl
     for placed in dialogues:
         assembly.add(placed)
     return assembly
+
+
+# The last part of a build and of a rebuild: manifest, splits, card and licence around the tables.
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a manifest says besides what the tables hold."""
+
+    spec: BuildSpec
+    spec_sha256: str
+    limit: int | None
+    sources: tuple[SourceRecord, ...]
+    benchmarks: tuple[BenchmarkRecord, ...]
+    models: Mapping[Role, tuple[ModelRecord, ...]]
+    licenses: frozenset[str]
+    run: RunRecord
+    repo: str | None = None
+    tokens: Mapping[Role, TokenLimits] = field(default_factory=dict)
+
+
+def finish_release(root: Path, assembly: Assembly, splits: Splits, told: Provenance) -> Manifest:
+    """Closes the tables and writes every other file of the release into `root`.
+
+    Args:
+        root: the folder that the assembly's writer writes to.
+        assembly: after it has taken in every dialogue.
+        splits: what was decided; `splits.json` is made of it.
+        told: where the data came from.
+    """
+    counts = assembly.counts()
+    files = assembly.writer.finish()
+    held_out = assembly.held_out if told.spec.safety.crisis == "hold_out" else None
+    text = json.dumps(splits.as_json(told.spec.splits, held_out), indent=1) + "\n"
+    files[SPLITS] = write_text(root / SPLITS, text)
+    manifest = Manifest(
+        version=told.spec.version,
+        spec=told.spec,
+        spec_sha256=told.spec_sha256,
+        prompts={prompt.id: prompt.sha256 for prompt in assembly.plan.all_prompts},
+        limit=told.limit,
+        sources=told.sources,
+        benchmarks=told.benchmarks,
+        models=dict(told.models),
+        tokens=dict(told.tokens),
+        license=release_licence(told.licenses),
+        repo=told.repo,
+        counts=counts,
+        usage=assembly.usages(),
+        files=files,
+        run=told.run,
+    )
+    return write_views(root, manifest, draw=False)

@@ -24,8 +24,8 @@ from ..models.endpoint import Endpoint, ModelChoice, resolve
 from ..models.meter import Meter
 from ..models.pool import ModelOptions, ModelPool
 from ..models.record import Records
-from ..progress import Progress
 from ..release.write import disk_errors
+from ..runtime.progress import Progress
 from .conversations import gather_answers
 from .failures import FailureTally, watched_by
 from .ingest import Ingested

@@ -23,8 +23,8 @@ from ..mining.turns import SupporterTurn, supporter_turns
 from ..models.batch.ledger import Ledger
 from ..models.budget import Price, estimate_prompt_tokens
 from ..models.record import Records
-from ..progress import NoProgress
 from ..reasoning.reason import reason
+from ..runtime.progress import NoProgress
 from .assemble import DigestSet
 from .conversations import Conversation
 from .reuse import KnownAnswers, open_earlier

@@ -31,9 +31,8 @@ from ..release.validate import (
     written_by_another,
 )
 from ..release.write import ReleaseWriter
-from ..releases import load_release, versions
-from .assemble import Assembly, Find, assemble
-from .finish import Provenance, finish_release
+from ..specs.released import load_release, versions
+from .assemble import Assembly, Find, Provenance, assemble, finish_release
 from .reuse import PublishedAnswers
 
 _INPUTS = (Config.DIALOGUES, Config.CRISIS_HOLDOUT, Config.COMPLETIONS)

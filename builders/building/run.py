@@ -14,23 +14,21 @@ from ...schemas.errors import DataError, UsageError
 from ...schemas.inference import is_reward_model
 from ...schemas.manifest import Manifest, RunRecord
 from ...schemas.spec import SourceRef
-from ..environment import git_commit, package_versions, python_version
 from ..mining.plan import MiningPlan
 from ..mining.steps import steps_of
 from ..models.meter import Snapshot
 from ..models.pool import ModelOptions, ModelPool, resolve_models
 from ..models.record import Records
-from ..parallel import Engine
-from ..progress import NoProgress, Progress
 from ..release.read import Release
 from ..release.validate import validate_release
 from ..release.write import ReleaseWriter, disk_errors
-from ..releases import ReleasedSpec, load_release
+from ..runtime.environment import Engine, git_commit, package_versions, python_version
+from ..runtime.progress import NoProgress, Progress
 from ..sources.source import Source, open_source
-from .assemble import Assembly
+from ..specs.released import ReleasedSpec, load_release
+from .assemble import Assembly, Provenance, finish_release
 from .collect import Collector, RunState, batches_of
 from .failures import FailureTally
-from .finish import Provenance, finish_release
 from .ingest import Ingested, OnBadDialogue, ingest, read_benchmarks
 from .reuse import KnownAnswers, open_earlier
 from .workspace import Clock, Workspace

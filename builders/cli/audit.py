@@ -16,9 +16,9 @@ from ...schemas.manifest import MANIFEST_FILE as MANIFEST
 from ...schemas.publishing import AcceptedGate
 from ...schemas.report import REPORT_FILE as REPORT
 from ..distributed.connection import apart_on
-from ..parallel import parse_engine
 from ..release.read import Release
 from ..release.write import check_writable, disk_errors
+from ..runtime.environment import parse_engine
 from .show import add_engine, add_place, dataset_folder, local_folder, say, say_table
 
 _SAMPLE = 10_000

@@ -15,9 +15,9 @@ from ..building.workspace import Workspace
 from ..distributed.run import build_release
 from ..models.batch.context import BatchLimits
 from ..models.pool import ModelOptions
-from ..parallel import parse_engine
-from ..progress import ProgressDisplay
 from ..release.read import Release
+from ..runtime.environment import parse_engine
+from ..runtime.progress import ProgressDisplay
 from .built import report_build
 from .show import say, say_json, say_table
 

@@ -13,7 +13,7 @@ from typing import Any
 from ...recipes.cli.evaluate import add_evaluate
 from ...recipes.cli.recipe import add_recipe
 from ...schemas.errors import PrefDialError, UsageError
-from ...schemas.files import printable
+from ...schemas.escape import printable
 from .audit import add_audit
 from .build import add_build
 from .publish import add_publish

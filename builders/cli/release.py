@@ -13,7 +13,6 @@ from ...schemas.escape import visible_json
 from ...schemas.study import STUDY_FILE as VALIDATION
 from ..building.rebuild import verify_release
 from ..distributed.connection import apart_on
-from ..parallel import parse_engine
 from ..release.card_context import changelog_of, changelog_text
 from ..release.diff.run import diff_releases
 from ..release.layout import CARD, CHANGELOG
@@ -22,6 +21,7 @@ from ..release.read import Release
 from ..release.refresh import refresh_views
 from ..release.validate import MOST_FINDINGS, RULES, validate_release
 from ..release.write import check_writable, disk_errors
+from ..runtime.environment import parse_engine
 from ..sources.hub import HUB_ID
 from .show import add_engine, add_place, local_folder, say, say_json, say_table
 

@@ -9,7 +9,7 @@ from ...schemas.config import Config
 from ...schemas.errors import UsageError
 from ...schemas.rows import rows_of
 from ..release.refresh import card_features
-from ..releases import draft_spec, load_release, locked_specs, spec_path, versions, write_draft
+from ..specs.released import draft_spec, load_release, locked_specs, spec_path, versions, write_draft
 from .show import say, say_json, say_table
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ...schemas.errors import EndpointError, PrefDialError, UsageError
-from ..parallel import Engine, ParallelMap, Part, Result
+from ..runtime.environment import Engine, ParallelMap, Part, Result
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from ..mining.turns import supporter_turns
 from ..models.limit import Limits
 from ..models.meter import Snapshot
 from ..models.pool import ModelOptions, ModelPool
-from ..parallel import Engine
-from ..progress import Progress
+from ..runtime.environment import Engine
+from ..runtime.progress import Progress
 from .connection import connected, ray_errors
 from .coordinator import Coordinator, CoordinatorOptions
 from .worker import Worker, WorkerTask

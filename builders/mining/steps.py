@@ -34,13 +34,14 @@ from .panel import (
     check_majority,
     check_majority_of_replies,
     panel_requests,
+    rewriting_requests,
     rewritten_requests,
     settle_panel,
+    settle_rewriting,
     settle_sides,
     side_requests,
 )
 from .plan import MiningPlan
-from .rewriting import rewriting_requests, settle_rewriting
 from .trace_rules import check_rules
 from .turns import SupporterTurn, crowd_chatter, nothing_to_support, turn_too_long
 

@@ -199,7 +199,7 @@ class ModelPool:
             attempt: what is put around single attempts at a model, see `open_model`.
             later: makes the client that stands in for a model whose calls are queued.
         """
-        from .stack import open_model  # brings aiohttp, and files are scored without it
+        from .http import open_model  # brings aiohttp, and files are scored without it
 
         completers: dict[tuple[Role, ModelRef], Completer] = {**later}
         async with AsyncExitStack() as stack:

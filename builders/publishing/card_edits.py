@@ -15,7 +15,7 @@ from ...cards.front_matter import PRETTY_NAME, TAGS
 from ...cards.maintainers import HEADING, NOTE, check_maintainers, head_of, parse_maintainers, split_card
 from ...schemas.errors import DataError
 from ...schemas.escape import printable
-from ...schemas.maintainers import HEAD_KEYS, Maintainers
+from ...schemas.publishing import HEAD_KEYS, Maintainers
 from ..release.layout import CARD, MAINTAINERS
 from .plan import Payload, earlier_release, is_as_listed
 from .preflight import published_commit

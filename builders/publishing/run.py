@@ -35,6 +35,7 @@ from .conditions import (
     read_accepted,
     read_audit,
 )
+from .fresh_load import ReadAs, ReleaseReader, read_back
 from .plan import CommitPlan, Payload, payload_of, plan_commit, plan_first
 from .preflight import (
     PublishOptions,
@@ -45,7 +46,6 @@ from .preflight import (
     inspect_repo,
     newest_release,
 )
-from .reader import ReadAs, ReleaseReader, read_back
 from .repo import Entry, HubRepo, RepoInfo
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from ...prompts.personality import draw_profile
+from ...prompts.context import draw_profile
 from ...schemas.drops import DropReason
 from ...schemas.inference import Ask, Completion, Outcome, Request, Role, Task
 from ...schemas.text import words_of

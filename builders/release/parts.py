@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from ...schemas.documents import DocumentError, parse_json, read_bytes, read_json
 from ...schemas.errors import DataError, UsageError
-from ...schemas.files import printable, read_inside, write_whole
+from ...schemas.escape import printable
+from ...schemas.files import read_inside, write_whole
 from ...schemas.manifest import Manifest
 from ...schemas.publishing import PublishedPlaces, PublishedTo
 from ...schemas.review import REVIEW_FILE, Review

@@ -21,8 +21,8 @@ from ...schemas.documents import DocumentError, front_matter_of, parse_json
 from ...schemas.errors import DataError
 from ...schemas.files import open_inside, read_inside
 from ...schemas.licence import licence_of, release_licence
-from ...schemas.maintainers import Maintainers
 from ...schemas.manifest import FileRecord, Manifest
+from ...schemas.publishing import Maintainers
 from ...schemas.rows import candidate_configs
 from .cross_tables import CrossTableState, among, digests
 from .layout import CARD, LICENSE, MAINTAINERS, MANIFEST, NOTICE, SPLITS, config_and_split

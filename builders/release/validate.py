@@ -23,9 +23,10 @@ from ...schemas.base import Frozen, canonical_json
 from ...schemas.config import PAIR_CONFIGS, Config
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
-from ...schemas.files import is_inside, printable, read_inside
+from ...schemas.escape import printable
+from ...schemas.files import is_inside, read_inside
 from ...schemas.rows import content_id_of
-from ..parallel import ParallelMap
+from ..runtime.environment import ParallelMap
 from ..sources.files import sha256_of
 from .cross_tables import CrossTableState, Digests
 from .layout import (

@@ -15,7 +15,8 @@ from typing import Any
 from ...schemas.dialogue import Split
 from ...schemas.documents import DocumentError, front_matter_of
 from ...schemas.errors import EndpointError, SourceError
-from ...schemas.files import plain_files, printable, read_inside
+from ...schemas.escape import printable
+from ...schemas.files import plain_files, read_inside
 from .data_files import CardError, data_files
 from .files import digest_of_lines, read_records, sha256_of
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from ...schemas.dialogue import Dialogue, Split
 from ...schemas.errors import SourceError, UsageError
-from ...schemas.escape import one_line, source_name
-from ...schemas.files import printable
+from ...schemas.escape import one_line, printable, source_name
 from ...schemas.licence import LICENCES, UNKNOWN
 from ...schemas.spec import SourceRef
 from .empathetic import NAME, whole_dialogues

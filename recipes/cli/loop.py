@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import UsageError
 from ...schemas.escape import visible, visible_json
-from ..tasks import SYSTEM_STAGES, TrainingStage
-from .settings import read_settings
+from ..catalogue import SYSTEM_STAGES, TrainingStage
+from ..runs.arguments import read_settings
 
 if TYPE_CHECKING:
     from ..loop.plan import MineOptions

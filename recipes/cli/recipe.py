@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...schemas.errors import DataError, UsageError
 from ...schemas.escape import visible, visible_json
 from ..catalogue import Recipe, find_recipe, recipe_names
+from ..runs.arguments import read_settings
 from ..runs.environment import launcher_words, launchers
 from . import loop as mine
 from . import study as validate_release
-from .settings import read_settings
 
 if TYPE_CHECKING:
     from ..runs.record import TrainingRecord

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...schemas.errors import UsageError
 from ...schemas.escape import visible, visible_json
 from ...schemas.study import STUDY_FILE, Scale, Validation
-from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
-from .settings import read_settings
+from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
+from ..runs.arguments import read_settings
 
 if TYPE_CHECKING:
     from ..study.options import Setting, ValidateOptions
@@ -53,7 +53,7 @@ def add_options(group: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Validates; 1 where a question is answered with no, or one that a pass needs cannot be told."""
-    from ...builders.progress import ProgressDisplay
+    from ...builders.runtime.progress import ProgressDisplay
     from ..study.run import validate
     from ..train.run import quieten, say_line
 

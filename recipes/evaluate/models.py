@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ...builders.models.client import Completers
 from ...builders.models.pool import CORPUS, ModelPool
 from ...builders.models.record import Records
-from ...builders.progress import Progress
+from ...builders.runtime.progress import Progress
 from ...schemas.dialogue import Dialogue
 from ...schemas.evaluation import Evaluation, JudgeFigures
 from ...schemas.inference import ModelRef

@@ -7,7 +7,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...builders.progress import NoProgress, Progress
+from ...builders.runtime.progress import NoProgress, Progress
 from ...schemas.documents import read_bytes
 from ...schemas.errors import UsageError
 from ...schemas.evaluation import EVALUATION_FILE, Evaluated, Evaluation

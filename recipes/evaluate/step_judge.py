@@ -20,7 +20,7 @@ from ...schemas.trace import Step
 from ..runs.record import TRAINING_FILE, read_run
 from ..runs.start import check_reward_run
 from .judging import ALL_STEPS, JudgedReply, JudgeQuestion, Protocol, ReplyJudgement, step_grade
-from .local import LocalModel
+from .loaded import LocalModel
 
 if TYPE_CHECKING:
     from ..reward.model import RewardModel

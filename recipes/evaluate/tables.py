@@ -8,7 +8,7 @@ from ...schemas.escape import csv_table, markdown_table
 from ...schemas.evaluation import Evaluation, Grade, JudgeFigures, MetricInfo, SystemScores
 from ...schemas.measures import Interval
 from ...schemas.strategy import Strategy
-from ..metrics import bias, diversity, likeness, overlap, strategies
+from ..metrics import bias, diversity, overlap, strategies
 from ..metrics.measured import NO_REPLIES
 from .judging import ALL_STEPS, STEP_GRADES, Protocol
 
@@ -18,7 +18,7 @@ _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 FAMILIES = (
     ("Strategies", (*strategies.STRATEGY_METRICS, *bias.METRICS)),
     ("Reasoning", tuple(strategies.REASONING_METRICS)),
-    ("Replies beside the human's", (*overlap.METRICS, *likeness.METRICS)),
+    ("Replies beside the human's", (*overlap.OVERLAP_METRICS, *overlap.LIKENESS_METRICS)),
     ("Variety and length", tuple(diversity.DIVERSITY_METRICS)),
     ("Repetition", tuple(diversity.REPETITION_METRICS)),
 )

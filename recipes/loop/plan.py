@@ -19,11 +19,10 @@ from typing import Any
 
 from ...builders.models.endpoint import parse_model
 from ...schemas.errors import UsageError
-from ..catalogue import recipe_names
+from ..catalogue import SYSTEM_TASKS, TrainingStage, TrainingTask, recipe_names
+from ..catalogue import TrainingStage as Training
 from ..runs.arguments import words_of
 from ..serving.serve import Server
-from ..tasks import SYSTEM_TASKS, TrainingStage, TrainingTask
-from ..tasks import TrainingStage as Training
 from .folds import FoldFiles
 from .stages import LoopCheckpoint, LoopStage, StageKind
 

@@ -15,14 +15,13 @@ from ...schemas.documents import read_json
 from ...schemas.errors import UsageError
 from ...schemas.files import write_whole
 from ...schemas.manifest import MANIFEST_FILE, Manifest
-from ..catalogue import find_recipe
+from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingTask, configs_of, find_recipe
+from ..catalogue import TrainingStage as Training
 from ..data.release import PinnedRelease, open_release
 from ..runs.arguments import words_of
 from ..runs.environment import launcher_words
 from ..serving.guard import GRACE_S
 from ..serving.serve import ServeOptions, find_server
-from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, TrainingTask, configs_of
-from ..tasks import TrainingStage as Training
 from .folds import FoldCounts, write_folds
 from .plan import LoopPlan, MineOptions
 from .report import Report, report_of, write_report

@@ -16,10 +16,10 @@ from ...schemas.base import Frozen
 from ...schemas.documents import DocumentError, read_json
 from ...schemas.errors import DataError, EndpointError, OutputExistsError, PrefDialError, UsageError
 from ...schemas.files import write_whole
+from ..catalogue import TrainingTask
 from ..runs.record import json_text
 from ..serving.child import last_lines, started
 from ..serving.serve import ServeOptions, serve
-from ..tasks import TrainingTask
 
 _URL = re.compile(r"@https?://\S+")
 """Where a model is served, which decides nothing of what it answers."""

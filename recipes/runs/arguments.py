@@ -6,15 +6,15 @@ needs them, and stand below the stages, so that a run's arguments can be read wi
 """
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ...schemas.documents import DocumentError, parse_yaml
 from ...schemas.errors import UsageError
-from ..catalogue import Recipe, find_recipe
-from ..tasks import TrainingStage
+from ..catalogue import Recipe, TrainingStage, find_recipe
 from .environment import check_device
 
 if TYPE_CHECKING:
@@ -263,3 +263,31 @@ def _strip_folders(value: Any) -> Any:
     if isinstance(value, str) and "/" in value and Path(value).exists():
         return Path(value).name
     return [_strip_folders(one) for one in value] if isinstance(value, list) else value
+
+
+# Reads `--set NAME=VALUE`.
+
+
+_WORDS = ("no", "off", "on", "yes")
+"""What YAML 1.1 takes for truth values, and trainers take as names, such as `eval_strategy=no`, or as either."""
+
+
+def read_settings(given: Sequence[str], *, dotted: bool = False) -> Iterator[tuple[str, Any]]:
+    """The settings in `NAME=VALUE` words; a value is read as YAML reads it, but `no` and its like stay words.
+
+    Args:
+        given: the words.
+        dotted: whether a name may be of several parts, as in `planner.sft.max_steps`.
+
+    Raises:
+        UsageError: there is no equals sign, or no name before it, or the value is not YAML.
+    """
+    for word in given:
+        name, equals, value = word.partition("=")
+        parts = name.split(".") if dotted else [name]
+        if not equals or not all(part.isidentifier() for part in parts):
+            raise UsageError(f"--set: {word!r} is not of the form NAME=VALUE")
+        try:
+            yield name, value if value.lower() in _WORDS else parse_yaml(value)
+        except DocumentError as error:
+            raise UsageError(f"--set: {name}: {value[:60]!r} is not a value: {error}") from error

@@ -7,9 +7,8 @@ from typing import Any
 from ...schemas.errors import UsageError
 from ...schemas.escape import csv_table
 from ...schemas.files import write_whole
-from ..catalogue import find_recipe
+from ..catalogue import TrainingStage, TrainingTask, find_recipe
 from ..runs.arguments import PARTS
-from ..tasks import TrainingStage, TrainingTask
 from ..train.curves import Log, read_curves
 
 PAGE_NAME, TABLE_NAME = "ablation.md", "ablation.csv"

@@ -7,9 +7,8 @@ from typing import Any
 
 from ...schemas.errors import UsageError
 from ...schemas.study import Scale
-from ..catalogue import find_recipe
+from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask, find_recipe
 from ..evaluate.players import PlayerOptions
-from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from .questions import FEWER_ERRORS, REQUIRED, REQUIRED_OF_PRETRAINED, SEEDS
 
 # What each scale trains, and how much of the test split it looks at.

@@ -11,8 +11,8 @@ from typing import Literal
 
 from ...schemas.measures import Interval
 from ...schemas.study import Precondition
+from ..catalogue import TrainingTask
 from ..metrics.bias import MOST_INVALID
-from ..tasks import TrainingTask
 
 # What must hold before an answer means anything, by name; each is found once and serves many questions.
 

@@ -15,13 +15,13 @@ from ...builders.statistics.bootstrap import SEED, weights_of
 from ...schemas.base import Frozen
 from ...schemas.dialogue import Split
 from ...schemas.inference import Message
+from ..catalogue import TrainingStage, TrainingTask, configs_of
 from ..data.fit import shorten, token_ids
 from ..data.release import PinnedRelease
-from ..evaluate.checkpoint import Checkpoint
 from ..evaluate.loaded import LoadedModel, load
+from ..evaluate.players import Checkpoint
 from ..metrics.measured import MetricResult, mean_of
 from ..metrics.sample import REPLICATES, codes_of
-from ..tasks import TrainingStage, TrainingTask, configs_of
 from .release_answers import answer_of, rows_of
 
 if TYPE_CHECKING:

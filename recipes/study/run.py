@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...builders.auditing.run import audit_release
-from ...builders.progress import NoProgress, Progress
+from ...builders.runtime.progress import NoProgress, Progress
 from ...schemas.audit import Audit
 from ...schemas.inference import Role
 from ...schemas.study import STUDY_FILE, Answered, StudyOutcome, ValidatedRelease, Validation
+from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from ..data.release import PinnedRelease
-from ..evaluate.checkpoint import find_checkpoint
+from ..evaluate.players import find_checkpoint
 from ..runs.record import json_text
-from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from .figures import main_figures, markdown, pictures_of, questions_csv, systems_csv
 from .folder import Folder, StudyKey, plain
 from .options import ValidateOptions

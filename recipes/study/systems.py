@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...builders.progress import Progress
+from ...builders.runtime.progress import Progress
 from ...schemas.dialogue import Split
 from ...schemas.evaluation import Evaluation
 from ...schemas.inference import ModelRef
 from ...schemas.study import TrainedModel
+from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from ..data.release import PinnedRelease
 from ..evaluate.generate import DECOUPLED, JOINT
 from ..evaluate.held_out import held_out_turns
@@ -24,7 +25,6 @@ from ..evaluate.stakes import SystemModel
 from ..metrics.sample import REPLICATES
 from ..runs.arguments import parse, words_of
 from ..runs.record import TRAINING_FILE, TrainingRecord
-from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from ..train.run import train
 from .folder import Folder
 from .options import ValidateOptions

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from ...schemas.evaluation import Evaluation, JudgeFigures
 from ...schemas.measures import Interval
 from ...schemas.study import Answered
+from ..catalogue import TrainingStage, TrainingTask
 from ..evaluate.baselines import MAJORITY
 from ..evaluate.generate import DECOUPLED, JOINT
 from ..metrics.measured import MetricResult
 from ..runs.record import RANDOM
-from ..tasks import TrainingStage, TrainingTask
 from .figures import change, difference, errors_difference, hundredth, is_embedded
 from .questions import (
     COLLAPSE,

@@ -8,8 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...schemas.files import write_whole
 from ...schemas.licence import LICENCES
+from ..catalogue import TrainingTask
 from ..runs.record import RANDOM, DataRecord, TrainingRecord
-from ..tasks import TrainingTask
 from .curves import PICTURE_FILE
 
 if TYPE_CHECKING:

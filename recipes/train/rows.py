@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from ...schemas.base import digest_of
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
+from ..catalogue import ANSWERS, TrainingStage, TrainingTask, configs_of
 from ..data.fit import RowCounts, draw_rows, fit_rows, load_rows, measure_with, no_rows
 from ..data.release import SelectedData
 from ..reward.rows import load_reward_rows, measure_traces
 from ..runs.arguments import Arguments
 from ..runs.start import check_end_of_turn
-from ..tasks import ANSWERS, TrainingStage, TrainingTask, configs_of
 from .weighted import WEIGHT
 
 if TYPE_CHECKING:

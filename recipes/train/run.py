@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 from ...schemas.dialogue import Split
 from ...schemas.errors import PrefDialError
 from ...schemas.escape import visible
+from ..catalogue import TrainingStage, configs_of
 from ..data.fit import RowCounts
 from ..data.release import SelectedData, select_data
 from ..runs.arguments import Arguments, parse
 from ..runs.environment import environment_of, memory_errors
 from ..runs.record import RANDOM, TrainingRecord, check_same_run, data_record, read_run, write_run
 from ..runs.start import StartingRun, find_reward, find_start, load_tokenizer, plain_name
-from ..tasks import TrainingStage, configs_of
 from ..tiny import make_tiny
 from .card import write_model_card
 from .curves import curve_callback, draw_curves, last_values, on_terminal, write_curves

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.dialogue import Split
 from ...schemas.errors import LostRowsError, UsageError
+from ..catalogue import TrainingStage
 from ..data.fit import LENGTH
 from ..grpo.trainer import check_credit, make_trace_trainer
 from ..runs.arguments import Arguments, GrpoArguments, RewardArguments
 from ..runs.start import StartingRun, model_errors
-from ..tasks import TrainingStage
 from .weighted import WEIGHT, check_weighable, make_weighted_trainer
 
 if TYPE_CHECKING:

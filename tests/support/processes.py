@@ -37,7 +37,7 @@ _PRELOADED = (
     "ipm_prefdial.builders.cli.main",
     "ipm_prefdial.builders.distributed.run",
     "ipm_prefdial.builders.models.baseline.completer",
-    "ipm_prefdial.builders.models.stack",
+    "ipm_prefdial.builders.models.http",
     "ipm_prefdial.builders.release.diff.run",
     "ipm_prefdial.builders.release.report",
 )

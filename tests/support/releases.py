@@ -18,17 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from support.script import scripted_answer, spelt_answer
 
-from ipm_prefdial.builders.building.assemble import Assembly, Find, assemble
-from ipm_prefdial.builders.building.finish import Provenance, finish_release
+from ipm_prefdial.builders.building.assemble import Assembly, Find, Provenance, assemble, finish_release
 from ipm_prefdial.builders.building.ingest import ingest, read_benchmarks
-from ipm_prefdial.builders.environment import package_versions
 from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.release.layout import MANIFEST, arrow_schema, config_and_split
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.write import ROWS_PER_GROUP, ReleaseWriter
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.runtime.environment import package_versions
 from ipm_prefdial.builders.sources.source import open_source
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.base import canonical_json
 from ipm_prefdial.schemas.inference import ModelRef, Role, Task
 from ipm_prefdial.schemas.manifest import ModelRecord, RunRecord

@@ -11,7 +11,7 @@ from functools import partial
 from ....schemas.config import Config
 from ....schemas.diff import ColumnDiff, ConfigDiff, Diff, FileDiff, Presence, Reason, RowChange
 from ....schemas.spec import Bump, Version, largest
-from ...parallel import ParallelMap
+from ...runtime.environment import ParallelMap
 from ..layout import config_and_split
 from ..read import Release
 from .compare import ConfigComparison, Found

@@ -13,8 +13,8 @@ from ipm_prefdial.builders.building.run import BuildOptions, build
 from ipm_prefdial.builders.models.pool import ModelOptions
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
+from ipm_prefdial.prompts.context import draw_profile
 from ipm_prefdial.prompts.parsers.trace import parse_trace
-from ipm_prefdial.prompts.personality import draw_profile
 from ipm_prefdial.schemas.config import REASONING_CONFIGS, Config
 from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.emotion import Profile

@@ -22,7 +22,7 @@ from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.models.pool import ModelOptions
 from ipm_prefdial.builders.release.write import ReleaseWriter
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.errors import EndpointError
 from ipm_prefdial.schemas.inference import Completion, ModelRef, Outcome, Request, Role, Task
 from ipm_prefdial.schemas.spec import SourceRef

@@ -20,7 +20,7 @@ from ipm_prefdial.builders.models.limit import Limits
 from ipm_prefdial.builders.models.meter import Meter, Snapshot
 from ipm_prefdial.builders.models.record import Records
 from ipm_prefdial.builders.models.record_file import Recorded
-from ipm_prefdial.builders.parallel import Engine, parse_engine
+from ipm_prefdial.builders.runtime.environment import Engine, parse_engine
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.errors import BudgetError, EndpointError, PrefDialError, UnusableAnswersError, UsageError
 from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Task

@@ -6,7 +6,7 @@ import pytest
 from support.command import ipm_prefdial
 
 from ipm_prefdial.builders.distributed.connection import _do, apart_on
-from ipm_prefdial.builders.parallel import Engine
+from ipm_prefdial.builders.runtime.environment import Engine
 from ipm_prefdial.schemas.errors import UsageError
 
 

@@ -19,7 +19,7 @@ from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import Check, HumanCheck, steps_of
 from ipm_prefdial.builders.mining.turns import SupporterTurn
 from ipm_prefdial.builders.reasoning import reason
-from ipm_prefdial.builders.releases import load_release, read_spec
+from ipm_prefdial.builders.specs.released import load_release, read_spec
 from ipm_prefdial.schemas import steps as defined
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason

@@ -20,9 +20,8 @@ from ipm_prefdial.builders.models.endpoint import (
     parse_model,
     resolve,
 )
-from ipm_prefdial.builders.models.http import HttpCompleter
+from ipm_prefdial.builders.models.http import HttpCompleter, open_model
 from ipm_prefdial.builders.models.record import Records
-from ipm_prefdial.builders.models.stack import open_model
 from ipm_prefdial.schemas.errors import EndpointError, UsageError
 from ipm_prefdial.schemas.inference import Completion, Role
 

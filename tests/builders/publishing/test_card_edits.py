@@ -22,7 +22,7 @@ from ipm_prefdial.builders.release.refresh import refresh_views
 from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.cards.maintainers import HEADING, split_card
 from ipm_prefdial.schemas.errors import DataError
-from ipm_prefdial.schemas.maintainers import Maintainers
+from ipm_prefdial.schemas.publishing import Maintainers
 from ipm_prefdial.schemas.spec import Bump
 
 from .conftest import Publish

@@ -10,7 +10,7 @@ from support.predictions import prediction, system
 from support.traces import TEXT, TRACE
 
 from ipm_prefdial.builders.models.client import Script, ScriptedCompleter
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.prompts.library import load_prompt
 from ipm_prefdial.recipes.evaluate.generate import REASONING, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn

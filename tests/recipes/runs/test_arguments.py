@@ -10,9 +10,8 @@ pytest.importorskip("trl", reason="needs the [train] extra")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.recipes.catalogue import find_recipe, recipe_names
+from ipm_prefdial.recipes.catalogue import TrainingStage, find_recipe, recipe_names
 from ipm_prefdial.recipes.runs.arguments import Arguments, parse, words_of
-from ipm_prefdial.recipes.tasks import TrainingStage
 from ipm_prefdial.schemas.errors import UsageError
 
 pytestmark = [

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ipm_prefdial.builders.releases import draft_spec, load_release, read_spec, spec_path, versions, write_draft
+from ipm_prefdial.builders.specs.released import draft_spec, load_release, read_spec, spec_path, versions, write_draft
 from ipm_prefdial.schemas.errors import OutputExistsError, UsageError
 
 NOTES = "notes: Another seed, to see what it changes.\n"

@@ -3,7 +3,7 @@
 import time
 from typing import Any, Protocol, Self
 
-from ..schemas.escape import visible
+from ...schemas.escape import visible
 
 _LINE_EVERY_S = 15.0
 

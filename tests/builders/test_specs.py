@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from support.draft import write_draft
 
-from ipm_prefdial.builders import releases
 from ipm_prefdial.builders.auditing.gates import GATES
-from ipm_prefdial.builders.releases import load_release, locked_specs, read_spec, versions
+from ipm_prefdial.builders.specs import released as releases
+from ipm_prefdial.builders.specs.released import load_release, locked_specs, read_spec, versions
 from ipm_prefdial.schemas.audit import GATE_NAMES
 from ipm_prefdial.schemas.errors import UsageError
 

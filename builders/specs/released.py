@@ -10,20 +10,20 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..prompts.library import load_prompt
-from ..schemas.audit import GATE_NAMES
-from ..schemas.documents import MOST_YAML, DocumentError, parse_yaml, read_bytes
-from ..schemas.errors import OutputExistsError, UsageError
-from ..schemas.files import write_whole
-from ..schemas.inference import Task
-from ..schemas.spec import BuildSpec, Version
-from ..schemas.steps import COMPARE_SIDES, MAJORITY_2
-from ..schemas.trace import Trace
-from ..schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Verdict
-from .mining.checks import READ_AS
-from .mining.steps import steps_of
+from ...prompts.library import load_prompt
+from ...schemas.audit import GATE_NAMES
+from ...schemas.documents import MOST_YAML, DocumentError, parse_yaml, read_bytes
+from ...schemas.errors import OutputExistsError, UsageError
+from ...schemas.files import write_whole
+from ...schemas.inference import Task
+from ...schemas.spec import BuildSpec, Version
+from ...schemas.steps import COMPARE_SIDES, MAJORITY_2
+from ...schemas.trace import Trace
+from ...schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Verdict
+from ..mining.checks import READ_AS
+from ..mining.steps import steps_of
 
-_FOLDER = Path(str(files(__package__) / "specs"))
+_FOLDER = Path(str(files(__package__)))
 _LOCK = "specs.lock"
 
 
