@@ -8,7 +8,7 @@ from typing import Any
 from ..schemas.escape import one_line
 from ..schemas.licence import LICENCES, licence_of, refusals
 from ..schemas.manifest import Manifest, SourceRecord
-from .words import ours
+from ._words import ours
 
 # The corpora that maintainers meet: whom to credit, where they are, and how they are cited.
 #

@@ -14,8 +14,8 @@ from ..schemas.audit import Audit
 from ..schemas.drops import DropReason
 from ..schemas.error_type import ErrorType
 from ..schemas.report import HeldOut, ReportPair
-from .charts import charts_of, configs_of
-from .figures import gate_lines, judges_of, other_tables, verdict_table
+from ._charts import charts_of, configs_of
+from ._figures import gate_lines, judges_of, other_tables, verdict_table
 from .tables import member_docs
 
 _SCRIPTS = ("report_charts.js", "report_judges.js", "report.js")

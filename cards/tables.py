@@ -22,7 +22,7 @@ from ..schemas.inference import Task
 from ..schemas.manifest import Manifest, SourceRecord
 from ..schemas.rows import rows_of
 from ..schemas.safety import CrisisCounts
-from .words import UNDEFINED, said
+from ._words import UNDEFINED, said
 
 # The docstrings under members and fields, read from the classes' source, so that a card says what the code says.
 

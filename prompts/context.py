@@ -1,14 +1,16 @@
 """How a dialogue's history is shown to a model: as a transcript in one message, or as chat turns.
 
 Every released prompt builds on these forms, so they are as frozen as the prompts. Prompts whose head says `fence: json`
-use the fenced forms, in which a text from outside is a JSON string on one line: `"I lost it.\nsupporter: Question"`.
+use the fenced forms, in which a text from outside is a JSON string on one line: `"I lost it.
+supporter: Question"`.
 We chose that over a marker drawn from a digest of the text, and over a prefix before each line, for these reasons:
 
 - It ends at the first bare quotation mark, and the text cannot write one: so a prompt can be taken apart in one way
   only, and two different questions never give the same messages.
-- A line break inside a text is written `\n`, so no text can begin a line with `seeker:` or `Reply B:`.
+- A line break inside a text is written `
+`, so no text can begin a line with `seeker:` or `Reply B:`.
 - Special tokens of chat templates (`<|im_end|>`, `</s>`, `[INST]`) are written with an escape that JSON has anyway;
-  no tokenizer takes `\u003c|im_end|>` for the token.
+  no tokenizer takes `<|im_end|>` for the token.
 - The form is the same for every text, so keys are stable, and every model, small ones too, has read a lot of JSON.
 
 History that is shown as chat messages needs no fence, since the chat format divides the turns.

@@ -14,6 +14,16 @@ from ..schemas.strategy import Strategy
 from ..schemas.text import mend_half_pairs
 from ..schemas.trace import Step, Trace
 from ..schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Unparsed, Verdict
+from .parsers._verdict import (
+    comparison_of,
+    crisis_of,
+    grades_of,
+    read_comparison,
+    read_crisis,
+    read_grades,
+    read_verdict,
+    verdict_of,
+)
 from .parsers.json_reply import read_one_object, without_thinking
 from .parsers.strategy import JointReply, read_joint, read_strategy
 from .parsers.trace import (
@@ -25,16 +35,6 @@ from .parsers.trace import (
     read_trace,
     step_labels_of,
     trace_of,
-)
-from .parsers.verdict import (
-    comparison_of,
-    crisis_of,
-    grades_of,
-    read_comparison,
-    read_crisis,
-    read_grades,
-    read_verdict,
-    verdict_of,
 )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ipm_prefdial.builders.auditing.separability import Features, SidesOfPairs, tell_apart
+from ipm_prefdial.builders.auditing._separability import Features, SidesOfPairs, tell_apart
 from ipm_prefdial.builders.statistics.bounds import auc_bounds
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -20,8 +20,8 @@ from ...schemas.text import mend_half_pairs
 from ..sources.files import digest_of_lines, read_records, sha256_of
 from ..sources.hub import DatasetCopy
 from ..statistics.bootstrap import REPLICATES, SEED
-from .gate_evidence import NO_RELEASE
-from .measure import BatchPosition, Messages, Pairs
+from ._gate_evidence import NO_RELEASE
+from ._measure import BatchPosition, Messages, Pairs
 
 # Takes one row of a preference dataset apart: prompt, chosen side, rejected side, whatever form they come in.
 

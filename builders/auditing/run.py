@@ -12,17 +12,17 @@ from ...schemas.errors import UsageError
 from ..release.read import Release
 from ..release.refresh import refresh_views
 from ..runtime.environment import ParallelMap
-from .faults import Faults
-from .flags import Flags
+from ._faults import Faults
+from ._flags import Flags
+from ._leakage import Leaks, Near
+from ._measure import Measure, Pairs, drops_of
+from ._panel import PanelMeasure
+from ._separability import SAMPLE, Artefacts
+from ._strategies import Bias, ChatterMeasure, DropFlow, Labels
+from ._style import Style
+from ._traces import TraceMeasure
 from .gates import GATES, check_gates
-from .leakage import Leaks, Near
-from .measure import Measure, Pairs, drops_of
-from .panel import PanelMeasure
-from .separability import SAMPLE, Artefacts
-from .strategies import Bias, ChatterMeasure, DropFlow, Labels
-from .style import Style
 from .subjects import AuditSource, Batch, ReleaseSource
-from .traces import TraceMeasure
 
 
 def measures_of(source: AuditSource, sample: int) -> tuple[Measure, ...]:

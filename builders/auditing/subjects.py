@@ -17,8 +17,8 @@ from ..release.layout import splits_of, tables_sha256
 from ..release.read import Release
 from ..release.rules import contents
 from ..statistics.bootstrap import REPLICATES, SEED
-from .gate_evidence import Facts, facts_of
-from .measure import BatchPosition, Messages, OtherTable, Pairs
+from ._gate_evidence import Facts, facts_of
+from ._measure import BatchPosition, Messages, OtherTable, Pairs
 
 Batch = Pairs | OtherTable
 

@@ -25,7 +25,7 @@ from ..models.budget import Price, estimate_prompt_tokens
 from ..models.record import Records
 from ..reasoning.reason import reason
 from ..runtime.progress import NoProgress
-from .assemble import DigestSet
+from ._assemble import DigestSet
 from .conversations import Conversation
 from .reuse import KnownAnswers, open_earlier
 from .run import BuildOptions, Prepared, open_sources, prepare

@@ -39,7 +39,7 @@ from ..mining.plan import MiningPlan
 from ..mining.reply_rules import refusal_in
 from ..mining.screen import EMBEDDED
 from ..models.client import Completer, Completers
-from .assemble import DigestSet
+from ._assemble import DigestSet
 
 # Says of every answer whether its task can use it: the one place where answers are judged for counts and stops.
 #

@@ -32,7 +32,7 @@ from ..release.validate import (
 )
 from ..release.write import ReleaseWriter
 from ..specs.released import load_release, versions
-from .assemble import Assembly, Find, Provenance, assemble, finish_release
+from ._assemble import Assembly, Find, Provenance, assemble, finish_release
 from .reuse import PublishedAnswers
 
 _INPUTS = (Config.DIALOGUES, Config.CRISIS_HOLDOUT, Config.COMPLETIONS)

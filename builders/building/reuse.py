@@ -19,7 +19,7 @@ from ..release.layout import tables_sha256
 from ..release.read import Release, local_release
 from ..release.validate import unfit_rows
 from ..sources.files import sha256_of
-from .assemble import DigestSet
+from ._assemble import DigestSet
 
 # The completions of releases by request key: `verify` rebuilds from them, and `--reuse` saves their calls.
 

@@ -26,7 +26,7 @@ from ..runtime.environment import Engine, git_commit, package_versions, python_v
 from ..runtime.progress import NoProgress, Progress
 from ..sources.source import Source, open_source
 from ..specs.released import ReleasedSpec, load_release
-from .assemble import Assembly, Provenance, finish_release
+from ._assemble import Assembly, Provenance, finish_release
 from .collect import Collector, RunState, batches_of
 from .failures import FailureTally
 from .ingest import Ingested, OnBadDialogue, ingest, read_benchmarks

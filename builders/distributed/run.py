@@ -26,9 +26,9 @@ from ..models.meter import Snapshot
 from ..models.pool import ModelOptions, ModelPool
 from ..runtime.environment import Engine
 from ..runtime.progress import Progress
+from ._coordinator import Coordinator, CoordinatorOptions
+from ._worker import Worker, WorkerTask
 from .connection import connected, ray_errors
-from .coordinator import Coordinator, CoordinatorOptions
-from .worker import Worker, WorkerTask
 
 _DIALOGUES_PER_BLOCK = 32
 """Dialogues that a worker is handed at once, and is handed again where it died over them."""

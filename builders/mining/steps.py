@@ -16,6 +16,7 @@ from ...schemas.inference import Outcome, Request
 from ...schemas.spec import BuildSpec
 from ...schemas.steps import Stage, StepDefinition, find_step
 from ...schemas.text import words_of
+from ._closeness import keep_hardest
 from .candidate import Candidate, Result
 from .checks import (
     check_answered,
@@ -29,7 +30,6 @@ from .checks import (
     check_strategy_named,
     check_three_errors,
 )
-from .closeness import keep_hardest
 from .panel import (
     check_majority,
     check_majority_of_replies,

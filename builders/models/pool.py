@@ -199,7 +199,7 @@ class ModelPool:
             attempt: what is put around single attempts at a model, see `open_model`.
             later: makes the client that stands in for a model whose calls are queued.
         """
-        from .http import open_model  # brings aiohttp, and files are scored without it
+        from ._http import open_model  # brings aiohttp, and files are scored without it
 
         completers: dict[tuple[Role, ModelRef], Completer] = {**later}
         async with AsyncExitStack() as stack:
@@ -283,7 +283,7 @@ class ModelPool:
         """Who answers in this process, recorded."""
         inside: dict[ModelRef, Completer] = {model.ref: model.completer() for model in self.local}
         if self.corpus is not None:
-            from .baseline.completer import BaselineCompleter
+            from .baseline._completer import BaselineCompleter
 
             inside[self.corpus.ref] = BaselineCompleter(self.corpus)
         recorded = {ref: Recording(completer, known, self.meter_of(ref)) for ref, completer in inside.items()}

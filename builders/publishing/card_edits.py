@@ -17,9 +17,9 @@ from ...schemas.errors import DataError
 from ...schemas.escape import printable
 from ...schemas.publishing import HEAD_KEYS, Maintainers
 from ..release.layout import CARD, MAINTAINERS
-from .plan import Payload, earlier_release, is_as_listed
+from ._plan import Payload, earlier_release, is_as_listed
+from ._repo import Entry, HubRepo, Tree
 from .preflight import published_commit
-from .repo import Entry, HubRepo, Tree
 
 OPTION = "--take-card-edits"
 _SHOWN = 40

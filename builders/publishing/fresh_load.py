@@ -25,7 +25,7 @@ from ..release.layout import MANIFEST, config_and_split
 from ..release.read import read_manifest
 from ..sources.files import sha256_of
 from ..sources.hub import hub_errors
-from .failure import said
+from ._failure import said
 
 ROWS_PER_BATCH = 1_000
 

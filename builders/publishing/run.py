@@ -23,8 +23,10 @@ from ..release.read import Release
 from ..release.refresh import recover, refresh_views, shows
 from ..release.write import check_writable
 from ..sources.hub import HUB_ID
+from ._commit import check_commit, find_commit, is_published, make_commit, make_tag, propose
+from ._plan import CommitPlan, Payload, payload_of, plan_commit, plan_first
+from ._repo import Entry, HubRepo, RepoInfo
 from .card_edits import OPTION, find_edits, merge, refuse
-from .commit import check_commit, find_commit, is_published, make_commit, make_tag, propose
 from .conditions import (
     accept,
     check_default_config,
@@ -36,7 +38,6 @@ from .conditions import (
     read_audit,
 )
 from .fresh_load import ReadAs, ReleaseReader, read_back
-from .plan import CommitPlan, Payload, payload_of, plan_commit, plan_first
 from .preflight import (
     PublishOptions,
     RemoteState,
@@ -46,7 +47,6 @@ from .preflight import (
     inspect_repo,
     newest_release,
 )
-from .repo import Entry, HubRepo, RepoInfo
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from ...schemas.config import REASONING_CONFIGS, Config
 from ...schemas.dialogue import Split
 from ...schemas.rows import CANDIDATE_CONFIGS
-from .row_checks import Broken, Finding
+from ._row_checks import Broken, Finding
 
 _CALLS = (
     "planner",

@@ -24,10 +24,10 @@ from ...schemas.licence import licence_of, release_licence
 from ...schemas.manifest import FileRecord, Manifest
 from ...schemas.publishing import Maintainers
 from ...schemas.rows import candidate_configs
+from ._row_checks import Broken, Finding
 from .cross_tables import CrossTableState, among, digests
 from .layout import CARD, LICENSE, MAINTAINERS, MANIFEST, NOTICE, SPLITS, config_and_split
 from .read import Release
-from .row_checks import Broken, Finding
 from .rules import contents
 from .splits import HELD_OUT
 

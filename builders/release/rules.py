@@ -13,9 +13,9 @@ from ...schemas.errors import DataError
 from ...schemas.licence import LICENCES
 from ...schemas.rows import rows_of
 from ...schemas.strategy import STRATEGY_NAMES
+from ._row_checks import LAYOUT_RULES, Broken, Mask, Rules
 from .layout import allowed_values, fields_of, may_be_null, schema_difference, without_none
 from .read import Release
-from .row_checks import LAYOUT_RULES, Broken, Mask, Rules
 
 _NAMED = "|".join(re.escape(name) for name in sorted(STRATEGY_NAMES, key=len, reverse=True))
 _BRACKETED = rf"(?i)[\[【]\s*({_NAMED})\s*[\]】]"

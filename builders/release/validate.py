@@ -28,6 +28,7 @@ from ...schemas.files import is_inside, read_inside
 from ...schemas.rows import content_id_of
 from ..runtime.environment import ParallelMap
 from ..sources.files import sha256_of
+from ._row_checks import Finding
 from .cross_tables import CrossTableState, Digests
 from .layout import (
     CARD,
@@ -43,7 +44,6 @@ from .layout import (
 )
 from .promises import Labelled, check_conservation, check_held_out_calls, check_license, check_maintained, check_splits
 from .read import Release
-from .row_checks import Finding
 from .rules import broken_rows, contents
 
 # What changed in a release, told by file and row: bytes against the manifest, rows against a rebuild.

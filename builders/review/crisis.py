@@ -22,8 +22,8 @@ from ..release.rules import check_table
 from ..release.write import check_writable, write_text
 from ..statistics.agreement import Resampling, alpha, coincidences_of, confusions_of, kappa
 from ..statistics.bootstrap import REPLICATES, weights_of
+from ._readers import BadCells, RawRow, read_sheet
 from .forms import fit_cell, sheet_text
-from .readers import BadCells, RawRow, read_sheet
 
 # The signs of a crisis for which a release holds dialogues out, one by one, as readers see them.
 

@@ -28,7 +28,7 @@ from functools import lru_cache
 
 from ...schemas.base import Frozen
 from ...schemas.safety import CrisisCategory, CrisisFinding, CrisisForm
-from .rule import CrisisRule, compile_phrases, is_past, read_rules, rules_for, written_rules
+from ._rule import CrisisRule, compile_phrases, is_past, read_rules, rules_for, written_rules
 
 # The form of a text that the crisis rules are written for.
 

@@ -16,7 +16,7 @@ from ...schemas.documents import DocumentError, parse_json, raise_csv_limit
 from ...schemas.errors import SourceError
 from ...schemas.escape import printable
 from ...schemas.files import open_inside, open_plain
-from .empathetic import is_utterance_header, read_utterances
+from ._empathetic import is_utterance_header, read_utterances
 
 _CHUNK = 1 << 20
 _ROWS = 1_000

@@ -11,8 +11,8 @@ from ...schemas.base import Frozen
 from ...schemas.dialogue import Dialogue, Speaker, Turn
 from ...schemas.documents import parse_json
 from ...schemas.strategy import parse_strategy
-from .empathetic import spoken
-from .mesc import commonest_emotion, has_emotions, strategy_name, words_and_cues
+from ._empathetic import spoken
+from ._mesc import commonest_emotion, has_emotions, strategy_name, words_and_cues
 
 Record = Mapping[str, Any]
 

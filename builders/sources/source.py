@@ -11,7 +11,7 @@ from ...schemas.errors import SourceError, UsageError
 from ...schemas.escape import one_line, printable, source_name
 from ...schemas.licence import LICENCES, UNKNOWN
 from ...schemas.spec import SourceRef
-from .empathetic import NAME, whole_dialogues
+from ._empathetic import NAME, whole_dialogues
 from .files import digest_of_lines, read_records, sha256_of
 from .hub import HUB_ID, SPLITS, DatasetCopy, download
 from .shapes import SHAPES, BadDialogue, FaultError, Shape, shape_of, to_dialogue, unwrap

@@ -32,9 +32,9 @@ from ...schemas.strategy import parse_strategy
 from ...schemas.text import mend_half_pairs
 from ...schemas.trace import EmotionStep, Modality, NamedCue, Step, StrategyStep, Trace
 from ...schemas.verdict import StepVerdict, StyleVerdict, Unparsed
+from ._verdict import Fields, rationale_of, read_fields, says_no_reply
 from .json_reply import read_json_object, without_thinking, words_in
 from .strategy import without_fence
-from .verdict import Fields, rationale_of, read_fields, says_no_reply
 
 _TAG = re.compile(rf"<(?P<end>/?)(?P<step>{'|'.join(Step)})>", re.IGNORECASE | re.ASCII)
 _INTENSITY = re.compile(r"([1-5])(?:\s*(?:/|of|out of)\s*5)?")

@@ -15,9 +15,9 @@ from ...schemas.evaluation import Evaluation, JudgeFigures
 from ...schemas.inference import ModelRef
 from ..data.release import PinnedRelease
 from ..metrics.sample import AnswerSample
+from ._judging import JudgedReply, JudgeVotes, ReplyJudgement, count_questions, judge_replies, panels_of, replies_of
 from .generate import generate
 from .held_out import HumanTurn
-from .judging import JudgedReply, JudgeVotes, ReplyJudgement, count_questions, judge_replies, panels_of, replies_of
 from .options import EvaluateOptions, EvaluationFolder
 from .players import choose_players, format_calls
 from .predictions import HUMAN, System, align

@@ -10,7 +10,7 @@ from ...schemas.measures import Interval
 from ...schemas.strategy import Strategy
 from ..metrics import bias, diversity, overlap, strategies
 from ..metrics.measured import NO_REPLIES
-from .judging import ALL_STEPS, STEP_GRADES, Protocol
+from ._judging import ALL_STEPS, STEP_GRADES, Protocol
 
 _UNDEFINED = "–"
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}

@@ -23,8 +23,8 @@ from ..catalogue import SYSTEM_TASKS, TrainingStage, TrainingTask, recipe_names
 from ..catalogue import TrainingStage as Training
 from ..runs.arguments import words_of
 from ..serving.serve import Server
-from .folds import FoldFiles
-from .stages import LoopCheckpoint, LoopStage, StageKind
+from ._folds import FoldFiles
+from ._stages import LoopCheckpoint, LoopStage, StageKind
 
 # What a mining loop is asked to do.
 

@@ -20,9 +20,9 @@ from ..data.release import PinnedRelease
 from ..runs.record import TRAINING_FILE as RUN_FILE
 from ..runs.record import json_text, read_run
 from ..serving.view import revision_of
-from .folds import FoldCounts
+from ._folds import FoldCounts
+from ._stages import LoopStage, State
 from .plan import EVALUATION, LoopPlan, MineOptions
-from .stages import LoopStage, State
 
 JSON_NAME, MARKDOWN_NAME = "mine.json", "mine.md"
 _SHOWN = ("accuracy", "macro_f1", "invalid", "bias_smoothed", "bleu_2", "rouge_l", "distinct_2", "words")

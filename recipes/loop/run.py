@@ -22,10 +22,10 @@ from ..runs.arguments import words_of
 from ..runs.environment import launcher_words
 from ..serving.guard import GRACE_S
 from ..serving.serve import ServeOptions, find_server
-from .folds import FoldCounts, write_folds
+from ._folds import FoldCounts, write_folds
+from ._stages import LoopStage, StageKind, StageRecord, State, locked, open_state, run_stage, write_state
 from .plan import LoopPlan, MineOptions
 from .report import Report, report_of, write_report
-from .stages import LoopStage, StageKind, StageRecord, State, locked, open_state, run_stage, write_state
 
 Tell = Callable[[str], None]
 """Takes a line about what is going on."""

@@ -18,7 +18,7 @@ from ..data.fit import fit_rows
 from ..data.release import PinnedRelease, SelectedData
 from ..metrics.measured import mask_single_dialogue, mean_of
 from ..runs.record import json_text
-from .baselines import BASELINES, LabelledExamples, Scores
+from ._baselines import BASELINES, LabelledExamples, Scores
 from .model import RewardModel
 from .rows import ANSWERS, encode, load_reward_rows, measure_traces, trace_ends
 

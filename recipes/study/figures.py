@@ -14,8 +14,8 @@ from ..evaluate.score import Samples
 from ..evaluate.tables import p_told, told
 from ..metrics.catalogue import METRICS
 from ..metrics.measured import MetricResult, undefined
-from .systems import SeedResults
-from .verdicts import over_seeds
+from ._systems import SeedResults
+from ._verdicts import over_seeds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -183,7 +183,7 @@ SIDES_BY_WORDS = StudyQuestion(
     "sides_in_order_by_words",
     "Does a model that saw no label find the human's words on the chosen side?",
     "release",
-    "estimated share of `response` pairs with their sides swapped, about 0 to 1 (see `recipes.study.release_answers`)",
+    "estimated share of `response` pairs with their sides swapped, about 0 to 1 (see `recipes.study._release_answers`)",
     yes=(-inf, SWAPPED_BY_WORDS),
     no=(SWAPPED_BY_WORDS, inf),
     needs=(Name.TELLABLE,),
@@ -217,7 +217,7 @@ LEARNS = {
         "training",
         "share of test pairs whose chosen side gained more on the SFT model than the rejected side did (reward "
         "accuracy), 0 to 1, among those that neither length nor a bag of words tells apart (see "
-        "`recipes.study.rewards`)",
+        "`recipes.study._rewards`)",
         yes=(0.5, inf),
         no=(-inf, 0.5),
         needs=(Name.SOUND, Name.ENOUGH_SEEDS, Name.ENOUGH_PAIRS),

@@ -28,11 +28,11 @@ from ..runs.environment import environment_of, memory_errors
 from ..runs.record import RANDOM, TrainingRecord, check_same_run, data_record, read_run, write_run
 from ..runs.start import StartingRun, find_reward, find_start, load_tokenizer, plain_name
 from ..tiny import make_tiny
-from .card import write_model_card
+from ._card import write_model_card
+from ._resume import epoch_callback, last_checkpoint, remove_broken, step_of
+from ._rows import load_stage_rows, stage_rows, texts_of
+from ._trainers import make_trainer, save_checkpoint, settings_errors
 from .curves import curve_callback, draw_curves, last_values, on_terminal, write_curves
-from .resume import epoch_callback, last_checkpoint, remove_broken, step_of
-from .rows import load_stage_rows, stage_rows, texts_of
-from .trainers import make_trainer, save_checkpoint, settings_errors
 
 if TYPE_CHECKING:
     from datasets import Dataset

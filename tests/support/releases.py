@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from support.script import scripted_answer, spelt_answer
 
-from ipm_prefdial.builders.building.assemble import Assembly, Find, Provenance, assemble, finish_release
+from ipm_prefdial.builders.building._assemble import Assembly, Find, Provenance, assemble, finish_release
 from ipm_prefdial.builders.building.ingest import ingest, read_benchmarks
 from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import steps_of

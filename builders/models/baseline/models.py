@@ -11,9 +11,9 @@ from ....schemas.dialogue import Dialogue, Speaker
 from ....schemas.error_type import ErrorType
 from ....schemas.inference import ModelRef
 from ....schemas.strategy import Strategy
+from ._responder import Responder, fit_responder
+from ._words import rarities
 from .planner import STRATEGIES, Planner, TurnExample, fit_planner
-from .responder import Responder, fit_responder
-from .words import rarities
 
 CORPUS_MODEL = "corpus"
 """The name of the embedded models in requests, rows and manifests."""

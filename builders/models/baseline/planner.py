@@ -12,8 +12,8 @@ import numpy as np
 from ....schemas.dialogue import Turn
 from ....schemas.inference import Sampling
 from ....schemas.strategy import Strategy
+from ._words import Floats, Tfidf, Weighed, as_rows
 from .text import View, tokenise, view_history
-from .words import Floats, Tfidf, Weighed, as_rows
 
 STRATEGIES = tuple(Strategy)
 """The order of every distribution here."""

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Self
 
 from ....schemas.errors import UsageError
 from ....schemas.inference import Outcome, Request, Role
+from .._dialect import Dialect, RequestBody
 from ..budget import Price, estimate_prompt_tokens
 from ..client import AnswerStore
-from ..dialect import Dialect, RequestBody
 from .job import BatchPlan, Job, JobState, Piece, Queue, QueuedRequest, line_of
 
 _CREATE = """

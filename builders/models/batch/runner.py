@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 
 from ....schemas.errors import EndpointError
 from ..budget import Budget
+from ._finalize import Finalizer
+from ._provider import ENDED, LostFileError, RefusedError, Remote, Unsettled
 from .context import BatchContext
-from .finalize import Finalizer
 from .job import Job, JobState, Queue, Room, cut_next
-from .provider import ENDED, LostFileError, RefusedError, Remote, Unsettled
 
 # From a job's requests to a batch at the provider, made once whatever gets lost on the way.
 

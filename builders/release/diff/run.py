@@ -14,8 +14,8 @@ from ....schemas.spec import Bump, Version, largest
 from ...runtime.environment import ParallelMap
 from ..layout import config_and_split
 from ..read import Release
-from .compare import ConfigComparison, Found
-from .store import same_bytes
+from ._compare import ConfigComparison, Found
+from ._store import same_bytes
 
 # What a difference asks of the version, as DESIGN's rule on versions has it: rows are the interface.
 #

@@ -14,7 +14,7 @@ from support.script import scripted_answer, spelt_answer
 from support.sources import opened
 from support.traces import TEXT
 
-from ipm_prefdial.builders.building.assemble import Assembly, assemble
+from ipm_prefdial.builders.building._assemble import Assembly, assemble
 from ipm_prefdial.builders.building.estimate import estimate
 from ipm_prefdial.builders.building.ingest import ingest
 from ipm_prefdial.builders.building.run import BuildOptions, build

@@ -12,8 +12,8 @@ import pytest
 from support.mining import PANELS, plan_of
 
 from ipm_prefdial.builders.building.failures import AskedRole, Counted, FailureTally
-from ipm_prefdial.builders.distributed.coordinator import Coordinator, CoordinatorOptions, Who
-from ipm_prefdial.builders.distributed.worker import Kept, Nothing, Paced, RayKeeper, SharedBudget, SharedTally
+from ipm_prefdial.builders.distributed._coordinator import Coordinator, CoordinatorOptions, Who
+from ipm_prefdial.builders.distributed._worker import Kept, Nothing, Paced, RayKeeper, SharedBudget, SharedTally
 from ipm_prefdial.builders.models.budget import Budgeted, Price, Prices
 from ipm_prefdial.builders.models.client import ScriptedCompleter
 from ipm_prefdial.builders.models.limit import Limits

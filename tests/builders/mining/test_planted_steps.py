@@ -8,7 +8,7 @@ from support.draft import write_draft
 from support.mining import by_task, mined, plan_of, said
 from support.releases import scripted_plan
 
-from ipm_prefdial.builders.building import corpus_filters
+from ipm_prefdial.builders.building import _corpus_filters as corpus_filters
 from ipm_prefdial.builders.building.conversations import replay
 from ipm_prefdial.builders.building.run import BuildOptions, build
 from ipm_prefdial.builders.cli.main import main

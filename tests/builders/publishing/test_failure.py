@@ -6,7 +6,7 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.publishing.failure import ATTEMPTS, HubError, patiently, said, telling
+from ipm_prefdial.builders.publishing._failure import ATTEMPTS, HubError, patiently, said, telling
 
 
 def refusal(status: int, headers: dict[str, str] | None = None, message: str = "Go away") -> HfHubHTTPError:

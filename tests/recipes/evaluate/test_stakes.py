@@ -7,7 +7,7 @@ import pytest
 from support.loops import a_run
 
 from ipm_prefdial.recipes.catalogue import TrainingStage, TrainingTask
-from ipm_prefdial.recipes.evaluate.judging import ANY_ERROR
+from ipm_prefdial.recipes.evaluate._judging import ANY_ERROR
 from ipm_prefdial.recipes.evaluate.score import score_systems
 from ipm_prefdial.recipes.evaluate.stakes import SystemModel, stake, with_stakes
 from ipm_prefdial.recipes.evaluate.tables import markdown

@@ -4,8 +4,8 @@ import pytest
 from support.validations import figure
 
 from ipm_prefdial.recipes.study import questions as preconditions
+from ipm_prefdial.recipes.study._verdicts import nothing
 from ipm_prefdial.recipes.study.questions import Found, Name
-from ipm_prefdial.recipes.study.verdicts import nothing
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipm_prefdial.recipes.metrics.measured import MetricResult, undefined
-from ipm_prefdial.recipes.study.verdicts import holm, over_seeds, tail_p
+from ipm_prefdial.recipes.study._verdicts import holm, over_seeds, tail_p
 
 INF = float("inf")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ipm_prefdial.recipes.study.release_answers import DemonstratedPair, tell_pairs_apart
+from ipm_prefdial.recipes.study._release_answers import DemonstratedPair, tell_pairs_apart
 
 HUMAN = ("that sounds hard", "how long has it been", "you did well there", "what would help today")
 OTHER = ("please stay calm", "everything happens for a reason", "just think positive", "others have it worse")
