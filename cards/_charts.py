@@ -16,7 +16,7 @@ from ._words import UNDEFINED, fixed, said, told, verdict
 # A chart of what every step does to the strategies: their shares before the first step and after each.
 
 
-def plot_shares(audit: Audit, config: str) -> Iterator[Made]:
+def _plot_shares(audit: Audit, config: str) -> Iterator[Made]:
     """The shares of the human's strategies among what is left, step by step."""
     for flow in audit.flows:
         if flow.config == config and flow.by_strategy and any(step.dropped for step in flow.steps):
@@ -58,7 +58,7 @@ def _stages(flow: Flow) -> list[tuple[str, Counts]]:
 # Charts that set the chosen beside the rejected side: lengths, artefacts, flag rates.
 
 
-def plot_lengths(audit: Audit, config: str) -> Iterator[Made]:
+def _plot_lengths(audit: Audit, config: str) -> Iterator[Made]:
     """How long the replies of either side are."""
     for style in audit.style:
         if style.config == config and style.strategy is None and style.histogram is not None:
@@ -95,7 +95,7 @@ def _length(style: StyleDifference, histogram: Histogram) -> Made:
     return title, about, figure_of(traces, 330, **layout), (said(style.feature), "chosen", "rejected"), lines
 
 
-def plot_artefacts(audit: Audit, config: str) -> Iterator[Made]:
+def _plot_artefacts(audit: Audit, config: str) -> Iterator[Made]:
     """How well models separate the sides without reading."""
     some = [one for one in audit.artefacts if one.config == config]
     if some:
@@ -137,7 +137,7 @@ def _intervals(some: list[Artefact], gates: list[GateResult | None]) -> Any:
     return figure_of(traces, 180 + 44 * len(some), xaxis=xaxis, yaxis={"autorange": "reversed"})
 
 
-def plot_flags(audit: Audit, config: str) -> Iterator[Made]:
+def _plot_flags(audit: Audit, config: str) -> Iterator[Made]:
     """How often judges find an error."""
     from plotly.graph_objects import Scatter
 
@@ -196,11 +196,11 @@ def charts_of(audit: Audit) -> list[Chart]:
     """Every chart that the audit has the numbers of, config by config."""
     makers: tuple[Callable[[Audit, str], Iterator[Made]], ...] = (
         _flow,
-        plot_shares,
+        _plot_shares,
         _tables,
-        plot_lengths,
-        plot_artefacts,
-        plot_flags,
+        _plot_lengths,
+        _plot_artefacts,
+        _plot_flags,
         plot_orders,
         plot_agreement,
     )

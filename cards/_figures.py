@@ -80,14 +80,14 @@ _BAND = 0.8
 """Share of a label's height that its marks are spread over."""
 
 
-def numbers_of(audit: Audit) -> dict[str, int]:
+def _numbers_of(audit: Audit) -> dict[str, int]:
     """Judges who compared the sides, with the numbers that charts call them by: names of models are too long."""
     return {judge: number for number, judge in enumerate(dict.fromkeys(one.judge for one in audit.orders), 1)}
 
 
 def _named(audit: Audit, judges: Iterator[str]) -> str:
     """Which numbers stand for which judges."""
-    numbers = numbers_of(audit)
+    numbers = _numbers_of(audit)
     return "; ".join(f"judge {numbers[judge]} is {judge}" for judge in judges) + "."
 
 
@@ -119,7 +119,7 @@ def _gate(audit: Audit, order: OrderCheck) -> GateResult | None:
 def _orders(audit: Audit, some: list[OrderCheck], gates: list[GateResult | None]) -> Any:
     from plotly.graph_objects import Scatter
 
-    numbers = numbers_of(audit)
+    numbers = _numbers_of(audit)
     names = [f"judge {numbers[one.judge]}" for one in some]
     traces = [
         Scatter(
@@ -147,7 +147,7 @@ def _down(number: int) -> dict[str, Any]:
 
 def plot_agreement(audit: Audit, config: str) -> Iterator[Made]:
     """Alpha of the whole panel and kappa of every two judges, label by label."""
-    numbers = numbers_of(audit)
+    numbers = _numbers_of(audit)
     found = [one for one in audit.agreement if one.config == config]
     for panel in dict.fromkeys(one.judges for one in found):
         labels = [one for one in found if one.judges == panel]
@@ -237,7 +237,7 @@ def gate_lines(audit: Audit) -> list[dict[str, str]]:
 
 def judges_of(audit: Audit) -> list[str]:
     """Every judge that the audit tells of; where they compared the sides, in the order in which charts number them."""
-    return list(numbers_of(audit)) or list(dict.fromkeys(one.judge for one in audit.verdicts))
+    return list(_numbers_of(audit)) or list(dict.fromkeys(one.judge for one in audit.verdicts))
 
 
 def verdict_table(audit: Audit) -> ReportTable:

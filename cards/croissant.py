@@ -106,12 +106,12 @@ def _sensitive(manifest: Manifest, beside: CardContext) -> Iterator[str]:
 # The record sets of `croissant.json`: a split of a config each, with every column that the format can tell.
 
 
-PARQUET = "application/x-parquet"
+_PARQUET = "application/x-parquet"
 
 _TYPES = {"string": "sc:Text", "int64": "sc:Integer", "float64": "sc:Float", "bool": "sc:Boolean"}
 
 
-def record_sets(manifest: Manifest, features: Mapping[Config, Any]) -> list[dict[str, Any]]:
+def _record_sets(manifest: Manifest, features: Mapping[Config, Any]) -> list[dict[str, Any]]:
     """A record set for every split that has rows, with the id `CONFIG/SPLIT`."""
     found = []
     for config, row in rows_of(manifest.spec.layout).items():
@@ -216,7 +216,7 @@ def croissant_json(manifest: Manifest, features: Mapping[Config, Any], beside: C
         "keywords": TAGS,
         **rai_properties(manifest, beside),
         "distribution": [*_files(manifest), *_shards_together(manifest)],
-        "recordSet": record_sets(manifest, features),
+        "recordSet": _record_sets(manifest, features),
     }
     return json.dumps(metadata, indent=1, ensure_ascii=False) + "\n"
 
@@ -236,7 +236,7 @@ def _files(manifest: Manifest) -> list[dict[str, Any]]:
             "name": path,
             "contentUrl": path,
             "contentSize": f"{manifest.files[path].bytes} B",
-            "encodingFormat": PARQUET,
+            "encodingFormat": _PARQUET,
             "sha256": manifest.files[path].sha256,
         }
         for config in rows_of(manifest.spec.layout)
@@ -252,7 +252,7 @@ def _shards_together(manifest: Manifest) -> list[dict[str, Any]]:
             "@type": "cr:FileSet",
             "@id": f"{config}/{split}/shards",
             "name": f"{config}/{split}/shards",
-            "encodingFormat": PARQUET,
+            "encodingFormat": _PARQUET,
             "includes": f"data/{config}/{split}-*.parquet",
         }
         for config in rows_of(manifest.spec.layout)

@@ -54,7 +54,7 @@ def parse_maintainers(data: bytes, where: str = MAINTAINERS_FILE) -> Maintainers
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: byte {error.start} is not UTF-8") from error
     found = _HEAD.match(text)
-    head = read_mapping(found[1], where) if found else {}
+    head = _read_mapping(found[1], where) if found else {}
     body = text[found.end() :] if found else text
     return check_maintainers(head, body, where)
 
@@ -69,7 +69,7 @@ def split_card(card: str, where: str = "README.md") -> tuple[dict[str, Any], str
     found = _HEAD.match(text)
     if found is None:
         raise DataError(f"{where}: it does not begin with YAML between lines of dashes")
-    return read_mapping(found[1], where), text[found.end() :]
+    return _read_mapping(found[1], where), text[found.end() :]
 
 
 def check_maintainers(head: dict[str, Any], text: str, where: str) -> Maintainers:
@@ -105,7 +105,7 @@ def head_of(said: Maintainers) -> dict[str, Any]:
     return said.model_dump(mode="json", exclude={"text"}, exclude_defaults=True)
 
 
-def read_mapping(text: str, where: str) -> dict[str, Any]:
+def _read_mapping(text: str, where: str) -> dict[str, Any]:
     """The mapping that a piece of YAML holds; an empty one where it holds nothing.
 
     Raises:

@@ -37,7 +37,7 @@ from .tables import config_lines, drop_lines, facts, loadable, member_docs, sour
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
-PLACEHOLDER = "ORG/IPM-PrefDial"
+_PLACEHOLDER = "ORG/IPM-PrefDial"
 """What stands for the repo as long as nobody has said where the release is to be."""
 
 _PERSONAL_DATA = {
@@ -89,7 +89,7 @@ def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: CardCo
 
 def _loading(manifest: Manifest, features: Mapping[Config, Any]) -> dict[str, Any]:
     named = manifest.repo if manifest.repo and _REPO.fullmatch(manifest.repo) else None
-    repo = named or PLACEHOLDER
+    repo = named or _PLACEHOLDER
     splits = loadable(manifest)
     first = next(iter(splits), None)
     return {

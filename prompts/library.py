@@ -43,7 +43,7 @@ from .parsers.trace import format_trace
 from .readers import FIRST_READERS, READERS, Offered, ReplyReader
 
 _PACKAGE = files(__package__)
-LOCK_NAME = "prompts.lock"
+_LOCK_NAME = "prompts.lock"
 _KEYS = frozenset({"about", "history", "reply_schema", "fence", "reader"})
 
 T = TypeVar("T")
@@ -251,5 +251,5 @@ def _sections(body: str) -> tuple[Section, ...]:
 @lru_cache
 def locked() -> dict[str, str]:
     """The id and SHA-256 of every released prompt, as the lock file states them."""
-    lines = (_PACKAGE / LOCK_NAME).read_text().splitlines()
+    lines = (_PACKAGE / _LOCK_NAME).read_text().splitlines()
     return dict(line.split() for line in lines if line and not line.startswith("#"))

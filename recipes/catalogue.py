@@ -125,7 +125,7 @@ def find_recipe(name: str) -> Recipe:
         UsageError: there is no such recipe, or its file is not a mapping with a task and a stage.
     """
     if name.endswith(_SUFFIXES):
-        return read_recipe(Path(name))
+        return _read_recipe(Path(name))
     if name not in _origins():
         near = get_close_matches(name, _origins(), n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -134,7 +134,7 @@ def find_recipe(name: str) -> Recipe:
     return Recipe(name, text, parse_yaml(text))
 
 
-def read_recipe(path: Path) -> Recipe:
+def _read_recipe(path: Path) -> Recipe:
     """The recipe in a file of the user's own.
 
     Raises:

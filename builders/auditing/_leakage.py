@@ -89,7 +89,7 @@ class Leaks(Measure):
 # Measure: near-duplicates within and across splits and sources, by the sketches that splits are made with.
 
 
-COMPARED = 20_000
+_COMPARED = 20_000
 """Units compared, at most: a sketch of each is held in memory."""
 _SHOWN = 20
 _LONGEST = 20_000
@@ -104,7 +104,7 @@ class Near(Measure):
         compared: units compared, at most.
     """
 
-    def __init__(self, similarity: float, compared: int = COMPARED) -> None:
+    def __init__(self, similarity: float, compared: int = _COMPARED) -> None:
         self._similarity = similarity
         self._sample = DialogueSample(compared)
         self._unit = "dialogue"

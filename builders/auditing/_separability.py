@@ -19,7 +19,7 @@ from ._measure import DialogueSample, Measure, Pairs
 
 
 Features = Literal["words", "words_case_punctuation", "length", "first_word"]
-FEATURE_SETS: tuple[Features, ...] = get_args(Features)
+_FEATURE_SETS: tuple[Features, ...] = get_args(Features)
 """What the model sees: words alone; words, case and punctuation; the length; the first word."""
 
 _VOCABULARIES: dict[str, dict[str, Any]] = {
@@ -175,7 +175,7 @@ def _measure(config: str, sample: DialogueSample) -> list[Artefact]:
         dialogues, np.concatenate([chosen, rejected]), np.concatenate([chosen_lengths, rejected_lengths]).astype(float)
     )
     told = []
-    for features in FEATURE_SETS:
+    for features in _FEATURE_SETS:
         result = tell_apart(sides, features)
         words = tuple(TellingWord(word=word, weight=weight) for word, weight in result.words)
         told.append(

@@ -96,7 +96,7 @@ def keeping_strengths(kept: np.ndarray, of: np.ndarray) -> np.ndarray:
     return np.asarray(rates * kept.shape[-1] / rates.sum(axis=-1, keepdims=True))
 
 
-def duel_strengths(kept: np.ndarray, of: np.ndarray) -> np.ndarray:
+def _duel_strengths(kept: np.ndarray, of: np.ndarray) -> np.ndarray:
     """The same where one strategy is chosen over another: strengths as if all pairs had met equally often.
 
     Args:
@@ -159,7 +159,7 @@ class Bias(Measure):
             before=interval(before, n),
             after=interval(after, rows),
             shift=interval(after - before, rows),
-            keeping=interval(bias_of((keeping_strengths if alone else duel_strengths)(*of_keeping)), n),
+            keeping=interval(bias_of((keeping_strengths if alone else _duel_strengths)(*of_keeping)), n),
             kept=_kept_shares(by_kept, by_pool),
             before_by_strategy=_counts(by_pool[0]),
             after_by_strategy=_counts(by_kept[0]),

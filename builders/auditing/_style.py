@@ -37,7 +37,7 @@ class Feature:
     """Of a histogram, where one is to be drawn."""
 
 
-FEATURES: dict[str, Feature] = {
+_FEATURES: dict[str, Feature] = {
     "characters": Feature("characters", pc.utf8_length, tuple(map(float, range(0, 801, 20)))),
     "words": Feature("words", _pattern(r"[\p{L}\p{N}]+(?:['’][\p{L}]+)*"), tuple(map(float, range(0, 161, 4)))),
     "sentences": Feature("runs of . ! ?", _pattern(r"[.!?…]+")),
@@ -51,7 +51,7 @@ FEATURES: dict[str, Feature] = {
 }
 """Every feature; the audit reports each one's mean over texts."""
 
-_NAMES = tuple(FEATURES)
+_NAMES = tuple(_FEATURES)
 
 
 class Style(Measure):
@@ -65,7 +65,7 @@ class Style(Measure):
     def take_pairs(self, pairs: Pairs) -> None:
         """Adds up the features of a batch."""
         config = pairs.place.config
-        chosen, rejected = features_of(pairs.chosen.texts), features_of(pairs.rejected.texts)
+        chosen, rejected = _features_of(pairs.chosen.texts), _features_of(pairs.rejected.texts)
         for at, name in enumerate(_NAMES):
             self._count_bins(config, name, chosen[:, at], rejected[:, at])
         rest = np.ones(pairs.size, dtype=bool)
@@ -87,7 +87,7 @@ class Style(Measure):
             named = sorted(one for one in strategies if one is not None)
             for strategy in named if len(named) <= _MOST_STRATEGIES else ():
                 told += self._told(config, strategy, self._sums[config, strategy], self._sides[config, strategy])
-        return {"style": tuple(told), "style_features": {name: one.about for name, one in FEATURES.items()}}
+        return {"style": tuple(told), "style_features": {name: one.about for name, one in _FEATURES.items()}}
 
     def _add(
         self, key: tuple[str, str | None], pairs: Pairs, chosen: np.ndarray, rejected: np.ndarray, mask: np.ndarray
@@ -101,7 +101,7 @@ class Style(Measure):
         self._sides[key] = self._sides.get(key, 0) + sides
 
     def _count_bins(self, config: str, name: str, chosen: np.ndarray, rejected: np.ndarray) -> None:
-        edges = FEATURES[name].edges
+        edges = _FEATURES[name].edges
         if edges is not None:
             inner = np.array(edges[1:-1])
             places = (np.searchsorted(inner, side, side="right") for side in (chosen, rejected))
@@ -127,13 +127,15 @@ class Style(Measure):
         return told
 
 
-def features_of(texts: pa.Array) -> np.ndarray:
-    """Texts × features, in the order of `FEATURES`."""
-    return np.column_stack([np.asarray(one.count(texts), dtype=np.float64) for one in FEATURES.values()])
+def _features_of(texts: pa.Array) -> np.ndarray:
+    """Texts × features, in the order of `_FEATURES`."""
+    return np.column_stack([np.asarray(one.count(texts), dtype=np.float64) for one in _FEATURES.values()])
 
 
 def _histogram(name: str, bins: np.ndarray) -> Histogram:
-    return Histogram(edges=FEATURES[name].edges or (), chosen=tuple(bins[0].tolist()), rejected=tuple(bins[1].tolist()))
+    return Histogram(
+        edges=_FEATURES[name].edges or (), chosen=tuple(bins[0].tolist()), rejected=tuple(bins[1].tolist())
+    )
 
 
 def _by_strategy(strategies: pa.Array | None) -> list[tuple[str, np.ndarray]]:

@@ -50,7 +50,7 @@ def dialogue_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
     return {"row_id": content_id_of(Config.DIALOGUES, row), **row}
 
 
-def crisis_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
+def _crisis_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
     """The row of `crisis_holdout`: the dialogue, and every sign of a crisis that was seen in it."""
     row = _dialogue_columns(placed) | {"repeats": placed.repeats, "contaminated_by": placed.contaminated_by}
     row["findings"] = [found.model_dump() for found in placed.findings]
@@ -173,7 +173,7 @@ class Assembly:
         placed = replay(screen(placed, self.plan), lambda request: self._answer(request, placed.dialogue, None))
         if placed.findings:
             self.held_out.add(placed.dialogue.dialogue_id)
-            self.writer.add(Config.CRISIS_HOLDOUT, placed.split, crisis_row(placed, self.plan.spec.layout))
+            self.writer.add(Config.CRISIS_HOLDOUT, placed.split, _crisis_row(placed, self.plan.spec.layout))
         else:
             self.writer.add(Config.DIALOGUES, placed.split, dialogue_row(placed, self.plan.spec.layout))
         for turn in supporter_turns(placed):

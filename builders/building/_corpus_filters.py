@@ -141,16 +141,16 @@ class PairTable:
         return f"{high:016x}{low:016x}"
 
     def duels(self, places: np.ndarray) -> np.ndarray:
-        """Both strategies of each as one number; see `duel_of`."""
+        """Both strategies of each as one number; see `_duel_of`."""
         return np.asarray(self.chosen[places].astype(np.int64) * len(_STRATEGIES) + self.rejected[places])
 
 
-def strategy_of(number: int) -> Strategy:
+def _strategy_of(number: int) -> Strategy:
     """The strategy with a number."""
     return _STRATEGIES[number]
 
 
-def duel_of(number: int) -> StrategyPair:
+def _duel_of(number: int) -> StrategyPair:
     """The strategies behind a number of `PairTable.duels`."""
     chosen, rejected = divmod(number, len(_STRATEGIES))
     return _STRATEGIES[chosen], _STRATEGIES[rejected]
@@ -282,12 +282,12 @@ class CorpusFilter:
             pool = self._pools[config]
             if config is not Config.STRATEGY:  # where every pair is a duel, balanced duels are all that is wanted
                 mine = pairs.by_rank(fates.staying(config))
-                kept = {strategy_of(code): places for code, places in _grouped(mine, pairs.chosen[mine])}
+                kept = {_strategy_of(code): places for code, places in _grouped(mine, pairs.chosen[mine])}
                 allowed = quotas({one: len(places) for one, places in kept.items()}, _by_chosen(pool), rule)
                 _cap(fates, kept, allowed, str)
             if config is not Config.RESPONSE:
                 mine = pairs.by_rank(fates.staying(config))
-                duels = {duel_of(code): places for code, places in _grouped(mine, pairs.duels(mine))}
+                duels = {_duel_of(code): places for code, places in _grouped(mine, pairs.duels(mine))}
                 may = duel_quotas({one: len(places) for one, places in duels.items()}, pool, rule)
                 _cap(fates, duels, may, " over ".join)
 

@@ -111,11 +111,11 @@ def _ended(outcome: Completion) -> str:
     return f"finish_reason {outcome.finish_reason} after {outcome.completion_tokens} tokens{nothing}"
 
 
-MOST_UNUSABLE = 0.5
+_MOST_UNUSABLE = 0.5
 """The share of unusable answers that a build accepts of a task and model where the command names none."""
 FIRST = 20
 """Answers of a task and model before which nothing is concluded while a build asks."""
-OFTEN_CUT_OFF = 0.1
+_OFTEN_CUT_OFF = 0.1
 """The share of cut-off answers from which the end of a build names the options that help."""
 
 _LEAST = 5
@@ -273,7 +273,7 @@ def check_counts(counts: Counts, accept: float | None, *, complete: bool = False
     Raises:
         UnusableAnswersError: more answers are unusable than the user accepts.
     """
-    limit = MOST_UNUSABLE if accept is None else accept
+    limit = _MOST_UNUSABLE if accept is None else accept
     for asked, counted in _sorted(counts):
         if asked.model.name != EMBEDDED and counted.is_too_bad(limit, complete=complete):
             raise UnusableAnswersError(_stop_message(asked, counted, limit))
@@ -337,7 +337,7 @@ def advice_on_cut_offs(records: Iterable[AnswersRecord]) -> Iterator[str]:
     """A line for every task and model with many cut-off answers."""
     for one in records:
         cut = one.unusable.get(CUT_OFF, 0)
-        if cut and cut >= OFTEN_CUT_OFF * one.calls:
+        if cut and cut >= _OFTEN_CUT_OFF * one.calls:
             yield (
                 f"{one.task} of {one.model}: {cut} of {one.calls} answers were cut off. {_more_tokens(one.role)}, or "
                 "choose another model; both are new calls"

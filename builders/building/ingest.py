@@ -134,7 +134,7 @@ OnBadDialogue = Literal["stop", "skip"]
 
 MOST_IN_A_TURN = 100_000
 MOST_CHARACTERS = 500_000
-MOST_TURNS = 2_000
+_MOST_TURNS = 2_000
 """Bounds of a dialogue, for every release and our own; the longest of ESConv has 836, 8,797 and 186 of these."""
 
 PERSONAL_DATA = "personal_data"
@@ -290,7 +290,7 @@ def _unless_too_long(found: Dialogue | BadDialogue, source: Source, index: int) 
         (sizes[longest] > MOST_IN_A_TURN, f"{sizes[longest]} characters, and a turn may have {MOST_IN_A_TURN}"),
         (beside > MOST_IN_A_TURN, f"{beside} characters beside its turns, and there may be {MOST_IN_A_TURN}"),
         (sum(sizes) > MOST_CHARACTERS, f"{sum(sizes)} characters, and a dialogue may have {MOST_CHARACTERS}"),
-        (len(sizes) > MOST_TURNS, f"{len(sizes)} turns, and a dialogue may have {MOST_TURNS}"),
+        (len(sizes) > _MOST_TURNS, f"{len(sizes)} turns, and a dialogue may have {_MOST_TURNS}"),
     )
     at, detail = next(((at, detail) for at, (holds, detail) in enumerate(problems) if holds), (0, None))
     if detail is None:

@@ -44,10 +44,10 @@ def add_audit(verbs: Any) -> None:
         "--sample", type=_positive, default=_SAMPLE, metavar="N", help="pairs of a config that models look at, at most"
     )
     add_engine(parser)
-    parser.set_defaults(run=run_audit)
+    parser.set_defaults(run=_run_audit)
 
 
-def run_audit(options: argparse.Namespace) -> int:
+def _run_audit(options: argparse.Namespace) -> int:
     """Audits; 1 where a gate failed or cannot tell, unless the release says that it is accepted."""
     from ..auditing.run import audit_json, audit_source, write_audit
     from ..auditing.subjects import ReleaseSource

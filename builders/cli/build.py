@@ -65,7 +65,7 @@ class RoleTokens(NamedTuple):
     tokens: int
 
 
-def add_tokens(parser: argparse.ArgumentParser) -> None:
+def _add_tokens(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument(
         "--max-tokens",
@@ -125,7 +125,7 @@ def _read(text: str) -> RoleTokens:
 _BATCHES_DEFAULTS = BatchLimits()
 
 
-def add_batches(parser: argparse.ArgumentParser) -> None:
+def _add_batches(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument(
         "--mode",
@@ -213,7 +213,7 @@ def add_build(verbs: Any) -> None:
         default=[],
         help="an earlier release: what it has published answers to is not asked again; repeat it for several",
     )
-    add_batches(parser)
+    _add_batches(parser)
     parser.add_argument(
         "--accept-failures",
         metavar="SHARE",
@@ -282,7 +282,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         help="where models are asked: here, or by the workers of a Ray cluster (the extra `ray`)",
     )
     parser.add_argument("--workers", metavar="N", type=whole, help="workers of the cluster; one a CPU if not given")
-    add_tokens(parser)
+    _add_tokens(parser)
     parser.add_argument("--concurrency", metavar="N", type=whole, default=32, help="calls in flight, per model")
     parser.add_argument("--rpm", metavar="N", type=whole, help="requests a minute, per model")
     parser.add_argument("--tpm", metavar="N", type=whole, help="tokens a minute, per model")

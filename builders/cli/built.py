@@ -26,7 +26,7 @@ _WIDTH = 100
 _LAST_TURNS = 3
 
 
-def show_pairs(release: Release, number: int) -> None:
+def _show_pairs(release: Release, number: int) -> None:
     """Prints `number` pairs, from each preference config in turn and no dialogue twice."""
     shown: set[str] = set()
     streams = cycle([(config, release.rows(config)) for config in PAIR_CONFIGS])
@@ -108,7 +108,7 @@ def report_build(release: Release, *, as_json: bool, show: int) -> int:
         _report_counts(manifest, crises)
         _report_answers(manifest.run.answers)
         if show:
-            show_pairs(release, show)
+            _show_pairs(release, show)
         _report_next(release.root, manifest, complete=problem is None)
     if problem is None:
         return 0

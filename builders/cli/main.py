@@ -94,7 +94,7 @@ VERBS = (
     add_evaluate,
     add_schema,
 )
-INTERRUPTED = 130
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,8 +121,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         say_error(str(error), as_json=getattr(options, "json", False), exit_code=error.exit_code)
         return error.exit_code
     except KeyboardInterrupt:
-        say_error("interrupted; the same command goes on where it was", as_json=False, exit_code=INTERRUPTED)
-        return INTERRUPTED
+        say_error("interrupted; the same command goes on where it was", as_json=False, exit_code=_INTERRUPTED)
+        return _INTERRUPTED
     except OSError as error:
         # What no verb has foreseen, such as a full disk behind standard output: one line, and never a traceback.
         where = "" if error.filename is None else f"{printable(error.filename)}: "

@@ -46,10 +46,10 @@ def add_publish(verbs: Any) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="check all that can be, and send nothing")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_publish)
+    parser.set_defaults(run=_run_publish)
 
 
-def run_publish(options: argparse.Namespace) -> int:
+def _run_publish(options: argparse.Namespace) -> int:
     """Publishes."""
     quieten_hub(always=options.json)
     done = publish(

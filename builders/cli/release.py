@@ -42,10 +42,10 @@ def add_card(verbs: Any) -> None:
         type=Path,
         help="the validation.json of `recipe run validate-release` over this release: it goes into it, onto the card",
     )
-    parser.set_defaults(run=run_card)
+    parser.set_defaults(run=_run_card)
 
 
-def run_card(options: argparse.Namespace) -> int:
+def _run_card(options: argparse.Namespace) -> int:
     """Writes the views, and the manifest that knows their new digests."""
     release = Release(options.folder)
     check_writable(release.root)
@@ -80,7 +80,7 @@ def _repo(text: str) -> str:
 # `ipm-prefdial diff OLD NEW`: what differs between two releases, and does the new version's number say so?
 
 
-MOST_ROWS = 50
+_MOST_ROWS = 50
 
 _Lines = Iterable[tuple[object, ...]]
 
@@ -94,14 +94,18 @@ def add_diff(verbs: Any) -> None:
         )
     parser.add_argument("--rows", action="store_true", help="list the rows that differ, those that break most first")
     parser.add_argument(
-        "--most", type=_positive, default=MOST_ROWS, metavar="N", help=f"rows that --rows lists, at most ({MOST_ROWS})"
+        "--most",
+        type=_positive,
+        default=_MOST_ROWS,
+        metavar="N",
+        help=f"rows that --rows lists, at most ({_MOST_ROWS})",
     )
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     add_engine(parser)
-    parser.set_defaults(run=run_diff)
+    parser.set_defaults(run=_run_diff)
 
 
-def run_diff(options: argparse.Namespace) -> int:
+def _run_diff(options: argparse.Namespace) -> int:
     """Compares; 1 where the new version's number does not fit."""
     from ..release.diff.run import diff_releases  # numpy is slow to import
 
@@ -180,10 +184,10 @@ def add_validate(verbs: Any) -> None:
     add_place(parser, optional=True)
     parser.add_argument("--rules", action="store_true", help="tell what each rule means, and stop")
     add_engine(parser)
-    parser.set_defaults(run=run_validate)
+    parser.set_defaults(run=_run_validate)
 
 
-def run_validate(options: argparse.Namespace) -> int:
+def _run_validate(options: argparse.Namespace) -> int:
     """Validates; 1 where a promise is broken."""
     if options.rules:
         say_table("Rules", ("rule", "what holds"), RULES.items())
@@ -218,17 +222,17 @@ def run_validate(options: argparse.Namespace) -> int:
 # `ipm-prefdial verify DIR`: is the release what its own records give?
 
 
-MOST_DIFFERENCES = 50
+_MOST_DIFFERENCES = 50
 
 
 def add_verify(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser("verify", help="rebuild from the recorded completions, offline, and compare every byte")
     add_place(parser)
-    parser.set_defaults(run=run_verify)
+    parser.set_defaults(run=_run_verify)
 
 
-def run_verify(options: argparse.Namespace) -> int:
+def _run_verify(options: argparse.Namespace) -> int:
     """Verifies; 1 where anything differs."""
     found = verify_release(local_folder(options.place))
     if options.json:
@@ -237,10 +241,10 @@ def run_verify(options: argparse.Namespace) -> int:
             {"clean": found.clean, "rows": found.rows, "other_writer": found.other_writer, "differences": differences}
         )
         return 0 if found.clean else 1
-    for one in found.differences[:MOST_DIFFERENCES]:
+    for one in found.differences[:_MOST_DIFFERENCES]:
         say(str(one))
-    if len(found.differences) > MOST_DIFFERENCES:
-        say(f"… and {len(found.differences) - MOST_DIFFERENCES} more")
+    if len(found.differences) > _MOST_DIFFERENCES:
+        say(f"… and {len(found.differences) - _MOST_DIFFERENCES} more")
     if found.other_writer is not None:
         say(f"the tables were written by {found.other_writer}, another writer than here: rows were compared, not bytes")
     how = "every byte" if found.other_writer is None else "every row"

@@ -21,7 +21,7 @@ from .show import say, say_json, say_table, told_interval
 _RELEASES_NOTHING = "nothing is released from crisis_holdout by it"
 
 
-def add_crisis(parts: Any) -> None:
+def _add_crisis(parts: Any) -> None:
     """Adds both to the verb `review`."""
     parser = parts.add_parser(
         "crisis", help="write a sheet of what was found in crisis_holdout, for people to decide on"
@@ -29,17 +29,17 @@ def add_crisis(parts: Any) -> None:
     parser.add_argument("folder", metavar="DIR", type=Path, help="a release folder")
     parser.add_argument("--out", metavar="SHEET.csv", type=Path, required=True, help="a new file outside the release")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_crisis_export)
+    parser.set_defaults(run=_run_crisis_export)
     parser = parts.add_parser(
         "crisis-import", help=f"read filled sheets, and store the decisions in the release; {_RELEASES_NOTHING}"
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="the release folder that the sheet was written for")
     parser.add_argument("files", metavar="SHEET.csv", type=Path, nargs="+", help="a filled sheet")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_crisis_import)
+    parser.set_defaults(run=_run_crisis_import)
 
 
-def run_crisis_export(options: argparse.Namespace) -> int:
+def _run_crisis_export(options: argparse.Namespace) -> int:
     """Writes the sheet."""
     with disk_errors(options.out):
         done = export_crisis(Release(options.folder), options.out)
@@ -60,7 +60,7 @@ def run_crisis_export(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_crisis_import(options: argparse.Namespace) -> int:
+def _run_crisis_import(options: argparse.Namespace) -> int:
     """Stores the decisions."""
     with disk_errors(options.folder):
         done = import_crisis(options.folder, options.files)
@@ -103,7 +103,7 @@ def add_review(verbs: Any) -> None:
     parts = parser.add_subparsers(required=True, metavar="export | import | crisis | crisis-import")
     _add_export(parts.add_parser("export", help="write a blind sample for annotators, and the key to it"))
     _add_import(parts.add_parser("import", help="read filled sheets, and store labels and agreement in the release"))
-    add_crisis(parts)
+    _add_crisis(parts)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +126,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="another seed is another sample (0)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_export)
+    parser.set_defaults(run=_run_export)
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
@@ -141,10 +141,10 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         help="who filled the file, to be published: once for each file; the files' names where it is not given",
     )
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_import)
+    parser.set_defaults(run=_run_import)
 
 
-def run_export(options: argparse.Namespace) -> int:
+def _run_export(options: argparse.Namespace) -> int:
     """Writes the sheets."""
     with disk_errors(options.out):
         done = export_review(
@@ -166,7 +166,7 @@ def run_export(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_import(options: argparse.Namespace) -> int:
+def _run_import(options: argparse.Namespace) -> int:
     """Stores what the sheets say."""
     with disk_errors(options.folder):
         done = import_review(options.folder, options.key, options.files, options.annotator)

@@ -17,10 +17,10 @@ def add_releases(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser("releases", help="list the specs that can be built")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_releases)
+    parser.set_defaults(run=_run_releases)
 
 
-def run_releases(options: argparse.Namespace) -> int:
+def _run_releases(options: argparse.Namespace) -> int:
     """Lists every spec with its steps and notes."""
     specs = {version: load_release(version) for version in versions()}
     if options.json:
@@ -47,10 +47,10 @@ def add_new_release(verbs: Any) -> None:
         "--from", dest="earlier", metavar="EARLIER", help="the version to start from, or a .yaml file (the newest)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write it (beside the other specs)")
-    parser.set_defaults(run=run_new_release)
+    parser.set_defaults(run=_run_new_release)
 
 
-def run_new_release(options: argparse.Namespace) -> int:
+def _run_new_release(options: argparse.Namespace) -> int:
     """Writes the draft; nothing that is there is written over."""
     earlier = options.earlier or versions()[-1]
     text = draft_spec(options.version, earlier)
@@ -86,10 +86,10 @@ def add_schema(verbs: Any) -> None:
     parser = verbs.add_parser("schema", help="print a config's columns as JSON Schema and as datasets features")
     parser.add_argument("config", metavar="CONFIG", help=", ".join(Config))
     parser.add_argument("--release", help="a released version, or a spec of your own; the newest where it is not given")
-    parser.set_defaults(run=run_schema)
+    parser.set_defaults(run=_run_schema)
 
 
-def run_schema(options: argparse.Namespace) -> int:
+def _run_schema(options: argparse.Namespace) -> int:
     """Prints one object with `json_schema` and `features`."""
     if options.config not in tuple(Config):
         raise UsageError(f"there is no config {options.config!r}; there are {', '.join(Config)}")

@@ -45,10 +45,10 @@ _REMEDY = "Every answer so far is kept; repeat the same command"
 
 def build_release(options: BuildOptions, progress: Progress | None = None) -> Manifest:
     """Builds a release as `building.run.build` does, with the engine that the options name."""
-    return build(options, progress, collect_on_cluster if options.engine.ray else collect_here)
+    return build(options, progress, _collect_on_cluster if options.engine.ray else collect_here)
 
 
-def collect_on_cluster(
+def _collect_on_cluster(
     prepared: Prepared, options: BuildOptions, state: RunState, progress: Progress
 ) -> dict[str, Snapshot]:
     """Collects the answers of a build on the Ray cluster that `options.engine` names."""

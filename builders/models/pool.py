@@ -52,7 +52,7 @@ class InProcessModel(Protocol):
         ...
 
 
-def open_reward_models(judges: tuple[str, ...], spec: BuildSpec) -> dict[str, InProcessModel]:
+def _open_reward_models(judges: tuple[str, ...], spec: BuildSpec) -> dict[str, InProcessModel]:
     """The reward models among the judges of a build, by how they were named.
 
     Raises:
@@ -325,7 +325,7 @@ def resolve_models(options: ModelOptions, spec: BuildSpec, dialogues: SplitDialo
     for endpoint in endpoints.values():
         Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
     named = _named(options, spec)
-    rewards = open_reward_models(named.get(Role.JUDGE, ()), spec)  # what may be misnamed comes before what takes long
+    rewards = _open_reward_models(named.get(Role.JUDGE, ()), spec)  # what may be misnamed comes before what takes long
     corpus = None
     if any(CORPUS in texts for texts in named.values()):
         stage("fitting the embedded models", None)

@@ -124,7 +124,7 @@ def publish(
         EndpointError: the Hub failed or refused; the same command goes on where it stopped.
     """
     repo = _repo(options.repo, api, sleep)
-    release = check_release(options)
+    release = _check_release(options)
     payload = payload_of(release)
     log.info("%s %s: %d files may be published", release.root, payload.version, len(payload.files))
     seen = inspect_repo(repo, options)
@@ -218,7 +218,7 @@ def _published_already(
     return PublishResult("already published", repo.name, payload, commit)
 
 
-def check_release(options: PublishOptions) -> Release:
+def _check_release(options: PublishOptions) -> Release:
     """The release, where it may be shown to anybody; gates that the command accepts are written into it first.
 
     Raises:

@@ -16,7 +16,7 @@ from ..mining.plan import MiningPlan
 from ..mining.trace_rules import contradictions
 from .candidate import TraceCandidate, TraceResult
 
-HUMANS_REASON = "The human supporter chose this strategy here."
+_HUMANS_REASON = "The human supporter chose this strategy here."
 """The reason of the human's vote, where no judge gives one."""
 
 
@@ -41,14 +41,14 @@ def settle_labels(
     assert plan.spec.reasoning is not None, "checked when the spec was read"
     wrong = contradictions(candidate.said, candidate.turn.history, plan.spec.reasoning.rules)
     same = candidate.strategy is candidate.turn.strategy
-    panels = [panel_of(step, read, wrong.get(step), human=same and step is Step.STRATEGY) for step in Step]
+    panels = [_panel_of(step, read, wrong.get(step), human=same and step is Step.STRATEGY) for step in Step]
     ties = [step for step, panel in zip(Step, panels, strict=True) if panel is None]
     if ties:
         return Drop(candidate, DropReason.STEP_TIE, ", ".join(ties))
     return candidate.with_(panels=tuple(panel for panel in panels if panel is not None))
 
 
-def panel_of(step: Step, read: Sequence[StepJudgement], rule: str | None, *, human: bool) -> StepPanel | None:
+def _panel_of(step: Step, read: Sequence[StepJudgement], rule: str | None, *, human: bool) -> StepPanel | None:
     """The label of one step from votes and rules; None where the votes are even and no rule decides."""
     at = list(Step).index(step)
     votes, votes_for = len(read) + human, sum(one.labels[at] for one in read) + human
@@ -64,7 +64,7 @@ def panel_of(step: Step, read: Sequence[StepJudgement], rule: str | None, *, hum
         votes=votes,
         votes_for=votes_for,
         confidence=1.0 if rule else round((agreeing + 1) / (votes + 2), 4),
-        rationale=rule or next(iter(reasons), HUMANS_REASON if human and label else ""),
+        rationale=rule or next(iter(reasons), _HUMANS_REASON if human and label else ""),
     )
 
 

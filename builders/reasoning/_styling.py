@@ -56,7 +56,7 @@ def read_style(origin: TraceCandidate, plan: MiningPlan, request: Request, outco
         return Drop(candidate, DropReason.SAME_REPLY)
     if (unfit := unfit_reply(text, Task.STYLIST, plan) or unanswering(text, plan)) is not None:
         return Drop(candidate, *unfit)
-    if (change := changed_by_rule(origin.said.reply, text)) is not None:
+    if (change := _changed_by_rule(origin.said.reply, text)) is not None:
         return Drop(candidate, DropReason.NOT_KEPT, change)
     try:
         trace = Trace.model_validate({**dict(origin.said), "reply": text})
@@ -65,7 +65,7 @@ def read_style(origin: TraceCandidate, plan: MiningPlan, request: Request, outco
     return candidate.with_(trace=trace, reply=trace.reply)
 
 
-def changed_by_rule(before: str, after: str) -> str | None:
+def _changed_by_rule(before: str, after: str) -> str | None:
     """A number, a name, advice or a question that a rewriting plainly changes; None where the rules see no change."""
     if _numbers(before) != _numbers(after):
         return "a number"

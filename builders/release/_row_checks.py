@@ -169,7 +169,7 @@ def _no_difference(batch: pa.RecordBatch) -> pa.Array:
 
 _WEIGHED = ("weight", "weight is not above 0 and at most 1", _no_weight)
 
-REASONING_RULES: Mapping[Config, Rules] = {
+_REASONING_RULES: Mapping[Config, Rules] = {
     Config.REASONING: (
         (
             "trace",
@@ -305,7 +305,7 @@ LAYOUT_RULES: Mapping[int, Mapping[Config, Rules]] = {
         ("the judge found an error in the chosen side", _chosen_has_error),
     ),
     2: _COMPARED,
-    3: {**_COMPARED, **REASONING_RULES},
-    4: {**_COMPARED, **REASONING_RULES},
+    3: {**_COMPARED, **_REASONING_RULES},
+    4: {**_COMPARED, **_REASONING_RULES},
 }
 """The rules of each layout by config."""

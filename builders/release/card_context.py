@@ -131,14 +131,14 @@ def unread_dialogues(root: Path, manifest: Manifest) -> frozenset[str]:
     return frozenset(dialogue_id for dialogue_id, findings in rows if all_unread(findings))
 
 
-def is_unread(finding: Any) -> bool:
+def _is_unread(finding: Any) -> bool:
     """Whether a finding is a judge's answer that could not be read, and no sign of a crisis."""
     return finding["judge"] is not None and finding["category"] is None
 
 
 def all_unread(findings: Sequence[Any]) -> bool:
     """Whether a dialogue is held out without any sign of a crisis."""
-    return all(map(is_unread, findings))
+    return all(map(_is_unread, findings))
 
 
 def _cells(root: Path, manifest: Manifest, config: Config, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -32,7 +32,7 @@ _CALLS = (
 """The columns that name a call, or several."""
 
 
-HOLDOUT = Config.CRISIS_HOLDOUT
+_HOLDOUT = Config.CRISIS_HOLDOUT
 _MADE_OF_TURNS = (*CANDIDATE_CONFIGS, *REASONING_CONFIGS)
 
 
@@ -115,9 +115,9 @@ class CrossTableState:
         """Remembers a batch of dialogues; tells those that stand in another split, or table, too."""
         columns = (batch.column(column).to_pylist() for column in ("dialogue_id", "source", "license"))
         for number, (dialogue_id, source, license_id) in enumerate(zip(*columns, strict=True)):
-            elsewhere = dialogue_id in self.dialogues and (dialogue_id in self.held_out) != (config is HOLDOUT)
+            elsewhere = dialogue_id in self.dialogues and (dialogue_id in self.held_out) != (config is _HOLDOUT)
             before = self.dialogues.setdefault(dialogue_id, (split, source, license_id))
-            if config is HOLDOUT:
+            if config is _HOLDOUT:
                 self.held_out.add(dialogue_id)
                 self.barred.add(dialogue_id)
             if before[0] is not split or elsewhere:

@@ -184,10 +184,10 @@ def origins_of(root: Path, files: Mapping[str, FileRecord]) -> tuple[Origin, ...
         table = config_and_split(name)
         if table is not None and table[0] in _DIALOGUES:
             found.update(_sources_and_licenses(root, name))
-    return counted_origins(found)
+    return _counted_origins(found)
 
 
-def counted_origins(found: Mapping[tuple[str, str], int]) -> tuple[Origin, ...]:
+def _counted_origins(found: Mapping[tuple[str, str], int]) -> tuple[Origin, ...]:
     """The same from the number of dialogues by source and licence; in order of both."""
     return tuple(Origin(source, license_id, number) for (source, license_id), number in sorted(found.items()))
 
@@ -225,7 +225,7 @@ def _check_notice(release: Release, seen: CrossTableState) -> Iterator[Finding]:
         return
     found = Counter((str(source), str(license_id)) for _, source, license_id in seen.dialogues.values())
     paragraphs = text.split("\n\n")
-    for origin in counted_origins(found):
+    for origin in _counted_origins(found):
         name = licence_of(origin.license).name
         if not any(one.startswith(f"{origin.source} (") and name in one for one in paragraphs):
             yield _finding(NOTICE, f"it does not name the source {origin.source} with its licence {origin.license}")

@@ -51,7 +51,7 @@ class Release:
             )
         if not self.manifest.files:
             raise DataError(f"{root / MANIFEST}: files: it lists none, so there is nothing in this release")
-        check_plain(root)
+        _check_plain(root)
 
     @property
     def layout(self) -> int:
@@ -118,7 +118,7 @@ class Release:
         return path.relative_to(self.root).as_posix()
 
 
-def check_plain(root: Path) -> None:
+def _check_plain(root: Path) -> None:
     """Everything below a release's folder is a plain file, so that nothing is read or written elsewhere.
 
     Raises:

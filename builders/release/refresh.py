@@ -52,7 +52,7 @@ def write_views(root: Path, manifest: Manifest, together: FileSet | None = None,
     pictures = draw_pictures(audit) if draw and audit else {}
     beside = card_context_of(root, manifest)
     if draw:
-        write_pictures(together, pictures)
+        _write_pictures(together, pictures)
         beside = replace(beside, pictures=tuple(pictures))
     texts = {
         CARD: render_card(manifest, features, beside),
@@ -73,7 +73,7 @@ def write_views(root: Path, manifest: Manifest, together: FileSet | None = None,
     return manifest
 
 
-def write_pictures(together: FileSet, pictures: Mapping[str, bytes]) -> None:
+def _write_pictures(together: FileSet, pictures: Mapping[str, bytes]) -> None:
     """Writes the card's pictures; those of before that are not among them go, and nothing else that lies there."""
     for path in PICTURES:
         if path in pictures:

@@ -222,12 +222,12 @@ def write_report(release: Release, audit: Audit, sample: int = SAMPLE) -> None:
     found = StratifiedSample[Row](sample)
     for stratum, rank, make in _candidates(release, held_out):
         found.offer(stratum, rank, make)
-    pairs = report_pairs(release, found.items())
+    pairs = _report_pairs(release, found.items())
     page = render_report(audit, pairs, of=found.seen, held_out=_told(release))
     write_into(release.root, REPORT_FILE, page)
 
 
-def report_pairs(release: Release, rows: list[Row]) -> list[ReportPair]:
+def _report_pairs(release: Release, rows: list[Row]) -> list[ReportPair]:
     """Rows of preference configs and of `dropped`, with `config` and `split`, as a report shows them."""
     dialogues = _dialogues(release, {row["dialogue_id"] for row in rows})
     return [report_pair(row, dialogues.get(row["dialogue_id"])) for row in rows]

@@ -49,7 +49,7 @@ from .rules import broken_rows, contents
 # What changed in a release, told by file and row: bytes against the manifest, rows against a rebuild.
 
 
-PACKAGE = "ipm-prefdial"
+_PACKAGE = "ipm-prefdial"
 
 
 class Difference(Frozen):
@@ -205,7 +205,7 @@ def _comparable_views(release: Release, rebuilt: Release) -> tuple[str, ...]:
 
 def _same_package(release: Release) -> bool:
     """Whether this version of the package wrote the release's views."""
-    return release.manifest.run.packages.get(PACKAGE) == version(PACKAGE)
+    return release.manifest.run.packages.get(_PACKAGE) == version(_PACKAGE)
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -67,7 +67,7 @@ def dialogues_unread(items: Sequence[CrisisItem]) -> int:
     return len({item.dialogue_id for item in items} - {item.dialogue_id for item in items if not item.unread})
 
 
-def crisis_items(release: Release) -> list[CrisisItem]:
+def _crisis_items(release: Release) -> list[CrisisItem]:
     """Every sign in the holdout of a release, in its order.
 
     Raises:
@@ -123,8 +123,8 @@ def _context(turns: Sequence[Row], found: Row) -> str:
     return fit_cell("\n".join(f"{turn['speaker']}: {turn['text']}" for turn in turns))
 
 
-DECISION_COLUMN = "decision"
-READER_COLUMN = "reader"
+_DECISION_COLUMN = "decision"
+_READER_COLUMN = "reader"
 
 COLUMNS = (
     "finding",
@@ -136,8 +136,8 @@ COLUMNS = (
     "note",
     "context",
     "words",
-    DECISION_COLUMN,
-    READER_COLUMN,
+    _DECISION_COLUMN,
+    _READER_COLUMN,
     "comment",
 )
 """The columns of the sheet, in order; the last three are to be filled in."""
@@ -168,7 +168,7 @@ def export_crisis(release: Release, out: Path) -> ExportedCrisis:
         DataError: nothing is held out.
     """
     _check_place(release.root, out)
-    items = crisis_items(release)
+    items = _crisis_items(release)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_text(out, sheet_text(COLUMNS, [_line(item) for item in items]))
     return ExportedCrisis(
@@ -199,7 +199,7 @@ def _line(item: CrisisItem) -> dict[str, str]:
 _DECISIONS = tuple(CrisisDecision)
 
 
-def crisis_review_of(items: Sequence[CrisisItem], read: Sequence[ReadFinding]) -> CrisisReview:
+def _crisis_review_of(items: Sequence[CrisisItem], read: Sequence[ReadFinding]) -> CrisisReview:
     """The review that decisions make.
 
     Args:
@@ -285,16 +285,16 @@ def import_crisis(root: Path, files: Sequence[Path]) -> ImportedCrisis:
     """
     release = Release(root)
     check_writable(root)
-    items = {item.finding: item for item in crisis_items(release)}
+    items = {item.finding: item for item in _crisis_items(release)}
     decided, blank = _read(files, items)
     if not decided:
         raise UsageError(
             f"{', '.join(path.name for path in files)}: no line has a decision, so there is nothing to store: fill in "
-            f"{DECISION_COLUMN} and {READER_COLUMN}"
+            f"{_DECISION_COLUMN} and {_READER_COLUMN}"
         )
     review = read_review(root) or Review(replicates=REPLICATES, configs={})
     earlier = _decided(review.crisis)
-    found = crisis_review_of(list(items.values()), _joined(items, {**earlier, **decided}))
+    found = _crisis_review_of(list(items.values()), _joined(items, {**earlier, **decided}))
     review = review.model_copy(update={"replicates": REPLICATES, "crisis": found})
     refresh_views(release.root, {REVIEW_FILE: review_json(review)})
     return ImportedCrisis(
@@ -309,8 +309,8 @@ def _read(files: Sequence[Path], items: Mapping[str, CrisisItem]) -> tuple[Decid
     """Every decision in the sheets, and the number of lines without one."""
     bad, decided, places, blank = BadCells(), Decided(), dict[tuple[str, str], str](), 0
     for path in files:
-        for row in read_sheet(path, "finding", (DECISION_COLUMN, READER_COLUMN)):
-            if not row.cells[DECISION_COLUMN]:
+        for row in read_sheet(path, "finding", (_DECISION_COLUMN, _READER_COLUMN)):
+            if not row.cells[_DECISION_COLUMN]:
                 blank += 1
             elif (key := _key(path, row, items, bad)) is None:
                 continue
@@ -324,15 +324,15 @@ def _read(files: Sequence[Path], items: Mapping[str, CrisisItem]) -> tuple[Decid
 
 def _key(path: Path, row: RawRow, items: Mapping[str, CrisisItem], bad: BadCells) -> tuple[str, str] | None:
     """The sign and the reader of a line with a decision; None where one of its cells is bad."""
-    finding, reader = str(row.item).casefold(), " ".join(row.cells[READER_COLUMN].split())
+    finding, reader = str(row.item).casefold(), " ".join(row.cells[_READER_COLUMN].split())
     wrong = {
         "finding": ""
         if finding in items
         else f"{row.item!r} is not a finding of this release"
         if finding
         else "is empty",
-        DECISION_COLUMN: "" if _folded(row) in tuple(CrisisDecision) else _none_of(row.cells[DECISION_COLUMN]),
-        READER_COLUMN: "is empty: who decided?" if not reader else _address(reader),
+        _DECISION_COLUMN: "" if _folded(row) in tuple(CrisisDecision) else _none_of(row.cells[_DECISION_COLUMN]),
+        _READER_COLUMN: "is empty: who decided?" if not reader else _address(reader),
     }
     for column, what in wrong.items():
         if what:
@@ -341,7 +341,7 @@ def _key(path: Path, row: RawRow, items: Mapping[str, CrisisItem], bad: BadCells
 
 
 def _folded(row: RawRow) -> str:
-    return "_".join(row.cells[DECISION_COLUMN].casefold().replace("_", " ").split())
+    return "_".join(row.cells[_DECISION_COLUMN].casefold().replace("_", " ").split())
 
 
 def _none_of(cell: str) -> str:

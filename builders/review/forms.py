@@ -63,7 +63,7 @@ def blind(drawn: Sequence[Drawn], seed: int) -> dict[str, KeyItem]:
     return items
 
 
-def item_of(name: str, config: Config, row: dict[str, Any], key: KeyItem) -> Item:
+def _item_of(name: str, config: Config, row: dict[str, Any], key: KeyItem) -> Item:
     """What annotators see of a row."""
     sides = [row[side][0]["content"] for side in ("chosen", "rejected")]
     reply_a, reply_b = sides if key.a == "chosen" else sides[::-1]
@@ -126,14 +126,14 @@ def sheet_text(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str
     return "\ufeff" + out.getvalue()
 
 
-def jsonl_text(items: Sequence[Item]) -> str:
+def _jsonl_text(items: Sequence[Item]) -> str:
     """The same, an object a line; what is to be filled in is empty."""
     return "".join(
         json.dumps({**dict.fromkeys(COLUMNS, ""), **item.model_dump()}, ensure_ascii=False) + "\n" for item in items
     )
 
 
-def label_studio_tasks(items: Sequence[Item]) -> str:
+def _label_studio_tasks(items: Sequence[Item]) -> str:
     """Tasks for Label Studio's import."""
     return _json([{"data": item.model_dump()} for item in items])
 
@@ -155,7 +155,7 @@ def label_studio_config() -> str:
     return "\n".join([*lines, "</View>"]) + "\n"
 
 
-def argilla_records(items: Sequence[Item]) -> str:
+def _argilla_records(items: Sequence[Item]) -> str:
     """Records for Argilla 2, as `Dataset.records.from_json` reads them."""
     empty: dict[str, Any] = {"metadata": {}, "suggestions": {}, "responses": {}, "vectors": {}}
     return _json([{"id": item.item, "fields": item.model_dump(include=set(_SHOWN)), **empty} for item in items])
@@ -264,15 +264,15 @@ def _check_place(root: Path, out: Path) -> None:
 
 
 def _sheets(key: Key, rows: dict[str, dict[str, object]]) -> dict[str, str]:
-    items = [item_of(name, key.config, rows[entry.row_id], entry) for name, entry in key.items.items()]
+    items = [_item_of(name, key.config, rows[entry.row_id], entry) for name, entry in key.items.items()]
     instructions = instructions_text(key.config)
     return {
         INSTRUCTIONS: instructions,
         "review.csv": csv_text(items),
-        "review.jsonl": jsonl_text(items),
-        "label_studio.json": label_studio_tasks(items),
+        "review.jsonl": _jsonl_text(items),
+        "label_studio.json": _label_studio_tasks(items),
         "label_studio_config.xml": label_studio_config(),
-        "argilla.json": argilla_records(items),
+        "argilla.json": _argilla_records(items),
         "argilla_settings.json": argilla_settings(instructions),
     }
 

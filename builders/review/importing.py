@@ -44,7 +44,7 @@ class Sheet:
     """By item; items that the file does not have are not in it."""
 
 
-def read_sheets(files: Sequence[Path], names: Sequence[str], key: Key) -> list[Sheet]:
+def _read_sheets(files: Sequence[Path], names: Sequence[str], key: Key) -> list[Sheet]:
     """Every annotator's sheet.
 
     Args:
@@ -176,7 +176,7 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
         if entry.row_id not in rows or rows[entry.row_id]["dialogue_id"] != entry.dialogue_id:
             what = f"{name} is {entry.row_id}, which {root} does not have in {key.config}"
             raise UsageError(f"{key_path}: {what}: give the key of an export of this release")
-    sheets = read_sheets(files, annotators, key)
+    sheets = _read_sheets(files, annotators, key)
     _refuse_empty(sheets, key)
     review = read_review(root) or Review(replicates=REPLICATES, configs={})
     earlier = review.configs.get(key.config)

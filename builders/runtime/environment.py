@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from ...schemas.errors import UsageError
 
-BUILD_PACKAGES = (
+_BUILD_PACKAGES = (
     "ipm-prefdial",
     "datasets",
     "datasketch",
@@ -23,7 +23,7 @@ BUILD_PACKAGES = (
 """The libraries that decide a release's bytes or the embedded models' answers."""
 
 
-def package_versions(names: Sequence[str] = BUILD_PACKAGES) -> dict[str, str]:
+def package_versions(names: Sequence[str] = _BUILD_PACKAGES) -> dict[str, str]:
     """The versions of some packages; what is not installed is not named."""
     found = {}
     for name in names:

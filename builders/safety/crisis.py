@@ -102,7 +102,7 @@ class _Question(Frozen):
     answered: str
 
 
-def find_answer(text: str, asked: str) -> CrisisFinding | None:
+def _find_answer(text: str, asked: str) -> CrisisFinding | None:
     """What a seeker's answer admits to, where the last thing said before was a question about it."""
     if "?" not in asked or not (said := fold_sentences(text)):
         return None
@@ -128,7 +128,7 @@ def find_crisis(text: str, previous: Sequence[str] = ()) -> CrisisFinding | None
     """
     found = next(_findings(fold_sentences(text)), None)
     if found is None and previous:
-        return find_answer(text, previous[-1])
+        return _find_answer(text, previous[-1])
     return found
 
 

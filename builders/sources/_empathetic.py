@@ -22,7 +22,7 @@ _LAST = "tags"
 """The last column, which lines without tags may lack."""
 
 
-def is_utterance(record: Any) -> bool:
+def _is_utterance(record: Any) -> bool:
     """Whether a record is one utterance rather than a dialogue."""
     return isinstance(record, Mapping) and all(name in record for name in _COLUMNS)
 
@@ -40,7 +40,7 @@ def whole_dialogues(rows: Iterable[tuple[Any, Split | None]]) -> Iterator[tuple[
     """
     for _, together in groupby(enumerate(rows), key=_conversation):
         (record, split), *others = (row for _, row in together)
-        if is_utterance(record):
+        if _is_utterance(record):
             about = {name: _text(record[name]) for name in ("context", "prompt")}
             record = {"utterances": [record, *(other for other, _ in others)], **about}
         yield record, split
@@ -84,7 +84,7 @@ def _cells(path: Path, number: int, line: str, header: Sequence[str]) -> list[st
 def _conversation(numbered: tuple[int, tuple[Any, Split | None]]) -> tuple[Any, Any]:
     """What the utterances of one conversation have in common; of any other record its own number."""
     number, (record, split) = numbered
-    return (record["conv_id"], split) if is_utterance(record) else (number, None)
+    return (record["conv_id"], split) if _is_utterance(record) else (number, None)
 
 
 def _text(value: Any) -> str:

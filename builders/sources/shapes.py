@@ -30,7 +30,7 @@ _SPEAKERS = {
 _BRACKETED = re.compile(r"^\s*\[([^\[\]]*)\]\s*")
 
 
-BAD_DIALOGUES = (
+_BAD_DIALOGUES = (
     "unknown_strategy",
     "missing_strategy",
     "missing_speaker",
@@ -52,7 +52,7 @@ class BadDialogue(Frozen):
     turn: int | None
     """The turn at fault, from 0; None where it is the whole dialogue."""
     reason: str
-    """One of `BAD_DIALOGUES`."""
+    """One of `_BAD_DIALOGUES`."""
     detail: str
     """What stands there, shortened; never a whole message."""
 

@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 
-ERROR_FACTOR = 1.5
+_ERROR_FACTOR = 1.5
 """See above: Nadeau & Bengio's for five folds."""
-DIMENSION_FACTOR = 1.5
+_DIMENSION_FACTOR = 1.5
 """See above: ours, calibrated."""
-TAIL = 0.05
+_TAIL = 0.05
 """Chance of an error on the side that a bound is about."""
 FOLDS = 5
 _POWER = 0.84
@@ -71,7 +71,7 @@ def auc_error(scores: np.ndarray, dialogues: np.ndarray) -> float | None:
     auc = float(beats.mean())
     of_dialogue = np.bincount(group, (beats + beaten - 2 * auc) / pairs)
     clustered = float((of_dialogue**2).sum()) * len(unique) / (len(unique) - 1)
-    return ERROR_FACTOR * float(np.sqrt(max(clustered, _hanley_mcneil(auc, pairs))))
+    return _ERROR_FACTOR * float(np.sqrt(max(clustered, _hanley_mcneil(auc, pairs))))
 
 
 def _hanley_mcneil(auc: float, pairs: int) -> float:
@@ -122,7 +122,7 @@ def _grown(auc: float, fitted_on: float, dimension: float) -> float:
 
     square = float(ndtri(min(max(auc, 0.5), 1 - 1e-9))) ** 2
     return float(
-        ndtr(np.sqrt((square + np.sqrt(square**2 + 4 * square * DIMENSION_FACTOR * dimension / fitted_on)) / 2))
+        ndtr(np.sqrt((square + np.sqrt(square**2 + 4 * square * _DIMENSION_FACTOR * dimension / fitted_on)) / 2))
     )
 
 
@@ -189,8 +189,8 @@ def clopper_pearson(share: float, number: float) -> Bounds:
     from scipy.special import betaincinv
 
     found = share * number
-    low = betaincinv(found, number - found + 1, TAIL) if found > 0 else 0.0
-    high = betaincinv(found + 1, number - found, 1 - TAIL) if found < number else 1.0
+    low = betaincinv(found, number - found + 1, _TAIL) if found > 0 else 0.0
+    high = betaincinv(found + 1, number - found, 1 - _TAIL) if found < number else 1.0
     return Bounds(float(low), float(high))
 
 
@@ -206,7 +206,7 @@ def student(freedom: float) -> float:
     """The 95 % quantile of Student's t."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, 1 - TAIL))
+    return float(stdtrit(freedom, 1 - _TAIL))
 
 
 # How strongly each strategy is preferred over the others, from counts of which one replaced which.

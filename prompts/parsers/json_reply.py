@@ -50,7 +50,7 @@ def read_json_object(reply: str) -> dict[str, Any] | Unparsed:
     is a part of an answer, and no answer.
     """
     found: dict[str, Any] | None = None
-    for written in outermost_braces(without_thinking(reply)):
+    for written in _outermost_braces(without_thinking(reply)):
         try:
             found = _DECODER.decode(written)
         except (ValueError, RecursionError):  # a number of too many digits is a ValueError, too
@@ -58,7 +58,7 @@ def read_json_object(reply: str) -> dict[str, Any] | Unparsed:
     return found if found is not None else Unparsed(reason="no_json", raw=reply)
 
 
-def outermost_braces(text: str) -> Iterator[str]:
+def _outermost_braces(text: str) -> Iterator[str]:
     """Every part of `text` from an opening brace to the one that closes it; a brace inside a string does not count."""
     at = text.find("{")
     while at != -1:
@@ -96,7 +96,7 @@ def words_in(value: Any) -> str:
 CUT_ENDINGS = frozenset({"length", "max_tokens"})
 """The endings of an answer that ran into its token limit."""
 
-DEEPEST = 32
+_DEEPEST = 32
 """The deepest nesting that is read, on every machine alike."""
 
 Fields = Mapping[str, Any]
@@ -135,7 +135,7 @@ def read_one_object(answer: Completion, names: Collection[str], read: Callable[[
     cut = answer.finish_reason in CUT_ENDINGS
     readings: list[T | Unparsed] = []
     others = False
-    for written in outermost_braces(text):
+    for written in _outermost_braces(text):
         try:
             fields = _decode(written)
         except _TwiceError:
@@ -164,7 +164,7 @@ def _decode(written: str) -> Fields:
         ValueError: it is not JSON, or nested too deeply.
         _TwiceError: a name stands twice, with two values.
     """
-    if _depth(written) > DEEPEST:
+    if _depth(written) > _DEEPEST:
         raise ValueError("nested too deeply")
     found: Fields = json.loads(written, strict=False, object_pairs_hook=_once)
     return found
@@ -194,7 +194,7 @@ def _depth(written: str) -> int:
 def _unclosed(text: str) -> str:
     """The text from the first outermost brace that is never closed; empty where every one is."""
     end = 0
-    for written in outermost_braces(text):
+    for written in _outermost_braces(text):
         end = text.index(written, end) + len(written)
     at = text.find("{", end)
     return "" if at == -1 else text[at:]
@@ -222,7 +222,7 @@ def _places_to_close(unclosed: str) -> list[tuple[int, str]]:
     end: tuple[int, str] | None = None
     for token in _JSON_TOKEN.finditer(unclosed):
         said, end = token[0], None
-        if said == '"' or len(stack) > DEEPEST:
+        if said == '"' or len(stack) > _DEEPEST:
             break
         if said in _CLOSERS:
             stack += said

@@ -38,11 +38,11 @@ from .strategy import without_fence
 
 _TAG = re.compile(rf"<(?P<end>/?)(?P<step>{'|'.join(Step)})>", re.IGNORECASE | re.ASCII)
 _INTENSITY = re.compile(r"([1-5])(?:\s*(?:/|of|out of)\s*5)?")
-NO_CUES = "none"
+_NO_CUES = "none"
 """Written where a trace names no cue."""
 
 EMOTION_FIELDS = ("emotion", "intensity", "cause", "cues")
-STRATEGY_FIELDS = ("strategy", "why")
+_STRATEGY_FIELDS = ("strategy", "why")
 """The fields of the two steps that have several, in the order in which they are written."""
 
 
@@ -70,7 +70,7 @@ def step_texts(trace: Trace) -> tuple[str, str, str, str]:
     said = {
         "history": trace.history,
         **trace.emotion.model_dump(mode="json", exclude={"cues"}),
-        "cues": "; ".join(f"{cue.modality}: {cue.description}" for cue in trace.emotion.cues) or NO_CUES,
+        "cues": "; ".join(f"{cue.modality}: {cue.description}" for cue in trace.emotion.cues) or _NO_CUES,
         **trace.strategy.model_dump(mode="json"),
         "reply": trace.reply,
     }
@@ -80,7 +80,7 @@ def step_texts(trace: Trace) -> tuple[str, str, str, str]:
 def write_steps(said: Mapping[str, str]) -> tuple[str, str, str, str]:
     """The text of each step from the words of all its fields, whatever they say."""
     emotion, strategy = (
-        "\n".join(f"{name}: {said[name]}" for name in names) for names in (EMOTION_FIELDS, STRATEGY_FIELDS)
+        "\n".join(f"{name}: {said[name]}" for name in names) for names in (EMOTION_FIELDS, _STRATEGY_FIELDS)
     )
     return (
         _block(Step.HISTORY, said["history"]),
@@ -186,7 +186,7 @@ def _emotion(inside: str) -> EmotionStep:
 
 
 def _strategy(inside: str) -> StrategyStep:
-    fields = _fields(inside, STRATEGY_FIELDS)
+    fields = _fields(inside, _STRATEGY_FIELDS)
     strategy = parse_strategy(fields["strategy"])
     if strategy is None:
         raise _FaultError("unknown_strategy")
@@ -212,7 +212,7 @@ def _fields(inside: str, names: Sequence[str]) -> Mapping[str, str]:
 
 
 def _cues(text: str) -> tuple[NamedCue, ...]:
-    if text.strip(" .").casefold() == NO_CUES:
+    if text.strip(" .").casefold() == _NO_CUES:
         return ()
     cues: list[NamedCue] = []
     for part in text.split(";"):
@@ -283,9 +283,9 @@ def _label(value: Any) -> bool | None:
     return _WORDS.get(value.strip().strip(".").casefold()) if isinstance(value, str) else None
 
 
-FIELDS = ("history", *EMOTION_FIELDS, *STRATEGY_FIELDS, "reply")
+FIELDS = ("history", *EMOTION_FIELDS, *_STRATEGY_FIELDS, "reply")
 """The fields of the JSON form."""
-_LINES = (*EMOTION_FIELDS, *STRATEGY_FIELDS)
+_LINES = (*EMOTION_FIELDS, *_STRATEGY_FIELDS)
 
 
 def read_trace(reply: str) -> Trace | Unparsed:
@@ -326,13 +326,13 @@ def _text_of(value: Any) -> str:
 def _written_cues(value: Any) -> str:
     """Cues on one line; anything that is not a cue becomes `?`, which is then read as `bad_cues`."""
     if isinstance(value, str):
-        return " ".join(mend_half_pairs(value).split()) or NO_CUES
+        return " ".join(mend_half_pairs(value).split()) or _NO_CUES
     if not isinstance(value, list):
-        return NO_CUES if value is None else "?"
+        return _NO_CUES if value is None else "?"
     lines = []
     for cue in value:
         if not isinstance(cue, Mapping):
             return "?"
         description = " ".join(_text_of(cue.get("description")).replace(";", ",").split())
         lines.append(f"{_text_of(cue.get('modality'))}: {description}")
-    return "; ".join(lines) or NO_CUES
+    return "; ".join(lines) or _NO_CUES

@@ -37,7 +37,7 @@ class Workflow(Protocol):
         """Runs it, and gives the exit code."""
 
 
-def add_all(workflows: Sequence[Workflow], parser: argparse.ArgumentParser) -> None:
+def _add_all(workflows: Sequence[Workflow], parser: argparse.ArgumentParser) -> None:
     """Adds the options of every workflow to the parser of `recipe run`."""
     for workflow in workflows:
         workflow.add_options(parser.add_argument_group(f"for `recipe run {workflow.NAME}` alone"))
@@ -81,22 +81,22 @@ def add_recipe(verbs: Any) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="every recipe with the machine that it needs, and every workflow")
     listing.add_argument("--json", action="store_true", help="print JSON for machines")
-    listing.set_defaults(run=run_list)
+    listing.set_defaults(run=_run_list)
     showing = actions.add_parser("show", help="a recipe's file")
     showing.add_argument("name", metavar="NAME", help="as `recipe list` names it, or a .yaml file")
     showing.add_argument("--json", action="store_true", help="print its settings as JSON")
-    showing.set_defaults(run=run_show)
+    showing.set_defaults(run=_run_show)
     running = actions.add_parser(
         "run", help="train, or run a workflow; what was interrupted goes on", conflict_handler="resolve"
     )
     _add_run(running, f"where to write; {_RUNS}/NAME if it is left out")
-    add_all(WORKFLOWS, running)
-    running.set_defaults(run=run_run)
+    _add_all(WORKFLOWS, running)
+    running.set_defaults(run=_run_run)
     ablating = actions.add_parser(
         "ablate", help="train a GRPO recipe with each part of its reward switched off in turn"
     )
     _add_run(ablating, f"where to write; {_RUNS}/MODEL/TASK/{_ABLATION} if it is left out")
-    ablating.set_defaults(run=run_ablate)
+    ablating.set_defaults(run=_run_ablate)
 
 
 def _add_run(parser: argparse.ArgumentParser, out: str) -> None:
@@ -117,7 +117,7 @@ def _add_run(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--json", action="store_true", help="print what came of it as JSON")
 
 
-def run_list(options: argparse.Namespace) -> int:
+def _run_list(options: argparse.Namespace) -> int:
     """Prints a line a recipe, and a line a workflow."""
     recipes = [find_recipe(name) for name in recipe_names()]
     if options.json:
@@ -137,7 +137,7 @@ def run_list(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_show(options: argparse.Namespace) -> int:
+def _run_show(options: argparse.Namespace) -> int:
     """Prints a recipe's file, with its comments; of a workflow what it is."""
     for workflow in WORKFLOWS:
         if options.name == workflow.NAME:
@@ -152,7 +152,7 @@ def run_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_run(options: argparse.Namespace) -> int:
+def _run_run(options: argparse.Namespace) -> int:
     """Trains in this process, or in as many as a launcher starts; or runs a workflow."""
     refuse_foreign(WORKFLOWS, options)
     for workflow in WORKFLOWS:
@@ -178,7 +178,7 @@ def run_run(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_ablate(options: argparse.Namespace) -> int:
+def _run_ablate(options: argparse.Namespace) -> int:
     """Trains the variants, and prints the table that stands in the folder, too."""
     from ..runs.arguments import words_of
     from ..study.ablation import ablate, ablation_page

@@ -43,7 +43,7 @@ def step_grade(step: Step) -> str:
 
 STEP_GRADES = (*map(step_grade, Step), ALL_STEPS)
 """What traces are graded in, each 0 to 1."""
-SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=320)
+_SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=320)
 """How judges are asked."""
 
 
@@ -111,7 +111,7 @@ class _Job:
     protocol: Protocol
 
 
-def questions_to(judge: ModelRef, reply: JudgedReply) -> Iterator[tuple[JudgeQuestion, Protocol]]:
+def _questions_to(judge: ModelRef, reply: JudgedReply) -> Iterator[tuple[JudgeQuestion, Protocol]]:
     """What a judge is asked about a reply."""
     for question, protocol in PROMPTS:
         if judge.name == CORPUS and (question is JudgeQuestion.GRADES or protocol is not Protocol.ALONE):
@@ -126,7 +126,7 @@ def questions_to(judge: ModelRef, reply: JudgedReply) -> Iterator[tuple[JudgeQue
 def count_questions(players: ModelPool, replies: Sequence[JudgedReply]) -> int:
     """How many calls judging takes, at most."""
     judges = players.models.get(Role.JUDGE, ())
-    return sum(1 for judge in judges for reply in replies for _ in questions_to(judge, reply))
+    return sum(1 for judge in judges for reply in replies for _ in _questions_to(judge, reply))
 
 
 def replies_of(aligned: Sequence[Aligned], turns: Sequence[HumanTurn]) -> tuple[JudgedReply, ...]:
@@ -165,7 +165,7 @@ async def judge_replies(
 
     said = {}
     for judge in players.models.get(Role.JUDGE, ()):
-        jobs = [_Job(judge, reply, *asked) for reply in replies for asked in questions_to(judge, reply)]
+        jobs = [_Job(judge, reply, *asked) for reply in replies for asked in _questions_to(judge, reply)]
         said[judge] = tuple(await answer_all(ask, jobs, at_once=players.options.concurrency, on_done=on_answer))
     return said
 
@@ -180,7 +180,7 @@ async def _ask(job: _Job, completer: Completer, seed: int) -> Outcome:
         Request(
             model=job.judge,
             messages=messages,
-            sampling=SAMPLING,
+            sampling=_SAMPLING,
             draw=0,
             seed=derive_seed(seed, messages, 0),
             reply_schema=prompt.reply_schema,
@@ -217,7 +217,7 @@ def _step_grades(labels: Sequence[bool]) -> dict[str, float]:
 
 
 ANY_ERROR = "any error"
-ALL_GRADES = "mean of five grades"
+_ALL_GRADES = "mean of five grades"
 
 Place = tuple[str, int]
 
@@ -256,7 +256,7 @@ class JudgeVotes:
             means = {name: self._all_grades(name, protocol) for name in self.systems}
             for one, other in combinations(self.systems, 2):
                 if (np.isfinite(means[one]) & np.isfinite(means[other])).any():
-                    by = f"{ALL_GRADES}, {protocol}, by {self.judge}"
+                    by = f"{_ALL_GRADES}, {protocol}, by {self.judge}"
                     yield win_rate(by, (one, means[one]), (other, means[other]), self.sample.weights)
 
     def _grades(self) -> Iterator[Grade]:

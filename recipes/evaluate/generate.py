@@ -29,19 +29,19 @@ from .predictions import Prediction, System
 
 
 T = TypeVar("T")
-R = TypeVar("R")
+_R = TypeVar("_R")
 
 
 async def answer_all(
-    ask: Callable[[T], Awaitable[R]], jobs: Sequence[T], *, at_once: int, on_done: Callable[[], None] = lambda: None
-) -> list[R]:
+    ask: Callable[[T], Awaitable[_R]], jobs: Sequence[T], *, at_once: int, on_done: Callable[[], None] = lambda: None
+) -> list[_R]:
     """What `ask` gives for every job, in the order of the jobs; a slow one does not delay the others.
 
     Raises:
         EndpointError: an endpoint is of no use; the other jobs are stopped first.
         BudgetError: the budget is spent; what was in flight was answered, and is recorded.
     """
-    answers: dict[int, R] = {}
+    answers: dict[int, _R] = {}
     waiting = iter(enumerate(jobs))
     spent: list[BudgetError] = []
 
@@ -73,7 +73,7 @@ def _first(errors: BaseExceptionGroup[PrefDialError]) -> PrefDialError:
 
 
 DECOUPLED = "decoupled"
-PLANNER_ALONE = "planner"
+_PLANNER_ALONE = "planner"
 JOINT = "joint"
 REASONING = "reasoning"
 
@@ -137,7 +137,7 @@ def decoupled(planner: GenerationTask, responder: GenerationTask | None) -> Pred
             problem = problem or "not_a_strategy"
         elif responder is not None:
             reply, problem = _said(await responder.ask(turn, strategy))
-        return _prediction(DECOUPLED if responder else PLANNER_ALONE, turn, raw, strategy, reply, problem)
+        return _prediction(DECOUPLED if responder else _PLANNER_ALONE, turn, raw, strategy, reply, problem)
 
     return predict
 
@@ -202,11 +202,11 @@ def _prediction(
 
 def asked_names(options: PlayerOptions) -> list[str]:
     """The names of the systems that the models will make up."""
-    planned = [] if not options.planner else [DECOUPLED if options.responder else PLANNER_ALONE]
+    planned = [] if not options.planner else [DECOUPLED if options.responder else _PLANNER_ALONE]
     return planned + ([JOINT] if options.joint else []) + ([REASONING] if options.reasoner else [])
 
 
-def asked_systems(
+def _asked_systems(
     players: ModelPool, completers: Completers, spec: BuildSpec, temperature: float | None
 ) -> Iterator[tuple[str, str, Predict]]:
     """Name, description and way of asking of every system that the players make up."""
@@ -217,7 +217,7 @@ def asked_systems(
 
     planner, responder, whole = (asking(role) for role in (Role.PLANNER, Role.RESPONDER, Role.JOINT))
     if planner is not None:
-        name = DECOUPLED if responder is not None else PLANNER_ALONE
+        name = DECOUPLED if responder is not None else _PLANNER_ALONE
         yield name, _about(*[one for one in (planner, responder) if one is not None]), decoupled(planner, responder)
     if whole is not None:
         yield JOINT, _about(whole), joint(whole)
@@ -250,7 +250,7 @@ async def generate(
         BudgetError: the budget is spent; what was answered is recorded.
     """
     systems = []
-    for name, about, predict in asked_systems(players, completers, spec, temperature):
+    for name, about, predict in _asked_systems(players, completers, spec, temperature):
         on_system(name)
         said = await answer_all(predict, turns, at_once=players.options.concurrency, on_done=on_turn)
         systems.append(System(name, "system", about, tuple(said)))

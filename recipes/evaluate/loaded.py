@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Draws an answer of a batch by the seed of its own request, so that neighbours in the batch do not change it.
 
 
-def seeded_sampling(requests: Sequence[Request]) -> list[Any]:
+def _seeded_sampling(requests: Sequence[Request]) -> list[Any]:
     """Processors for `generate` without sampling, after which the largest value is a draw; none where all are greedy.
 
     The largest of log-probabilities to which Gumbel noise is added is a draw from their distribution (the Gumbel-max
@@ -132,7 +132,7 @@ class LoadedModel:
                     input_ids=ids.to(self.model.device),
                     attention_mask=mask.to(self.model.device),
                     generation_config=config,
-                    logits_processor=seeded_sampling([one.request for one in questions]),
+                    logits_processor=_seeded_sampling([one.request for one in questions]),
                 )
         except torch.OutOfMemoryError as error:
             raise UsageError("out of memory: lower --concurrency, which is the size of a batch") from error

@@ -47,7 +47,7 @@ class Checkpoint:
         return length if isinstance(length, int) else None
 
 
-def is_checkpoint(text: str) -> bool:
+def _is_checkpoint(text: str) -> bool:
     """Whether a model is named by a folder."""
     return Path(text).is_dir()
 
@@ -155,7 +155,7 @@ def choose_players(options: PlayerOptions, training: Callable[[], Iterable[Dialo
         if text == CORPUS:
             baseline = baseline or fit_embedded(training())
             ref = baseline.ref
-        elif is_checkpoint(text):
+        elif _is_checkpoint(text):
             checkpoints.append(LoadedCheckpoint(find_checkpoint(text, role), turn, options.concurrency))
             ref = checkpoints[-1].ref
         else:

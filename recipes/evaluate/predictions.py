@@ -192,7 +192,7 @@ def _rows(aligned: Sequence[Aligned]) -> list[tuple[Prediction, ...]]:
 
 
 OURS = ("dialogue_id", "turn", "gold_strategy")
-THEIRS = ("GT_strategy", "predict_strategy", "GT_content", "predict_content")
+_THEIRS = ("GT_strategy", "predict_strategy", "GT_content", "predict_content")
 
 Record = dict[str, Any]
 
@@ -208,14 +208,14 @@ def read_systems(named: str) -> tuple[System, ...]:
     records = list(_records(path))
     if not records:
         raise UsageError(f"{path.name}: no predictions in it")
-    if all(column in records[0][1] for column in THEIRS):
+    if all(column in records[0][1] for column in _THEIRS):
         return (_their_system(name or path.stem, path, records),)
     if all(column in records[0][1] for column in OURS):
         return _our_systems(name, path, records)
     has = ", ".join(sorted(map(str, records[0][1]))) or "none"
     raise UsageError(
         f"{path.name}: {records[0][0]}: its columns are {has}; wanted are {', '.join(OURS)} with strategy and reply, "
-        f"or {', '.join(THEIRS)}"
+        f"or {', '.join(_THEIRS)}"
     )
 
 

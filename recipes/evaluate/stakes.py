@@ -83,10 +83,10 @@ def _chose(judge: ModelRef, run: TrainingRecord, release: PinnedRelease) -> bool
     """Whether a judge decided what a model was trained on; demonstrations are a human's, and no judge's."""
     if run.data.config in SFT_CONFIGS or run.data.manifest_sha256 != release.sha256:
         return False
-    return plain_name(judge.name) in deciding_judges(release)
+    return plain_name(judge.name) in _deciding_judges(release)
 
 
-def deciding_judges(release: PinnedRelease) -> set[str]:
+def _deciding_judges(release: PinnedRelease) -> set[str]:
     """The plain names of the models whose verdicts decided what the release keeps."""
     judges = (one.ref.name for one in release.manifest.models.get(Role.JUDGE, ()))
     return {plain_name(name) for name in judges if name != CORPUS}

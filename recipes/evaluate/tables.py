@@ -15,7 +15,7 @@ from ._judging import ALL_STEPS, STEP_GRADES, Protocol
 _UNDEFINED = "–"
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 
-FAMILIES = (
+_FAMILIES = (
     ("Strategies", (*strategies.STRATEGY_METRICS, *bias.METRICS)),
     ("Reasoning", tuple(strategies.REASONING_METRICS)),
     ("Replies beside the human's", (*overlap.OVERLAP_METRICS, *overlap.LIKENESS_METRICS)),
@@ -23,11 +23,11 @@ FAMILIES = (
     ("Repetition", tuple(diversity.REPETITION_METRICS)),
 )
 """The tables of scores, with the metrics of each."""
-SIDE_BY_SIDE = (("accuracy", "emotion_accuracy"), ("distinct_2", "self_bleu", *diversity.REPETITION_METRICS))
+_SIDE_BY_SIDE = (("accuracy", "emotion_accuracy"), ("distinct_2", "self_bleu", *diversity.REPETITION_METRICS))
 """The metrics of the first table, before and after what judges say."""
-JUDGED_SIDE_BY_SIDE = (ALL_STEPS, "empathy", "human_likeness")
+_JUDGED_SIDE_BY_SIDE = (ALL_STEPS, "empathy", "human_likeness")
 """What judges say that stands in it, of replies that they saw alone."""
-HEADLINES = ("accuracy", "macro_f1", "bias", "bias_smoothed", "bleu_2", "rouge_l", "distinct_2", "self_bleu", "words")
+_HEADLINES = ("accuracy", "macro_f1", "bias", "bias_smoothed", "bleu_2", "rouge_l", "distinct_2", "self_bleu", "words")
 """The metrics whose differences stand on the page; the file of comparisons has all of them."""
 
 
@@ -42,7 +42,7 @@ class TextTable:
 
 def tables_of(evaluation: Evaluation) -> tuple[TextTable, ...]:
     """Every table that the evaluation has the numbers of."""
-    found = [_side_by_side(evaluation), *(_scores(evaluation, title, metrics) for title, metrics in FAMILIES)]
+    found = [_side_by_side(evaluation), *(_scores(evaluation, title, metrics) for title, metrics in _FAMILIES)]
     found.append(_strengths(evaluation))
     found += [
         table
@@ -55,8 +55,8 @@ def tables_of(evaluation: Evaluation) -> tuple[TextTable, ...]:
 
 def _side_by_side(evaluation: Evaluation) -> TextTable:
     """A row a system, whatever way it works; the intervals stand in the tables below."""
-    before, after = ([_metric_column(evaluation, name) for name in names] for names in SIDE_BY_SIDE)
-    judged = [_grade_column(one, grade, evaluation) for one in evaluation.judged for grade in JUDGED_SIDE_BY_SIDE]
+    before, after = ([_metric_column(evaluation, name) for name in names] for names in _SIDE_BY_SIDE)
+    judged = [_grade_column(one, grade, evaluation) for one in evaluation.judged for grade in _JUDGED_SIDE_BY_SIDE]
     columns = [(name, values) for name, values in (*before, *judged, *after) if values]
     rows = [
         (_named(system), *(_plain(values.get(system.name)) for _, values in columns)) for system in evaluation.systems
@@ -207,7 +207,7 @@ def _comparisons(evaluation: Evaluation) -> TextTable:
     rows = [
         (f"{one.one} − {one.other}", evaluation.metrics[one.metric].name, told(one.difference), p_told(one.p))
         for one in evaluation.comparisons
-        if one.metric in HEADLINES
+        if one.metric in _HEADLINES
     ]
     return TextTable("Differences", ("systems", "metric", "difference", "p"), tuple(rows))
 

@@ -78,7 +78,7 @@ def score_by_majority(training: LabelledExamples, held_out: LabelledExamples) ->
     return Scores(np.broadcast_to(rates, held_out.labels.shape), np.zeros((len(held_out.better), 2)))
 
 
-def score_by_length(training: LabelledExamples, held_out: LabelledExamples) -> Scores:
+def _score_by_length(training: LabelledExamples, held_out: LabelledExamples) -> Scores:
     """Logistic regressions on the logarithms of characters and words."""
     return _fitted(training, held_out, _lengths)
 
@@ -90,7 +90,7 @@ def score_by_words(training: LabelledExamples, held_out: LabelledExamples) -> Sc
 
 BASELINES: Mapping[str, Baseline] = {
     "majority label of the step": score_by_majority,
-    "length": score_by_length,
+    "length": _score_by_length,
     "TF-IDF, logistic regression": score_by_words,
 }
 """Every baseline, by its name in tables."""

@@ -176,10 +176,10 @@ def score_rows(model: RewardModel, rows: "Dataset") -> Scores:
     )
     sides = [(row["prompt"], text := row[name][0]["content"], trace_ends(text)) for row in paired for name in ANSWERS]
     pairs = np.array(model.score_encoded(encode(model.tokenizer, sides))).reshape(-1, 2, len(Step))
-    return Scores(np.array(steps).reshape(-1, len(Step)), log_odds(pairs).sum(axis=2))
+    return Scores(np.array(steps).reshape(-1, len(Step)), _log_odds(pairs).sum(axis=2))
 
 
-def log_odds(probabilities: np.ndarray) -> np.ndarray:
+def _log_odds(probabilities: np.ndarray) -> np.ndarray:
     """The inverse of the sigmoid, finite for 0 and 1 as well."""
     inside = np.clip(probabilities, _NEVER, 1 - _NEVER)
     return np.asarray(np.log(inside) - np.log1p(-inside))

@@ -25,7 +25,7 @@ from .questions import ANCHORED, LEAKAGE, SIDES, SIDES_BY_WORDS, STRATEGIES, TEL
 # Reads columns of a release's tables, a row at a time.
 
 
-NEEDED = (Config.DIALOGUES, *SFT_CONFIGS, *PAIR_CONFIGS, Config.DROPPED)
+_NEEDED = (Config.DIALOGUES, *SFT_CONFIGS, *PAIR_CONFIGS, Config.DROPPED)
 """The configs that a validation reads."""
 
 Place = tuple[str, int]
@@ -42,8 +42,8 @@ def open_whole(place: str, revision: str | None) -> PinnedRelease:
         DataError: a config is missing, was changed, or has no rows in a split.
         EndpointError: the Hub cannot be reached.
     """
-    release = [open_release(place, revision, config) for config in NEEDED][-1]
-    for config in NEEDED[1:-1]:
+    release = [open_release(place, revision, config) for config in _NEEDED][-1]
+    for config in _NEEDED[1:-1]:
         for split in (Split.TRAIN, Split.TEST):
             if not _count(release, config, split):
                 raise DataError(f"{release.name}: config {config} has no rows in split {split}, which is needed here")
@@ -152,7 +152,7 @@ class SideFigures:
     """Share whose rejected side is the human's; `n` counts the pairs with a side that is."""
 
 
-def human_turns(release: PinnedRelease) -> dict[Place, Human]:
+def _human_turns(release: PinnedRelease) -> dict[Place, Human]:
     """What humans did, by dialogue and turn; of dialogues that are withheld, nothing."""
     return {
         (row["dialogue_id"], index): Human(turn["strategy"], turn["text"])
@@ -162,7 +162,7 @@ def human_turns(release: PinnedRelease) -> dict[Place, Human]:
     }
 
 
-def look_at_sides(release: PinnedRelease, human: Mapping[Place, Human]) -> tuple[SideFigures, ...]:
+def _look_at_sides(release: PinnedRelease, human: Mapping[Place, Human]) -> tuple[SideFigures, ...]:
     """Every preference config."""
     return tuple(_look(release, config, human) for config in PAIR_CONFIGS)
 
@@ -199,7 +199,7 @@ def _value(figure: Interval) -> float:
     return figure.value if figure.value is not None else float("-inf")
 
 
-def anchored_share(found: tuple[SideFigures, ...]) -> float:
+def _anchored_share(found: tuple[SideFigures, ...]) -> float:
     """The smallest share of pairs, of any config, in which a side is the human's."""
     return min((one.swapped.n / one.pairs for one in found if one.pairs), default=0.0)
 
@@ -353,7 +353,7 @@ def largest_share(dialogues: Sequence[str], values: Sequence[Hashable]) -> Inter
     return mean_of(found, weights_of(codes_of(dialogues), REPLICATES)).interval
 
 
-def largest_strategy(release: PinnedRelease) -> Interval:
+def _largest_strategy(release: PinnedRelease) -> Interval:
     """The largest share that one strategy has in any column that holds strategies."""
     return largest([found for config in _COLUMNS for found in _shares(release, config)])
 
@@ -400,10 +400,10 @@ def answer_release(release: PinnedRelease, audit: Audit) -> tuple[Answered, ...]
     Raises:
         DataError: a table cannot be read.
     """
-    human = human_turns(release)
-    sides, apart = look_at_sides(release, human), tell_apart(release)
-    strategies = largest_strategy(release)
-    anchored, tellable = anchored_share(sides), apart.tellable
+    human = _human_turns(release)
+    sides, apart = _look_at_sides(release, human), tell_apart(release)
+    strategies = _largest_strategy(release)
+    anchored, tellable = _anchored_share(sides), apart.tellable
     words = found(Name.WORDS, bool(human), f"{len(human)} human turns" if human else _WITHHELD)
     able = tellable.low is not None and tellable.low > TELLABLE
     conditions = {

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 # DPO can raise the chosen side of nearly every pair without having learnt what makes it better, where human replies are
 # longer than a model's, or use other words. So two probes are fitted on the training pairs: logistic regressions on the
 # difference of the two sides, one of their lengths and one of their words. They read no dialogue. A test pair is hard
-# where neither probe gives the chosen side more than `NEAR_CHANCE`: it is wrong, or near chance. No test dialogue is
+# where neither probe gives the chosen side more than `_NEAR_CHANCE`: it is wrong, or near chance. No test dialogue is
 # among the training pairs, so that the probes are asked about what they never saw. On hard pairs a model that learnt
 # nothing but these two cues is below a half.
 
 
-NEAR_CHANCE = 0.55
+_NEAR_CHANCE = 0.55
 """Probability of the chosen side up to which a probe knows nothing."""
 _MOST = 6_000
 """Training pairs that the probes are fitted on, at most."""
@@ -78,7 +78,7 @@ def are_hard(training: Texts, pairs: Texts) -> np.ndarray:
     hard = np.full(len(pairs), bool(training))
     if training and pairs:
         for featurise in (_lengths, _words):
-            hard &= _probability(featurise, training, pairs) <= NEAR_CHANCE
+            hard &= _probability(featurise, training, pairs) <= _NEAR_CHANCE
     return hard
 
 
@@ -121,7 +121,7 @@ def _lengths(training: Texts, pairs: Texts) -> tuple[Any, Any]:
     return csr_matrix(known / spread), csr_matrix(asked / spread)
 
 
-BETA = 0.1
+_BETA = 0.1
 """TRL's own, where a recipe does not say another."""
 _AT_ONCE = 8
 _SIDES = ("chosen", "rejected")
@@ -180,9 +180,9 @@ def held_out_rewards(pairs: HardPairs, policy: Checkpoint, reference: Checkpoint
     after = load(policy)
     fitting = [(row["dialogue_id"], pair) for row in rows if (pair := _pair(after, row)) is not None]
     sides = [side for _, pair in fitting for side in pair]
-    gains = log_probabilities(after, sides)
+    gains = _log_probabilities(after, sides)
     del after  # two large models need not be held at once
-    gains -= log_probabilities(load(reference), sides)
+    gains -= _log_probabilities(load(reference), sides)
     margins = _beta(policy) * (gains[0::2] - gains[1::2])
     return Rewards(
         policy=str(policy.ref),
@@ -197,7 +197,7 @@ def held_out_rewards(pairs: HardPairs, policy: Checkpoint, reference: Checkpoint
 
 def _beta(policy: Checkpoint) -> float:
     beta = policy.run.settings.get("beta") if policy.run is not None else None
-    return float(beta) if isinstance(beta, int | float) else BETA
+    return float(beta) if isinstance(beta, int | float) else _BETA
 
 
 def _pair(model: LoadedModel, row: dict[str, Any]) -> tuple[Side, Side] | None:
@@ -215,7 +215,7 @@ def _pair(model: LoadedModel, row: dict[str, Any]) -> tuple[Side, Side] | None:
     return Side(chosen, len(before)), Side(rejected, len(before))
 
 
-def log_probabilities(model: LoadedModel, sides: Sequence[Side]) -> np.ndarray:
+def _log_probabilities(model: LoadedModel, sides: Sequence[Side]) -> np.ndarray:
     """The log-probability of every side's answer after its prompt, in order: a sum over its tokens, nats."""
     found = np.zeros(len(sides))
     order = sorted(range(len(sides)), key=lambda at: len(sides[at].ids))

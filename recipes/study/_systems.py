@@ -133,7 +133,7 @@ def _words(options: ValidateOptions, number: int, task: TrainingTask, stage: Tra
 EVALUATION = "evaluation"
 """The folder of the evaluations' tables and pictures, a folder a seed."""
 _ANSWERS = "answers"
-GREEDY = 0.0
+_GREEDY = 0.0
 """The temperature at which systems are asked: what they say is then a matter of the model alone."""
 
 
@@ -165,7 +165,7 @@ def ask_and_evaluate(
     return tuple(found)
 
 
-def writers_of(trained: Sequence[Trained]) -> dict[str, tuple[SystemModel, ...]]:
+def _writers_of(trained: Sequence[Trained]) -> dict[str, tuple[SystemModel, ...]]:
     """The models of every system of a seed."""
     found: dict[str, tuple[SystemModel, ...]] = {}
     for one in trained:
@@ -185,7 +185,7 @@ def _ask(
         store.open()
         planner, responder, joint = (str(folder_of(options.out, number, task, stage)) for task in SYSTEM_TASKS)
         players = PlayerOptions(planner=planner, responder=responder, joint=joint, concurrency=options.plan.batch)
-        asked = EvaluateOptions(out=store.root, players=players, temperature=GREEDY)
+        asked = EvaluateOptions(out=store.root, players=players, temperature=_GREEDY)
         with folder.stage(f"ask models after {stage}"):
             systems = Models(asked, ground, store, progress).systems()
         found += [_renamed(one, system_name(one.name, stage)) for one in systems]
@@ -215,7 +215,7 @@ def _evaluate(
                 place=options.place,
                 revision=options.revision,
                 players=options.players,
-                writers=writers_of(trained),
+                writers=_writers_of(trained),
                 predictions=tuple(f"{system.name}={file}" for system, file in zip(systems, files, strict=True)),
                 limit=options.limit,
                 replicates=options.replicates or REPLICATES,

@@ -21,7 +21,7 @@ from .questions import Found, Range, StudyQuestion
 # reaches about as far as the intervals of the worst and of the best seed together.
 
 
-LEVEL = 0.05
+_LEVEL = 0.05
 """Of all comparative questions together."""
 
 
@@ -70,7 +70,7 @@ def holm(values: Mapping[str, float]) -> dict[str, float]:
     return adjusted
 
 
-MISSING = "not looked at"
+_MISSING = "not looked at"
 
 
 def nothing() -> Interval:
@@ -93,12 +93,12 @@ def answer(
         figure: the figure; its interval decides, never its value alone.
         found: what was found of each precondition; one that is not there does not hold.
         why_none: why there is no figure, where there is none.
-        p: of a comparative question, adjusted for all of them; a yes or a no needs one of at most `LEVEL`.
+        p: of a comparative question, adjusted for all of them; a yes or a no needs one of at most `_LEVEL`.
     """
     leaning = _leaning(question, figure)
     needs = question.needs if leaning is StudyOutcome.YES else (*question.needs, *question.needs_for_no)
     conditions = tuple(
-        found.get(name, Precondition(name=name.value, holds=False, told=MISSING)) for name in dict.fromkeys(needs)
+        found.get(name, Precondition(name=name.value, holds=False, told=_MISSING)) for name in dict.fromkeys(needs)
     )
     failing = [one for one in conditions if not one.holds]
     if figure.value is None:
@@ -106,7 +106,7 @@ def answer(
     elif failing:
         verdict = StudyOutcome.CANNOT_TELL
         why = "; ".join(f"{one.name.replace('_', ' ')}: {one.told}" for one in failing)
-    elif leaning is not StudyOutcome.CANNOT_TELL and p is not None and p > LEVEL:
+    elif leaning is not StudyOutcome.CANNOT_TELL and p is not None and p > _LEVEL:
         verdict = StudyOutcome.CANNOT_TELL
         why = f"{_why(question, figure, leaning)}, but p = {p:.3f} after adjusting for all comparative questions (Holm)"
     else:

@@ -71,12 +71,12 @@ def ablate(name: str, out: Path, settings: Settings, run: Callable[[Settings], N
         if not found:
             found[BEGINNING] = _means(logs[: max(1, len(logs) // _FIRST_SHARE)])
         found[variant] = _means(logs[-max(1, len(logs) // _LAST_SHARE) :])
-    write_whole(out / TABLE_NAME, ablation_csv(found))
+    write_whole(out / TABLE_NAME, _ablation_csv(found))
     write_whole(out / PAGE_NAME, ablation_page(name, found))
     return found
 
 
-def ablation_csv(found: Mapping[str, Mapping[str, float]]) -> str:
+def _ablation_csv(found: Mapping[str, Mapping[str, float]]) -> str:
     """The table for machines; what was not measured is empty."""
     rows = ((variant, *(values.get(name, "") for name in _MEASURED)) for variant, values in found.items())
     return csv_table([("variant", *_MEASURED), *rows])

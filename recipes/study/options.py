@@ -62,7 +62,7 @@ _LABELS = {
     TrainingStage.DPO: {**_QUICK, "max_length": 320, "max_rows": 160, "max_steps": 20},
 }
 
-PLANS: Mapping[Scale, ScalePlan] = {
+_PLANS: Mapping[Scale, ScalePlan] = {
     Scale.TINY: ScalePlan(
         model="tiny",
         needs="two CPU cores, some ten minutes with three seeds",
@@ -128,7 +128,7 @@ class ValidateOptions:
     @property
     def plan(self) -> ScalePlan:
         """What the scale does."""
-        return PLANS[self.scale]
+        return _PLANS[self.scale]
 
     @property
     def limit(self) -> int | None:

@@ -137,16 +137,16 @@ def judged(models: int, embedded: int) -> dict[Name, Precondition]:
 Range = tuple[float, float]
 """From and to; a figure's whole interval must lie between."""
 
-SWAPPED = 0.01
+_SWAPPED = 0.01
 """Share of pairs that may have the human's words on the rejected side."""
-SWAPPED_BY_WORDS = 0.1
+_SWAPPED_BY_WORDS = 0.1
 """The same as a model that read no label estimates it; its interval is wide."""
-CONSTANT = 0.8
+_CONSTANT = 0.8
 """Share of a table that one strategy may have; in the real corpora the most frequent has about a fifth."""
 COLLAPSED = 0.8
 """Share of turns that a system may answer with one strategy or one reply, and hundredths of its self-BLEU; the human's
 is about 0.2 in the real corpora."""
-CHANGE = 0.1
+_CHANGE = 0.1
 """Part by which DPO may make replies longer, or less varied."""
 
 
@@ -175,8 +175,8 @@ SIDES = StudyQuestion(
     "release",
     "share of pairs whose rejected side is what the human did at that turn, of those in which either side is; the "
     "config with the largest, 0 to 1",
-    yes=(-inf, SWAPPED),
-    no=(SWAPPED, inf),
+    yes=(-inf, _SWAPPED),
+    no=(_SWAPPED, inf),
     needs=(Name.WORDS, Name.ANCHORED),
 )
 SIDES_BY_WORDS = StudyQuestion(
@@ -184,8 +184,8 @@ SIDES_BY_WORDS = StudyQuestion(
     "Does a model that saw no label find the human's words on the chosen side?",
     "release",
     "estimated share of `response` pairs with their sides swapped, about 0 to 1 (see `recipes.study._release_answers`)",
-    yes=(-inf, SWAPPED_BY_WORDS),
-    no=(SWAPPED_BY_WORDS, inf),
+    yes=(-inf, _SWAPPED_BY_WORDS),
+    no=(_SWAPPED_BY_WORDS, inf),
     needs=(Name.TELLABLE,),
 )
 LEAKAGE = StudyQuestion(
@@ -203,8 +203,8 @@ STRATEGIES = StudyQuestion(
     "Are there several strategies on either side, and in the demonstrations?",
     "release",
     "share of the most frequent strategy in a table's column; the column with the largest, 0 to 1",
-    yes=(-inf, CONSTANT),
-    no=(CONSTANT, inf),
+    yes=(-inf, _CONSTANT),
+    no=(_CONSTANT, inf),
     needs=(Name.ENOUGH_ROWS,),
 )
 RELEASE = (SIDES, SIDES_BY_WORDS, LEAKAGE, STRATEGIES)
@@ -283,8 +283,8 @@ KEEPS_LENGTH = StudyQuestion(
     "Does DPO leave replies as long as they were?",
     "training",
     "words of a reply of the decoupled system after DPO over those after SFT, less 1",
-    yes=(-CHANGE, CHANGE),
-    no=(CHANGE, inf),
+    yes=(-_CHANGE, _CHANGE),
+    no=(_CHANGE, inf),
     needs=_QUALITY,
     comparative=True,
 )
@@ -293,8 +293,8 @@ KEEPS_DISTINCT = StudyQuestion(
     "Does DPO leave replies as varied as they were (Distinct-2)?",
     "training",
     "Distinct-2 of the decoupled system after DPO over that after SFT, less 1",
-    yes=(-CHANGE, inf),
-    no=(-inf, -CHANGE),
+    yes=(-_CHANGE, inf),
+    no=(-inf, -_CHANGE),
     needs=_QUALITY,
     comparative=True,
 )
@@ -303,8 +303,8 @@ KEEPS_SELF_BLEU = StudyQuestion(
     "Does DPO leave replies as different from each other as they were (self-BLEU)?",
     "training",
     "self-BLEU of the decoupled system after DPO over that after SFT, less 1",
-    yes=(-inf, CHANGE),
-    no=(CHANGE, inf),
+    yes=(-inf, _CHANGE),
+    no=(_CHANGE, inf),
     needs=_QUALITY,
     comparative=True,
 )

@@ -22,7 +22,7 @@ from .options import ValidateOptions
 
 Tell = Callable[[str], None]
 
-UNSOUND = "nothing was trained, since the release is not sound: what models make of it would say nothing"
+_UNSOUND = "nothing was trained, since the release is not sound: what models make of it would say nothing"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def validate(options: ValidateOptions, tell: Tell, progress: Progress | None = N
     about, tables_sha256 = run.look()
     sound = all(one.verdict is not StudyOutcome.NO for one in about)
     results = run.results(sound) if sound else None
-    answers = (*about, *(answer_training(results) if results else unanswered(UNSOUND)))
+    answers = (*about, *(answer_training(results) if results else unanswered(_UNSOUND)))
     validation = _validation(run, tables_sha256, answers, results)
     _write(folder, validation)
     return validation
@@ -131,7 +131,7 @@ def _validation(run: Run, tables_sha256: str, answers: Sequence[Answered], resul
 
 def _notes(run: Run, results: Results | None) -> tuple[str, ...]:
     if results is None:
-        return (UNSOUND,)
+        return (_UNSOUND,)
     notes = results.evaluation.notes
     seeds = len(results.seeds)
     trained = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase, Trainer
 
-REFERENCE_ADAPTER = "ref"
+_REFERENCE_ADAPTER = "ref"
 """TRL's name for the frozen copy of an adapter that DPO continues."""
 
 
@@ -199,8 +199,8 @@ def save_checkpoint(trainer: Any, folder: Path) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     # Training switches the cache off, and a saved `use_cache: false` makes every later generation slow.
     model.config.use_cache = True
-    if isinstance(model, PeftModel) and REFERENCE_ADAPTER in model.peft_config:
-        model.delete_adapter(REFERENCE_ADAPTER)
+    if isinstance(model, PeftModel) and _REFERENCE_ADAPTER in model.peft_config:
+        model.delete_adapter(_REFERENCE_ADAPTER)
     try:
         trainer.save_model(str(folder))
     except OSError as error:

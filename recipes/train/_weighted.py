@@ -67,14 +67,14 @@ def _trainer_class() -> Any:
                 several = self.args.average_tokens_across_devices and self.args.world_size > 1
                 return self.accelerator.gather(sums.to(device)[None]).sum(0) if several else sums
 
-            normalise_weights(batch_samples, sum_processes)
+            _normalise_weights(batch_samples, sum_processes)
             return super()._get_num_items_in_batch(batch_samples, device)
 
         def compute_loss(
             self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             if num_items_in_batch is None:  # then TRL takes the mean over this batch alone
-                normalise_weights([inputs])
+                _normalise_weights([inputs])
             weights = inputs.pop(WEIGHT)
 
             def weighted_model(**given: Any) -> Any:
@@ -85,7 +85,7 @@ def _trainer_class() -> Any:
     return WeightedTrainer
 
 
-def normalise_weights(
+def _normalise_weights(
     batches: Sequence[dict[str, Any]], sum_processes: "Callable[[Tensor], Tensor]" = lambda sums: sums
 ) -> None:
     """Scales the weights in batches to a mean of 1 over their labelled tokens; weights that are all 0 stay 0.

@@ -19,7 +19,7 @@ from ...schemas.files import read_inside, write_whole
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
-CURVES_FILE = "curves.jsonl"
+_CURVES_FILE = "curves.jsonl"
 PICTURE_FILE = "curves.png"
 _SECONDS_A_LINE = 15.0
 
@@ -47,7 +47,7 @@ Log = Mapping[str, Any]
 
 def write_curves(folder: Path, history: Sequence[Log]) -> None:
     """Writes every step's figures in order, one step a line, over what an interrupted run had written."""
-    write_whole(folder / CURVES_FILE, "".join(json.dumps(log) + "\n" for log in history))
+    write_whole(folder / _CURVES_FILE, "".join(json.dumps(log) + "\n" for log in history))
 
 
 def read_curves(folder: Path) -> list[dict[str, Any]]:
@@ -56,9 +56,9 @@ def read_curves(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UsageError: the file is damaged.
     """
-    path = folder / CURVES_FILE
+    path = folder / _CURVES_FILE
     try:
-        lines = (read_inside(folder, CURVES_FILE) or b"").decode().splitlines() if folder.is_dir() else []
+        lines = (read_inside(folder, _CURVES_FILE) or b"").decode().splitlines() if folder.is_dir() else []
         return [parse_json(line, any_numbers=True) for line in lines]
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read: {error}; delete it, and repeat the command") from error

@@ -64,7 +64,7 @@ def compare_strategies(planner: Planner, history: Sequence[Turn], strategy: Stra
     )
 
 
-def strategy_fit(planner: Planner, history: Sequence[Turn], strategy: Strategy) -> tuple[bool, str]:
+def _strategy_fit(planner: Planner, history: Sequence[Turn], strategy: Strategy) -> tuple[bool, str]:
     """Whether a strategy by itself is no mismatch, and why."""
     fit = round(float((planner.proba(history) / planner.usual)[STRATEGIES.index(strategy)]), 2)
     told = f"At such moments of the training dialogues supporters follow it {fit:g} times as often as usual."
@@ -107,7 +107,7 @@ def judge_trace(planner: Planner, rarity: Mapping[str, float], history: Sequence
     found = {
         Step.HISTORY: _history(history, trace),
         Step.EMOTION: _emotion(history, trace),
-        Step.STRATEGY: strategy_fit(planner, history, trace.strategy.strategy),
+        Step.STRATEGY: _strategy_fit(planner, history, trace.strategy.strategy),
         Step.REPLY: _reply(rarity, history, trace),
     }
     labels, reasons = zip(*(found[step] for step in Step), strict=True)

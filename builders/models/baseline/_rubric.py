@@ -4,15 +4,15 @@ It does not know who wrote the reply. It looks at words alone, so it errs on bot
 without its usual markers, and takes a repeated word for attention. In the order of their weight, the errors are:
 
 1. **lack_of_empathy**: no answer to the feeling, or another topic.
-   - `changes_topic`: the reply speaks of a part of life (work, a partner …) or of a he or she that nobody has
+   - `_changes_topic`: the reply speaks of a part of life (work, a partner …) or of a he or she that nobody has
      mentioned, or it says a good deal, and not one word of it comes from this conversation.
-   - `leaves_feeling`: the seeker has just named a feeling, or did before and the reply is hardly a word; and it
+   - `_leaves_feeling`: the seeker has just named a feeling, or did before and the reply is hardly a word; and it
      neither acknowledges anything, nor asks back, nor takes up what was said, nor even advises or cheers.
 2. **early_emotion_shift**: advice or cheer before the feeling is acknowledged.
-   - `shifts_early`: the seeker has named a feeling, the reply advises or cheers, and no word of acknowledgement
+   - `_shifts_early`: the seeker has named a feeling, the reply advises or cheers, and no word of acknowledgement
      stands between the two, neither in the reply nor in what the supporter said since.
 3. **template_response**: generic words, nothing of this person.
-   - `says_nothing_specific`: no telling word of the conversation, and no question about what was told.
+   - `_says_nothing_specific`: no telling word of the conversation, and no question about what was told.
 
 Else there is **none**. Before the seeker has told anything, and where both say thanks or goodbye, there is nothing yet,
 or nothing any more, to be specific about: then only a change of topic counts.
@@ -118,7 +118,7 @@ class Case:
 
 def judge(history: Sequence[Turn], reply: str, rarity: Mapping[str, float]) -> Verdict:
     """The most serious error of `reply`, with the rule and the evidence; None where no rule applies."""
-    case = read_case(history, reply, rarity)
+    case = _read_case(history, reply, rarity)
     for error, rule in RULES:
         if evidence := rule(case):
             return Verdict(error=error, rationale=evidence)
@@ -127,7 +127,7 @@ def judge(history: Sequence[Turn], reply: str, rarity: Mapping[str, float]) -> V
     return Verdict(error=None, rationale=sound)
 
 
-def changes_topic(case: Case) -> str | None:
+def _changes_topic(case: Case) -> str | None:
     """Speaks of what nobody has mentioned, or of much else and of nothing from here."""
     if case.foreign and case.telling < _ON_TOPIC:
         return f"Changes the topic: speaks of {case.foreign}, which nobody has mentioned."
@@ -137,7 +137,7 @@ def changes_topic(case: Case) -> str | None:
     return None
 
 
-def leaves_feeling(case: Case) -> str | None:
+def _leaves_feeling(case: Case) -> str | None:
     """The seeker has named a feeling, and nothing in the reply meets it."""
     waits = case.felt_now or (case.felt and case.other < _HARDLY_A_WORD)
     named = _ACKNOWLEDGED.search(case.reply) or _FEELING.search(case.reply)
@@ -147,7 +147,7 @@ def leaves_feeling(case: Case) -> str | None:
     return None
 
 
-def shifts_early(case: Case) -> str | None:
+def _shifts_early(case: Case) -> str | None:
     """Advises or cheers before any acknowledgement."""
     if not case.felt or case.acknowledged or case.small_talk:
         return None
@@ -165,7 +165,7 @@ def _shift(case: Case) -> re.Match[str] | None:
     return min(found, key=re.Match.start, default=None)
 
 
-def says_nothing_specific(case: Case) -> str | None:
+def _says_nothing_specific(case: Case) -> str | None:
     """Would fit anybody: no telling word of this conversation, and no question about what was told."""
     if case.telling >= _SPECIFIC or case.asks_on or case.small_talk:
         return None
@@ -173,15 +173,15 @@ def says_nothing_specific(case: Case) -> str | None:
 
 
 RULES: tuple[tuple[ErrorType, Callable[[Case], str | None]], ...] = (
-    (ErrorType.LACK_OF_EMPATHY, changes_topic),
-    (ErrorType.LACK_OF_EMPATHY, leaves_feeling),
-    (ErrorType.EARLY_EMOTION_SHIFT, shifts_early),
-    (ErrorType.TEMPLATE_RESPONSE, says_nothing_specific),
+    (ErrorType.LACK_OF_EMPATHY, _changes_topic),
+    (ErrorType.LACK_OF_EMPATHY, _leaves_feeling),
+    (ErrorType.EARLY_EMOTION_SHIFT, _shifts_early),
+    (ErrorType.TEMPLATE_RESPONSE, _says_nothing_specific),
 )
 """Every rule with the error that it finds, the most serious first."""
 
 
-def read_case(history: Sequence[Turn], reply: str, rarity: Mapping[str, float]) -> Case:
+def _read_case(history: Sequence[Turn], reply: str, rarity: Mapping[str, float]) -> Case:
     """What the rules look at, from the history and the reply alone."""
     view = view_history(history)
     said: set[str] = set().union(*(content_words(turn.text) for turn in history))

@@ -85,7 +85,7 @@ class Compared:
         return len(self.match.gone) + len(self.match.added) + int(np.count_nonzero(self.moved | self.changed))
 
 
-def compare_rows(old: RowStore, new: RowStore, columns: Sequence[str], splits: int) -> Compared:
+def _compare_rows(old: RowStore, new: RowStore, columns: Sequence[str], splits: int) -> Compared:
     """Matches the rows by their ids and compares their cells, a column at a time.
 
     Args:
@@ -107,7 +107,7 @@ def compare_rows(old: RowStore, new: RowStore, columns: Sequence[str], splits: i
     return Compared(old, new, match, old_splits, new_splits, moved, changed, counts)
 
 
-def count_by_split(found: Compared, splits: int) -> list[dict[str, int]]:
+def _count_by_split(found: Compared, splits: int) -> list[dict[str, int]]:
     """The counts of `SplitDiff` for every split, by their names; not `old` and `new`, which need all files."""
     match = found.match
     was, now = found.old_splits[match.old], found.new_splits[match.new]
@@ -122,7 +122,7 @@ def count_by_split(found: Compared, splits: int) -> list[dict[str, int]]:
     return [{name: int(numbers[split]) for name, numbers in counts.items()} for split in range(splits)]
 
 
-def list_rows(found: Compared, config: str, splits: Sequence[str], most: int) -> list[RowDiff]:
+def _list_rows(found: Compared, config: str, splits: Sequence[str], most: int) -> list[RowDiff]:
     """The first rows that differ, at most `most`: those that break most first, each kind in the order of the files."""
     match = found.match
     both = {
@@ -203,7 +203,7 @@ class ConfigComparison:
         with digest_folder() as folder:
             compared = self._rows(folder, shared_columns(old_columns, new_columns))
             splits = tuple(self._splits(compared))
-            rows = list_rows(compared, self.config, [table.split for table in self._tables], most)
+            rows = _list_rows(compared, self.config, [table.split for table in self._tables], most)
         diff = ConfigDiff(config=self.config, presence=presence, columns=columns, splits=splits)
         rewritten = () if columns else tuple(self._rewritten(splits))
         return Found(diff, rewritten, rows, compared.differing)
@@ -217,10 +217,10 @@ class ConfigComparison:
     def _rows(self, folder: Path, columns: list[str]) -> Compared:
         old = _stored(self.old, [table.old for table in self._tables], folder / "old", columns)
         new = _stored(self.new, [table.new for table in self._tables], folder / "new", columns)
-        return compare_rows(old, new, columns, len(self._tables))
+        return _compare_rows(old, new, columns, len(self._tables))
 
     def _splits(self, compared: Compared) -> Iterator[SplitDiff]:
-        for number, counts in enumerate(count_by_split(compared, len(self._tables))):
+        for number, counts in enumerate(_count_by_split(compared, len(self._tables))):
             table = self._tables[number]
             there = (bool(release.files(self.config, table.split)) for release in (self.old, self.new))
             differing = {column: int(by_split[number]) for column, by_split in compared.columns.items()}

@@ -99,7 +99,7 @@ def _mixed(numbers: np.ndarray) -> np.ndarray:
 # Which columns a config has in a release, from its files' own schemas.
 
 
-ROW_ID = "row_id"
+_ROW_ID = "row_id"
 """The column that rows are matched by."""
 
 Columns = dict[str, str]
@@ -115,8 +115,8 @@ def columns_of(release: Release, config: Config) -> Columns:
     first: Columns = {}
     for path in release.files(config):
         columns = {field.name: type_name(field.type) for field in release.schema(path)}
-        if ROW_ID not in columns:
-            raise DataError(f"{release.name_of(path)}: no column {ROW_ID} to match its rows by")
+        if _ROW_ID not in columns:
+            raise DataError(f"{release.name_of(path)}: no column {_ROW_ID} to match its rows by")
         if first and columns != first:
             what = "its columns are not those of the config's other files"
             raise DataError(f"{release.name_of(path)}: {what}; `ipm-prefdial validate` tells more")
@@ -136,7 +136,7 @@ def compare_columns(old: Columns, new: Columns) -> tuple[ColumnDiff, ...]:
 
 def shared_columns(old: Columns, new: Columns) -> list[str]:
     """The columns whose cells can be compared: both have them, with one type. The id is what rows are matched by."""
-    return [name for name, kind in old.items() if new.get(name) == kind and name != ROW_ID]
+    return [name for name, kind in old.items() if new.get(name) == kind and name != _ROW_ID]
 
 
 def type_name(kind: Any) -> str:
@@ -167,7 +167,7 @@ class RowStore:
             folder: an empty folder of its own.
             columns: the columns whose cells will be compared.
         """
-        self._paths = {column: folder / f"{number}.u64" for number, column in enumerate((ROW_ID, *columns))}
+        self._paths = {column: folder / f"{number}.u64" for number, column in enumerate((_ROW_ID, *columns))}
         self._split_path, self._id_path = folder / "splits.u8", folder / "ids.arrows"
 
     def fill(self, tables: Iterable[tuple[int, Iterable[pa.RecordBatch]]]) -> None:
@@ -175,14 +175,14 @@ class RowStore:
         with ExitStack() as stack:
             files = {column: stack.enter_context(path.open("wb")) for column, path in self._paths.items()}
             splits = stack.enter_context(self._split_path.open("wb"))
-            ids = stack.enter_context(pa.ipc.new_stream(self._id_path, pa.schema([(ROW_ID, pa.string())])))
+            ids = stack.enter_context(pa.ipc.new_stream(self._id_path, pa.schema([(_ROW_ID, pa.string())])))
             for split, batches in tables:
                 for batch in _gathered(batches):
                     _write_digests(batch, files)
                     np.full(batch.num_rows, split, dtype=np.uint8).tofile(splits)
-                    ids.write_batch(pa.record_batch([batch.column(ROW_ID).cast(pa.string())], names=[ROW_ID]))
+                    ids.write_batch(pa.record_batch([batch.column(_ROW_ID).cast(pa.string())], names=[_ROW_ID]))
 
-    def digests(self, column: str = ROW_ID) -> np.ndarray:
+    def digests(self, column: str = _ROW_ID) -> np.ndarray:
         """The digest of every row's cell in a column: `uint64`, in the order of the rows."""
         return np.fromfile(self._paths[column], dtype=np.uint64)
 
@@ -193,7 +193,7 @@ class RowStore:
     def row_ids(self, rows: np.ndarray) -> list[str | None]:
         """The ids of some rows, by their places."""
         with pa.memory_map(str(self._id_path)) as file:
-            ids = pa.ipc.open_stream(file).read_all().column(ROW_ID)
+            ids = pa.ipc.open_stream(file).read_all().column(_ROW_ID)
             return list(ids.take(pa.array(rows, pa.int64())).to_pylist())
 
 

@@ -26,7 +26,7 @@ from ._store import same_bytes
 _MOST_NAMES = 5
 
 
-def find_reasons(
+def _find_reasons(
     configs: Iterable[ConfigDiff], rewritten: tuple[str, ...], files: tuple[FileDiff, ...]
 ) -> tuple[Reason, ...]:
     """Everything that asks for a step, the largest first."""
@@ -110,7 +110,7 @@ def diff_releases(old: Release, new: Release, *, most: int = 0, apart: ParallelM
     found = [*(apart or map)(partial(_found, old, new, most), configs)]
     rewritten = tuple(name for one in found for name in one.rewritten)
     files = tuple(_other_files(old, new))
-    reasons = find_reasons([one.diff for one in found], rewritten, files)
+    reasons = _find_reasons([one.diff for one in found], rewritten, files)
     needs = largest(reason.needs for reason in reasons)
     rows = sorted((row for one in found for row in one.rows), key=lambda row: _WORST_FIRST.index(row.what))[:most]
     return Diff(
