@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .runtime.environment import Engine
     from .runtime.progress import Progress, ProgressDisplay
 
+# Where each public name is defined, with its name there where that is another one.
 _HOME = {
     "BuildOptions": "building.run",
     "Engine": "runtime.environment",
@@ -49,7 +50,6 @@ _HOME = {
     "validate": "release.validate:validate_release",
     "verify": "building.rebuild:verify_release",
 }
-"""Where each public name is defined, with its name there where that is another one."""
 
 __all__ = [
     "BuildOptions",

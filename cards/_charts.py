@@ -16,8 +16,8 @@ from ._words import UNDEFINED, fixed, said, told, verdict
 # A chart of what every step does to the strategies: their shares before the first step and after each.
 
 
+# The shares of the human's strategies among what is left, step by step.
 def _plot_shares(audit: Audit, config: str) -> Iterator[Made]:
-    """The shares of the human's strategies among what is left, step by step."""
     for flow in audit.flows:
         if flow.config == config and flow.by_strategy and any(step.dropped for step in flow.steps):
             yield _shares(flow)
@@ -49,8 +49,8 @@ def _shares(flow: Flow) -> Made:
     return "Strategies step by step", about, figure, ("left after", *strategies, "all"), lines
 
 
+# What is left by strategy: of all candidates, and after every step that drops any.
 def _stages(flow: Flow) -> list[tuple[str, Counts]]:
-    """What is left by strategy: of all candidates, and after every step that drops any."""
     after = [(said(step.reason), step.left_by_strategy) for step in flow.steps if step.dropped]
     return [("all candidates", flow.by_strategy), *after]
 
@@ -58,8 +58,8 @@ def _stages(flow: Flow) -> list[tuple[str, Counts]]:
 # Charts that set the chosen beside the rejected side: lengths, artefacts, flag rates.
 
 
+# How long the replies of either side are.
 def _plot_lengths(audit: Audit, config: str) -> Iterator[Made]:
-    """How long the replies of either side are."""
     for style in audit.style:
         if style.config == config and style.strategy is None and style.histogram is not None:
             yield _length(style, style.histogram)
@@ -95,8 +95,8 @@ def _length(style: StyleDifference, histogram: Histogram) -> Made:
     return title, about, figure_of(traces, 330, **layout), (said(style.feature), "chosen", "rejected"), lines
 
 
+# How well models separate the sides without reading.
 def _plot_artefacts(audit: Audit, config: str) -> Iterator[Made]:
-    """How well models separate the sides without reading."""
     some = [one for one in audit.artefacts if one.config == config]
     if some:
         gates = [_gate(audit, one) for one in some]
@@ -137,8 +137,8 @@ def _intervals(some: list[Artefact], gates: list[GateResult | None]) -> Any:
     return figure_of(traces, 180 + 44 * len(some), xaxis=xaxis, yaxis={"autorange": "reversed"})
 
 
+# How often judges find an error.
 def _plot_flags(audit: Audit, config: str) -> Iterator[Made]:
-    """How often judges find an error."""
     from plotly.graph_objects import Scatter
 
     some = [one for one in audit.flags if one.config == config and one.rate.value is not None]
@@ -167,8 +167,8 @@ def _plot_flags(audit: Audit, config: str) -> Iterator[Made]:
     yield "Errors that judges find", about, figure, ("side", "strategy", "with an error", "verdicts", "rate"), lines
 
 
+# Steps of a flow from which the labels of the last ones meet.
 _MANY = 5
-"""Steps of a flow from which the labels of the last ones meet."""
 
 
 class Chart(Frozen):

@@ -67,26 +67,26 @@ def wrapped(text: str, width: int = 16) -> str:
 # Charts of a panel: how far its judges agree, and whether they mind which side stands first.
 
 
+# What a judge labels, in words.
 _WHAT = {
     "vote": "vote, with its reason",
     "worse": "for the pair, or not",
     "chosen_error": "error of the chosen side",
     "rejected_error": "error of the rejected side",
 }
-"""What a judge labels, in words."""
 
 _SYMBOLS = ("diamond-open", "square-open", "triangle-up-open", "cross-open", "x-open")
+# Share of a label's height that its marks are spread over.
 _BAND = 0.8
-"""Share of a label's height that its marks are spread over."""
 
 
+# Judges who compared the sides, with the numbers that charts call them by: names of models are too long.
 def _numbers_of(audit: Audit) -> dict[str, int]:
-    """Judges who compared the sides, with the numbers that charts call them by: names of models are too long."""
     return {judge: number for number, judge in enumerate(dict.fromkeys(one.judge for one in audit.orders), 1)}
 
 
+# Which numbers stand for which judges.
 def _named(audit: Audit, judges: Iterator[str]) -> str:
-    """Which numbers stand for which judges."""
     numbers = _numbers_of(audit)
     return "; ".join(f"judge {numbers[judge]} is {judge}" for judge in judges) + "."
 
@@ -140,8 +140,8 @@ def _orders(audit: Audit, some: list[OrderCheck], gates: list[GateResult | None]
     return figure_of([*traces, *limits_of(names, gates)], 180 + 44 * len(some), xaxis=xaxis, yaxis=_down(len(names)))
 
 
+# A y axis that is read from above.
 def _down(number: int) -> dict[str, Any]:
-    """A y axis that is read from above."""
     return {"range": [number - 0.5, -0.5]}
 
 
@@ -183,8 +183,8 @@ def _agreement(labels: list[PanelAgreement], numbers: dict[str, int]) -> Any:
     return figure_of(traces, 190 + len(names) * max(44, 16 * len(series)), xaxis=xaxis, yaxis=down)
 
 
+# One mark a label, moved aside so that the intervals of a label can be told apart.
 def _marks(name: str, intervals: list[Interval], names: list[str], shift: float, symbol: str, colour: str) -> Any:
-    """One mark a label, moved aside so that the intervals of a label can be told apart."""
     from plotly.graph_objects import Scatter
 
     return Scatter(
@@ -213,8 +213,8 @@ def _table(title: str, about: str, columns: tuple[str, ...], rows: Iterator[tupl
     return ReportTable(title=title, about=about, columns=columns, rows=cells)
 
 
+# Classes of the page's style by outcome, in the order of its table.
 _STATES = {"failed": "fail", "cannot_tell": "unknown", "passed": "pass", "not_applicable": "none"}
-"""Classes of the page's style by outcome, in the order of its table."""
 
 
 def gate_lines(audit: Audit) -> list[dict[str, str]]:

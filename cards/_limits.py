@@ -15,14 +15,14 @@ from .context import CardContext
 from .licences import corpus_of
 from .tables import rows_by_split
 
+# Pairs to train on below which the card says so; ours.
 _FEW_PAIRS = 1_000
-"""Pairs to train on below which the card says so; ours."""
+# Pairs to test on below which the card says so; ours.
 _FEW_HELD_OUT = 100
-"""Pairs to test on below which the card says so; ours."""
+# Verdicts on a strategy below which the card draws nothing from them; ours.
 _FEW_VERDICTS = 20
-"""Verdicts on a strategy below which the card draws nothing from them; ours."""
+# Corpora that many of ESC-Eval's role cards were made from.
 _IN_ESC_EVAL = ("ESConv", "ExTES")
-"""Corpora that many of ESC-Eval's role cards were made from."""
 
 
 def known_limits(manifest: Manifest, beside: CardContext) -> list[str]:
@@ -59,8 +59,8 @@ def embedded_note(manifest: Manifest) -> str:
     return " ".join(means)
 
 
+# The roles that the embedded models play.
 def _embedded(manifest: Manifest) -> list[Role]:
-    """The roles that the embedded models play."""
     return [role for role, records in manifest.models.items() if any(one.kind == "corpus" for one in records)]
 
 
@@ -172,8 +172,8 @@ def _measured(audit: Audit) -> Iterator[str]:
             )
 
 
+# How far the judge's flag depends on the strategy.
 def _flags(audit: Audit, config: str) -> Iterator[str]:
-    """How far the judge's flag depends on the strategy."""
     rates = [
         one
         for one in audit.flags

@@ -38,7 +38,6 @@ def escaped(value: Any) -> Any:
 
 
 def said(name: str) -> str:
-    """An id in words."""
     return name.replace("_", " ")
 
 
@@ -47,10 +46,10 @@ def verdict(gate: GateResult | None) -> str:
     return "" if gate is None else _ANSWERS[gate.answer]
 
 
+# The outcomes in words.
 _ANSWERS = {
     "passed": "✓ passed",
     "failed": "✗ FAILED",
     "cannot_tell": "? cannot tell",
     "not_applicable": "– not applicable",
 }
-"""The outcomes in words."""

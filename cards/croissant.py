@@ -111,8 +111,8 @@ _PARQUET = "application/x-parquet"
 _TYPES = {"string": "sc:Text", "int64": "sc:Integer", "float64": "sc:Float", "bool": "sc:Boolean"}
 
 
+# A record set for every split that has rows, with the id `CONFIG/SPLIT`.
 def _record_sets(manifest: Manifest, features: Mapping[Config, Any]) -> list[dict[str, Any]]:
-    """A record set for every split that has rows, with the id `CONFIG/SPLIT`."""
     found = []
     for config, row in rows_of(manifest.spec.layout).items():
         columns = columns_of(row, features[config])
@@ -132,8 +132,8 @@ def _record_sets(manifest: Manifest, features: Mapping[Config, Any]) -> list[dic
     return found
 
 
+# A column, or a field of a struct that `way` leads to: the column's name first.
 def _field(column: Column, within: str, source: dict[str, Any], way: tuple[str, ...]) -> dict[str, Any]:
-    """A column, or a field of a struct that `way` leads to: the column's name first."""
     name, way = f"{within}/{column.name}", (*way, column.name)
     field: dict[str, Any] = {"@type": "cr:Field", "@id": name, "name": column.name}
     if column.about:
@@ -152,6 +152,7 @@ def _field(column: Column, within: str, source: dict[str, Any], way: tuple[str, 
     return field
 
 
+# The names that the format itself prescribes.
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -190,7 +191,6 @@ _CONTEXT = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-"""The names that the format itself prescribes."""
 
 
 def croissant_json(manifest: Manifest, features: Mapping[Config, Any], beside: CardContext) -> str:
@@ -221,14 +221,14 @@ def croissant_json(manifest: Manifest, features: Mapping[Config, Any], beside: C
     return json.dumps(metadata, indent=1, ensure_ascii=False) + "\n"
 
 
+# Where the release and its licence are.
 def _addresses(manifest: Manifest) -> dict[str, str]:
-    """Where the release and its licence are."""
     url = {"url": f"https://huggingface.co/datasets/{manifest.repo}"} if manifest.repo else {}
     return {"license": licence_of(manifest.license).url or "LICENSE", **url}
 
 
+# Every table; the other files are views of these, or of what is said about them.
 def _files(manifest: Manifest) -> list[dict[str, Any]]:
-    """Every table; the other files are views of these, or of what is said about them."""
     return [
         {
             "@type": "cr:FileObject",
@@ -245,8 +245,8 @@ def _files(manifest: Manifest) -> list[dict[str, Any]]:
     ]
 
 
+# Splits that lie in several shards, as one thing to read.
 def _shards_together(manifest: Manifest) -> list[dict[str, Any]]:
-    """Splits that lie in several shards, as one thing to read."""
     return [
         {
             "@type": "cr:FileSet",

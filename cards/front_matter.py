@@ -25,6 +25,7 @@ _SIZES = (
     ("10M<n<100M", 10**8),
 )
 TAGS = ["trl", "preference", "dpo", "sft", "synthetic", "emotional-support", "mental-health"]
+# What readers agree to where the maintainer gates the repo; the Hub passes over it elsewhere.
 _GATED = {
     "extra_gated_heading": "Data on people in distress",
     "extra_gated_prompt": "The rejected side of every pair is harmful by design: it shows how a reply fails a person "
@@ -35,7 +36,6 @@ _GATED = {
         "I will not try to find out who anybody in the data is": "checkbox",
     },
 }
-"""What readers agree to where the maintainer gates the repo; the Hub passes over it elsewhere."""
 
 
 def front_matter(manifest: Manifest, features: Mapping[Config, Any], said: Maintainers | None = None) -> str:
@@ -72,16 +72,16 @@ def front_matter(manifest: Manifest, features: Mapping[Config, Any], said: Maint
     ).rstrip()
 
 
+# The Hub takes only ids of its own list; what else there is it calls `other`.
 def _license(manifest: Manifest) -> dict[str, str]:
-    """The Hub takes only ids of its own list; what else there is it calls `other`."""
     licence = licence_of(manifest.license)
     if licence.is_ours:
         return {"license": "other", "license_name": licence.id, "license_link": "LICENSE"}
     return {"license": licence.id}
 
 
+# Words are a machine's where any model but the embedded ones, which repeat people, wrote some.
 def _machine(manifest: Manifest) -> Iterator[str]:
-    """Words are a machine's where any model but the embedded ones, which repeat people, wrote some."""
     writers = (Role.RESPONDER, Role.JOINT, Role.REWRITER)
     if any(record.kind != "corpus" for role in writers for record in manifest.models.get(role, ())):
         yield "machine-generated"

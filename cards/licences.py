@@ -37,7 +37,6 @@ class Corpus:
 
     @property
     def bibtex(self) -> str:
-        """Its BibTeX entry."""
         lines = [f"  {name} = {{{value}}}," for name, value in self.entry.items()]
         kind = "inproceedings" if "booktitle" in self.entry else "misc"
         return "\n".join([f"@{kind}{{{self.key},", *lines, "}"])
@@ -127,8 +126,8 @@ def citations(sources: list[str]) -> list[str]:
     return list(dict.fromkeys(corpus.bibtex for corpus in found if corpus.entry))
 
 
+# BibTeX's list of authors as it is read aloud.
 def _in_words(authors: str) -> str:
-    """BibTeX's list of authors as it is read aloud."""
     names = [" ".join(reversed(name.split(", "))) for name in authors.split(" and ")]
     return ", ".join(names)
 
@@ -208,8 +207,8 @@ def _notice(origin: Origin, manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
+# What the manifest says of the source; None where dialogues name sources of their own.
 def _record_of(origin: Origin, manifest: Manifest) -> SourceRecord | None:
-    """What the manifest says of the source; None where dialogues name sources of their own."""
     return next((one for one in manifest.sources if one.name == origin.source), None)
 
 

@@ -37,8 +37,8 @@ from .tables import config_lines, drop_lines, facts, loadable, member_docs, sour
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
+# What stands for the repo as long as nobody has said where the release is to be.
 _PLACEHOLDER = "ORG/IPM-PrefDial"
-"""What stands for the repo as long as nobody has said where the release is to be."""
 
 _PERSONAL_DATA = {
     "keep": "left as it is",
@@ -152,12 +152,12 @@ def _rights(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
     }
 
 
+# Whether a model beside the embedded one is asked.
 def _has_models(manifest: Manifest, task: Task) -> bool:
-    """Whether a model beside the embedded one is asked."""
     return any(record.kind != "corpus" for record in manifest.models[task.role])
 
 
+# What was masked in all sources, by kind.
 def _masked(manifest: Manifest) -> str:
-    """What was masked in all sources, by kind."""
     finds = sum((Counter(source.masked) for source in manifest.sources), Counter[PiiKind]())
     return ", ".join(f"{number} × {kind.value}" for kind, number in sorted(finds.items())) or "nothing"

@@ -18,8 +18,8 @@ from ._charts import charts_of, configs_of
 from ._figures import gate_lines, judges_of, other_tables, verdict_table
 from .tables import member_docs
 
+# The page's own scripts, in the order in which they need each other.
 _SCRIPTS = ("report_charts.js", "report_judges.js", "report.js")
-"""The page's own scripts, in the order in which they need each other."""
 
 _MARKUP = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
@@ -72,13 +72,13 @@ def embed(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_MARKUP)
 
 
+# What drop reasons and errors mean.
 def _about() -> dict[str, str]:
-    """What drop reasons and errors mean."""
     return {one.value: member_docs(kind)[one.name] for kind in (DropReason, ErrorType) for one in kind}
 
 
+# Only these scripts run, and nothing is fetched; charts write styles, and pictures of themselves.
 def _policy(scripts: Iterable[str]) -> str:
-    """Only these scripts run, and nothing is fetched; charts write styles, and pictures of themselves."""
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (
@@ -91,9 +91,9 @@ def _asset(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+# Plotly's JavaScript, with line ends as browsers see them when they take its digest.
 @lru_cache
 def _plotly() -> str:
-    """Plotly's JavaScript, with line ends as browsers see them when they take its digest."""
     from plotly.offline import get_plotlyjs  # slow to import
 
     return str(get_plotlyjs()).replace("\r\n", "\n").replace("\r", "\n")

@@ -41,9 +41,9 @@ def field_docs(model: type[object]) -> dict[str, str]:
 _OURS = __name__.partition(".")[0] + "."
 
 
+# What stands under the names that the classes of a module assign, by class and name.
 @lru_cache
 def _docs_in(module: str) -> dict[str, dict[str, str]]:
-    """What stands under the names that the classes of a module assign, by class and name."""
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     return {node.name: dict(_docs_under(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
 
@@ -78,11 +78,9 @@ class Column:
     values: tuple[str, ...]
     """The only values that it has, where they are named."""
     fields: tuple["Column", ...]
-    """Of a struct; empty otherwise."""
 
     @property
     def told(self) -> str:
-        """Its type in words."""
         return f"{'list of ' if self.is_list else ''}{self.type}{' or null' if self.may_be_null else ''}"
 
 
@@ -116,8 +114,8 @@ def _column(feature: Feature, hint: Any, about: str) -> Column:
     )
 
 
+# The model or TypedDict that an annotation holds, however deep.
 def _struct_within(hint: Any) -> type[object]:
-    """The model or TypedDict that an annotation holds, however deep."""
     return next(one for one in _parts(hint) if isinstance(one, type) and _is_struct(one))
 
 
@@ -125,8 +123,8 @@ def _is_struct(one: type[object]) -> bool:
     return issubclass(one, BaseModel) or (issubclass(one, dict) and hasattr(one, "__total__"))
 
 
+# The values that an enumeration or a literal in an annotation names.
 def _values_within(hint: Any) -> tuple[str, ...]:
-    """The values that an enumeration or a literal in an annotation names."""
     for one in _parts(hint):
         if get_origin(one) is Literal:
             return tuple(map(str, get_args(one)))
@@ -135,8 +133,8 @@ def _values_within(hint: Any) -> tuple[str, ...]:
     return ()
 
 
+# An annotation and everything that it is made of.
 def _parts(hint: Any) -> Iterator[Any]:
-    """An annotation and everything that it is made of."""
     yield hint
     if get_origin(hint) is not Literal:
         for one in get_args(hint):
@@ -188,8 +186,8 @@ def task_lines(manifest: Manifest) -> list[dict[str, Any]]:
     return [line for task in Task for line in _task_lines(manifest, task)]
 
 
+# The line of a task that the release has; calls are counted by role, at the first task of each.
 def _task_lines(manifest: Manifest, task: Task) -> Iterator[dict[str, Any]]:
-    """The line of a task that the release has; calls are counted by role, at the first task of each."""
     inference, usage = manifest.spec.inference(task), manifest.usage.get(task.role)
     if inference is None or usage is None:
         return
@@ -262,8 +260,8 @@ def facts(manifest: Manifest) -> list[str]:
     ]
 
 
+# A measured value in words: fractions to three places, named parts one after the other.
 def _told(value: Any) -> str:
-    """A measured value in words: fractions to three places, named parts one after the other."""
     if isinstance(value, float):
         return f"{value:.3f}"
     if isinstance(value, dict):

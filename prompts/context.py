@@ -97,8 +97,8 @@ def chat(history: Sequence[Turn], *, with_strategies: bool, separate: bool = Fal
     return messages
 
 
+# A seeker's words in a form that neither `SILENCE` nor a second turn has.
 def _separable(text: str) -> str:
-    """A seeker's words in a form that neither `SILENCE` nor a second turn has."""
     return f"({text})" if _SILENCE_AS_WORDS.fullmatch(text) else _BLANK_LINE.sub(r"\n\1 ", text)
 
 

@@ -129,8 +129,8 @@ class Prompt:
         return "\n".join(part.template.template for part in self.sections)
 
 
+# The value of a prompt variable; only these names exist.
 def _value(name: str, ask: Ask) -> str:
-    """The value of a prompt variable; only these names exist."""
     match name:
         case "transcript":
             return transcript(ask.history)
@@ -157,8 +157,8 @@ def _value(name: str, ask: Ask) -> str:
     return str(value)
 
 
+# The same with every text from outside in a fence; strategies, errors and personalities are our own words.
 def _fenced_value(name: str, ask: Ask) -> str:
-    """The same with every text from outside in a fence; strategies, errors and personalities are our own words."""
     match name:
         case "transcript":
             return fenced_transcript(ask.history)

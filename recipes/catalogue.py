@@ -104,12 +104,10 @@ class Recipe:
 
     @property
     def task(self) -> TrainingTask:
-        """What it trains."""
         return TrainingTask(self.settings["task"])
 
     @property
     def stage(self) -> TrainingStage:
-        """How it trains it."""
         return TrainingStage(self.settings["stage"])
 
 
@@ -156,9 +154,9 @@ def _read_recipe(path: Path) -> Recipe:
     return Recipe(path.stem, path.read_text(encoding="utf-8"), settings)
 
 
+# The files of every reference recipe by its name: of its stage, its scale and its model, in this order.
 @cache
 def _origins() -> dict[str, tuple[Path, ...]]:
-    """The files of every reference recipe by its name: of its stage, its scale and its model, in this order."""
     found: dict[str, tuple[Path, ...]] = {}
     for model in _FOLDER.glob("models/*.yaml"):
         for first, made in read_yaml(model)["recipes"].items():
@@ -169,8 +167,8 @@ def _origins() -> dict[str, tuple[Path, ...]]:
     return found
 
 
+# The complete YAML of a reference recipe: what each file adds, under the file's name.
 def _compose(name: str) -> str:
-    """The complete YAML of a reference recipe: what each file adds, under the file's name."""
     _, task, stage = name.split("/")
     parts = {path: _settings_in(path, ("all", stage, f"{task}/{stage}")) for path in _origins()[name]}
     origin = {key: path for path, settings in parts.items() for key in settings}
@@ -184,8 +182,8 @@ def _compose(name: str) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+# The settings of some sections of a file by key, as their lines with the comments above them.
 def _settings_in(path: Path, sections: tuple[str, ...]) -> dict[str, str]:
-    """The settings of some sections of a file by key, as their lines with the comments above them."""
     found: dict[str, str] = {}
     here, comments = "", list[str]()
     for line in path.read_text(encoding="utf-8").splitlines():

@@ -64,8 +64,8 @@ class Task(StrEnum):
         return _ROLES[self]
 
 
+# Looked up for every request, many times over.
 _ROLES = {task: Role.JUDGE if task.value.endswith("_judge") else Role(task.value) for task in Task}
-"""Looked up for every request, many times over."""
 
 
 class Message(TypedDict):

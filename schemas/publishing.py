@@ -117,10 +117,10 @@ class Maintainers(Frozen):
     text: str = Field(default="", max_length=MOST_CHARACTERS)
     """Markdown of the card's section for it, without its heading."""
 
+    # The Hub takes one word for a list of one.
     @field_validator("tags", "language_bcp47", "multilinguality", "task_ids", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
-        """The Hub takes one word for a list of one."""
         return [value] if isinstance(value, str) else value
 
 

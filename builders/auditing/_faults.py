@@ -56,22 +56,22 @@ def _side_roles(pairs: Pairs) -> Bools:
     return np.asarray(~(pairs.chosen.well_formed & pairs.rejected.well_formed) & ~_empty_side(pairs))
 
 
+# Of pairs that are about strategies alone: their sides are the very names.
 def _same_strategies(pairs: Pairs) -> Bools | None:
-    """Of pairs that are about strategies alone: their sides are the very names."""
     if pairs.chosen_strategy is None or pairs.rejected_strategy is None:
         return None
     named = pc.equal(pairs.chosen.texts, pairs.chosen_strategy)
     return _bool(pc.and_(named, pc.equal(pairs.chosen_strategy, pairs.rejected_strategy))) & ~_equal(pairs)
 
 
+# What the judge found in either side, null where it found nothing or was not asked.
 def _errors(pairs: Pairs) -> tuple[pa.Array, pa.Array] | None:
-    """What the judge found in either side, null where it found nothing or was not asked."""
     chosen, rejected = (field_of(side, "error") for side in (pairs.chosen_verdict, pairs.rejected_verdict))
     return None if chosen is None or rejected is None else (chosen, rejected)
 
 
+# Sides with a verdict that could be read.
 def _judged(verdict: pa.StructArray | None) -> Bools:
-    """Sides with a verdict that could be read."""
     rationale = field_of(verdict, "rationale")
     return np.zeros(0, dtype=bool) if rationale is None else np.asarray(rationale.is_valid())
 
@@ -92,8 +92,8 @@ def _verdict_tie_of(pairs: Pairs, errors: tuple[pa.Array, pa.Array]) -> Bools:
     return np.asarray(both_judged & same)
 
 
+# Where judges compared both sides: counted from their answers, whatever the row says that they come to.
 def _no_majority(pairs: Pairs) -> Bools | None:
-    """Where judges compared both sides: counted from their answers, whatever the row says that they come to."""
     answers = None if pairs.judgements is None else pairs.judgements.flatten()
     better, chosen, rejected = (field_of(answers, name) for name in ("better", "chosen_error", "rejected_error"))
     if pairs.judgements is None or better is None or chosen is None or rejected is None:
@@ -211,8 +211,8 @@ class Faults(Measure):
         other = (turns[at] == wanted) & (prompts[at] != digests(pairs.prompt.texts))
         return np.asarray(other & ~_empty_prompt(pairs))
 
+    # The faults that only all rows of a config show.
     def _note_over_config(self, config: str) -> None:
-        """The faults that only all rows of a config show."""
         pairs, swapped = self._columns["pair", config].all(), self._columns["swapped", config].all()
         self._note_rows("duplicate_pair", config, _repeated(pairs))
         # A pair with equal sides also contradicts itself; it is reported as equal.

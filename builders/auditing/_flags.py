@@ -73,8 +73,8 @@ def _read(answers: pa.Array, field: str, rows: np.ndarray) -> Verdicts | None:
 
 
 _STRATEGIES = [strategy.value for strategy in Strategy]
+# The group of sides whose strategy is not known.
 _NONE = len(_STRATEGIES)
-"""The group of sides whose strategy is not known."""
 Key = tuple[str, Side]
 
 
@@ -106,7 +106,6 @@ class Flags(Measure):
         self._take(drops.config, "inferred", inferred, drops.rejected_strategy, drops.weights)
 
     def tell(self) -> dict[str, Any]:
-        """`flags` and `verdicts`."""
         flags = [
             self._rate((config, side), group)
             for config in dict.fromkeys(config for config, _ in self._judged)
@@ -146,8 +145,8 @@ class Flags(Measure):
         for group, name in zip(groups[flagged].tolist(), errors, strict=True):
             self._errors[config, side, group][name] += 1
 
+    # The rate under a strategy, or under all.
     def _rate(self, key: Key, group: int | None) -> FlagRate:
-        """The rate under a strategy, or under all."""
         taken = slice(None) if group is None else slice(group, group + 1)
         judged, flagged = (sums[key][:, taken].sum(axis=1) for sums in (self._judged, self._flagged))
         errors: Counter[str] = Counter()

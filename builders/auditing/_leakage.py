@@ -42,7 +42,6 @@ class Leaks(Measure):
         self._digests["reply", config, split].append(digests(long))
 
     def tell(self) -> dict[str, Any]:
-        """`rows`, `dialogues` and `leakage`."""
         dialogues = {
             config: {split: len(np.unique(self._all("dialogue", config, split))) for split in rows}
             for config, rows in self._rows.items()
@@ -89,11 +88,11 @@ class Leaks(Measure):
 # Measure: near-duplicates within and across splits and sources, by the sketches that splits are made with.
 
 
+# Units compared, at most: a sketch of each is held in memory.
 _COMPARED = 20_000
-"""Units compared, at most: a sketch of each is held in memory."""
 _SHOWN = 20
+# Characters of a unit that are sketched.
 _LONGEST = 20_000
-"""Characters of a unit that are sketched."""
 
 
 class Near(Measure):
@@ -138,7 +137,6 @@ class Near(Measure):
         self._add(units[rows], words, ids, pa.nulls(len(rows), pa.string()), pairs.place.split)
 
     def tell(self) -> dict[str, Any]:
-        """`near_duplicates`."""
         columns = self._sample.rows()
         if not columns or not len(columns[0]):
             return {"near_duplicates": None}

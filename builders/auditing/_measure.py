@@ -70,7 +70,6 @@ class Pairs:
 
     @property
     def size(self) -> int:
-        """Rows."""
         return len(self.chosen.texts)
 
     @cached_property
@@ -93,7 +92,6 @@ class Pairs:
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """Bootstrap weights, see `bootstrap.weights_of`."""
         return weights_of(self.dialogues)
 
 
@@ -169,8 +167,8 @@ class DialogueSample:
         order = np.argsort(self._ranks[0], kind="stable")
         return [column[order] for column in self._columns[0]]
 
+    # Lets the dialogues with the highest hashes go until no more than `limit` rows are left, but keeps one.
     def _prune(self) -> None:
-        """Lets the dialogues with the highest hashes go until no more than `limit` rows are left, but keeps one."""
         ranks = np.concatenate(self._ranks)
         columns = [np.concatenate(parts) for parts in zip(*self._columns, strict=True)]
         if len(ranks) > self.limit:
@@ -194,17 +192,14 @@ class Drops:
 
     @property
     def size(self) -> int:
-        """Rows."""
         return int(self.rows.rows.num_rows)
 
     @cached_property
     def reasons(self) -> pa.Array:
-        """Why each was dropped."""
         return pc.fill_null(self.rows.texts("reason"), "")
 
     @cached_property
     def chosen_strategy(self) -> pa.Array:
-        """The human's."""
         return self.rows.texts("strategy")
 
     @cached_property
@@ -224,12 +219,10 @@ class Drops:
 
     @cached_property
     def dialogues(self) -> np.ndarray:
-        """Digests of the dialogues."""
         return digests(pc.fill_null(self.rows.texts("dialogue_id"), ""))
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """Bootstrap weights, see `bootstrap.weights_of`."""
         return weights_of(self.dialogues)
 
 

@@ -23,8 +23,8 @@ from ._measure import Drops, Measure, Pairs, codes_of, field_of
 
 _ERRORS = [error.value for error in ErrorType]
 _VOTES = ("worse", "flip", "chosen_flawed", "rejected_sound", "not_worse")
+# How many labels a judge may give.
 _LABELS = {"vote": len(_VOTES), "worse": 2, "chosen_error": len(_ERRORS) + 1, "rejected_error": len(_ERRORS) + 1}
-"""How many labels a judge may give."""
 
 Judges = tuple[str, ...]
 
@@ -64,7 +64,6 @@ class PanelMeasure(Measure):
             self._take(drops.config, drops.rows.column("judgements"), drops.weights, drops.dialogues)
 
     def tell(self) -> dict[str, Any]:
-        """`orders` and `agreement`."""
         judges = dict.fromkeys((config, judge) for config, judge, _ in self._counts)
         return {
             "orders": tuple(self._order(config, judge) for config, judge in judges),
@@ -131,8 +130,8 @@ class PanelMeasure(Measure):
         )
 
 
+# The share of the second of two counts.
 def _share(counts: np.ndarray) -> Interval:
-    """The share of the second of two counts."""
     return interval(ratio(counts[:, 1], counts.sum(axis=1)), round(counts[0].sum()))
 
 
@@ -140,8 +139,8 @@ def _of(statistic: Any, confusions: np.ndarray) -> Interval:
     return interval(statistic(confusions), round(confusions[0].sum()))
 
 
+# The answers of a batch, by how many judges a candidate had.
 def _answers(judgements: pa.Array | None, weights: np.ndarray, dialogues: np.ndarray) -> list[_Answers]:
-    """The answers of a batch, by how many judges a candidate had."""
     if judgements is None or not pa.types.is_list(judgements.type) or not len(judgements):
         return []
     flat, offsets = judgements.flatten(), np.asarray(judgements.offsets)
@@ -200,13 +199,13 @@ def _read(
     )
 
 
+# 1 where the side that stands first is preferred, 0 where the other is, -1 where neither, or unread.
 def _prefers(answers: dict[str, np.ndarray], stands_first: int) -> np.ndarray:
-    """1 where the side that stands first is preferred, 0 where the other is, -1 where neither, or unread."""
     decided = answers["parsed"] & (answers["better"] < 2)
     return np.where(decided, answers["better"] == stands_first, -1)
 
 
+# `model#revision`, and the draw where it is not the first.
 def _named(joined: str) -> str:
-    """`model#revision`, and the draw where it is not the first."""
     name, _, draw = joined.rpartition("#")
     return name.removesuffix("#") + (f" (draw {draw})" if draw != "0" else "")

@@ -19,8 +19,8 @@ from ._measure import DialogueSample, Measure, Pairs
 
 
 Features = Literal["words", "words_case_punctuation", "length", "first_word"]
+# What the model sees: words alone; words, case and punctuation; the length; the first word.
 _FEATURE_SETS: tuple[Features, ...] = get_args(Features)
-"""What the model sees: words alone; words, case and punctuation; the length; the first word."""
 
 _VOCABULARIES: dict[str, dict[str, Any]] = {
     "words": {"token_pattern": r"(?u)\b\w+\b", "lowercase": True},
@@ -86,8 +86,8 @@ def tell_apart(sides: SidesOfPairs, features: Features, words: int = 20) -> Sepa
     )
 
 
+# Rows × features, and the features' names where they are words; None where there is no feature.
 def _inputs(sides: SidesOfPairs, features: Features) -> tuple[Any, np.ndarray]:
-    """Rows × features, and the features' names where they are words; None where there is no feature."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     nameless = np.array([], dtype=object)
@@ -104,8 +104,8 @@ def _inputs(sides: SidesOfPairs, features: Features) -> tuple[Any, np.ndarray]:
         return None, nameless
 
 
+# A score per side from a model that saw no pair of its dialogue; None where there is but one dialogue.
 def _out_of_fold(sides: SidesOfPairs, inputs: Any) -> np.ndarray | None:
-    """A score per side from a model that saw no pair of its dialogue; None where there is but one dialogue."""
     unique, group = np.unique(sides.dialogues, return_inverse=True)
     folds = min(FOLDS, len(unique))
     if folds < 2:
@@ -121,8 +121,8 @@ def _out_of_fold(sides: SidesOfPairs, inputs: Any) -> np.ndarray | None:
     return scores.round(12)
 
 
+# The sides of the first pairs, which stand in order of a hash.
 def _some_of(inputs: Any, pairs: int, most: int = 500) -> Any:
-    """The sides of the first pairs, which stand in order of a hash."""
     first = np.arange(min(pairs, most))
     return inputs[np.concatenate([first, first + pairs])]
 
@@ -141,8 +141,8 @@ def _strongest(model: Any, names: np.ndarray, number: int) -> tuple[tuple[str, f
 
 SAMPLE = 10_000
 """Pairs of a config that are looked at, at most."""
+# Characters of a side whose words are looked at; its length counts in full.
 _LONGEST = 4_000
-"""Characters of a side whose words are looked at; its length counts in full."""
 
 
 class Artefacts(Measure):
@@ -157,7 +157,6 @@ class Artefacts(Measure):
         self._samples: dict[str, DialogueSample] = {}
 
     def take_pairs(self, pairs: Pairs) -> None:
-        """Samples a batch."""
         sample = self._samples.setdefault(pairs.place.config, DialogueSample(self._limit))
         rows = sample.wanted(pairs.dialogues)
         if len(rows):
@@ -165,7 +164,6 @@ class Artefacts(Measure):
             sample.add(pairs.dialogues[rows], *(make(side) for side in sides for make in (_cut, _lengths)))
 
     def tell(self) -> dict[str, Any]:
-        """`artefacts`."""
         return {"artefacts": tuple(one for config, sample in self._samples.items() for one in _measure(config, sample))}
 
 

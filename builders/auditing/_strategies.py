@@ -47,7 +47,6 @@ class Labels(Measure):
                 self._pairs[config, one, other].update((a, b) for a, b in both if a is not None and b is not None)
 
     def tell(self) -> dict[str, Any]:
-        """`labels` and `tables`."""
         labels = tuple(
             LabelCounts(config=config, split=split, label=label, counts=ordered(counts))
             for (config, split, label), counts in self._labels.items()
@@ -135,7 +134,6 @@ class Bias(Measure):
             self._note(drops.config, drops.dialogues[drops.by_filter])
 
     def tell(self) -> dict[str, Any]:
-        """`filter_bias`, of releases."""
         configs = [config for config in PAIR_CONFIGS if {config} & {*self._kept, *self._filtered}]
         return {"filter_bias": tuple(self._told(config) for config in configs)}
 
@@ -176,8 +174,8 @@ def _counts(numbers: np.ndarray) -> dict[str, int]:
     return ordered(Counter({name: round(number) for name, number in zip(_NAMES, numbers, strict=True)}))
 
 
+# Replicates × strategies × strategies; pairs in which either strategy is not known are left out.
 def _tables(chosen: pa.Array, rejected: pa.Array, weights: np.ndarray) -> np.ndarray:
-    """Replicates × strategies × strategies; pairs in which either strategy is not known are left out."""
     one, other = codes_of(chosen, _NAMES, len(chosen)), codes_of(rejected, _NAMES, len(chosen))
     groups = np.where((one < 0) | (other < 0), -1, one * _SIZE + other)
     return sums_by_group(weights, groups, _SIZE**2).reshape(-1, _SIZE, _SIZE)
@@ -216,13 +214,11 @@ class DropFlow(Measure):
         self._rows[pairs.place.config].update(_names(none if strategies is None else strategies))
 
     def take_drops(self, drops: Drops) -> None:
-        """Counts what was dropped."""
         both = zip(drops.reasons.to_pylist(), _names(drops.chosen_strategy), strict=True)
         for (reason, strategy), number in Counter(both).items():
             self._drops[drops.config][reason][strategy] += number
 
     def tell(self) -> dict[str, Any]:
-        """`flows` and `conservation`."""
         flows = tuple(self._flow(config) for config in self._candidates)
         told = []
         for flow, stated in zip(flows, self._candidates.values(), strict=True):
@@ -269,11 +265,11 @@ def _known(counts: Counter[str]) -> dict[str, int]:
 # Measure: chosen replies that talk of the crowd task in which a corpus was made.
 
 
+# Every rule needs at least one of these words, so Arrow rules out most replies in one pass.
 _MAYBE = (
     r"(?i)turk|\bhits?\b|quit|finish|exit|button|link|session|chat|survey|\bend\b|requester|bonus|\brole|window|page"
     r"|system|messages|turns|minutes|exchanges|lines|supporter|listener|seeker|conversation|app\b|end it"
 )
-"""Every rule needs at least one of these words, so Arrow rules out most replies in one pass."""
 
 
 class ChatterMeasure(Measure):
@@ -300,7 +296,6 @@ class ChatterMeasure(Measure):
         self._all[config] = self._all.get(config, 0) + pairs.weights.sum(axis=0, dtype=np.float64)
 
     def tell(self) -> dict[str, Any]:
-        """`chatter`."""
         return {"chatter": tuple(self._told(config) for config in self._all)}
 
     def _told(self, config: str) -> Chatter:

@@ -13,10 +13,10 @@ from ...schemas.audit import Histogram, StyleDifference
 from ..statistics.bootstrap import interval, ratio
 from ._measure import Measure, Pairs
 
+# With more names than this in one config they are not strategies, and only the total is reported.
 _MOST_STRATEGIES = 64
-"""With more names than this in one config they are not strategies, and only the total is reported."""
+# Sums kept at most: strategies beyond are added to those without one.
 _MOST_GROUPS = 500
-"""Sums kept at most: strategies beyond are added to those without one."""
 
 
 def _pattern(pattern: str) -> Callable[[pa.Array], pa.Array]:
@@ -37,6 +37,7 @@ class Feature:
     """Of a histogram, where one is to be drawn."""
 
 
+# Every feature; the audit reports each one's mean over texts.
 _FEATURES: dict[str, Feature] = {
     "characters": Feature("characters", pc.utf8_length, tuple(map(float, range(0, 801, 20)))),
     "words": Feature("words", _pattern(r"[\p{L}\p{N}]+(?:['’][\p{L}]+)*"), tuple(map(float, range(0, 161, 4)))),
@@ -49,7 +50,6 @@ _FEATURES: dict[str, Feature] = {
     "capitalised": Feature("share that begin with a capital letter", _matches(r"^\P{L}*\p{Lu}")),
     "ends_with_stop": Feature("share that end with . ! ? or …", _matches(r"[.!?…][\"'”’)\s]*$")),
 }
-"""Every feature; the audit reports each one's mean over texts."""
 
 _NAMES = tuple(_FEATURES)
 
@@ -127,8 +127,8 @@ class Style(Measure):
         return told
 
 
+# Texts × features, in the order of `_FEATURES`.
 def _features_of(texts: pa.Array) -> np.ndarray:
-    """Texts × features, in the order of `_FEATURES`."""
     return np.column_stack([np.asarray(one.count(texts), dtype=np.float64) for one in _FEATURES.values()])
 
 

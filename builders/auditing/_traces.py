@@ -79,8 +79,8 @@ class TraceMeasure(Measure):
         self._words += sum(len(words_of(text)) for text in texts)
         self._take_labels(rows, weights)
 
+    # The coincidences of the labels that judges gave one trace; every pair of m labels counts 1 / (m - 1).
     def _take_labels(self, rows: pa.RecordBatch, weights: np.ndarray) -> None:
-        """The coincidences of the labels that judges gave one trace; every pair of m labels counts 1 / (m - 1)."""
         judgements = rows.column("judgements")
         labels = pc.struct_field(judgements.flatten(), "labels")
         whole = np.asarray(pc.list_value_length(labels)) == len(_STEPS)
@@ -146,8 +146,8 @@ def _distinct(replies: Sequence[Sequence[str]], order: int) -> float | None:
     return round(len(found) / found.total(), 4) if found else None
 
 
+# The share of runs that another reply holds.
 def _shared(replies: Sequence[Sequence[str]], order: int) -> float | None:
-    """The share of runs that another reply holds."""
     holders = Counter(run for words in replies for run in set(_runs(words, order)))
     runs = [run for words in replies for run in _runs(words, order)]
     return round(sum(holders[run] > 1 for run in runs) / len(runs), 4) if runs else None

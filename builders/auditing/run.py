@@ -68,8 +68,8 @@ def audit_source(source: AuditSource, sample: int = SAMPLE, apart: ParallelMap |
     return audit.model_copy(update={"gates": check_gates(audit, source.gates, source.facts)})
 
 
+# What the measures tell after one reading.
 def _told(source: AuditSource, measures: Sequence[Measure]) -> dict[str, Any]:
-    """What the measures tell after one reading."""
     for batch in source.batches():
         for measure in measures:
             _show(measure, batch)

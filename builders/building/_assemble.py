@@ -50,8 +50,8 @@ def dialogue_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
     return {"row_id": content_id_of(Config.DIALOGUES, row), **row}
 
 
+# The row of `crisis_holdout`: the dialogue, and every sign of a crisis that was seen in it.
 def _crisis_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
-    """The row of `crisis_holdout`: the dialogue, and every sign of a crisis that was seen in it."""
     row = _dialogue_columns(placed) | {"repeats": placed.repeats, "contaminated_by": placed.contaminated_by}
     row["findings"] = [found.model_dump() for found in placed.findings]
     if layout > 3:
@@ -213,18 +213,18 @@ class Assembly:
         """What each role's calls took."""
         return {role: Usage(**self.usage[role]) for role in Role if self.plan.models.get(role)}
 
+    # The candidates of a preference config at a turn, at least one, by the recorded answers.
     def _mine(self, turn: SupporterTurn, config: Config) -> tuple[Result, ...]:
-        """The candidates of a preference config at a turn, at least one, by the recorded answers."""
         mining = mine_pairs(turn, config, self.plan, self.steps.of_turns)
         return replay(mining, lambda request: self._answer(request, turn.dialogue, turn.index))
 
+    # The candidates of the reasoning configs at a turn, by the recorded answers.
     def _reason(self, turn: SupporterTurn) -> tuple[TraceResult, ...]:
-        """The candidates of the reasoning configs at a turn, by the recorded answers."""
         reasoning = reason(turn, self.plan, self.steps.of_turns)
         return replay(reasoning, lambda request: self._answer(request, turn.dialogue, turn.index))
 
+    # The recorded answer; the first time that a request is asked, its row of `completions` is written.
     def _answer(self, request: Request, dialogue: Dialogue, turn: int | None) -> Outcome:
-        """The recorded answer; the first time that a request is asked, its row of `completions` is written."""
         outcome = self.find(request)
         if self._asked.add(request.key):
             if self.on_answer is not None:
@@ -239,16 +239,16 @@ class Assembly:
             )
         return outcome
 
+    # Whether the same pair was kept before; remembers this one.
     def _is_repeated(self, candidate: Candidate) -> bool:
-        """Whether the same pair was kept before; remembers this one."""
         if self.steps.unique is None or candidate.config not in PAIR_CONFIGS:
             return False
         unique, turn = self.steps.unique, candidate.turn
         with step_errors(unique.definition.id, turn.dialogue.dialogue_id, turn.index):
             return not self._pairs.add(unique.key(candidate))
 
+    # Writes a result where it belongs, or holds it back; `prompt` is a demonstration's.
     def _settle(self, result: Result, prompt: Sequence[Message] = ()) -> None:
-        """Writes a result where it belongs, or holds it back; `prompt` is a demonstration's."""
         if isinstance(result, Candidate) and self._is_repeated(result):
             result = Drop(result, DropReason.DUPLICATE_PAIR)
         candidate = result.candidate if isinstance(result, Drop) else result
@@ -264,8 +264,8 @@ class Assembly:
             row = pair_row(result, layout) if config in PAIR_CONFIGS else sft_row(result, prompt)
             self.writer.add(config, split, row)
 
+    # Writes a drop where it belongs; what is kept is held back until its weight is known.
     def _settle_trace(self, result: TraceResult) -> None:
-        """Writes a drop where it belongs; what is kept is held back until its weight is known."""
         if isinstance(result, Drop):
             self._settle(result)
             return
@@ -274,8 +274,8 @@ class Assembly:
         self._weighing.add(result)
 
 
+# What was asked, or would have been, for a candidate of a preference config; nothing of an unnamed strategy.
 def _prompt_of(result: Result) -> Sequence[Message]:
-    """What was asked, or would have been, for a candidate of a preference config; nothing of an unnamed strategy."""
     candidate = result.candidate if isinstance(result, Drop) else result
     return candidate.request.messages if candidate.request is not None else ()
 

@@ -88,8 +88,8 @@ def spread_of(shares: np.ndarray) -> float:
     return float(shares.std() / shares.mean())
 
 
+# The largest cap under which the shares spread no further; found by halving, since the spread grows with it.
 def _share(shares: np.ndarray, spread: float) -> float:
-    """The largest cap under which the shares spread no further; found by halving, since the spread grows with it."""
     low, high = float(shares.min()), float(shares.max())
     if spread_of(shares) <= spread:
         return high
@@ -107,8 +107,8 @@ def _share(shares: np.ndarray, spread: float) -> float:
 
 _STRATEGIES = tuple(Strategy)
 _CONFIGS = tuple(PAIR_CONFIGS)
+# Of two near-duplicates the one that is held out stays, so that what is measured on does not shrink.
 _SPLITS = (Split.TEST, Split.VALIDATION, Split.TRAIN)
-"""Of two near-duplicates the one that is held out stays, so that what is measured on does not shrink."""
 _HELD_PAIRS_HALF = 2**64 - 1
 
 
@@ -146,12 +146,11 @@ class PairTable:
 
 
 def _strategy_of(number: int) -> Strategy:
-    """The strategy with a number."""
     return _STRATEGIES[number]
 
 
+# The strategies behind a number of `PairTable.duels`.
 def _duel_of(number: int) -> StrategyPair:
-    """The strategies behind a number of `PairTable.duels`."""
     chosen, rejected = divmod(number, len(_STRATEGIES))
     return _STRATEGIES[chosen], _STRATEGIES[rejected]
 
@@ -296,8 +295,8 @@ class CorpusFilter:
         self._lines += 1
 
 
+# No line at all.
 _NONE = (-1, DropReason.STRATEGY_CAP, "")
-"""No line at all."""
 
 _STEPS: dict[CorpusStep, Callable[[CorpusFilter, _PairDecisions], None]] = {
     CorpusStep.NEAR_DUPLICATES: CorpusFilter.near_duplicates,
@@ -305,16 +304,16 @@ _STEPS: dict[CorpusStep, Callable[[CorpusFilter, _PairDecisions], None]] = {
 }
 
 
+# The places of every code, in order.
 def _grouped(places: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """The places of every code, in order."""
     for code in np.unique(codes).tolist():
         yield code, places[codes == code]
 
 
+# The pairs beyond what is allowed of their key go.
 def _cap(
     fates: _PairDecisions, kept: Mapping[Any, np.ndarray], allowed: Mapping[Any, int], told: Callable[[Any], str]
 ) -> None:
-    """The pairs beyond what is allowed of their key go."""
     for key, places in kept.items():
         fates.drop(places[allowed[key] :], DropReason.STRATEGY_CAP, f"{allowed[key]} of {told(key)} stay")
 
@@ -327,11 +326,10 @@ def _by_chosen(pool: Mapping[StrategyPair, int]) -> Counter[Strategy]:
 
 
 def _duel(candidate: Candidate) -> StrategyPair:
-    """The strategies of both sides."""
     return candidate.turn.named, candidate.strategy or candidate.turn.named
 
 
+# Of what the seeker said last and the words of both sides.
 def _sketch(candidate: Candidate) -> np.ndarray:
-    """Of what the seeker said last and the words of both sides."""
     said = [turn.text for turn in candidate.turn.history if turn.speaker is Speaker.SEEKER][-1:]
     return sketch_of(words_of(" ".join([*said, candidate.chosen, candidate.reply or ""])))

@@ -87,8 +87,8 @@ class Collector:
                 self.progress.stage(f"wave {number}, batches", requests)
                 driver.run()
 
+    # Goes through all turns once; how many dialogues and turns wait for batches.
     async def _ask(self, stage: str) -> int:
-        """Goes through all turns once; how many dialogues and turns wait for batches."""
         self.progress.stage(stage, sum(1 for placed in self.intake for _ in supporter_turns(placed)))
         async with self.cast.open(self.books.records, self.books.known, self.books.ledger) as completers:
             # A tally of its own for every wave, which meets all answers so far again.

@@ -57,7 +57,6 @@ class RoleEstimate(Frozen):
     """At most, in batches; None where the model has no price."""
 
     def costs(self) -> tuple[str, str]:
-        """Both costs for people."""
         told = ["no price" if usd is None else f"{usd:.2f}" for usd in (self.cost_usd, self.batch_usd)]
         return told[0], told[1]
 
@@ -88,8 +87,8 @@ def estimate(options: BuildOptions) -> Estimate:
             return _add_up(prepared, KnownAnswers(records, earlier), ledger)
 
 
+# What an earlier run left; None where there was none.
 def _if_there(opened: Callable[[Path], AbstractContextManager[T]], path: Path) -> AbstractContextManager[T | None]:
-    """What an earlier run left; None where there was none."""
     return opened(path) if path.is_file() else nullcontext()
 
 
@@ -138,10 +137,10 @@ class _Guesses:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
+    # What is known, or a guess; a guessed strategy is none of those that are known to be `named` beside it.
     def _answer(
         self, request: Request, known: Outcome | None, turn: SupporterTurn | None, named: Sequence[object]
     ) -> Outcome:
-        """What is known, or a guess; a guessed strategy is none of those that are known to be `named` beside it."""
         self.asked.append(request)
         if known is not None:
             return known
@@ -174,8 +173,8 @@ class _Guesses:
 _ALL_RIGHT = json.dumps(dict.fromkeys(Step, True))
 
 
+# A trace that no rule contradicts, so that it is a demonstration, and would be rewritten.
 def _trace(turn: SupporterTurn, reply: str) -> str:
-    """A trace that no rule contradicts, so that it is a demonstration, and would be rewritten."""
     said = [one.text for one in turn.history if one.speaker is Speaker.SEEKER][-1]
     cue = {"modality": "text", "description": said}
     feeling = {"emotion": "neutral", "intensity": 1, "cause": said, "cues": [cue]}

@@ -170,8 +170,8 @@ def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progr
     return Prepared(released, tuple(sources), intake, cast, plan)
 
 
+# The tables below `root`, from recorded answers alone; `tally` counts them.
 def _assemble(prepared: Prepared, known: KnownAnswers, root: Path, progress: Progress, tally: FailureTally) -> Assembly:
-    """The tables below `root`, from recorded answers alone; `tally` counts them."""
     spec = prepared.plan.spec
     assembly = Assembly(
         prepared.plan, steps_of(spec), known.settle, ReleaseWriter(root, spec.layout), on_answer=tally.count

@@ -47,8 +47,8 @@ def add_audit(verbs: Any) -> None:
     parser.set_defaults(run=_run_audit)
 
 
+# Audits; 1 where a gate failed or cannot tell, unless the release says that it is accepted.
 def _run_audit(options: argparse.Namespace) -> int:
-    """Audits; 1 where a gate failed or cannot tell, unless the release says that it is accepted."""
     from ..auditing.run import audit_json, audit_source, write_audit
     from ..auditing.subjects import ReleaseSource
     from ..publishing.conditions import gate_in_words, read_accepted
@@ -123,7 +123,6 @@ def _positive(text: str) -> int:
 
 
 def _show(audit: Audit) -> None:
-    """The audit in tables."""
     for title, columns, rows in _tables(audit):
         lines = list(rows)
         if lines:
@@ -177,8 +176,8 @@ def _tables(audit: Audit) -> Iterator[_Table]:
     yield "Gates that did not pass", ("gate", "outcome", "measure", "value", "limit", "why, and what to do"), gates
 
 
+# Alpha of all, and the two judges who agree least; `audit.json` and the report have every two.
 def _agreement_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
-    """Alpha of all, and the two judges who agree least; `audit.json` and the report have every two."""
     for one in audit.agreement:
         known = [pair for pair in one.pairs if pair.kappa.value is not None]
         least = min(known, key=lambda pair: pair.kappa.value or 0, default=None)
@@ -206,8 +205,8 @@ def _counted(counts: Counts) -> str:
     return ", ".join(f"{name} {number}" for name, number in counts.items())
 
 
+# The value with the bounds that decided.
 def _value(gate: GateResult) -> str:
-    """The value with the bounds that decided."""
     if gate.value is None:
         return "–"
     between = "" if gate.low is None or gate.high is None else f" ({gate.low:.3f} to {gate.high:.3f})"

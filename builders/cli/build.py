@@ -66,7 +66,6 @@ class RoleTokens(NamedTuple):
 
 
 def _add_tokens(parser: argparse.ArgumentParser) -> None:
-    """Adds the options."""
     parser.add_argument(
         "--max-tokens",
         metavar="ROLE=N",
@@ -126,7 +125,6 @@ _BATCHES_DEFAULTS = BatchLimits()
 
 
 def _add_batches(parser: argparse.ArgumentParser) -> None:
-    """Adds the options."""
     parser.add_argument(
         "--mode",
         metavar="live|batch[:ROLE,…]",
@@ -175,8 +173,8 @@ def cancel(options: argparse.Namespace) -> int:
     return 0
 
 
+# The roles that are asked in batches.
 def _read_mode(text: str) -> frozenset[Role]:
-    """The roles that are asked in batches."""
     mode, colon, names = text.partition(":")
     if mode == "live" and not colon:
         return frozenset()
@@ -188,8 +186,8 @@ def _read_mode(text: str) -> frozenset[Role]:
         raise argparse.ArgumentTypeError(f"{text!r}: the roles are {', '.join(Role)}") from None
 
 
+# The roles that a command names models for; the rewriter is the responder.
 _NAMED = (Role.PLANNER, Role.RESPONDER, Role.JOINT, Role.JUDGE, Role.REASONER, Role.STYLIST)
-"""The roles that a command names models for; the rewriter is the responder."""
 _DEFAULTS = {
     Role.JOINT: "; the responder's where it is not given",
     Role.JUDGE: "; or reward:DIR, a run of a reward recipe, which labels the steps of traces beside other judges",

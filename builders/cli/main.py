@@ -42,7 +42,6 @@ class Output:
         return len(text)
 
     def flush(self) -> None:
-        """Sends what was written."""
         with self._unless_closed():
             self._inner.flush()
 
@@ -133,8 +132,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
+# SIGTERM ends a build as Ctrl-C does.
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a build as Ctrl-C does."""
     raise KeyboardInterrupt
 
 

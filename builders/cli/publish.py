@@ -50,7 +50,6 @@ def add_publish(verbs: Any) -> None:
 
 
 def _run_publish(options: argparse.Namespace) -> int:
-    """Publishes."""
     quieten_hub(always=options.json)
     done = publish(
         PublishOptions(

@@ -45,8 +45,8 @@ def add_card(verbs: Any) -> None:
     parser.set_defaults(run=_run_card)
 
 
+# Writes the views, and the manifest that knows their new digests.
 def _run_card(options: argparse.Namespace) -> int:
-    """Writes the views, and the manifest that knows their new digests."""
     release = Release(options.folder)
     check_writable(release.root)
     with disk_errors(options.folder):
@@ -55,8 +55,8 @@ def _run_card(options: argparse.Namespace) -> int:
     return 0
 
 
+# What the command brings into the release.
 def _texts(release: Release, options: argparse.Namespace) -> dict[str, str]:
-    """What the command brings into the release."""
     texts = {}
     if options.since is not None:
         texts[CHANGELOG] = _changelog(release, Release(local_folder(options.since)))
@@ -65,8 +65,8 @@ def _texts(release: Release, options: argparse.Namespace) -> dict[str, str]:
     return texts
 
 
+# The changelog of the version before, with an entry for this one on top.
 def _changelog(release: Release, earlier: Release) -> str:
-    """The changelog of the version before, with an entry for this one on top."""
     told = changelog_text(earlier.root, earlier.manifest)
     return changelog_of(release.manifest, diff_releases(earlier, release), told)
 
@@ -105,8 +105,8 @@ def add_diff(verbs: Any) -> None:
     parser.set_defaults(run=_run_diff)
 
 
+# Compares; 1 where the new version's number does not fit.
 def _run_diff(options: argparse.Namespace) -> int:
-    """Compares; 1 where the new version's number does not fit."""
     from ..release.diff.run import diff_releases  # numpy is slow to import
 
     engine = parse_engine(options.engine)
@@ -127,8 +127,8 @@ def _positive(text: str) -> int:
     return number
 
 
+# Tables of what differs, then why that needs which version.
 def _show(diff: Diff) -> None:
-    """Tables of what differs, then why that needs which version."""
     for title, columns, lines in _tables(diff):
         if told := list(lines):
             say_table(title, columns, told)
@@ -187,8 +187,8 @@ def add_validate(verbs: Any) -> None:
     parser.set_defaults(run=_run_validate)
 
 
+# Validates; 1 where a promise is broken.
 def _run_validate(options: argparse.Namespace) -> int:
-    """Validates; 1 where a promise is broken."""
     if options.rules:
         say_table("Rules", ("rule", "what holds"), RULES.items())
         return 0
@@ -233,7 +233,6 @@ def add_verify(verbs: Any) -> None:
 
 
 def _run_verify(options: argparse.Namespace) -> int:
-    """Verifies; 1 where anything differs."""
     found = verify_release(local_folder(options.place))
     if options.json:
         differences = [one.model_dump() for one in found.differences]

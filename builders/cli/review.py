@@ -21,8 +21,8 @@ from .show import say, say_json, say_table, told_interval
 _RELEASES_NOTHING = "nothing is released from crisis_holdout by it"
 
 
+# Adds both to the verb `review`.
 def _add_crisis(parts: Any) -> None:
-    """Adds both to the verb `review`."""
     parser = parts.add_parser(
         "crisis", help="write a sheet of what was found in crisis_holdout, for people to decide on"
     )
@@ -40,7 +40,6 @@ def _add_crisis(parts: Any) -> None:
 
 
 def _run_crisis_export(options: argparse.Namespace) -> int:
-    """Writes the sheet."""
     with disk_errors(options.out):
         done = export_crisis(Release(options.folder), options.out)
     if options.json:
@@ -61,7 +60,6 @@ def _run_crisis_export(options: argparse.Namespace) -> int:
 
 
 def _run_crisis_import(options: argparse.Namespace) -> int:
-    """Stores the decisions."""
     with disk_errors(options.folder):
         done = import_crisis(options.folder, options.files)
     if options.json:
@@ -145,7 +143,6 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_export(options: argparse.Namespace) -> int:
-    """Writes the sheets."""
     with disk_errors(options.out):
         done = export_review(
             Release(options.folder),
@@ -167,7 +164,6 @@ def _run_export(options: argparse.Namespace) -> int:
 
 
 def _run_import(options: argparse.Namespace) -> int:
-    """Stores what the sheets say."""
     with disk_errors(options.folder):
         done = import_review(options.folder, options.key, options.files, options.annotator)
     if options.json:

@@ -20,8 +20,8 @@ def add_releases(verbs: Any) -> None:
     parser.set_defaults(run=_run_releases)
 
 
+# Lists every spec with its steps and notes.
 def _run_releases(options: argparse.Namespace) -> int:
-    """Lists every spec with its steps and notes."""
     specs = {version: load_release(version) for version in versions()}
     if options.json:
         say_json(
@@ -50,8 +50,8 @@ def add_new_release(verbs: Any) -> None:
     parser.set_defaults(run=_run_new_release)
 
 
+# Writes the draft; nothing that is there is written over.
 def _run_new_release(options: argparse.Namespace) -> int:
-    """Writes the draft; nothing that is there is written over."""
     earlier = options.earlier or versions()[-1]
     text = draft_spec(options.version, earlier)
     before = load_release(earlier).spec.version
@@ -63,8 +63,8 @@ def _run_new_release(options: argparse.Namespace) -> int:
     return 0
 
 
+# The way from a draft to a release.
 def _steps(version: str, earlier: str, path: Path, *, beside: bool) -> Iterator[str]:
-    """The way from a draft to a release."""
     release = f"release-{version}"
     yield "Write its notes: what it is and what changed. Until then it cannot be read, and nothing is built of it."
     yield "Change what is to differ. A prompt or step that changes gets a new number (name@2): a released one stays."
@@ -89,8 +89,8 @@ def add_schema(verbs: Any) -> None:
     parser.set_defaults(run=_run_schema)
 
 
+# Prints one object with `json_schema` and `features`.
 def _run_schema(options: argparse.Namespace) -> int:
-    """Prints one object with `json_schema` and `features`."""
     if options.config not in tuple(Config):
         raise UsageError(f"there is no config {options.config!r}; there are {', '.join(Config)}")
     config = Config(options.config)

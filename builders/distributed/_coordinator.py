@@ -25,10 +25,10 @@ from ..models.meter import Snapshot
 from ..models.record import Records
 from ..models.record_file import Recorded
 
+# How long answers are gathered before they go to disk together.
 _TOGETHER_S = 0.005
-"""How long answers are gathered before they go to disk together."""
+# How long the keeper of a build that was killed may take to go.
 _PATIENCE_S = 60.0
-"""How long the keeper of a build that was killed may take to go."""
 
 
 @dataclass(frozen=True)
@@ -206,14 +206,14 @@ class Coordinator:
         names = dict.fromkeys(name for meters in self._meters.values() for name in meters)
         return {name: _sum([meters[name] for meters in self._meters.values() if name in meters]) for name in names}
 
+    # Puts what came within a moment on disk together.
     async def _flush_soon(self) -> None:
-        """Puts what came within a moment on disk together."""
         await asyncio.sleep(_TOGETHER_S)
         self._next_flush = None
         await asyncio.to_thread(self._records.flush)
 
+    # Whether the worker's process was restarted since then: its old calls are void.
     def _is_dead(self, who: Who) -> bool:
-        """Whether the worker's process was restarted since then: its old calls are void."""
         return self._lives.get(who.actor, who.life) != who.life
 
     def _settle(self, key: str) -> None:

@@ -130,7 +130,6 @@ class Nothing:
     """A store that holds nothing: what a worker knows by itself."""
 
     def find(self, key: str, *, include_transient: bool = False) -> Outcome | None:
-        """None."""
         return None
 
     def put(self, request: Request, outcome: Outcome) -> None:
@@ -154,7 +153,6 @@ class SharedBudget(Budget):
             raise error
 
     def settle(self, reserved: float, real: float, *, kept: bool) -> None:
-        """As `Budget.settle`."""
         if self.limit_usd is not None:
             self._sharing.settle(reserved, real, kept=kept)
 
@@ -197,47 +195,37 @@ class RayKeeper:
     who: Who
 
     async def claim(self, key: str) -> Outcome | None:
-        """See `Sharing`."""
         found: Outcome | None = await self.handle.claim.remote(key, self.who)
         return found
 
     async def record(self, recorded: Recorded) -> Outcome:
-        """See `Sharing`."""
         kept: Outcome = await self.handle.record.remote(recorded)
         return kept
 
     async def give_up(self, key: str) -> None:
-        """See `Sharing`."""
         await self.handle.give_up.remote(key, self.who)
 
     async def reserve(self, usd: float) -> BudgetError | None:
-        """See `Sharing`."""
         error: BudgetError | None = await self.handle.reserve.remote(usd, self.who)
         return error
 
     def settle(self, reserved: float, real: float, *, kept: bool) -> None:
-        """See `Sharing`."""
         self.handle.settle.remote(reserved, real, kept=kept, who=self.who)
 
     async def pace(self, model: str, tokens: float) -> None:
-        """See `Sharing`."""
         await self.handle.pace.remote(model, tokens)
 
     async def tell(self, meters: dict[str, Snapshot]) -> None:
-        """See `Sharing`."""
         await self.handle.tell.remote(self.who, meters)
 
     async def count(self, counts: dict[AskedRole, Counted]) -> PrefDialError | None:
-        """See `Sharing`."""
         error: PrefDialError | None = await self.handle.count.remote(self.who, counts)
         return error
 
     async def fail(self, error: PrefDialError) -> None:
-        """See `Sharing`."""
         await self.handle.fail.remote(error)
 
     async def failure(self) -> PrefDialError | None:
-        """See `Sharing`."""
         error: PrefDialError | None = await self.handle.failure.remote()
         return error
 
@@ -286,8 +274,8 @@ class Worker:
             await self._tally.tell()
         yield {"turns": np.array(turns)}
 
+    # The models, opened once, in the loop in which they are asked.
     async def _opened(self) -> Completers:
-        """The models, opened once, in the loop in which they are asked."""
         async with self._opening:
             if self._cast is None:
                 part, options = self._part, self._part.options

@@ -90,10 +90,10 @@ def apart_on(engine: Engine, folders: Iterable[Path]) -> Iterator[ParallelMap | 
         yield partial(_each_apart, ray, tuple(folders))
 
 
+# One task a part; the work itself goes to each node once.
 def _each_apart(
     ray: ModuleType, folders: tuple[Path, ...], work: Callable[[Part], Result], parts: Iterable[Part]
 ) -> Iterator[Result]:
-    """One task a part; the work itself goes to each node once."""
     shared, task = ray.put(work), ray.remote(_do)
     for result in [task.remote(folders, shared, part) for part in parts]:
         yield ray.get(result)

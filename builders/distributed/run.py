@@ -30,16 +30,16 @@ from ._coordinator import Coordinator, CoordinatorOptions
 from ._worker import Worker, WorkerTask
 from .connection import connected, ray_errors
 
+# Dialogues that a worker is handed at once, and is handed again where it died over them.
 _DIALOGUES_PER_BLOCK = 32
-"""Dialogues that a worker is handed at once, and is handed again where it died over them."""
+# Of these, the ones that it goes through together; it has four such batches in hand.
 _DIALOGUES_PER_BATCH = 8
-"""Of these, the ones that it goes through together; it has four such batches in hand."""
+# What Ray sets apart for one, since mostly it waits; so nodes that are left have room for workers of one that dies.
 _CPUS_PER_WORKER = 0.5
-"""What Ray sets apart for one, since mostly it waits; so nodes that are left have room for workers of one that dies."""
+# How long the keeper of a build that fails may take to put everything on disk.
 _CLOSING_S = 30.0
-"""How long the keeper of a build that fails may take to put everything on disk."""
+# Calls to the keeper that may wait in it: for another worker's answer, for money or for their turn.
 _WAITING_CALLS = 100_000
-"""Calls to the keeper that may wait in it: for another worker's answer, for money or for their turn."""
 _REMEDY = "Every answer so far is kept; repeat the same command"
 
 
@@ -48,10 +48,10 @@ def build_release(options: BuildOptions, progress: Progress | None = None) -> Ma
     return build(options, progress, _collect_on_cluster if options.engine.ray else collect_here)
 
 
+# Collects the answers of a build on the Ray cluster that `options.engine` names.
 def _collect_on_cluster(
     prepared: Prepared, options: BuildOptions, state: RunState, progress: Progress
 ) -> dict[str, Snapshot]:
-    """Collects the answers of a build on the Ray cluster that `options.engine` names."""
     pool = prepared.cast
     progress.stage("asking models", sum(1 for placed in prepared.intake for _ in supporter_turns(placed)))
     coordinator = CoordinatorOptions(
@@ -118,8 +118,8 @@ def collect_on_ray(asking: CollectTask, on_turn: Callable[[str], None]) -> dict[
         return told
 
 
+# Hands every dialogue to a worker, and returns when all are done.
 def _work(ray: ModuleType, asking: CollectTask, keeper: Any, on_turn: Callable[[str], None]) -> None:
-    """Hands every dialogue to a worker, and returns when all are done."""
     cast, workers = asking.cast, asking.engine.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     part = WorkerTask(
         plan=asking.plan,
@@ -149,8 +149,8 @@ def _work(ray: ModuleType, asking: CollectTask, keeper: Any, on_turn: Callable[[
             on_turn(f"{turns / max(time.monotonic() - began, 1e-3):.1f} turns/s, {workers} workers")
 
 
+# The dialogues in Ray's object store, which moves them to disk where they are too many for memory.
 def _blocks(ray: ModuleType, intake: Ingested) -> Iterator[Any]:
-    """The dialogues in Ray's object store, which moves them to disk where they are too many for memory."""
     import pyarrow as pa
 
     dialogues = iter(intake)

@@ -17,13 +17,13 @@ from .candidate import Candidate, Drop, Result
 from .plan import MiningPlan
 
 _MARKS = re.compile(r"[^\w\s]")
+# Words of style rather than content (our own list, in the form of `words_of`).
 _FUNCTION_WORDS = frozenset(
     """a about after all also am an and any are as at be because been but by can could did do does for from get had has
     have he her him his how i if in is it its just like me more my no not of on one or our out really she so some that
     the their them then there they this to up us very was we well were what when which who will with would you your
     s t m re ve ll d don""".split()
 )
-"""Words of style rather than content (our own list, in the form of `words_of`)."""
 
 
 def closeness_of(chosen: str, rejected: str) -> Closeness:
@@ -76,8 +76,8 @@ def _content(words: Sequence[str]) -> Counter[str]:
     return Counter(word for word in words if word not in _FUNCTION_WORDS)
 
 
+# 1 less half the absolute difference of the shares; 1 where neither has any, 0 where only one has.
 def _overlap(one: Counter[str], other: Counter[str]) -> float:
-    """1 less half the absolute difference of the shares; 1 where neither has any, 0 where only one has."""
     if not one or not other:
         return float(not one and not other)
     return sum(
@@ -85,8 +85,8 @@ def _overlap(one: Counter[str], other: Counter[str]) -> float:
     )
 
 
+# The cosine of two counts; 0 where one has none.
 def _cosine(one: Counter[str], other: Counter[str]) -> float:
-    """The cosine of two counts; 0 where one has none."""
     if not one or not other:
         return 0.0
     dot = sum(one[word] * other[word] for word in one.keys() & other.keys())

@@ -19,8 +19,8 @@ from .candidate import Candidate, Drop, Result
 from .plan import MiningPlan
 from .reply_rules import marker_in, prompt_echo, refusal_in
 
+# Characters of the longest reply that the step lets through: six times the longest turn of ESConv (our own choice).
 _MOST_IN_A_REPLY = 5_000
-"""Characters of the longest reply that the step lets through: six times the longest turn of ESConv (our own choice)."""
 
 _TASKS = {Config.STRATEGY: Task.PLANNER, Config.RESPONSE: Task.RESPONDER, Config.JOINT: Task.JOINT}
 
@@ -68,8 +68,8 @@ def check_strategy_named(candidate: Candidate, plan: MiningPlan) -> Result:
             return candidate.with_(strategy=candidate.turn.strategy, reply=words)
 
 
+# The reply as the reader of its prompt reads it.
 def _read(candidate: Candidate, plan: MiningPlan) -> Strategy | JointReply | str | Unparsed:
-    """The reply as the reader of its prompt reads it."""
     outcome, task = candidate.outcome, task_of(candidate.config)
     if not isinstance(outcome, Completion):  # a spec may take this step before it drops unanswered candidates
         return Unparsed(reason="not_a_strategy", raw="")
@@ -142,8 +142,8 @@ def unanswering(text: str, plan: MiningPlan) -> tuple[DropReason, str] | None:
     return None
 
 
+# The reply's words without its strategy, before or after it was read; empty for a reply that is a strategy.
 def _words_of(candidate: Candidate, plan: MiningPlan) -> str:
-    """The reply's words without its strategy, before or after it was read; empty for a reply that is a strategy."""
     if candidate.reply is not None:
         return candidate.reply
     match _read(candidate, plan):

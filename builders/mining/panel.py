@@ -26,8 +26,8 @@ from .plan import MiningPlan
 from .reply_rules import prompt_echo
 
 _ORDERS = ("chosen_first", "rejected_first")
+# The errors that a strategy without a reply can have.
 _OFFERED = (ErrorType.STRATEGY_MISMATCH,)
-"""The errors that a strategy without a reply can have."""
 
 
 NO_REPLY = "no_reply: "
@@ -48,6 +48,7 @@ class Vote(StrEnum):
     NOT_WORSE = "not_worse"
 
 
+# The drop of each vote against, in the order in which ties are settled.
 _REASONS = {
     Vote.FAILED: DropReason.JUDGE_FAILED,
     Vote.UNPARSED: DropReason.UNPARSED_VERDICT,
@@ -56,7 +57,6 @@ _REASONS = {
     Vote.REJECTED_SOUND: DropReason.REJECTED_SOUND,
     Vote.NOT_WORSE: DropReason.NOT_WORSE,
 }
-"""The drop of each vote against, in the order in which ties are settled."""
 
 
 def panel_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]:
@@ -140,8 +140,8 @@ def check_majority_of_replies(candidate: Candidate, plan: MiningPlan) -> Result:
     return Drop(candidate, reason, f"no_reply: {max(rejected, chosen)} of {len(votes)} judges")
 
 
+# The sides that a judge calls no reply in both orders.
 def _no_reply(judgements: Sequence[Judgement], at: int) -> set[str]:
-    """The sides that a judge calls no reply in both orders."""
     problems = [judgements[at].problem or "", judgements[at + len(judgements) // 2].problem or ""]
     if not all(problem.startswith(NO_REPLY) for problem in problems):
         return set()
@@ -188,8 +188,8 @@ def _vote(first: Judgement, second: Judgement) -> Vote:
     return Vote.WORSE if first.better == "chosen" else Vote.NOT_WORSE
 
 
+# What both orders have to agree on: judges that name different errors still agree that a side is flawed.
 def _said(judgement: Judgement) -> tuple[str | None, bool, bool]:
-    """What both orders have to agree on: judges that name different errors still agree that a side is flawed."""
     return judgement.better, judgement.chosen_error is None, judgement.rejected_error is None
 
 
@@ -250,8 +250,8 @@ def settle_sides(
     return Drop(candidate, *problems[0]) if problems else candidate
 
 
+# One side's record, and the reason to drop it, if any.
 def _read(plan: MiningPlan, request: Request, outcome: Outcome) -> tuple[JudgeRecord, tuple[DropReason, str] | None]:
-    """One side's record, and the reason to drop it, if any."""
     problem: tuple[DropReason, str] | None = None
     error = rationale = raw = None
     if isinstance(outcome, Failed):
@@ -322,8 +322,8 @@ def settle_rewriting(
     return candidate.with_(rewrite=rewrite, rewritten=text, judgements=())
 
 
+# What is wrong with a rewriting, or None.
 def _problem(candidate: Candidate, plan: MiningPlan, outcome: Outcome, text: str) -> str | None:
-    """What is wrong with a rewriting, or None."""
     if (found := unanswered(outcome)) is not None:
         return f"{found[0]} {found[1]}".strip()
     if (detail := too_long(text, plan)) is not None:

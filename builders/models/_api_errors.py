@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from ...schemas.inference import Failed, FailureReason
 
 _DETAIL_LENGTH = 300
+# Characters of an error that are looked at; no server explains itself at greater length.
 _MOST_QUOTED = 16_384
-"""Characters of an error that are looked at; no server explains itself at greater length."""
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|\x9b[0-?]*[ -/]*[@-~]")
 _FILTER_WORDS = re.compile(
     r"content[_ -]?(?:filter|policy|management)|responsibleai|moderation|flagged|data_?inspection|content exists risk"
@@ -162,8 +162,8 @@ def flat_error_in(found: Any) -> ApiError | None:
     return None
 
 
+# One error object, or whatever stands in its place.
 def _error_of(inner: Any) -> ApiError:
-    """One error object, or whatever stands in its place."""
     if not isinstance(inner, dict):
         return ApiError(_words(inner))
     message = inner.get("message") or inner.get("detail") or inner.get("msg") or inner

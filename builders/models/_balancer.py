@@ -85,8 +85,8 @@ class Places:
             doubled = self._first_pause_s * 2.0 ** min(place.failures - 1, 30)
             place.until = now + min(self._longest_pause_s, max(doubled, pause_s or 0.0))
 
+    # Whether it may be asked; after failures by one call at a time.
     def _is_open(self, place: Backend, now: float) -> bool:
-        """Whether it may be asked; after failures by one call at a time."""
         return now >= place.until and not (place.failures and place.in_flight)
 
 
@@ -134,8 +134,8 @@ class LoadBalanced:
         finally:
             self.places.end(number, self._clock(), well=well, pause_s=pause_s)
 
+    # A failure that another try may mend, elsewhere; `error` itself where no place is left.
     def _pass_over(self, number: int, request: Request, error: EndpointError) -> Failed:
-        """A failure that another try may mend, elsewhere; `error` itself where no place is left."""
         if number not in self._useless:
             self._useless.add(number)
             logger.warning("%s is passed over: %s", self._names[number], error)

@@ -19,8 +19,8 @@ MOST_BYTES = 4 * 2**20
 """Of a body, on the wire and inflated: twenty times the longest reply with its thoughts."""
 MOST_ERROR_BYTES = 256 * 2**10
 """Of a body that only explains an error."""
+# Bytes on the wire that are inflated at once; more go to a thread, so that no other call waits.
 _INFLATED_IN_THE_LOOP = 4_096
-"""Bytes on the wire that are inflated at once; more go to a thread, so that no other call waits."""
 _PIECE = 256 * 2**10
 _MEMBERS = 64
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}

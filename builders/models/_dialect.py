@@ -107,7 +107,6 @@ class Dialect:
         self._limit_name = "max_completion_tokens" if "max_tokens" in without else "max_tokens"
 
     def body(self, request: Request) -> RequestBody:
-        """`request` in this dialect."""
         schema = request.reply_schema
         fields: dict[str, Any] = {
             "model": request.model.name,
@@ -172,8 +171,8 @@ def _find_unknown(error: ApiError, sent: RequestBody) -> str | None:
     return next((name for name in named if name in sent.names), None)
 
 
+# The role, or the order of roles, that an error refuses and that `sent` has.
 def _find_refused_role(error: ApiError, sent: RequestBody) -> str | None:
-    """The role, or the order of roles, that an error refuses and that `sent` has."""
     if _MUST_ALTERNATE.search(error.message):
         if REPEATED_ROLES in sent.names:
             return REPEATED_ROLES
@@ -195,8 +194,8 @@ def _refuses_system(error: ApiError) -> bool:
     return _SYSTEM_REFUSED.search(error.message) is not None
 
 
+# The messages with every system text in the first user turn, before its words.
 def _without_system(messages: Sequence[Message]) -> list[Message]:
-    """The messages with every system text in the first user turn, before its words."""
     told = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
     rest = [message for message in messages if message["role"] != "system"]
     if not told:
@@ -206,8 +205,8 @@ def _without_system(messages: Sequence[Message]) -> list[Message]:
     return [{"role": "user", "content": told}, *rest]
 
 
+# The messages with those of one role in a row as one, a blank line between them.
 def _joined(messages: Sequence[Message]) -> list[Message]:
-    """The messages with those of one role in a row as one, a blank line between them."""
     joined: list[Message] = []
     for message in messages:
         if joined and joined[-1]["role"] == message["role"]:

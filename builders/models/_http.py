@@ -81,8 +81,8 @@ class HttpCompleter:
                 await self._give_up(answer, read)
             return self._quote(failed)
 
+    # What an answer says; an error whatever status it came under.
     def _read(self, request: Request, body: RequestBody, answer: HttpAnswer) -> Outcome | ApiError:
-        """What an answer says; an error whatever status it came under."""
         if answer.status != 200:
             return read_error(answer.body)
         sent = Sent(request.key, self._endpoint.name, body.structured, len(body.data), request.sampling.max_tokens)
@@ -168,8 +168,8 @@ class HttpCompleter:
         more = f" and {len(names) - _MODELS_SHOWN} more" if len(names) > _MODELS_SHOWN else ""
         return f"it serves {shown}{more}; write one of these names"
 
+    # `outcome` as it may be recorded: without the key, which some servers repeat in what they say.
     def _quote(self, outcome: Outcome) -> Outcome:
-        """`outcome` as it may be recorded: without the key, which some servers repeat in what they say."""
         if isinstance(outcome, Failed):
             return outcome.model_copy(update={"detail": self._mask(outcome.detail)})
         text = self._endpoint.mask_reply(outcome.text)

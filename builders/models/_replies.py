@@ -99,15 +99,15 @@ def is_same_model(asked: str, served: str) -> bool:
     )
 
 
+# The parts of a path; any may be the model's name, most likely the last.
 def _names(name: str) -> list[str]:
-    """The parts of a path; any may be the model's name, most likely the last."""
     plain = _TAG.sub("", name[:_SERVED_MOST_LETTERS].casefold().strip().rstrip("/\\"))
     parts = [_FILE_END.sub("", part) for part in re.split(r"/|\\|--", plain) if part]
     return parts[-_PARTS:] or [""]
 
 
+# Whether two names without paths are one model, the same snapshot where both name one.
 def _agree(one: str, other: str) -> bool:
-    """Whether two names without paths are one model, the same snapshot where both name one."""
     (base, stamp), (other_base, other_stamp) = _stamped(one), _stamped(other)
     if not base or base != other_base:
         return False
@@ -125,15 +125,15 @@ def _stamped(name: str) -> tuple[str, str | None]:
 
 MOST_REPLY = 400_000
 """Characters of a reply, some 100,000 tokens; a longer one is not a reply of a supporter, planner or judge."""
+# The words that released steps know for a reply that was cut off.
 _CUT_OFF_WORDS = ("length", "max_tokens")
-"""The words that released steps know for a reply that was cut off."""
 _TEXT_PARTS = ("text", "output_text")
 _THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_content", "redacted_thinking")
+# Tokens that a provider's own instructions and a chat template may add to what was sent.
 _HIDDEN_PROMPT = 32_768
-"""Tokens that a provider's own instructions and a chat template may add to what was sent."""
 _OVERRUN = 1_024
+# More tokens than any model thinks before it answers.
 _HIDDEN_THOUGHTS = 1_000_000
-"""More tokens than any model thinks before it answers."""
 
 
 class Sent(NamedTuple):
@@ -214,15 +214,15 @@ def _read_choice(sent: Sent, found: Any, choice: Any, message: Any) -> tuple[Com
     return completion, prompt_tokens is None or completion_tokens is None
 
 
+# The failure of a reply whose ending is none: the endpoint's own where it says so, ours to read otherwise.
 def _broken(word: object) -> tuple[FailureReason, str]:
-    """The failure of a reply whose ending is none: the endpoint's own where it says so, ours to read otherwise."""
     if isinstance(word, str) and word.strip():
         return FailureReason.SERVER_ERROR, f"the reply ended as {word[:100]!r}, so it is not whole"
     return FailureReason.MALFORMED, "no finish_reason: whether the reply is whole cannot be told"
 
 
+# The words of a message, with thoughts in `<think>`.
 def _text_of_content(content: Any, *, cut_off: bool, thought: bool) -> str:
-    """The words of a message, with thoughts in `<think>`."""
     if content is None and (cut_off or thought):
         return ""  # all tokens went into reasoning: an answer, and the same next time
     text = content if isinstance(content, str) else "".join(_parts(content))
@@ -231,8 +231,8 @@ def _text_of_content(content: Any, *, cut_off: bool, thought: bool) -> str:
     return canonical_thoughts(text)
 
 
+# The texts of content in parts, as OpenAI, Anthropic and Mistral write them.
 def _parts(content: Any) -> Iterator[str]:
-    """The texts of content in parts, as OpenAI, Anthropic and Mistral write them."""
     for part in content if isinstance(content, list) else [content]:
         kind = part.get("type", "text") if isinstance(part, dict) else None
         if isinstance(part, str):
@@ -254,13 +254,13 @@ def _inner_parts(parts: Any) -> Iterator[str]:
         yield words if isinstance(words, str) else ""
 
 
+# Whether the endpoint keeps the thoughts apart from the reply; what they say is not part of it.
 def _has_thoughts(message: Any) -> bool:
-    """Whether the endpoint keeps the thoughts apart from the reply; what they say is not part of it."""
     return any(message.get(name) for name in ("reasoning_content", "reasoning", "thinking", "reasoning_details"))
 
 
+# The served name where it tells of another model; an answer that names none says nothing of it.
 def _other_name(asked: str, served: object) -> str | None:
-    """The served name where it tells of another model; an answer that names none says nothing of it."""
     if not isinstance(served, str) or not served.strip() or is_same_model(asked, served):
         return None
     return served
@@ -272,8 +272,8 @@ def _count_of_thoughts(usage: Any) -> int:
     return number if isinstance(number, int) else 0
 
 
+# A number of tokens; 0 where the answer has none, None where the call cannot have that many.
 def _count(usage: Any, name: str, most: int) -> int | None:
-    """A number of tokens; 0 where the answer has none, None where the call cannot have that many."""
     value = usage.get(name) if isinstance(usage, dict) else None
     if value is None:
         return 0

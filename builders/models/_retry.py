@@ -88,8 +88,8 @@ class Retrying:
             self._reached = True
         return outcome
 
+    # What the policy comes to, the first try being made already.
     async def _repeat(self, request: Request, first: Failed) -> Outcome:
-        """What the policy comes to, the first try being made already."""
         made: list[Outcome] = [first]
 
         async def attempt() -> Outcome:

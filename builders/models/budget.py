@@ -18,12 +18,12 @@ from .record_file import Spent
 # What a token costs: a small table, and a user's own on top of it.
 
 
+# How to write a price file, for messages.
 _FORMAT_HELP = (
     "a price file is YAML with USD per million tokens: 'models: {MODEL: {prompt: 0.40, completion: 1.60}}'; "
     "a model of your own machine is {prompt: 0, completion: 0}; `batch: 0.5` beside them is the share that a call in a "
     "batch costs, half where nothing is said"
 )
-"""How to write a price file, for messages."""
 
 _BUILT_IN = Path(__file__).with_name("prices.yaml")
 
@@ -58,7 +58,6 @@ class Price(Frozen):
         return Price(prompt=self.prompt * self.batch, completion=self.completion * self.batch, batch=1.0)
 
     def of(self, usage: Tokens) -> float:
-        """USD for `usage`."""
         return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.completion) / 1e6
 
 

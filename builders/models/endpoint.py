@@ -26,8 +26,8 @@ PROVIDER_URL = "https://api.openai.com/v1"
 """The default base URL of the `openai` package."""
 _PLAIN_HTTP = "IPM_PREFDIAL_PLAIN_HTTP"
 _MASK = "[key]"
+# Letters of a key that is looked for in replies: shorter ones (`none`, `EMPTY`) are words and guard nothing.
 _LEAST_SECRET = 8
-"""Letters of a key that is looked for in replies: shorter ones (`none`, `EMPTY`) are words and guard nothing."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -37,14 +37,14 @@ class FoundKey(NamedTuple):
     secret: SecretStr
     variable: str
 
+    # Whether it is the provider's, which goes to the provider's hosts alone.
     @property
     def _is_providers(self) -> bool:
-        """Whether it is the provider's, which goes to the provider's hosts alone."""
         return self.variable == _PROVIDER_KEY
 
 
+# The variable of the key that goes wherever the role's model is served.
 def _role_variable(role: str) -> str:
-    """The variable of the key that goes wherever the role's model is served."""
     return f"IPM_PREFDIAL_{role.upper()}_API_KEY"
 
 
@@ -65,8 +65,8 @@ def _find_key(role: str, url: str, environ: Mapping[str, str]) -> FoundKey | Non
     return None
 
 
+# Whether `url` is at a host that `OPENAI_API_KEY` is for.
 def _is_providers(url: str, environ: Mapping[str, str]) -> bool:
-    """Whether `url` is at a host that `OPENAI_API_KEY` is for."""
     return _place(url) in {_place(PROVIDER_URL), _place(environ.get("OPENAI_BASE_URL") or PROVIDER_URL)}
 
 
@@ -282,8 +282,8 @@ def resolve(choice: ModelChoice, role: Role, environ: Mapping[str, str] = os.env
     )
 
 
+# Says where a key stayed, for who wonders why it was not sent.
 def _key_note(found: FoundKey | None, variables: tuple[str, ...], environ: Mapping[str, str]) -> str:
-    """Says where a key stayed, for who wonders why it was not sent."""
     if found is not None or _PROVIDER_KEY in variables or not environ.get(_PROVIDER_KEY, "").strip():
         return ""
     return f" ({_PROVIDER_KEY} goes only to its provider's own host)"

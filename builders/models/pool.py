@@ -250,14 +250,14 @@ class ModelPool:
             return None
         return round(self.budget(records, ledger).spent, 6)
 
+    # What calls in batches took less than they would have taken one by one.
     def _saved_usd(self, ledger: Ledger | None) -> float:
-        """What calls in batches took less than they would have taken one by one."""
         usages = [] if ledger is None else ledger.usage()
         priced = [(usage, price) for usage in usages if (price := self.prices.find(usage.model)) is not None]
         return sum(price.of(usage) - price.in_batch.of(usage) for usage, price in priced)
 
+    # Who has requests wait, in every role that is asked in batches and reached over HTTP.
     def _deferring(self, known: AnswerStore, ledger: Ledger) -> dict[tuple[Role, ModelRef], Completer]:
-        """Who has requests wait, in every role that is asked in batches and reached over HTTP."""
         found: dict[tuple[Role, ModelRef], Completer] = {}
         for endpoint, roles in self._shared():
             queue = Queue(endpoint.base_url, endpoint.name, roles[0])
@@ -268,8 +268,8 @@ class ModelPool:
             found |= {(role, endpoint.ref): deferring for role in self.options.batch.intersection(roles)}
         return found
 
+    # Each endpoint once, with the roles that it plays: they share its limits.
     def _shared(self) -> list[tuple[Endpoint, list[Role]]]:
-        """Each endpoint once, with the roles that it plays: they share its limits."""
         found: list[tuple[Endpoint, list[Role]]] = []
         for (role, _), endpoint in self.endpoints.items():
             same = next((roles for one, roles in found if one.same_as(endpoint)), None)
@@ -279,8 +279,8 @@ class ModelPool:
                 same.append(role)
         return found
 
+    # Who answers in this process, recorded.
     def _embedded(self, known: AnswerStore) -> Completers:
-        """Who answers in this process, recorded."""
         inside: dict[ModelRef, Completer] = {model.ref: model.completer() for model in self.local}
         if self.corpus is not None:
             from .baseline._completer import BaselineCompleter
@@ -394,8 +394,8 @@ def _record(
     return ModelRecord(ref=corpus.ref, kind="corpus", facts=_facts(role, corpus, dialogues))
 
 
+# What is measured of the embedded model of a role, for the card.
 def _facts(role: Role, corpus: "BaselineModels", dialogues: SplitDialogues) -> dict[str, JsonValue]:
-    """What is measured of the embedded model of a role, for the card."""
     from .baseline.models import evaluate_planner, known_agreement
 
     if role is Role.PLANNER:

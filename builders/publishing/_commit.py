@@ -62,8 +62,8 @@ def landing(repo: HubRepo, send: Callable[[], str], find: Callable[[], str | Non
     return patiently(repo.sleep)(once)
 
 
+# What was found; where the Hub does not say even that, nothing is sent again in this run.
 def _look(find: Callable[[], str | None], failure: HubError) -> str | None:
-    """What was found; where the Hub does not say even that, nothing is sent again in this run."""
     try:
         return find()
     except HubError as unknown:
@@ -189,14 +189,14 @@ def propose(repo: HubRepo, payload: Payload, plan: CommitPlan) -> int:
     return int(number)
 
 
+# The number of the newest open pull request with the release in it.
 def _find(repo: HubRepo, payload: Payload) -> str | None:
-    """The number of the newest open pull request with the release in it."""
     numbers = sorted(repo.pull_requests(), reverse=True)
     ours = (number for number in numbers if _commit_of(repo, payload, number) and repo.is_open(number))
     return next(map(str, ours), None)
 
 
+# The commit of a pull request that is the release; what `main` has had is not of the request.
 def _commit_of(repo: HubRepo, payload: Payload, number: int) -> str | None:
-    """The commit of a pull request that is the release; what `main` has had is not of the request."""
     on_main = {commit.oid for commit in repo.commits()}
     return find_commit(repo, payload, f"refs/pr/{number}", besides=on_main)

@@ -10,8 +10,8 @@ from ...schemas.errors import EndpointError
 
 ATTEMPTS = 5
 _LONGEST_WAIT_S = 120.0
+# With every 5xx: the same request may be granted later. Whether 409 and 412 were ours is for the caller to look up.
 _TRANSIENT = frozenset({408, 409, 412, 425, 429})
-"""With every 5xx: the same request may be granted later. Whether 409 and 412 were ours is for the caller to look up."""
 
 _TOKEN = re.compile(r"\bhf_\w+")
 
@@ -72,8 +72,8 @@ def _refused(doing: str, error: Exception) -> HubError:
     return HubError(message, transient=transient, wait_s=wait_s)
 
 
+# Seconds, from `Retry-After` or from the Hub's own `RateLimit: "api";r=0;t=55`.
 def _asked_to_wait(headers: "dict[str, str]") -> float:
-    """Seconds, from `Retry-After` or from the Hub's own `RateLimit: "api";r=0;t=55`."""
     after = str(headers.get("Retry-After", ""))
     if after.isdigit():
         return float(after)

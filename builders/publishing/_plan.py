@@ -106,7 +106,6 @@ def _wrong_files(config: Mapping[str, Any], release: Release, due: Mapping[tuple
 
 
 def _rows_by_table(release: Release) -> dict[tuple[str, str], int]:
-    """Rows by config and split."""
     rows: dict[tuple[str, str], int] = {}
     for path, record in release.manifest.files.items():
         if table := config_and_split(path):
@@ -275,8 +274,8 @@ def is_read_as_rows(name: str, payload: Payload) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in payload.front_matter.patterns)
 
 
+# The files of the earlier release that this one does not have.
 def _stale(tree: Tree, earlier: Mapping[str, str], payload: Payload) -> tuple[str, ...]:
-    """The files of the earlier release that this one does not have."""
     return tuple(name for name in earlier if name in tree and name not in payload.files)
 
 
@@ -301,8 +300,8 @@ def _checked(plan: CommitPlan, payload: Payload) -> CommitPlan:
     return plan
 
 
+# The folder with the most files and folders in it, and how many.
 def _fullest_folder(names: Iterable[str]) -> tuple[str, int]:
-    """The folder with the most files and folders in it, and how many."""
     paths = {PurePosixPath(name) for name in names}
     entries = {one for path in paths for one in (path, *path.parents) if one.name}
     return max(Counter(str(one.parent) for one in entries).items(), key=lambda item: item[1], default=("", 0))

@@ -154,7 +154,6 @@ class HubRepo:
     # ---- reads
 
     def account(self) -> Account:
-        """Who is asking."""
         told = self._read("say whose token this is", self.api.whoami)
         role = told.get("auth", {}).get("accessToken", {}).get("role")
         orgs = (org["name"] for org in told.get("orgs", ()) if org.get("roleInOrg") != "read")
@@ -242,7 +241,6 @@ class HubRepo:
     # ---- writes
 
     def create(self, *, private: bool) -> None:
-        """Makes the repo."""
         with telling(f"create {self.name}"):
             self.api.create_repo(self.name, repo_type="dataset", private=private)
 
@@ -339,8 +337,8 @@ class HubRepo:
         return patiently(self.sleep)(once)
 
 
+# The operations in order, cut so that a batch has not too many files or bytes, but at least one file.
 def _batches(operations: "Sequence[CommitOperationAdd]") -> "Iterator[list[CommitOperationAdd]]":
-    """The operations in order, cut so that a batch has not too many files or bytes, but at least one file."""
     batch: list[CommitOperationAdd] = []
     size = 0
     for operation in operations:

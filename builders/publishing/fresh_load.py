@@ -70,7 +70,6 @@ def other_files(repo: str, tag: str, manifest: Manifest, manifest_path: Path) ->
 
 
 def _shards(manifest: Manifest) -> Shards:
-    """See `Shards`."""
     shards: dict[tuple[str, str], list[FileRecord]] = {}
     for name in sorted(manifest.files):
         if table := config_and_split(name):
@@ -105,8 +104,8 @@ def other_rows(repo: str, tag: str, config: str, due: Mapping[str, list[FileReco
             yield f"{config}: {split} has other rows"
 
 
+# The digest of each shard's rows as `datasets` gives them; shards without rows have no place among them.
 def _digests(rows: Any, records: list[FileRecord]) -> list[str]:
-    """The digest of each shard's rows as `datasets` gives them; shards without rows have no place among them."""
     found, first = [], 0
     for record in records:
         if not record.rows:
@@ -122,7 +121,6 @@ def _digests(rows: Any, records: list[FileRecord]) -> list[str]:
 
 
 def main() -> None:
-    """Prints what differs."""
     repo, tag, manifest_path = sys.argv[1:]
     try:
         told: dict[str, object] = {"differences": list(differences(repo, tag, Path(manifest_path)))}
@@ -139,8 +137,8 @@ if __name__ == "__main__":
 
 
 _MODULE = f"{__package__}.fresh_load"
+# What the names of variables begin with that lead the Hub's libraries to caches, tokens and settings.
 _PLACES = ("HF_", "HUGGING_FACE_", "HUGGINGFACE_")
-"""What the names of variables begin with that lead the Hub's libraries to caches, tokens and settings."""
 _KEPT = ("HF_HUB_DISABLE_XET", "HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT")
 _SHOWN = 3
 

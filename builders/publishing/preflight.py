@@ -169,8 +169,8 @@ def ensure_repo(repo: HubRepo, info: RepoInfo | None, options: PublishOptions) -
     return info
 
 
+# The new repo, also where the Hub made it but its answer was lost.
 def _create(repo: HubRepo, options: PublishOptions) -> RepoInfo:
-    """The new repo, also where the Hub made it but its answer was lost."""
     try:
         repo.create(private=options.private)
     except HubError:

@@ -253,8 +253,8 @@ def _repo(name: str, api: "HfApi | None", sleep: Callable[[float], None]) -> Hub
     return HubRepo(name, api, sleep=sleep)
 
 
+# The commit that holds the release, made now or, as `commit`, by an earlier run.
 def _commit(repo: HubRepo, payload: Payload, head: str, commit: str | None, taken: _Taken) -> str:
-    """The commit that holds the release, made now or, as `commit`, by an earlier run."""
     if commit is None:
         plan = plan_commit(repo, payload, head, taken.entries)
         if plan.done:  # merged from a pull request, or brought there in another way
@@ -280,10 +280,10 @@ def _propose(repo: HubRepo, payload: Payload, info: RepoInfo, taken: _Taken) -> 
     return PublishResult("proposed", repo.name, payload, pull_request=number, taken=taken.told)
 
 
+# The tag was read by a reader, in this run or an earlier one, and that is noted beside the folder.
 def _read_and_note(
     repo: HubRepo, options: PublishOptions, payload: Payload, commit: str, info: RepoInfo, reader: ReleaseReader
 ) -> None:
-    """The tag was read by a reader, in this run or an earlier one, and that is noted beside the folder."""
     from huggingface_hub import get_token
 
     place = PublishedTo(

@@ -16,8 +16,8 @@ from ..mining.plan import MiningPlan
 from ..mining.trace_rules import contradictions
 from .candidate import TraceCandidate, TraceResult
 
+# The reason of the human's vote, where no judge gives one.
 _HUMANS_REASON = "The human supporter chose this strategy here."
-"""The reason of the human's vote, where no judge gives one."""
 
 
 def step_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request, ...]:
@@ -48,8 +48,8 @@ def settle_labels(
     return candidate.with_(panels=tuple(panel for panel in panels if panel is not None))
 
 
+# The label of one step from votes and rules; None where the votes are even and no rule decides.
 def _panel_of(step: Step, read: Sequence[StepJudgement], rule: str | None, *, human: bool) -> StepPanel | None:
-    """The label of one step from votes and rules; None where the votes are even and no rule decides."""
     at = list(Step).index(step)
     votes, votes_for = len(read) + human, sum(one.labels[at] for one in read) + human
     if rule is None and 2 * votes_for == votes:
@@ -68,8 +68,8 @@ def _panel_of(step: Step, read: Sequence[StepJudgement], rule: str | None, *, hu
     )
 
 
+# Whether a judge says that the last step is not a reply; only some prompts offer it.
 def _says_no_reply(plan: MiningPlan, request: Request, outcome: Outcome) -> bool:
-    """Whether a judge says that the last step is not a reply; only some prompts offer it."""
     if isinstance(outcome, Failed):
         return False
     found = plan.prompts[request.ask.task].read(StepVerdict, outcome)

@@ -20,14 +20,14 @@ from ..mining.checks import unanswered, unanswering
 from ..mining.plan import MiningPlan
 from .candidate import TraceCandidate, TraceResult, unfit_reply
 
+# Advice by its usual markers (our own list).
 _ADVICE = re.compile(
     r"(?i)\b(you (should|could|need to|have to|must(?! (have|be|feel))|ought to|(might|may) want to)"
     r"|try (to|and)|try \w+ing|have you (tried|considered)|why don't you|how about|i('d| would)? ?(suggest|recommend)"
     r"|if i were you)\b"
 )
-"""Advice by its usual markers (our own list)."""
+# A capitalised word that begins no sentence.
 _NAME = re.compile(r"(?<![.!?…\"“] )(?<!^)\b[A-Z][a-z]{2,}\b")
-"""A capitalised word that begins no sentence."""
 
 
 def style_requests(candidate: TraceCandidate, plan: MiningPlan) -> tuple[Request, ...]:
@@ -65,8 +65,8 @@ def read_style(origin: TraceCandidate, plan: MiningPlan, request: Request, outco
     return candidate.with_(trace=trace, reply=trace.reply)
 
 
+# A number, a name, advice or a question that a rewriting plainly changes; None where the rules see no change.
 def _changed_by_rule(before: str, after: str) -> str | None:
-    """A number, a name, advice or a question that a rewriting plainly changes; None where the rules see no change."""
     if _numbers(before) != _numbers(after):
         return "a number"
     if not set(_NAME.findall(after)) <= set(re.findall(r"\w+", before)):

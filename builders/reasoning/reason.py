@@ -59,16 +59,16 @@ def _label(results: Sequence[TraceResult], plan: MiningPlan) -> Generator[Reques
     )
 
 
+# The candidate of `reasoning` from a labelled trace: kept where every step is right.
 def _demonstrate(labelled: TraceResult) -> TraceResult:
-    """The candidate of `reasoning` from a labelled trace: kept where every step is right."""
     result = in_config(labelled, Config.REASONING)
     if isinstance(result, TraceCandidate) and result.wrong_steps:
         return Drop(result, DropReason.STEP_WRONG, ", ".join(result.wrong_steps))
     return result
 
 
+# Every rewriting of every demonstration, kept or dropped.
 def _rewrite(shown: Sequence[TraceResult], plan: MiningPlan) -> Generator[Requests, Outcomes, list[TraceResult]]:
-    """Every rewriting of every demonstration, kept or dropped."""
     asked = [
         (one, request) for one in shown if isinstance(one, TraceCandidate) for request in style_requests(one, plan)
     ]

@@ -69,8 +69,8 @@ def _compare(best: TraceCandidate, other: TraceCandidate, rule: ReasoningRule) -
     return pair
 
 
+# The row of a candidate that was kept, with the weight of a row that nothing repeats.
 def _reasoning_row(candidate: TraceCandidate, plan: MiningPlan) -> Row:
-    """The row of a candidate that was kept, with the weight of a row that nothing repeats."""
     ask = Ask(task=Task.REASONER, history=candidate.turn.history)
     assert plan.written is not None, "a release with traces has a prompt that asks for the text form"
     return {
@@ -82,11 +82,10 @@ def _reasoning_row(candidate: TraceCandidate, plan: MiningPlan) -> Row:
     }
 
 
+# The words by which two rows of a config repeat each other.
+#
+# For demonstrations the reply, since replies grow alike; for labelled steps all reasoning; for pairs both replies.
 def _words_to_compare(candidate: TraceCandidate) -> str:
-    """The words by which two rows of a config repeat each other.
-
-    For demonstrations the reply, since replies grow alike; for labelled steps all reasoning; for pairs both replies.
-    """
     trace = candidate.said
     if candidate.config is Config.REASONING_STEPS:
         return " ".join((trace.history, trace.emotion.cause, trace.strategy.why, trace.reply))

@@ -53,6 +53,7 @@ Rules = tuple[tuple[str, str, Mask], ...]
 # The rules on reasoning traces: texts in their form, labels that are what the votes come to, scores, weights.
 
 
+# The text form of `prompts.parsers.trace` as a pattern, so that whole columns are read at once.
 _FORM = (
     r"^<history>\n(?s:.+)\n</history>\n"
     r"<emotion>\nemotion: (?P<emotion>[^\n]+)\nintensity: (?P<intensity>[1-5])\n"
@@ -60,15 +61,14 @@ _FORM = (
     r"<strategy>\nstrategy: (?P<strategy>[^\n]+)\nwhy: [^\n]+\n</strategy>\n"
     r"<reply>\n(?s:.+)\n</reply>$"
 )
-"""The text form of `prompts.parsers.trace` as a pattern, so that whole columns are read at once."""
 _STEPS = len(Step)
 _HUMANS = list(Step).index(Step.STRATEGY)
 
 Texts = Callable[[pa.RecordBatch], pa.Array]
 
 
+# The words of a column of single messages.
 def _message(column: str) -> Texts:
-    """The words of a column of single messages."""
     return lambda batch: pc.binary_join(
         pa.ListArray.from_arrays(batch.column(column).offsets, batch.column(column).values.field("content")), "\n"
     )
@@ -78,9 +78,8 @@ def _joined(batch: pa.RecordBatch) -> pa.Array:
     return pc.binary_join(batch.column("completions"), "\n")
 
 
+# Texts that are not a trace, or whose fields are not what the columns say; `field=column`.
 def _says_otherwise(texts: Texts, **columns: str) -> Mask:
-    """Texts that are not a trace, or whose fields are not what the columns say; `field=column`."""
-
     def mask(batch: pa.RecordBatch) -> pa.Array:
         found = pc.extract_regex(texts(batch), _FORM)
         wrong = pc.invert(found.is_valid())
@@ -104,8 +103,8 @@ def _not_four(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong)
 
 
+# Rows whose panels are not of the four steps in order, or whose labels or rationales are not their panels'.
 def _other_than_panels(batch: pa.RecordBatch) -> pa.Array:
-    """Rows whose panels are not of the four steps in order, or whose labels or rationales are not their panels'."""
     if np.asarray(_not_four(batch)).any():
         return pa.array(np.zeros(batch.num_rows, dtype=bool))  # told already, and nothing lines up
     panels = batch.column("panels").flatten()
@@ -115,8 +114,8 @@ def _other_than_panels(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong.reshape(-1, _STEPS).any(axis=1))
 
 
+# Rows whose panels are not what the judgements, the human's choice and the rules come to.
 def _other_than_votes(batch: pa.RecordBatch) -> pa.Array:
-    """Rows whose panels are not what the judgements, the human's choice and the rules come to."""
     if np.asarray(_not_four(batch)).any():
         return pa.array(np.zeros(batch.num_rows, dtype=bool))
     panels = batch.column("panels").flatten()
@@ -135,11 +134,10 @@ def _other_than_votes(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong.any(axis=1))
 
 
+# Votes, and votes for, of every row and step: each judgement with labels votes, and the human for the same choice.
+#
+# A judgement has no labels or four; one with another number of them would be not a vote that could be placed.
 def _counted(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
-    """Votes, and votes for, of every row and step: each judgement with labels votes, and the human for the same choice.
-
-    A judgement has no labels or four; one with another number of them would be not a vote that could be placed.
-    """
     judgements = batch.column("judgements")
     parents = np.asarray(pc.list_parent_indices(judgements))
     labels = pc.struct_field(judgements.flatten(), "labels")
@@ -154,8 +152,8 @@ def _counted(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     return votes, votes_for
 
 
+# Pairs whose chosen side is worse in a part, or not better in the part in which the row says that it is.
 def _no_difference(batch: pa.RecordBatch) -> pa.Array:
-    """Pairs whose chosen side is worse in a part, or not better in the part in which the row says that it is."""
     differs = np.asarray(batch.column("differs"))
     wrong = np.zeros(batch.num_rows, dtype=bool)
     for part in ("process", "outcome"):
@@ -169,6 +167,7 @@ def _no_difference(batch: pa.RecordBatch) -> pa.Array:
 
 _WEIGHED = ("weight", "weight is not above 0 and at most 1", _no_weight)
 
+# The rules of layout 3 by config; those on messages and sides stand in `rules`.
 _REASONING_RULES: Mapping[Config, Rules] = {
     Config.REASONING: (
         (
@@ -204,11 +203,10 @@ _REASONING_RULES: Mapping[Config, Rules] = {
         _WEIGHED,
     ),
 }
-"""The rules of layout 3 by config; those on messages and sides stand in `rules`."""
 
 
+# A judged pair whose error is not the rejected verdict's.
 def _errors_disagree(batch: pa.RecordBatch) -> pa.Array:
-    """A judged pair whose error is not the rejected verdict's."""
     verdict = batch.column("rejected_verdict")
     differs = pc.not_equal(pc.struct_field(verdict, "error"), batch.column("rejected_error")).fill_null(True)
     return pc.and_(verdict.is_valid(), differs)
@@ -218,8 +216,8 @@ def _chosen_has_error(batch: pa.RecordBatch) -> pa.Array:
     return pc.struct_field(batch.column("chosen_verdict"), "error").is_valid()
 
 
+# Pairs whose judges did not each answer to both orders.
 def _lacks_orders(batch: pa.RecordBatch) -> pa.Array:
-    """Pairs whose judges did not each answer to both orders."""
     first = _times(batch, pc.equal(_answers(batch, "order"), "chosen_first"))
     second = _times(batch, pc.equal(_answers(batch, "order"), "rejected_first"))
     judges = np.asarray(_panel(batch, "judges"))
@@ -230,8 +228,8 @@ def _lacks_majority(batch: pa.RecordBatch) -> pa.Array:
     return pc.less_equal(pc.multiply(_panel(batch, "votes"), 2), _panel(batch, "judges"))
 
 
+# Panels whose votes, margin or confidence are not what their answers come to.
 def _numbers_disagree(batch: pa.RecordBatch) -> pa.Array:
-    """Panels whose votes, margin or confidence are not what their answers come to."""
     votes, judges = (np.asarray(_panel(batch, name), dtype=np.float64) for name in ("votes", "judges"))
     margin = np.round((2 * votes - judges) / np.maximum(judges, 1), 4)
     told = np.asarray(_lacks_majority(batch).fill_null(True)) | np.asarray(_lacks_orders(batch))
@@ -247,8 +245,8 @@ def _numbers_disagree(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong | miscounted | (np.abs(confidence - np.asarray(_panel(batch, "confidence"))) > 1e-4))
 
 
+# How many judges find the rejected side worse in both orders; those of the other order are a row's second half.
 def _counted_votes(batch: pa.RecordBatch) -> np.ndarray:
-    """How many judges find the rejected side worse in both orders; those of the other order are a row's second half."""
     worse = pc.and_(
         pc.and_(pc.equal(_answers(batch, "better"), "chosen"), _answers(batch, "chosen_error").is_null()),
         _answers(batch, "rejected_error").is_valid(),
@@ -264,8 +262,8 @@ def _counted_votes(batch: pa.RecordBatch) -> np.ndarray:
     return np.bincount(rows[both], minlength=batch.num_rows)
 
 
+# Pairs whose error no judge named.
 def _error_of_none(batch: pa.RecordBatch) -> pa.Array:
-    """Pairs whose error no judge named."""
     errors = batch.column("rejected_error").take(_parents(batch))
     return pa.array(_times(batch, pc.equal(_answers(batch, "rejected_error"), errors)) == 0)
 
@@ -282,8 +280,8 @@ def _parents(batch: pa.RecordBatch) -> pa.Array:
     return pc.list_parent_indices(batch.column("judgements"))
 
 
+# How many of each row's answers a mask over all answers holds for.
 def _times(batch: pa.RecordBatch, mask: pa.Array) -> np.ndarray:
-    """How many of each row's answers a mask over all answers holds for."""
     parents = np.asarray(_parents(batch))[np.asarray(pc.fill_null(mask, False))]
     return np.bincount(parents, minlength=batch.num_rows)
 

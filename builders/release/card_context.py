@@ -40,13 +40,13 @@ from .read import read_text
 _TITLE = "# Changelog"
 _ENTRY = re.compile(r"^(?=## (\d+\.\d+\.\d+)\s*$)", re.MULTILINE)
 
+# What a version step means for users of the earlier version.
 _MEANINGS = {
     Bump.NONE: "every row is what it was",
     Bump.PATCH: "every row is what it was",
     Bump.MINOR: "every old row is what it was",
     Bump.MAJOR: "old rows changed, went or moved to another split",
 }
-"""What a version step means for users of the earlier version."""
 
 
 def changelog_of(manifest: Manifest, diff: Diff | None, earlier: str | None) -> str:
@@ -80,8 +80,8 @@ def release_notes(manifest: Manifest, diff: Diff | None, repo: str) -> str:
     return "\n\n".join((title, notes, *_figures(diff), *load)) + "\n"
 
 
+# Paragraphs with what differs; none where nothing is compared.
 def _figures(diff: Diff | None) -> Iterator[str]:
-    """Paragraphs with what differs; none where nothing is compared."""
     if diff is None:
         return
     told = [
@@ -131,8 +131,8 @@ def unread_dialogues(root: Path, manifest: Manifest) -> frozenset[str]:
     return frozenset(dialogue_id for dialogue_id, findings in rows if all_unread(findings))
 
 
+# Whether a finding is a judge's answer that could not be read, and no sign of a crisis.
 def _is_unread(finding: Any) -> bool:
-    """Whether a finding is a judge's answer that could not be read, and no sign of a crisis."""
     return finding["judge"] is not None and finding["category"] is None
 
 
@@ -192,13 +192,13 @@ def changelog_text(root: Path, manifest: Manifest) -> str:
     return there if there and _without_figures(there, manifest.version) == plain else plain
 
 
+# The changelog without what a diff told of this version: paragraphs from `Against` to the next entry.
 def _without_figures(text: str, version: str) -> str:
-    """The changelog without what a diff told of this version: paragraphs from `Against` to the next entry."""
     entry = _entry(text, version)
     return text.replace(entry, entry.partition("\n\nAgainst ")[0], 1)
 
 
+# What a changelog says of a version, without its heading.
 def _entry(text: str, version: str) -> str:
-    """What a changelog says of a version, without its heading."""
     found = re.search(rf"^## {re.escape(version)}\s*\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
     return found[1].strip("\n") if found else ""

@@ -15,6 +15,7 @@ from ...schemas.dialogue import Split
 from ...schemas.rows import CANDIDATE_CONFIGS
 from ._row_checks import Broken, Finding
 
+# The columns that name a call, or several.
 _CALLS = (
     "planner",
     "responder",
@@ -29,7 +30,6 @@ _CALLS = (
     "chosen_reasoner",
     "rejected_reasoner",
 )
-"""The columns that name a call, or several."""
 
 
 _HOLDOUT = Config.CRISIS_HOLDOUT
@@ -54,7 +54,6 @@ class Digests:
         self._places += later._places
 
     def all(self) -> np.ndarray:
-        """Every digest, in order."""
         return np.concatenate(self._parts) if self._parts else np.zeros(0, dtype=np.uint64)
 
     def repeated(self, rule: str, detail: str) -> Iterator[Finding]:
@@ -72,8 +71,8 @@ class Digests:
             yield Finding(rule=rule, file=file, row=row + int(at - starts[part]), detail=detail)
 
 
+# Whether a value stands twice; sorts in place, since to find out where takes several times the memory.
 def _has_repeats(values: np.ndarray) -> bool:
-    """Whether a value stands twice; sorts in place, since to find out where takes several times the memory."""
     values.sort()
     return bool((values[1:] == values[:-1]).any())
 

@@ -33,7 +33,6 @@ from .splits import HELD_OUT
 
 
 def check_splits(release: Release, seen: CrossTableState) -> Iterator[Finding]:
-    """splits.json against the tables."""
     due = {
         dialogue_id: HELD_OUT if dialogue_id in seen.held_out else split.value
         for dialogue_id, (split, _, _) in seen.dialogues.items()
@@ -187,8 +186,8 @@ def origins_of(root: Path, files: Mapping[str, FileRecord]) -> tuple[Origin, ...
     return _counted_origins(found)
 
 
+# The same from the number of dialogues by source and licence; in order of both.
 def _counted_origins(found: Mapping[tuple[str, str], int]) -> tuple[Origin, ...]:
-    """The same from the number of dialogues by source and licence; in order of both."""
     return tuple(Origin(source, license_id, number) for (source, license_id), number in sorted(found.items()))
 
 
@@ -218,8 +217,8 @@ def check_license(release: Release, seen: CrossTableState) -> Iterator[Finding]:
     yield from _check_notice(release, seen)
 
 
+# Every source has a paragraph that begins with its name and names its licence.
 def _check_notice(release: Release, seen: CrossTableState) -> Iterator[Finding]:
-    """Every source has a paragraph that begins with its name and names its licence."""
     text = _text(release, NOTICE)
     if not text:  # releases of earlier package versions have none
         return
@@ -231,8 +230,8 @@ def _check_notice(release: Release, seen: CrossTableState) -> Iterator[Finding]:
             yield _finding(NOTICE, f"it does not name the source {origin.source} with its licence {origin.license}")
 
 
+# The licence that the card's YAML states; None where there is none to be read.
 def _of_card(text: str) -> str | None:
-    """The licence that the card's YAML states; None where there is none to be read."""
     try:
         head: Any = front_matter_of(text)
     except DocumentError:
@@ -243,8 +242,8 @@ def _of_card(text: str) -> str | None:
     return None if stated is None else str(stated)
 
 
+# A file's words; empty where the release has no such file, None where it is missing (another check says so).
 def _text(release: Release, name: str) -> str | None:
-    """A file's words; empty where the release has no such file, None where it is missing (another check says so)."""
     data = read_inside(release.root, name)
     if data is not None:
         return data.decode("utf-8", errors="replace")

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 ROWS_PER_BATCH = 1_000
 
+# What a damaged file may raise; a ValueError where the name of a column is not UTF-8 any more.
 _DAMAGE = (OSError, pa.ArrowException, ValueError)
-"""What a damaged file may raise; a ValueError where the name of a column is not UTF-8 any more."""
 
 
 class Release:

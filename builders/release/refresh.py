@@ -73,8 +73,8 @@ def write_views(root: Path, manifest: Manifest, together: FileSet | None = None,
     return manifest
 
 
+# Writes the card's pictures; those of before that are not among them go, and nothing else that lies there.
 def _write_pictures(together: FileSet, pictures: Mapping[str, bytes]) -> None:
-    """Writes the card's pictures; those of before that are not among them go, and nothing else that lies there."""
     for path in PICTURES:
         if path in pictures:
             together.write(path, pictures[path])
@@ -155,8 +155,8 @@ def _move(new: Path, old: Path) -> None:
         new.replace(old)
 
 
+# The release again, its tables as hard links where the disk has them: they are never written here.
 def _mirror(root: Path, part: Path) -> None:
-    """The release again, its tables as hard links where the disk has them: they are never written here."""
     part.mkdir()
     for name in _files(root):
         (part / name).parent.mkdir(parents=True, exist_ok=True)

@@ -32,11 +32,11 @@ from .write import write_into
 # Rows of either layout as a report shows them.
 
 
+# Turns before a reply that are shown.
 _TURNS = 60
-"""Turns before a reply that are shown."""
 
+# Of one text that are shown.
 _CHARACTERS = 4_000
-"""Of one text that are shown."""
 
 Row = dict[str, Any]
 Numbers = TypeVar("Numbers", Panel, Closeness)
@@ -90,8 +90,8 @@ def _verdict(record: Row | None) -> ReportVerdict | None:
     return ReportVerdict(judge=judge, error=record["error"], **said)
 
 
+# The judges in the order in which they were asked; they are called what the audit calls them.
 def _judges(judgements: list[Row]) -> tuple[ReportJudge, ...]:
-    """The judges in the order in which they were asked; they are called what the audit calls them."""
     by_judge: dict[str, list[Row]] = {}
     for one in judgements:
         by_judge.setdefault(_model(one) + (f" (draw {one['draw']})" if one["draw"] else ""), []).append(one)
@@ -115,8 +115,8 @@ def _answer(record: Row) -> ReportAnswer:
     return ReportAnswer(**found, **said)
 
 
+# The numbers of a record; None where there is none, and where one is missing: for `validate` to tell.
 def _whole(kind: type[Numbers], record: Row | None) -> Numbers | None:
-    """The numbers of a record; None where there is none, and where one is missing: for `validate` to tell."""
     return kind(**record) if record and None not in record.values() else None
 
 
@@ -180,8 +180,8 @@ class StratifiedSample(Generic[T]):
         self._trim()
         return [item for _, items in sorted(self._strata.items()) for _, item in items]
 
+    # Lets go of what is not in the sample; it never comes back, since more items only push it further down.
     def _trim(self) -> None:
-        """Lets go of what is not in the sample; it never comes back, since more items only push it further down."""
         places = [
             (place, _digest(stratum), stratum)
             for stratum, items in self._strata.items()
@@ -227,20 +227,20 @@ def write_report(release: Release, audit: Audit, sample: int = SAMPLE) -> None:
     write_into(release.root, REPORT_FILE, page)
 
 
+# Rows of preference configs and of `dropped`, with `config` and `split`, as a report shows them.
 def _report_pairs(release: Release, rows: list[Row]) -> list[ReportPair]:
-    """Rows of preference configs and of `dropped`, with `config` and `split`, as a report shows them."""
     dialogues = _dialogues(release, {row["dialogue_id"] for row in rows})
     return [report_pair(row, dialogues.get(row["dialogue_id"])) for row in rows]
 
 
+# Ids of the dialogues whose seeker may be in a crisis, or for which no judge could tell.
 def _held_out(release: Release) -> set[str]:
-    """Ids of the dialogues whose seeker may be in a crisis, or for which no judge could tell."""
     files = release.files(Config.CRISIS_HOLDOUT)
     return {one for path in files for batch in release.batches(path) for one in _cells(batch, "dialogue_id")}
 
 
+# What the page says of them; None where the release holds nothing out.
 def _told(release: Release) -> HeldOut | None:
-    """What the page says of them; None where the release holds nothing out."""
     if (crises := count_crises(release.root, release.manifest)) is None:
         return None
     dropped = [crises.split_unread(config, release.manifest.counts[config].dropped) for config in PAIR_CONFIGS]
@@ -248,8 +248,8 @@ def _told(release: Release) -> HeldOut | None:
     return HeldOut(dialogues=crises.seen, candidates=seen, unread=crises.unread, unread_candidates=unread)
 
 
+# Everything that is a pair or was to become one, but for dialogues that are held out.
 def _candidates(release: Release, held_out: set[str]) -> Iterator[Offered]:
-    """Everything that is a pair or was to become one, but for dialogues that are held out."""
     for config in (*PAIR_CONFIGS, Config.DROPPED):
         for split in Split:
             for path in release.files(config, split):
@@ -270,8 +270,8 @@ def _of_batch(batch: pa.RecordBatch, config: Config, split: Split, held_out: set
             yield stratum, row_id, partial(_row, batch, at, {"config": name, "split": split.value})
 
 
+# The first of these columns that there is, as text; empty where a damaged release lacks it.
 def _cells(batch: pa.RecordBatch, *names: str) -> list[str]:
-    """The first of these columns that there is, as text; empty where a damaged release lacks it."""
     for name in names:
         if name in batch.schema.names:
             return ["" if cell is None else str(cell) for cell in batch.column(name).to_pylist()]

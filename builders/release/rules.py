@@ -37,8 +37,8 @@ def broken_rows(batch: pa.RecordBatch, config: Config, layout: int) -> Iterator[
         yield from _failing(batch, rule, detail, mask)
 
 
+# Nulls where none may be, and values outside an enumeration, at any depth; `numbers` are the elements' rows.
 def _wrong_values(array: pa.Array, hint: Any, numbers: np.ndarray, name: str) -> Iterator[Broken]:
-    """Nulls where none may be, and values outside an enumeration, at any depth; `numbers` are the elements' rows."""
     if array.null_count:
         here = np.asarray(array.is_null())
         if not may_be_null(hint):
@@ -80,8 +80,8 @@ def normalised(text: pa.Array) -> pa.Array:
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(text), r"[^\p{L}\p{N}\p{M}]+", " "))
 
 
+# Prompts without messages, or whose last one is not the user's.
 def _ends_wrongly(batch: pa.RecordBatch) -> pa.Array:
-    """Prompts without messages, or whose last one is not the user's."""
     messages = batch.column("prompt")
     empty = np.asarray(pc.equal(pc.list_value_length(messages), 0))
     last = np.asarray(messages.offsets)[1:] - 1
@@ -104,14 +104,13 @@ def _sides_same(batch: pa.RecordBatch) -> pa.Array:
     return pc.equal(normalised(contents(batch, "chosen")), normalised(contents(batch, "rejected")))
 
 
+# A side that is not the very name of its strategy.
 def _differs_from(column: str, strategy: str) -> Mask:
-    """A side that is not the very name of its strategy."""
     return lambda batch: pc.not_equal(contents(batch, column), batch.column(strategy))
 
 
+# A side that does not begin with its strategy in brackets.
 def _lacks_bracket_of(column: str, strategy: str) -> Mask:
-    """A side that does not begin with its strategy in brackets."""
-
     def mask(batch: pa.RecordBatch) -> pa.Array:
         found = pc.extract_regex(contents(batch, column), r"^\[(?P<name>[^\]]*)\] \S")
         return pc.not_equal(pc.struct_field(found, "name"), batch.column(strategy))
@@ -127,8 +126,8 @@ def _same_strategies(batch: pa.RecordBatch) -> pa.Array:
     return pc.equal(batch.column("chosen_strategy"), batch.column("rejected_strategy"))
 
 
+# Calls with both a reply and a failure, with neither, or with half of what belongs to either.
 def _answers_not_once(batch: pa.RecordBatch) -> pa.Array:
-    """Calls with both a reply and a failure, with neither, or with half of what belongs to either."""
     replied, failed = batch.column("reply").is_valid(), batch.column("failure").is_valid()
     whole_reply = pc.equal(replied, batch.column("finish_reason").is_valid())
     whole_failure = pc.equal(failed, batch.column("failure_detail").is_valid())
@@ -143,8 +142,8 @@ def _unknown_license(batch: pa.RecordBatch) -> pa.Array:
     return pc.invert(pc.is_in(batch.column("license"), value_set=pa.array(list(LICENCES))))
 
 
+# Dialogues that have turns though they are withheld, or have none though they are not.
 def _turns_unlike_withheld(batch: pa.RecordBatch) -> pa.Array:
-    """Dialogues that have turns though they are withheld, or have none though they are not."""
     return pc.not_equal(pc.equal(pc.list_value_length(batch.column("turns")), 0), batch.column("withheld"))
 
 

@@ -55,8 +55,8 @@ class SplitPlan:
                 splits[member] = split
         return Splits(self._ids, groups, splits)
 
+    # Where a group goes: to its members' own split, the most held-out of several; else by its place.
     def _split(self, members: Sequence[int]) -> Split:
-        """Where a group goes: to its members' own split, the most held-out of several; else by its place."""
         own = {self._own[member] for member in members} - {None}
         for split in (Split.TEST, Split.VALIDATION, Split.TRAIN):
             if split in own:
@@ -111,7 +111,7 @@ class Splits:
         }
 
 
+# The smallest 64-bit hash among the runs of eight words, or the hash of all where there are fewer.
 def _place(words: Sequence[str], salt: str) -> int:
-    """The smallest 64-bit hash among the runs of eight words, or the hash of all where there are fewer."""
     runs = {" ".join(words[at : at + _PLACE_WORDS]) for at in range(max(1, len(words) - _PLACE_WORDS + 1))}
     return min(int.from_bytes(hashlib.sha1(f"{salt}\0{run}".encode()).digest()[:8]) for run in runs)

@@ -156,8 +156,8 @@ def _compare_table(release: Release, rebuilt: Release, name: str) -> Iterator[Di
         yield Difference(file=name, what="the rows are those of a rebuild, but the bytes around them are not")
 
 
+# What the manifest says of a table's rows, which holds whatever wrote the file.
 def _compare_records(release: Release, rebuilt: Release, name: str) -> Iterator[Difference]:
-    """What the manifest says of a table's rows, which holds whatever wrote the file."""
     stated, due = release.manifest.files.get(name), rebuilt.manifest.files.get(name)
     for key in ("rows", "rows_sha256"):
         if stated and due and getattr(stated, key) != getattr(due, key):
@@ -193,18 +193,17 @@ def _which_columns(row: dict[str, Any], again: dict[str, Any]) -> str:
     return f"{', '.join(names)}: not what the recorded answers give (row_id {row.get('row_id')})"
 
 
+# The views that a rebuild has to write byte for byte.
+#
+# A card is worded by the version of the package that wrote it; another one may word it differently. It also tells the
+# size of every table, and `croissant.json` its digest, which are another Parquet writer's own.
 def _comparable_views(release: Release, rebuilt: Release) -> tuple[str, ...]:
-    """The views that a rebuild has to write byte for byte.
-
-    A card is worded by the version of the package that wrote it; another one may word it differently. It also tells
-    the size of every table, and `croissant.json` its digest, which are another Parquet writer's own.
-    """
     same = _same_package(release) and written_by_another(release, rebuilt) is None
     return (CARD, CHANGELOG, CROISSANT, LICENSE, NOTICE) if same else ()
 
 
+# Whether this version of the package wrote the release's views.
 def _same_package(release: Release) -> bool:
-    """Whether this version of the package wrote the release's views."""
     return release.manifest.run.packages.get(_PACKAGE) == version(_PACKAGE)
 
 
@@ -243,10 +242,10 @@ MOST_FINDINGS = 1_000
 """Most findings reported for one shard that is checked in parallel; the command prints no more in all."""
 
 _DIALOGUES = (Config.DIALOGUES, Config.CRISIS_HOLDOUT)
+# Read first, since every other row names a dialogue and its calls, and what is made of traces goes by their labels.
 _FIRST = (*_DIALOGUES, Config.COMPLETIONS, Config.REASONING_STEPS)
-"""Read first, since every other row names a dialogue and its calls, and what is made of traces goes by their labels."""
+# Read here in any case, since of these more is remembered than digests and counts.
 _REMEMBERED = (*_DIALOGUES, Config.REASONING_STEPS)
-"""Read here in any case, since of these more is remembered than digests and counts."""
 
 
 def validate_release(release: Release, apart: ParallelMap | None = None) -> Iterator[Finding]:
@@ -310,8 +309,8 @@ class _ConfigCheck:
             pass  # more than is reported, but its rows are counted
         return _ShardResult(told, alone.seen.rows, alone.seen.drops, (alone.ids, alone.pairs, alone.keys))
 
+    # Remembers what a shard that was looked at apart comes to; its findings.
     def _taken_in(self, looked: "_ShardResult") -> list[Finding]:
-        """Remembers what a shard that was looked at apart comes to; its findings."""
         self.seen.rows.update(looked.rows)
         self.seen.drops.update(looked.drops)
         for ours, theirs in zip((self.ids, self.pairs, self.keys), looked.digests, strict=True):
@@ -370,7 +369,6 @@ class _ShardResult:
     rows: Counter[tuple[Config, Split]]
     drops: Counter[tuple[str, str]]
     digests: tuple[Digests, Digests, Digests]
-    """Of row ids, pairs and keys."""
 
 
 def _look_at(check: _ConfigCheck, shard: tuple[Path, Split]) -> _ShardResult:

@@ -173,8 +173,8 @@ def _one_vs_rest(told: Told) -> dict[ErrorType, Interval]:
     return {error: told([int(one == error) for one in _ERRORS]) for error in ErrorType}
 
 
+# What all annotators said, by unit: a reply each, or the pair.
 def _said(pair: ReviewedPair, readers: Sequence[Reader]) -> Units:
-    """What all annotators said, by unit: a reply each, or the pair."""
     answers = ([reader(label) for label in pair.labels.values()] for reader in readers)
     return [[answer for answer in unit if answer is not None] for unit in answers]
 
@@ -186,8 +186,8 @@ def _both(labels: Mapping[str, Label], one: str, other: str, readers: Sequence[R
     return [(first, second) for first, second in answers if first is not None and second is not None]
 
 
+# What every annotator and the judge said of one reply.
 def _against(judge: Found | None, pair: ReviewedPair, read: Reader) -> Both:
-    """What every annotator and the judge said of one reply."""
     answers = (read(label) for label in pair.labels.values())
     return [(one, _ERRORS.index(judge)) for one in answers if one is not None and judge is not None]
 

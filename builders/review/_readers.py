@@ -16,8 +16,8 @@ ANSWERS = (*ERROR_COLUMNS, BETTER_COLUMN)
 """The columns that are read besides `item`; others are let be."""
 
 _DELIMITERS = (",", ";", "\t")
+# What no spreadsheet program fills a cell with.
 _LONGEST_CELL = 1 << 17
-"""What no spreadsheet program fills a cell with."""
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -94,8 +94,8 @@ def _csv_rows(path: Path, data: bytes, item: str = "item", answers: Sequence[str
         raise UsageError(f"{path}: line {reader.line_num}: no CSV: {error}") from error
 
 
+# The place of each column that is read, by its name; the first where there are several.
 def _known(header: list[str], wanted: Sequence[str]) -> dict[str, int]:
-    """The place of each column that is read, by its name; the first where there are several."""
     names = [name.strip().casefold() for name in header]
     return {name: names.index(name) for name in wanted if name in names}
 
@@ -172,8 +172,8 @@ def _argilla_rows(place: str, record: dict[str, Any]) -> Iterator[RawRow]:
         yield RawRow(place, record.get("id"), cells, user_id[:8])
 
 
+# An id of a user that is fit to be published: Label Studio may export an e-mail address in its place.
 def _opaque(completed_by: Any) -> str:
-    """An id of a user that is fit to be published: Label Studio may export an e-mail address in its place."""
     user = completed_by
     if isinstance(user, dict):
         user = user.get("id", user.get("email"))
@@ -203,7 +203,6 @@ class BadCells:
     told: list[str] = field(default_factory=list)
 
     def cell(self, file: Path, row: RawRow, column: str, what: str) -> None:
-        """Notes one."""
         self.told.append(f"{file}: {row.place}: column {column}: {what}")
 
     def stop(self) -> None:

@@ -28,8 +28,8 @@ from .forms import fit_cell, sheet_text
 # The signs of a crisis for which a release holds dialogues out, one by one, as readers see them.
 
 
+# Turns before the sign that stand beside it.
 _CONTEXT = 2
-"""Turns before the sign that stand beside it."""
 
 Row = dict[str, Any]
 
@@ -227,7 +227,6 @@ def _crisis_review_of(items: Sequence[CrisisItem], read: Sequence[ReadFinding]) 
 
 
 def _alpha(read: Sequence[ReadFinding]) -> Interval:
-    """Of all readers."""
     units = [[_DECISIONS.index(decision) for decision in one.decisions.values()] for one in read]
     tables = np.array([coincidences_of([unit], len(_DECISIONS)) for unit in units])
     return _resampled(read).interval(alpha, tables, sum(len(unit) > 1 for unit in units))
@@ -305,8 +304,8 @@ def import_crisis(root: Path, files: Sequence[Path]) -> ImportedCrisis:
     )
 
 
+# Every decision in the sheets, and the number of lines without one.
 def _read(files: Sequence[Path], items: Mapping[str, CrisisItem]) -> tuple[Decided, int]:
-    """Every decision in the sheets, and the number of lines without one."""
     bad, decided, places, blank = BadCells(), Decided(), dict[tuple[str, str], str](), 0
     for path in files:
         for row in read_sheet(path, "finding", (_DECISION_COLUMN, _READER_COLUMN)):
@@ -322,8 +321,8 @@ def _read(files: Sequence[Path], items: Mapping[str, CrisisItem]) -> tuple[Decid
     return decided, blank
 
 
+# The sign and the reader of a line with a decision; None where one of its cells is bad.
 def _key(path: Path, row: RawRow, items: Mapping[str, CrisisItem], bad: BadCells) -> tuple[str, str] | None:
-    """The sign and the reader of a line with a decision; None where one of its cells is bad."""
     finding, reader = str(row.item).casefold(), " ".join(row.cells[_READER_COLUMN].split())
     wrong = {
         "finding": ""
@@ -357,8 +356,8 @@ def _decided(review: CrisisReview | None) -> Decided:
     return {(one.finding, reader): decision for one in read for reader, decision in one.decisions.items()}
 
 
+# Every sign with a decision; decisions about signs that the release no longer has are discarded.
 def _joined(items: Mapping[str, CrisisItem], decided: Decided) -> list[ReadFinding]:
-    """Every sign with a decision; decisions about signs that the release no longer has are discarded."""
     by_finding: dict[str, dict[str, CrisisDecision]] = {}
     for (finding, reader), decision in sorted(decided.items()):
         if finding in items:

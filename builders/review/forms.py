@@ -34,8 +34,8 @@ BETTER_COLUMN = "better"
 BETTER = ("a", "b", "tie")
 
 _SPEAKERS = {"user": "seeker", "assistant": "supporter"}
+# Of a conversation: a spreadsheet's cell holds 32,767.
 _MOST_CHARACTERS = 30_000
-"""Of a conversation: a spreadsheet's cell holds 32,767."""
 _LEFT_OUT = "(earlier turns are left out)\n"
 
 
@@ -63,8 +63,8 @@ def blind(drawn: Sequence[Drawn], seed: int) -> dict[str, KeyItem]:
     return items
 
 
+# What annotators see of a row.
 def _item_of(name: str, config: Config, row: dict[str, Any], key: KeyItem) -> Item:
-    """What annotators see of a row."""
     sides = [row[side][0]["content"] for side in ("chosen", "rejected")]
     reply_a, reply_b = sides if key.a == "chosen" else sides[::-1]
     return Item(
@@ -105,8 +105,8 @@ _TITLES = {
 }
 _SHOWN = ("conversation", "strategy", "reply_a", "reply_b")
 _OPTIONS = {**dict.fromkeys(ERROR_COLUMNS, ERROR_LABELS), BETTER_COLUMN: BETTER}
+# How many people Argilla asks to look at each record: agreement needs two.
 _ANNOTATORS_EACH = 2
-"""How many people Argilla asks to look at each record: agreement needs two."""
 
 
 def csv_text(items: Sequence[Item]) -> str:
@@ -126,15 +126,14 @@ def sheet_text(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str
     return "\ufeff" + out.getvalue()
 
 
+# The same, an object a line; what is to be filled in is empty.
 def _jsonl_text(items: Sequence[Item]) -> str:
-    """The same, an object a line; what is to be filled in is empty."""
     return "".join(
         json.dumps({**dict.fromkeys(COLUMNS, ""), **item.model_dump()}, ensure_ascii=False) + "\n" for item in items
     )
 
 
 def _label_studio_tasks(items: Sequence[Item]) -> str:
-    """Tasks for Label Studio's import."""
     return _json([{"data": item.model_dump()} for item in items])
 
 
@@ -155,8 +154,8 @@ def label_studio_config() -> str:
     return "\n".join([*lines, "</View>"]) + "\n"
 
 
+# Records for Argilla 2, as `Dataset.records.from_json` reads them.
 def _argilla_records(items: Sequence[Item]) -> str:
-    """Records for Argilla 2, as `Dataset.records.from_json` reads them."""
     empty: dict[str, Any] = {"metadata": {}, "suggestions": {}, "responses": {}, "vectors": {}}
     return _json([{"id": item.item, "fields": item.model_dump(include=set(_SHOWN)), **empty} for item in items])
 

@@ -72,8 +72,8 @@ def _read_sheets(files: Sequence[Path], names: Sequence[str], key: Key) -> list[
     return sheets
 
 
+# The annotator by the file's name: `review_anna.csv` and `anna.csv` are anna's.
 def _name_of(path: Path) -> str:
-    """The annotator by the file's name: `review_anna.csv` and `anna.csv` are anna's."""
     return re.sub(r"[^\w.-]+", " ", _GENERIC_NAME.sub("", path.stem)).strip(" ._-")
 
 
@@ -150,7 +150,6 @@ class Imported(Frozen):
     config: Config
     sheets: tuple[ImportedSheet, ...]
     review: ConfigReview
-    """Of that config, with all annotators so far."""
 
 
 def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators: Sequence[str] = ()) -> Imported:
@@ -188,8 +187,8 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
     return Imported(config=key.config, sheets=told, review=found)
 
 
+# A sheet without a label would count an annotator who said nothing, and wipe out what they said before.
 def _refuse_empty(sheets: Sequence[Sheet], key: Key) -> None:
-    """A sheet without a label would count an annotator who said nothing, and wipe out what they said before."""
     for sheet in sheets:
         if not any(label != BLANK for label in sheet.labels.values()):
             raise UsageError(
@@ -198,10 +197,10 @@ def _refuse_empty(sheets: Sequence[Sheet], key: Key) -> None:
             )
 
 
+# Every pair that was given out, with its labels by all annotators.
 def _joined(
     earlier: ConfigReview | None, key: Key, rows: Mapping[str, dict[str, Any]], sheets: Sequence[Sheet]
 ) -> dict[str, ReviewedPair]:
-    """Every pair that was given out, with its labels by all annotators."""
     pairs = {pair.row_id: pair for pair in (earlier.pairs if earlier else ())}
     for item, entry in key.items.items():
         known = pairs[entry.row_id].labels if entry.row_id in pairs else {}
@@ -220,11 +219,10 @@ def _pair(row: Mapping[str, Any], labels: dict[str, Label]) -> ReviewedPair:
     )
 
 
+# Whether a side of a pair was judged: by itself, or by a panel that compared it with the other.
+#
+# The word of the release on a kept pair is one and the same: no error in the chosen side, the pair's in the other.
 def _is_judged(row: Mapping[str, Any], verdict: str) -> bool:
-    """Whether a side of a pair was judged: by itself, or by a panel that compared it with the other.
-
-    The word of the release on a kept pair is one and the same: no error in the chosen side, the pair's in the other.
-    """
     return row.get("panel") is not None or row.get(verdict) is not None
 
 

@@ -20,8 +20,8 @@ from ...schemas.errors import DataError, UsageError
 from ..release.read import Release
 from ..release.rules import check_table
 
+# Candidates kept of a stratum, as a multiple of the whole sample: enough to spread over dialogues.
 _SPARE = 4
-"""Candidates kept of a stratum, as a multiple of the whole sample: enough to spread over dialogues."""
 
 Stratum = tuple[str, ...]
 
@@ -125,8 +125,8 @@ def allocate(counts: Mapping[Stratum, int], size: int) -> dict[Stratum, int]:
     return given
 
 
+# The rarest strata first, and within each a pair of the dialogue that is in the sample least often so far.
 def _spread(kept: Mapping[Stratum, list[Drawn]], wanted: Mapping[Stratum, int]) -> list[Drawn]:
-    """The rarest strata first, and within each a pair of the dialogue that is in the sample least often so far."""
     used: Counter[str] = Counter()
     chosen: list[Drawn] = []
     for stratum in sorted(kept, key=lambda one: (len(kept[one]), one)):
@@ -179,7 +179,6 @@ class Key(Frozen):
     note: str = NOTE
     format: Literal[1] = 1
     version: str
-    """Of the release that was sampled."""
     config: Config
     """The config that was sampled."""
     stratify: tuple[str, ...]

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from ...schemas.errors import UsageError
 
+# The libraries that decide a release's bytes or the embedded models' answers.
 _BUILD_PACKAGES = (
     "ipm-prefdial",
     "datasets",
@@ -20,7 +21,6 @@ _BUILD_PACKAGES = (
     "pydantic",
     "scikit-learn",
 )
-"""The libraries that decide a release's bytes or the embedded models' answers."""
 
 
 def package_versions(names: Sequence[str] = _BUILD_PACKAGES) -> dict[str, str]:
@@ -35,7 +35,6 @@ def package_versions(names: Sequence[str] = _BUILD_PACKAGES) -> dict[str, str]:
 
 
 def python_version() -> str:
-    """Such as `CPython 3.11.7`."""
     return f"{platform.python_implementation()} {platform.python_version()}"
 
 

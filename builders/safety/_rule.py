@@ -42,8 +42,8 @@ def needed_words(pattern: re.Pattern[str]) -> Words:
     return frozenset(word for word in words if not any(other in word for other in words - {word}))
 
 
+# What must stand one after the other: of it all the words that are likely to be the rarest.
 def _of_sequence(parts: Iterable[Any]) -> Words:
-    """What must stand one after the other: of it all the words that are likely to be the rarest."""
     found, run = [_UNKNOWN], ""
     for kind, told in parts:
         if str(kind) == "LITERAL":
@@ -186,16 +186,16 @@ class _Denials:
         denied = before in self._ends or _signs()["inner"].search(said.group())
         return bool(denied) and not self._is_taken_back(said.end())
 
+    # Whether that stands anywhere from a place on; places come in order, so that nothing is read twice.
     def _is_taken_back(self, after: int) -> bool:
-        """Whether that stands anywhere from a place on; places come in order, so that nothing is read twice."""
         if self._taken_back is None or (self._taken_back[1] is not None and self._taken_back[1] < after):
             found = _signs()["taken_back"].search(self._sentence, after)
             self._taken_back = after, found.start() if found else None
         return self._taken_back[1] is not None
 
 
+# The places where a denial ends, or the filling words that may stand between it and what it denies.
 def _denial_ends(sentence: str) -> Iterator[int]:
-    """The places where a denial ends, or the filling words that may stand between it and what it denies."""
     signs, end, word, reached = _signs(), -1, "", (False, False)
     for next_word in sentence.split(" "):
         end += 1 + len(next_word)

@@ -102,8 +102,8 @@ class _Question(Frozen):
     answered: str
 
 
+# What a seeker's answer admits to, where the last thing said before was a question about it.
 def _find_answer(text: str, asked: str) -> CrisisFinding | None:
-    """What a seeker's answer admits to, where the last thing said before was a question about it."""
     if "?" not in asked or not (said := fold_sentences(text)):
         return None
     question = " ".join(map(decode, fold_sentences(asked)))

@@ -28,8 +28,8 @@ KINDS = {
 """The kinds of data files that are read, by the ends of their names."""
 
 _PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".tar", ".arrow", ".7z")
+# JSON about a dataset, never rows of it.
 _ABOUT = {"config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "croissant.json"}
-"""JSON about a dataset, never rows of it."""
 _NOT_TEXT = re.compile(r"readme|licen[cs]e|notice|citation|requirements|changelog", re.IGNORECASE)
 _SHARDED = re.compile(r"data/([\w.-]+?)-[0-9]{5}-of-[0-9]{5}[^/]*\.[^/]*")
 _KEYWORDS = {
@@ -41,8 +41,8 @@ _WORD = {
     split: re.compile(rf"(?:^|[-._ 0-9])(?:{'|'.join(words)})(?:[-._ 0-9]|$)") for split, words in _KEYWORDS.items()
 }
 _ORDER = tuple(_KEYWORDS)
+# The config of a release of ours that a source is read from.
 _OURS = "dialogues"
-"""The config of a release of ours that a source is read from."""
 _MOST_PATTERNS = 1_000
 _LONGEST_PATTERN = 500
 
@@ -78,8 +78,8 @@ def data_files(names: Sequence[str], card: Any) -> list[DataFile]:
     return _by_convention(released if released and "manifest.json" in names else names)
 
 
+# The config that is read: `dialogues` as in a release of ours, the only one, or the default one.
 def _config_of(configs: Any) -> Mapping[str, Any]:
-    """The config that is read: `dialogues` as in a release of ours, the only one, or the default one."""
     if not isinstance(configs, list) or not configs or not all(isinstance(one, Mapping) for one in configs):
         raise CardError("`configs` is not a list of mappings")
     by_name = {str(one.get("config_name", "default")): one for one in configs}
@@ -92,8 +92,8 @@ def _config_of(configs: Any) -> Mapping[str, Any]:
     return dict(default[0])
 
 
+# What a config's `data_files` choose; None where it names none but may name a folder.
 def _by_card(names: Sequence[str], config: Mapping[str, Any]) -> list[DataFile] | None:
-    """What a config's `data_files` choose; None where it names none but may name a folder."""
     below = config.get("data_dir")
     folder = "" if below is None else f"{_plain(below, 'data_dir').strip('/')}/"
     if config.get("data_files") is None:
@@ -112,8 +112,8 @@ def _by_card(names: Sequence[str], config: Mapping[str, Any]) -> list[DataFile] 
     return found
 
 
+# Split and pattern of each entry of `data_files`, whichever of its forms it has.
 def _patterns(stated: Any) -> list[tuple[str | None, Any]]:
-    """Split and pattern of each entry of `data_files`, whichever of its forms it has."""
     found: list[tuple[str | None, Any]] = []
     if isinstance(stated, Mapping):
         stated = [{"split": split, "path": path} for split, path in stated.items()]
@@ -127,8 +127,8 @@ def _patterns(stated: Any) -> list[tuple[str | None, Any]]:
     return found
 
 
+# A pattern that stays inside the folder.
 def _plain(pattern: Any, field: str) -> str:
-    """A pattern that stays inside the folder."""
     if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
         raise CardError(f"`{field}`: {str(pattern)[:60]!r} is not a path")
     name = pattern.removeprefix("./").rstrip("/") if field == "data_dir" else pattern.removeprefix("./")

@@ -18,12 +18,12 @@ NAME = "empathetic_dialogues"
 """What rows call it where its files are called by their splits alone."""
 
 _COLUMNS = ("conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance")
+# The last column, which lines without tags may lack.
 _LAST = "tags"
-"""The last column, which lines without tags may lack."""
 
 
+# Whether a record is one utterance rather than a dialogue.
 def _is_utterance(record: Any) -> bool:
-    """Whether a record is one utterance rather than a dialogue."""
     return isinstance(record, Mapping) and all(name in record for name in _COLUMNS)
 
 
@@ -81,8 +81,8 @@ def _cells(path: Path, number: int, line: str, header: Sequence[str]) -> list[st
     raise SourceError(f"{path}: line {number}: {len(line.split(','))} cells where the header has {len(header)}")
 
 
+# What the utterances of one conversation have in common; of any other record its own number.
 def _conversation(numbered: tuple[int, tuple[Any, Split | None]]) -> tuple[Any, Any]:
-    """What the utterances of one conversation have in common; of any other record its own number."""
     number, (record, split) = numbered
     return (record["conv_id"], split) if _is_utterance(record) else (number, None)
 

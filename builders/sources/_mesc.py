@@ -16,6 +16,7 @@ from ...schemas.strategy import Strategy
 _SEEN = re.compile(r"(?:^|(?<=\s))The (?:speaker|man|woman|person)\b")
 _CUES = (("voice", ("audio", "voice")), ("face", ("video", "face")))
 
+# Its strategies that have other names than ours; the others go by the names that are understood everywhere.
 _STRATEGIES = {
     "open question": Strategy.QUESTION,
     "open questions": Strategy.QUESTION,
@@ -25,7 +26,6 @@ _STRATEGIES = {
     "structuring the therapy": Strategy.OTHERS,
     "guiding the pace and depth of the conversation": Strategy.OTHERS,
 }
-"""Its strategies that have other names than ours; the others go by the names that are understood everywhere."""
 
 
 def has_emotions(record: Mapping[str, Any]) -> bool:

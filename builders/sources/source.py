@@ -19,8 +19,8 @@ from .shapes import SHAPES, BadDialogue, FaultError, Shape, shape_of, to_dialogu
 SAMPLE = "sample"
 """The uri of the corpus that comes with the package."""
 
+# What only a file's name ends with, though it may look like a dataset's on the Hub.
 _SUFFIXES = (".json", ".jsonl", ".txt", ".parquet", ".csv")
-"""What only a file's name ends with, though it may look like a dataset's on the Hub."""
 
 
 @dataclass
@@ -116,8 +116,8 @@ def _split_kind(uri: str) -> tuple[str | None, str]:
     return (None if kind == "hub" else kind), path
 
 
+# Whether there is such a file; a name that no file can have is none.
 def _is_there(path: Path) -> bool:
-    """Whether there is such a file; a name that no file can have is none."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -139,8 +139,8 @@ def _open_file(path: Path, kind: str | None, license_id: str | None) -> Source:
     return Source(name, one_line(path.name), kind, sha256, None, license_id or UNKNOWN, (path,), digests=(sha256,))
 
 
+# The split that the name of a CSV file tells: EmpatheticDialogues is three of them.
 def _own_split(path: Path) -> Split | None:
-    """The split that the name of a CSV file tells: EmpatheticDialogues is three of them."""
     return SPLITS.get(path.stem) if path.suffix == ".csv" else None
 
 

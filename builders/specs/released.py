@@ -92,6 +92,7 @@ def read_spec(path: Path) -> ReleasedSpec:
     return ReleasedSpec(spec, hashlib.sha256(data).hexdigest())
 
 
+# What the answers to each task's prompt are read as; those to a judge of replies, as its steps want them.
 _READ_AS: Mapping[Task, type] = {
     **READ_AS,
     Task.STRATEGY_JUDGE: Comparison,
@@ -102,7 +103,6 @@ _READ_AS: Mapping[Task, type] = {
     Task.REWRITER: str,
     Task.STYLIST: str,
 }
-"""What the answers to each task's prompt are read as; those to a judge of replies, as its steps want them."""
 
 
 def _check_registries(spec: BuildSpec) -> None:
@@ -140,8 +140,8 @@ _DUE = """\
 # TODO: say here what this version is and what changed; the card and the changelog show it. It cannot be read before.
 notes: TODO
 """
+# Notes that no spec may have (see `BuildSpec.notes`): so nothing is built of a draft that nobody has described.
 _TOO_SHORT = "TODO"
-"""Notes that no spec may have (see `BuildSpec.notes`): so nothing is built of a draft that nobody has described."""
 
 
 def draft_spec(version: str, earlier: str) -> str:
@@ -169,8 +169,8 @@ def draft_spec(version: str, earlier: str) -> str:
     return draft
 
 
+# The text of a spec with its notes still to be written: they end where the next line is not indented.
 def _without_notes(text: str) -> str:
-    """The text of a spec with its notes still to be written: they end where the next line is not indented."""
     return re.sub(r"(?m)^notes:.*\n(?:[ \t]+.*\n|[ \t]*\n)*", lambda _: _DUE, text, count=1)
 
 

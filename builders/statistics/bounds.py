@@ -23,20 +23,20 @@ from typing import Any
 
 import numpy as np
 
+# See above: Nadeau & Bengio's for five folds.
 _ERROR_FACTOR = 1.5
-"""See above: Nadeau & Bengio's for five folds."""
+# See above: ours, calibrated.
 _DIMENSION_FACTOR = 1.5
-"""See above: ours, calibrated."""
+# Chance of an error on the side that a bound is about.
 _TAIL = 0.05
-"""Chance of an error on the side that a bound is about."""
 FOLDS = 5
+# Normal quantile of 80 %: the chance of a pass at the number of pairs that is named.
 _POWER = 0.84
-"""Normal quantile of 80 %: the chance of a pass at the number of pairs that is named."""
+# Pairs beyond which no number is named.
 _MOST = 10_000_000
-"""Pairs beyond which no number is named."""
 _MOST_TIMES = 10_000
+# How the dimension of words grows with the pairs: about their fourth root, from 25 to 2,600 pairs of real replies.
 _GROWTH = 0.25
-"""How the dimension of words grows with the pairs: about their fourth root, from 25 to 2,600 pairs of real replies."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def auc_error(scores: np.ndarray, dialogues: np.ndarray) -> float | None:
     return _ERROR_FACTOR * float(np.sqrt(max(clustered, _hanley_mcneil(auc, pairs))))
 
 
+# The variance of an AUC of that many independent pairs; half a pair on either side keeps it above zero.
 def _hanley_mcneil(auc: float, pairs: int) -> float:
-    """The variance of an AUC of that many independent pairs; half a pair on either side keeps it above zero."""
     area = (max(auc, 1 - auc) * pairs + 0.5) / (pairs + 1)
     one, two = area / (2 - area), 2 * area**2 / (1 + area)
     return (area * (1 - area) + (pairs - 1) * (one + two - 2 * area**2)) / pairs**2
@@ -116,8 +116,8 @@ def auc_bounds(auc: float, error: float, dialogues: int, pairs: int, dimension: 
     return Bounds(max(0.0, auc - reach), _grown(max(auc, 0.5) + reach, pairs * (folds - 1) / folds, dimension))
 
 
+# What a model reaches in the end that reaches `auc` when it is fitted on so many pairs.
 def _grown(auc: float, fitted_on: float, dimension: float) -> float:
-    """What a model reaches in the end that reaches `auc` when it is fitted on so many pairs."""
     from scipy.special import ndtr, ndtri
 
     square = float(ndtri(min(max(auc, 0.5), 1 - 1e-9))) ** 2

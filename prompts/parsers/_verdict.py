@@ -89,8 +89,8 @@ def says_no_reply(label: Any) -> bool:
     return isinstance(label, str) and fold_label(label) in _NO_REPLY
 
 
+# The error that a field names, None where it says that there is none.
 def _error(fields: Fields, name: str, offered: Collection[ErrorType], reply: str) -> ErrorType | Unparsed | None:
-    """The error that a field names, None where it says that there is none."""
     if name not in fields:
         return Unparsed(reason="no_label", raw=reply)
     label = fields[name]
@@ -100,8 +100,8 @@ def _error(fields: Fields, name: str, offered: Collection[ErrorType], reply: str
     return error if error in offered and error is not None else Unparsed(reason="not_offered", raw=reply)
 
 
+# Whether a label says that there is no error; an empty one says nothing.
 def _says_none(label: Any) -> bool:
-    """Whether a label says that there is no error; an empty one says nothing."""
     return label is None or label is False or (isinstance(label, str) and bool(label.strip()) and says_no_error(label))
 
 
@@ -178,8 +178,8 @@ def _grade(value: Any) -> float | None:
 
 
 _FLAG, _TYPE, _REASON = "Contains Empathy Error", "Error Type", "Brief Explanation"
+# What the published judge also writes where there is no error; beside a yes it is an error of no known type.
 _OTHERS = "others"
-"""What the published judge also writes where there is no error; beside a yes it is an error of no known type."""
 
 
 def read_published(record: Mapping[str, Any]) -> Verdict | Unparsed:

@@ -39,8 +39,8 @@ def without_thinking(reply: str) -> str:
 
 
 _DECODER = json.JSONDecoder(strict=False)
+# A whole string, a brace, or the quote of a string that never ends; possessive, so that nothing is tried twice.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["{}]', re.DOTALL)
-"""A whole string, a brace, or the quote of a string that never ends; possessive, so that nothing is tried twice."""
 
 
 def read_json_object(reply: str) -> dict[str, Any] | Unparsed:
@@ -58,8 +58,8 @@ def read_json_object(reply: str) -> dict[str, Any] | Unparsed:
     return found if found is not None else Unparsed(reason="no_json", raw=reply)
 
 
+# Every part of `text` from an opening brace to the one that closes it; a brace inside a string does not count.
 def _outermost_braces(text: str) -> Iterator[str]:
-    """Every part of `text` from an opening brace to the one that closes it; a brace inside a string does not count."""
     at = text.find("{")
     while at != -1:
         end = _after_braces(text, at)
@@ -69,8 +69,8 @@ def _outermost_braces(text: str) -> Iterator[str]:
         at = text.find("{", end)
 
 
+# The place after the brace that closes the one at `at`; None where none does.
 def _after_braces(text: str, at: int) -> int | None:
-    """The place after the brace that closes the one at `at`; None where none does."""
     depth = 0
     for token in _TOKEN.finditer(text, at):
         match token[0]:
@@ -96,8 +96,8 @@ def words_in(value: Any) -> str:
 CUT_ENDINGS = frozenset({"length", "max_tokens"})
 """The endings of an answer that ran into its token limit."""
 
+# The deepest nesting that is read, on every machine alike.
 _DEEPEST = 32
-"""The deepest nesting that is read, on every machine alike."""
 
 Fields = Mapping[str, Any]
 T = TypeVar("T")
@@ -191,8 +191,8 @@ def _depth(written: str) -> int:
     return deepest
 
 
+# The text from the first outermost brace that is never closed; empty where every one is.
 def _unclosed(text: str) -> str:
-    """The text from the first outermost brace that is never closed; empty where every one is."""
     end = 0
     for written in _outermost_braces(text):
         end = text.index(written, end) + len(written)
@@ -200,12 +200,11 @@ def _unclosed(text: str) -> str:
     return "" if at == -1 else text[at:]
 
 
+# The members of an object that came whole before it was cut; none where that is uncertain.
+#
+# A text ends with its quotation mark and a bracket with its closer; a number only with what comes after it, since it
+# may have had more digits.
 def _whole_members(unclosed: str) -> Fields:
-    """The members of an object that came whole before it was cut; none where that is uncertain.
-
-    A text ends with its quotation mark and a bracket with its closer; a number only with what comes after it, since it
-    may have had more digits.
-    """
     for end, open_ in reversed(_places_to_close(unclosed)):
         closed = unclosed[:end] + "".join(_CLOSERS[one] for one in reversed(open_))
         try:
@@ -215,8 +214,8 @@ def _whole_members(unclosed: str) -> Fields:
     return {}
 
 
+# Where a cut object may be closed, and which brackets are open there: before its last comma, and at its end.
 def _places_to_close(unclosed: str) -> list[tuple[int, str]]:
-    """Where a cut object may be closed, and which brackets are open there: before its last comma, and at its end."""
     stack = ""
     comma: tuple[int, str] | None = None
     end: tuple[int, str] | None = None

@@ -38,12 +38,12 @@ from .strategy import without_fence
 
 _TAG = re.compile(rf"<(?P<end>/?)(?P<step>{'|'.join(Step)})>", re.IGNORECASE | re.ASCII)
 _INTENSITY = re.compile(r"([1-5])(?:\s*(?:/|of|out of)\s*5)?")
+# Written where a trace names no cue.
 _NO_CUES = "none"
-"""Written where a trace names no cue."""
 
 EMOTION_FIELDS = ("emotion", "intensity", "cause", "cues")
+# The fields of the two steps that have several, in the order in which they are written.
 _STRATEGY_FIELDS = ("strategy", "why")
-"""The fields of the two steps that have several, in the order in which they are written."""
 
 
 class _FaultError(Exception):
@@ -142,11 +142,10 @@ def _blocks(text: str) -> Mapping[Step, str]:
     return {block.step: block.inside for block in found}
 
 
+# Every step from its tag to the next end of the same step, from left to right; what is inside is not a step.
+#
+# One pass from the right finds the next end of every tag; a search from every tag would take quadratic time.
 def _whole_blocks(text: str) -> list[_Block]:
-    """Every step from its tag to the next end of the same step, from left to right; what is inside is not a step.
-
-    One pass from the right finds the next end of every tag; a search from every tag would take quadratic time.
-    """
     tags = list(_TAG.finditer(text))
     nearest: dict[str, int] = {}
     ends: list[int | None] = [None] * len(tags)
@@ -193,8 +192,8 @@ def _strategy(inside: str) -> StrategyStep:
     return StrategyStep(strategy=strategy, why=fields["why"])
 
 
+# The values of `name: value` lines; a line that begins no field goes on with the one before it.
 def _fields(inside: str, names: Sequence[str]) -> Mapping[str, str]:
-    """The values of `name: value` lines; a line that begins no field goes on with the one before it."""
     found: dict[str, list[str]] = {}
     last: list[str] | None = None
     for line in inside.split("\n"):
@@ -310,8 +309,8 @@ def trace_of(fields: Mapping[str, Any], reply: str) -> Trace | Unparsed:
     return read if isinstance(read, Trace) else Unparsed(reason=read.reason, raw=reply)
 
 
+# The text form of the fields; one that is missing, or no text or number, is left empty.
 def _written(fields: Mapping[str, Any]) -> str:
-    """The text form of the fields; one that is missing, or no text or number, is left empty."""
     said = {name: _text_of(fields.get(name)) for name in ("history", "reply")}
     lines = {name: " ".join(_text_of(fields.get(name)).split()) for name in _LINES}
     return "\n".join(write_steps({**said, **lines, "cues": _written_cues(fields.get("cues"))}))
@@ -323,8 +322,8 @@ def _text_of(value: Any) -> str:
     return mend_half_pairs(str(value)).strip()
 
 
+# Cues on one line; anything that is not a cue becomes `?`, which is then read as `bad_cues`.
 def _written_cues(value: Any) -> str:
-    """Cues on one line; anything that is not a cue becomes `?`, which is then read as `bad_cues`."""
     if isinstance(value, str):
         return " ".join(mend_half_pairs(value).split()) or _NO_CUES
     if not isinstance(value, list):

@@ -81,8 +81,8 @@ def _options(options: argparse.Namespace) -> "MineOptions":
     )
 
 
+# `K=V` for both stages, `sft.K=V` and `dpo.K=V` for one; what is said of one stage goes before what is of both.
 def _by_stage(given: Iterable[str]) -> dict[TrainingStage, dict[str, Any]]:
-    """`K=V` for both stages, `sft.K=V` and `dpo.K=V` for one; what is said of one stage goes before what is of both."""
     common, own = list[str](), {stage: list[str]() for stage in SYSTEM_STAGES}
     for word in given:
         stage, dot, rest = word.partition(".")

@@ -37,8 +37,8 @@ class Workflow(Protocol):
         """Runs it, and gives the exit code."""
 
 
+# Adds the options of every workflow to the parser of `recipe run`.
 def _add_all(workflows: Sequence[Workflow], parser: argparse.ArgumentParser) -> None:
-    """Adds the options of every workflow to the parser of `recipe run`."""
     for workflow in workflows:
         workflow.add_options(parser.add_argument_group(f"for `recipe run {workflow.NAME}` alone"))
 
@@ -59,8 +59,8 @@ def refuse_foreign(workflows: Sequence[Workflow], options: argparse.Namespace) -
                 )
 
 
+# A workflow's own options, by what they are called in the namespace, with what they are where none is given.
 def _defaults(workflow: Workflow) -> dict[str, Any]:
-    """A workflow's own options, by what they are called in the namespace, with what they are where none is given."""
     parser = argparse.ArgumentParser(add_help=False)
     workflow.add_options(parser.add_argument_group())
     return vars(parser.parse_args([]))
@@ -117,8 +117,8 @@ def _add_run(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--json", action="store_true", help="print what came of it as JSON")
 
 
+# Prints a line a recipe, and a line a workflow.
 def _run_list(options: argparse.Namespace) -> int:
-    """Prints a line a recipe, and a line a workflow."""
     recipes = [find_recipe(name) for name in recipe_names()]
     if options.json:
         workflows = [{"name": one.NAME, "about": one.ABOUT} for one in WORKFLOWS]
@@ -137,8 +137,8 @@ def _run_list(options: argparse.Namespace) -> int:
     return 0
 
 
+# Prints a recipe's file, with its comments; of a workflow what it is.
 def _run_show(options: argparse.Namespace) -> int:
-    """Prints a recipe's file, with its comments; of a workflow what it is."""
     for workflow in WORKFLOWS:
         if options.name == workflow.NAME:
             told = {"name": workflow.NAME, "about": workflow.ABOUT}
@@ -152,8 +152,8 @@ def _run_show(options: argparse.Namespace) -> int:
     return 0
 
 
+# Trains in this process, or in as many as a launcher starts; or runs a workflow.
 def _run_run(options: argparse.Namespace) -> int:
-    """Trains in this process, or in as many as a launcher starts; or runs a workflow."""
     refuse_foreign(WORKFLOWS, options)
     for workflow in WORKFLOWS:
         if options.name == workflow.NAME:
@@ -178,8 +178,8 @@ def _run_run(options: argparse.Namespace) -> int:
     return 0
 
 
+# Trains the variants, and prints the table that stands in the folder, too.
 def _run_ablate(options: argparse.Namespace) -> int:
-    """Trains the variants, and prints the table that stands in the folder, too."""
     from ..runs.arguments import words_of
     from ..study.ablation import ablate, ablation_page
     from ..train.run import quieten, say_line, train
@@ -202,8 +202,8 @@ def _run_ablate(options: argparse.Namespace) -> int:
     return 0
 
 
+# What a list says of a recipe besides its name.
 def _about(recipe: Recipe) -> dict[str, str]:
-    """What a list says of a recipe besides its name."""
     settings = recipe.settings
     trains = "LoRA" if settings.get("use_peft") else "from random weights" if "tiny/" in recipe.name else "all weights"
     model = settings.get("model_name_or_path", "made on the spot")

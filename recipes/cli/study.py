@@ -99,8 +99,8 @@ def _wanted(options: argparse.Namespace) -> "ValidateOptions":
     )
 
 
+# The questions that are named; None where the scale's own are wanted.
 def _required(named: list[str]) -> tuple[str, ...] | None:
-    """The questions that are named; None where the scale's own are wanted."""
     from ..study.questions import QUESTIONS
 
     if not named:
@@ -113,8 +113,8 @@ def _required(named: list[str]) -> tuple[str, ...] | None:
     return tuple(named)
 
 
+# `max_steps`, `dpo.beta`, `planner.max_steps` or `planner.sft.max_steps`, as it concerns some trainings or all.
 def _setting(name: str, value: Any) -> "Setting":
-    """`max_steps`, `dpo.beta`, `planner.max_steps` or `planner.sft.max_steps`, as it concerns some trainings or all."""
     from ..study.options import Setting
 
     *where, last = name.split(".")

@@ -43,8 +43,8 @@ def step_grade(step: Step) -> str:
 
 STEP_GRADES = (*map(step_grade, Step), ALL_STEPS)
 """What traces are graded in, each 0 to 1."""
+# How judges are asked.
 _SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=320)
-"""How judges are asked."""
 
 
 class Protocol(StrEnum):
@@ -111,8 +111,8 @@ class _Job:
     protocol: Protocol
 
 
+# What a judge is asked about a reply.
 def _questions_to(judge: ModelRef, reply: JudgedReply) -> Iterator[tuple[JudgeQuestion, Protocol]]:
-    """What a judge is asked about a reply."""
     for question, protocol in PROMPTS:
         if judge.name == CORPUS and (question is JudgeQuestion.GRADES or protocol is not Protocol.ALONE):
             continue
@@ -205,8 +205,8 @@ def _read(job: _Job, outcome: Outcome) -> ReplyJudgement:
     return ReplyJudgement(job.reply.system, place, job.question, job.protocol, grades, verdict)
 
 
+# 1 for a step that is right, 0 for one that is wrong, and their mean.
 def _step_grades(labels: Sequence[bool]) -> dict[str, float]:
-    """1 for a step that is right, 0 for one that is wrong, and their mean."""
     grades = dict(zip(map(step_grade, Step), map(float, labels), strict=True))
     return grades | {ALL_STEPS: sum(grades.values()) / len(grades)}
 
@@ -232,7 +232,6 @@ class JudgeVotes:
     said: tuple[ReplyJudgement, ...]
 
     def judged(self) -> JudgeFigures:
-        """All of it."""
         grades, errors = tuple(self._grades()), tuple(self._errors())
         asked = {(one.question, one.protocol) for one in self.said}
         ids = [] if self._is_reward else [PROMPTS[one] for one in PROMPTS if one in asked]
@@ -297,8 +296,8 @@ class JudgeVotes:
             p = p_value(difference, nothing)
             yield SystemComparison(metric=metric, one=one, other=other, difference=told, p=p)
 
+    # Every system and protocol with replies that were judged, and how many these were.
     def _asked(self, question: JudgeQuestion) -> Iterator[tuple[str, Protocol, int]]:
-        """Every system and protocol with replies that were judged, and how many these were."""
         for protocol in Protocol:
             for name in self.systems:
                 if asked := len(self._of(name, question, protocol)):
@@ -311,8 +310,8 @@ class JudgeVotes:
             if one.system == system and one.question is question and one.protocol is protocol
         }
 
+    # A grade, or 1 for an error, at every turn; not a number where there is none.
     def _values(self, system: str, protocol: Protocol, what: str) -> np.ndarray:
-        """A grade, or 1 for an error, at every turn; not a number where there is none."""
         question = (
             JudgeQuestion.GRADES
             if what in GRADES
@@ -330,9 +329,9 @@ class JudgeVotes:
         told = np.isfinite(values)
         return mean_of(values[told], self.sample.weights[told], int(told.sum()))
 
+    # Whether it is a reward model, which is asked nothing in words.
     @property
     def _is_reward(self) -> bool:
-        """Whether it is a reward model, which is asked nothing in words."""
         return self.judge.only_labels_steps
 
     def _notes(self) -> tuple[str, ...]:
@@ -357,5 +356,4 @@ def _value(said: ReplyJudgement | None, what: str) -> float:
 
 
 def panels_of(said: Mapping[ModelRef, Sequence[ReplyJudgement]], sample: AnswerSample) -> tuple[JudgeVotes, ...]:
-    """A panel a judge."""
     return tuple(JudgeVotes(judge, sample, tuple(judgements)) for judge, judgements in said.items())

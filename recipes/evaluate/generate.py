@@ -66,8 +66,8 @@ async def answer_all(
     return [answers[number] for number in range(len(jobs))]
 
 
+# The first failure; those that follow are mostly echoes of it.
 def _first(errors: BaseExceptionGroup[PrefDialError]) -> PrefDialError:
-    """The first failure; those that follow are mostly echoes of it."""
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
@@ -172,8 +172,8 @@ def reasoning(model: GenerationTask) -> Predict:
     return predict
 
 
+# What was answered, without the model's thoughts; or None, and why there is nothing.
 def _said(outcome: Outcome) -> tuple[str | None, str]:
-    """What was answered, without the model's thoughts; or None, and why there is nothing."""
     if isinstance(outcome, Failed):
         return None, f"{outcome.reason}: {outcome.detail}"
     assert isinstance(outcome, Completion), "an outcome is the one or the other"
@@ -206,11 +206,10 @@ def asked_names(options: PlayerOptions) -> list[str]:
     return planned + ([JOINT] if options.joint else []) + ([REASONING] if options.reasoner else [])
 
 
+# Name, description and way of asking of every system that the players make up.
 def _asked_systems(
     players: ModelPool, completers: Completers, spec: BuildSpec, temperature: float | None
 ) -> Iterator[tuple[str, str, Predict]]:
-    """Name, description and way of asking of every system that the players make up."""
-
     def asking(role: Role) -> GenerationTask | None:
         model = players.one(role)
         return None if model is None else GenerationTask.of(role, model, completers, spec, temperature)

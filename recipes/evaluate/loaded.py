@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 # Draws an answer of a batch by the seed of its own request, so that neighbours in the batch do not change it.
 
 
+# Processors for `generate` without sampling, after which the largest value is a draw; none where all are greedy.
+#
+# The largest of log-probabilities to which Gumbel noise is added is a draw from their distribution (the Gumbel-max
+# trick), and noise can come from a generator a request, which `generate` does not offer. A request at temperature 0
+# keeps its values, and so its most likely token.
 def _seeded_sampling(requests: Sequence[Request]) -> list[Any]:
-    """Processors for `generate` without sampling, after which the largest value is a draw; none where all are greedy.
-
-    The largest of log-probabilities to which Gumbel noise is added is a draw from their distribution (the Gumbel-max
-    trick), and noise can come from a generator a request, which `generate` does not offer. A request at temperature 0
-    keeps its values, and so its most likely token.
-    """
     if all(request.sampling.temperature == 0 for request in requests):
         return []
     import torch
@@ -44,8 +43,8 @@ def _seeded_sampling(requests: Sequence[Request]) -> list[Any]:
     return [Seeded()]
 
 
+# One row's scores, whose largest is the token drawn.
 def _drawn(request: Request, generator: "torch.Generator", scores: "torch.Tensor") -> "torch.Tensor":
-    """One row's scores, whose largest is the token drawn."""
     import torch
 
     if request.sampling.temperature == 0:
@@ -57,8 +56,8 @@ def _drawn(request: Request, generator: "torch.Generator", scores: "torch.Tensor
     return torch.where(kept, logs + noise.to(logs), -torch.inf)
 
 
+# Which tokens are in the smallest set of the likeliest that has `top_p` of the mass; the first always is.
 def _nucleus(logs: "torch.Tensor", top_p: float) -> "torch.Tensor":
-    """Which tokens are in the smallest set of the likeliest that has `top_p` of the mass; the first always is."""
     import torch
 
     ordered, order = torch.sort(logs, descending=True)
@@ -68,10 +67,10 @@ def _nucleus(logs: "torch.Tensor", top_p: float) -> "torch.Tensor":
     return kept
 
 
+# Tokens that are looked back on where neither the training nor the model says how many.
 _LONGEST = 8_192
-"""Tokens that are looked back on where neither the training nor the model says how many."""
+# An answer may take this part (one in so many) of the longest sequence.
 _ANSWER_PART = 4
-"""An answer may take this part (one in so many) of the longest sequence."""
 
 
 @dataclass(frozen=True)
@@ -183,8 +182,8 @@ def load(checkpoint: Checkpoint) -> LoadedModel:
     return LoadedModel(model, tokenizer, min(checkpoint.max_length or longest, longest))
 
 
+# The tokens that end an answer.
 def _ends(model: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
-    """The tokens that end an answer."""
     named = model.generation_config.eos_token_id
     found = named if isinstance(named, list) else [named]
     return frozenset(token for token in (*found, tokenizer.eos_token_id) if token is not None)
@@ -197,8 +196,8 @@ def _failed(request: Request, detail: str) -> Failed:
 # A checkpoint behind the seam that every model stands behind: requests that wait together are answered in a batch.
 
 
+# Seconds without a new request after which a batch is taken to be complete.
 _QUIET_S = 0.005
-"""Seconds without a new request after which a batch is taken to be complete."""
 
 
 class InTokens(Protocol):
@@ -266,15 +265,15 @@ class LocalModel(Generic[Q]):
             async with self._turn:
                 await self._answer(self._take())
 
+    # Lets everybody ask who is about to: a batch costs little more than one request.
     async def _wait_for_others(self) -> None:
-        """Lets everybody ask who is about to: a batch costs little more than one request."""
         before = 0
         while before < len(self._waiting) < self._batch:
             before = len(self._waiting)
             await asyncio.sleep(_QUIET_S)
 
+    # The longest that wait, since a batch is as wide as the longest in it; the rest come after.
     def _take(self) -> list[_Waiting[Q]]:
-        """The longest that wait, since a batch is as wide as the longest in it; the rest come after."""
         self._waiting = [one for one in self._waiting if not one.answer.done()]
         self._waiting.sort(key=lambda one: len(one.question.ids), reverse=True)
         taken, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]

@@ -47,8 +47,8 @@ class Checkpoint:
         return length if isinstance(length, int) else None
 
 
+# Whether a model is named by a folder.
 def _is_checkpoint(text: str) -> bool:
-    """Whether a model is named by a folder."""
     return Path(text).is_dir()
 
 
@@ -70,8 +70,8 @@ def find_checkpoint(text: str, role: Role) -> Checkpoint:
     return Checkpoint(folder, ModelRef(name=name, revision=_digest(text, folder)), run)
 
 
+# 16 hexadecimal digits of a digest over the weights.
 def _digest(text: str, folder: Path) -> str:
-    """16 hexadecimal digits of a digest over the weights."""
     weights = sorted(path for path in folder.iterdir() if path.suffix in _WEIGHTS and path.name != "training_args.bin")
     if not weights:
         raise UsageError(f"{text}: no checkpoint: there are no weights in it")
@@ -133,7 +133,6 @@ class LoadedCheckpoint:
         return self.checkpoint.ref
 
     def completer(self) -> Completer:
-        """Loads the model."""
         from .loaded import LocalModel, load
 
         return LocalModel(load(self.checkpoint), self.turn, self.batch)

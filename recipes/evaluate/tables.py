@@ -15,6 +15,7 @@ from ._judging import ALL_STEPS, STEP_GRADES, Protocol
 _UNDEFINED = "–"
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 
+# The tables of scores, with the metrics of each.
 _FAMILIES = (
     ("Strategies", (*strategies.STRATEGY_METRICS, *bias.METRICS)),
     ("Reasoning", tuple(strategies.REASONING_METRICS)),
@@ -22,13 +23,12 @@ _FAMILIES = (
     ("Variety and length", tuple(diversity.DIVERSITY_METRICS)),
     ("Repetition", tuple(diversity.REPETITION_METRICS)),
 )
-"""The tables of scores, with the metrics of each."""
+# The metrics of the first table, before and after what judges say.
 _SIDE_BY_SIDE = (("accuracy", "emotion_accuracy"), ("distinct_2", "self_bleu", *diversity.REPETITION_METRICS))
-"""The metrics of the first table, before and after what judges say."""
+# What judges say that stands in it, of replies that they saw alone.
 _JUDGED_SIDE_BY_SIDE = (ALL_STEPS, "empathy", "human_likeness")
-"""What judges say that stands in it, of replies that they saw alone."""
+# The metrics whose differences stand on the page; the file of comparisons has all of them.
 _HEADLINES = ("accuracy", "macro_f1", "bias", "bias_smoothed", "bleu_2", "rouge_l", "distinct_2", "self_bleu", "words")
-"""The metrics whose differences stand on the page; the file of comparisons has all of them."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def tables_of(evaluation: Evaluation) -> tuple[TextTable, ...]:
     return tuple(table for table in found if table.rows)
 
 
+# A row a system, whatever way it works; the intervals stand in the tables below.
 def _side_by_side(evaluation: Evaluation) -> TextTable:
-    """A row a system, whatever way it works; the intervals stand in the tables below."""
     before, after = ([_metric_column(evaluation, name) for name in names] for names in _SIDE_BY_SIDE)
     judged = [_grade_column(one, grade, evaluation) for one in evaluation.judged for grade in _JUDGED_SIDE_BY_SIDE]
     columns = [(name, values) for name, values in (*before, *judged, *after) if values]
@@ -64,8 +64,8 @@ def _side_by_side(evaluation: Evaluation) -> TextTable:
     return TextTable("Side by side", ("system", *(name for name, _ in columns)), tuple(rows) if columns else ())
 
 
+# A title, and the values of the systems that have one.
 _Column = tuple[str, dict[str, float]]
-"""A title, and the values of the systems that have one."""
 
 
 def _metric_column(evaluation: Evaluation, metric: str) -> _Column:
@@ -98,8 +98,8 @@ def _plain(value: float | None) -> str:
     return _UNDEFINED if value is None else f"{value:.{_digits(value)}f}"
 
 
+# A row a system, baselines below, without the metrics that none of them has.
 def _scores(evaluation: Evaluation, title: str, metrics: Sequence[str]) -> TextTable:
-    """A row a system, baselines below, without the metrics that none of them has."""
     by_system = {system.name: {score.metric: score.value for score in system.scores} for system in evaluation.systems}
     held = [
         name
@@ -127,8 +127,8 @@ def _named(system: SystemScores) -> str:
     return f"{system.name} (baseline)" if system.kind == "baseline" else system.name
 
 
+# Smoothed strengths: they are there for every system with enough valid answers.
 def _strengths(evaluation: Evaluation) -> TextTable:
-    """Smoothed strengths: they are there for every system with enough valid answers."""
     rows = [
         (_named(system), *(_UNDEFINED if of is None else f"{of.smoothed[name]:.2f}" for name in Strategy))
         for system in evaluation.systems
@@ -160,8 +160,8 @@ def _steps(judged: JudgeFigures) -> TextTable:
     )
 
 
+# A system's name, with a word of a judge that has a stake in it; the page says which.
 def _judged_by(judged: JudgeFigures, system: str) -> str:
-    """A system's name, with a word of a judge that has a stake in it; the page says which."""
     return f"{system} (judge not independent)" if system in judged.stakes else system
 
 
@@ -244,7 +244,6 @@ def _digits(value: float) -> int:
 
 
 def p_told(p: float | None) -> str:
-    """A p-value for people."""
     return _UNDEFINED if p is None else f"{p:.3f}"
 
 

@@ -120,8 +120,8 @@ def _check_counts(release: PinnedRelease, counts: Mapping[int, Counter[Split]]) 
             )
 
 
+# The dialogues of all splits, each with its own, in the order of their sources.
 def _dialogues(release: PinnedRelease) -> Iterator[tuple[Split, Dialogue]]:
-    """The dialogues of all splits, each with its own, in the order of their sources."""
     for _, split, dialogue in heapq.merge(*(_of_split(release, split) for split in Split), key=lambda one: one[0]):
         yield split, dialogue
 

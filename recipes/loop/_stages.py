@@ -21,8 +21,8 @@ from ..runs.record import json_text
 from ..serving.child import last_lines, started
 from ..serving.serve import ServeOptions, serve
 
+# Where a model is served, which decides nothing of what it answers.
 _URL = re.compile(r"@https?://\S+")
-"""Where a model is served, which decides nothing of what it answers."""
 
 
 class StageKind(StrEnum):
@@ -75,7 +75,6 @@ class LoopStage:
 
     @property
     def log(self) -> str:
-        """Everything that it says."""
         return f"logs/{self.name.replace('/', '-')}.log"
 
     @property
@@ -236,8 +235,8 @@ def run_stage(stage: LoopStage, out: Path, serving: ServeOptions, before: tuple[
     )
 
 
+# What the end of a command means, told by its last line.
 def _failure(stage: LoopStage, code: int, log: Path) -> BaseException:
-    """What the end of a command means, told by its last line."""
     if code == _INTERRUPTED:
         return KeyboardInterrupt()
     last = " ".join(last_lines(log, 1)).removeprefix(_PREFIX) or "it said nothing"

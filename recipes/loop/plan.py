@@ -134,8 +134,8 @@ class LoopPlan:
         """What the checkpoints of all dialogues are called, from the first to the last."""
         return ["sft", *(f"dpo-{number}" for number in range(1, self.options.rounds + 1))]
 
+    # Of the checkpoints of a task: the one for all dialogues, and one a fold where there are several.
     def _fold_numbers(self) -> tuple[int | None, ...]:
-        """Of the checkpoints of a task: the one for all dialogues, and one a fold where there are several."""
         return (None, *self.folds) if len(self.folds) > 1 else (None,)
 
     def miner(self, task: TrainingTask, number: int, fold: int) -> LoopCheckpoint:
@@ -196,8 +196,8 @@ class LoopPlan:
         return LoopStage(EVALUATION, StageKind.COMMAND, tuple(words))
 
 
+# A value that names a file, for a command that runs in another folder; any other as it is.
 def _from_anywhere(value: Any) -> Any:
-    """A value that names a file, for a command that runs in another folder; any other as it is."""
     if isinstance(value, str) and ("/" in value or Path(value).suffix) and Path(value).exists():
         return str(Path(value).resolve())
     return value

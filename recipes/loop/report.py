@@ -61,7 +61,6 @@ class Report(Frozen):
     """The release whose dialogues were mined."""
     manifest_sha256: str
     version: str
-    """Of the spec that mined."""
     model: str
     rounds: int
     folds: tuple[FoldCounts, ...]
@@ -72,7 +71,6 @@ class Report(Frozen):
     server: str
     stages: tuple[StageReport, ...]
     seconds: float
-    """Of all stages whose end was noted."""
     metrics: dict[str, str] = Field(default_factory=dict)
     """What the figures are, by id."""
     systems: tuple[LoopFigures, ...] = ()

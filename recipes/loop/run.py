@@ -73,8 +73,8 @@ def mine(options: MineOptions, tell: Tell, run: RunStage = run_stage) -> Report:
     return report
 
 
+# Everything that can be looked at before anything is written.
 def _ground(options: MineOptions) -> _Ground:
-    """Everything that can be looked at before anything is written."""
     for task in SYSTEM_TASKS:
         open_release(options.data, options.revision, *configs_of(task, Training.SFT))
     release = open_release(options.data, options.revision, Config.DIALOGUES)
@@ -100,20 +100,20 @@ def _ground(options: MineOptions) -> _Ground:
     return _Ground(release, plan, serving, launcher_words(options.launch) if options.launch else ())
 
 
+# A setting of the SFT recipes: as the command has it, or else the recipe's file.
 def _setting(options: MineOptions, name: str) -> object:
-    """A setting of the SFT recipes: as the command has it, or else the recipe's file."""
     filed = find_recipe(options.recipe(TrainingTask.PLANNER, Training.SFT)).settings
     return options.settings.get(Training.SFT, {}).get(name, filed.get(name))
 
 
+# The spec that mines, for a command that runs in another folder.
 def _spec(options: MineOptions, release: PinnedRelease) -> str:
-    """The spec that mines, for a command that runs in another folder."""
     named = options.release or release.manifest.version
     return str(Path(named).resolve()) if Path(named).suffix in (".yaml", ".yml") else named
 
 
+# What decides the loop: another value of any of it is another loop.
 def _wanted(options: MineOptions, ground: _Ground) -> dict[str, JsonValue]:
-    """What decides the loop: another value of any of it is another loop."""
     spec = Path(ground.plan.version)
     return {
         "release": ground.release.name,
@@ -137,8 +137,8 @@ def _tell_folds(folds: Sequence[FoldCounts], tell: Tell) -> None:
         tell(f"fold {one.fold}: {told} dialogues")
 
 
+# Every setting and the first build are looked at before anything is trained.
 def _check(ground: _Ground, serving: ServeOptions, run: RunStage, tell: Tell) -> None:
-    """Every setting and the first build are looked at before anything is trained."""
     tell("looking whether every recipe and the build can run")
     options, out = ground.plan.options, ground.plan.options.out
     asked = []
@@ -151,8 +151,8 @@ def _check(ground: _Ground, serving: ServeOptions, run: RunStage, tell: Tell) ->
     run(LoopStage("check/build", StageKind.COMMAND, (*build.words, "--dry-run"), lasting=False), out, serving, ())
 
 
+# Every stage that is not done, in order.
 def _run_all(ground: _Ground, serving: ServeOptions, state: State, run: RunStage, tell: Tell) -> State:
-    """Every stage that is not done, in order."""
     out, stages = ground.plan.options.out, ground.plan.stages()
     for number, stage in enumerate(stages, 1):
         place = f"stage {number} of {len(stages)}, {stage.name}"
@@ -169,8 +169,8 @@ def _run_all(ground: _Ground, serving: ServeOptions, state: State, run: RunStage
     return state
 
 
+# The pairs to train on in what a build made; nothing of other stages.
 def _told_pairs(folder: Path) -> str:
-    """The pairs to train on in what a build made; nothing of other stages."""
     path = folder / MANIFEST_FILE
     if not path.is_file():
         return ""

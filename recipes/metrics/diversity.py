@@ -14,8 +14,8 @@ from .measured import NO_REPLIES, Metric, MetricResult, jackknife_samples, mean_
 from .sample import WORDS, AnswerSample, Phrases, codes_of, ngrams, phrases_of, tokens
 
 ORDERS = (1, 2, 3)
+# Self-BLEU compares every reply with every other one, so it looks at no more than these.
 _SELF_BLEU_REPLIES = 100
-"""Self-BLEU compares every reply with every other one, so it looks at no more than these."""
 
 DIVERSITY_METRICS = {
     **{
@@ -105,8 +105,8 @@ def _distinct_of(replies: list[list[str]], dialogues: list[str], weights: np.nda
     return MetricResult(jackknife_samples(len(in_dialogues) / all_grams, np.array(left_out), drawn), len(replies))
 
 
+# Self-BLEU (Zhu et al. 2018, arXiv 1802.01886) over a repeatable sample: the turns with the lowest digests.
 def _self_bleu(sample: AnswerSample) -> MetricResult:
-    """Self-BLEU (Zhu et al. 2018, arXiv 1802.01886) over a repeatable sample: the turns with the lowest digests."""
     digests = codes_of(f"{one.dialogue} {one.turn}" for one in sample.answers)
     rows = np.sort(np.argsort(digests, kind="stable")[:_SELF_BLEU_REPLIES])
     rows = rows[sample.replied[rows]]
@@ -148,8 +148,8 @@ def _mean(shares: dict[int, float], weights: np.ndarray) -> MetricResult:
     return mean_of(np.array(list(shares.values())), weights[list(shares)])
 
 
+# The share of a reply in `said` at earlier turns of its dialogue, by row; only for replies with such a turn.
 def _earlier(sample: AnswerSample, own: dict[int, Phrases], said: dict[int, Phrases]) -> dict[int, float]:
-    """The share of a reply in `said` at earlier turns of its dialogue, by row; only for replies with such a turn."""
     by_dialogue: dict[str, list[int]] = defaultdict(list)
     for row, one in enumerate(sample.answers):
         by_dialogue[one.dialogue].append(row)
@@ -163,8 +163,8 @@ def _earlier(sample: AnswerSample, own: dict[int, Phrases], said: dict[int, Phra
     return shares
 
 
+# The share of a reply that occurs in another dialogue, too, by row; empty for a single dialogue.
 def _elsewhere(sample: AnswerSample, own: dict[int, Phrases]) -> dict[int, float]:
-    """The share of a reply that occurs in another dialogue, too, by row; empty for a single dialogue."""
     by_dialogue: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for row, phrases in own.items():
         by_dialogue[sample.answers[row].dialogue] |= phrases

@@ -59,8 +59,8 @@ def measure_overlap(sample: AnswerSample) -> dict[str, MetricResult]:
     return {**_bleu(pairs, weights), **means}
 
 
+# Corpus BLEU of every order, under every column of weights, from each turn's n-gram counts.
 def _bleu(pairs: list[tuple[str, str]], weights: np.ndarray) -> dict[str, MetricResult]:
-    """Corpus BLEU of every order, under every column of weights, from each turn's n-gram counts."""
     from sacrebleu.metrics.bleu import BLEU
 
     counter = BLEU(effective_order=True)  # only counts are used; without it, sacreBLEU warns about single sentences

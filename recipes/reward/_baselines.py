@@ -78,8 +78,8 @@ def score_by_majority(training: LabelledExamples, held_out: LabelledExamples) ->
     return Scores(np.broadcast_to(rates, held_out.labels.shape), np.zeros((len(held_out.better), 2)))
 
 
+# Logistic regressions on the logarithms of characters and words.
 def _score_by_length(training: LabelledExamples, held_out: LabelledExamples) -> Scores:
-    """Logistic regressions on the logarithms of characters and words."""
     return _fitted(training, held_out, _lengths)
 
 
@@ -96,8 +96,8 @@ BASELINES: Mapping[str, Baseline] = {
 """Every baseline, by its name in tables."""
 
 
+# One model for each step, and one on the feature differences between the sides of pairs.
 def _fitted(training: LabelledExamples, held_out: LabelledExamples, featurise: Featurise) -> Scores:
-    """One model for each step, and one on the feature differences between the sides of pairs."""
     steps = np.empty(held_out.labels.shape)
     for step in range(held_out.labels.shape[1]):
         texts = [[trace[step] for trace in examples.steps] for examples in (training, held_out)]

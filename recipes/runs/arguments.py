@@ -27,12 +27,12 @@ MEAN, MIN, PER_STEP = "mean", "min", "per_step"
 CREDITS = (MEAN, MIN, PER_STEP)
 """The values of `GrpoArguments.process_credit`."""
 
+# The stages whose recipe names the model; the others continue an SFT checkpoint.
 _NAMED_MODEL = (TrainingStage.SFT, TrainingStage.REWARD)
-"""The stages whose recipe names the model; the others continue an SFT checkpoint."""
+# Settings that `TrainingRecord` has fields for, or that hold paths of this machine.
 _NOT_RECORDED = frozenset(
     {"data", "revision", "dialogues", "sft_checkpoint", "reward_model", "output_dir", "task", "stage", "needs"}
 )
-"""Settings that `TrainingRecord` has fields for, or that hold paths of this machine."""
 
 
 @dataclass
@@ -158,7 +158,6 @@ class Arguments:
 
     @property
     def out(self) -> Path:
-        """The run's folder."""
         return Path(str(self.training.output_dir))
 
     @property
@@ -242,8 +241,8 @@ def _suggest(name: str, known: set[str]) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
+# Refuses what TRL would accept, or would refuse with a page of text.
 def _check_values(recipe: Recipe, given: Namespace) -> None:
-    """Refuses what TRL would accept, or would refuse with a page of text."""
     if (given.task, given.stage) != (recipe.task, recipe.stage):
         raise UsageError(f"{recipe.name}: task and stage are fixed by the recipe; choose another recipe instead")
     if not given.data or not all(given.data):
@@ -253,13 +252,13 @@ def _check_values(recipe: Recipe, given: Namespace) -> None:
     check_device(recipe.name, use_cpu=given.use_cpu, bf16=given.bf16, fp16=given.fp16)
 
 
+# Replaces argparse's `error`, which prints the usage of hundreds of settings and exits.
 def _refuse(message: str) -> NoReturn:
-    """Replaces argparse's `error`, which prints the usage of hundreds of settings and exits."""
     raise UsageError(message)
 
 
+# A value without the folders above a path: a run's record may be published.
 def _strip_folders(value: Any) -> Any:
-    """A value without the folders above a path: a run's record may be published."""
     if isinstance(value, str) and "/" in value and Path(value).exists():
         return Path(value).name
     return [_strip_folders(one) for one in value] if isinstance(value, list) else value
@@ -268,8 +267,8 @@ def _strip_folders(value: Any) -> Any:
 # Reads `--set NAME=VALUE`.
 
 
+# What YAML 1.1 takes for truth values, and trainers take as names, such as `eval_strategy=no`, or as either.
 _WORDS = ("no", "off", "on", "yes")
-"""What YAML 1.1 takes for truth values, and trainers take as names, such as `eval_strategy=no`, or as either."""
 
 
 def read_settings(given: Sequence[str], *, dotted: bool = False) -> Iterator[tuple[str, Any]]:

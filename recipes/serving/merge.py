@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 
+# Writes the whole model, with the adapter's tokenizer, into `folder`.
 def _merge_adapter(adapter: Path, folder: Path) -> None:
-    """Writes the whole model, with the adapter's tokenizer, into `folder`."""
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoTokenizer
 

@@ -213,8 +213,8 @@ def _said(log: Path) -> str:
     return f"{told} (all of them: {log}); repeat the command once the cause is mended"
 
 
+# How many GPUs this process may use.
 def _count_gpus() -> int:
-    """How many GPUs this process may use."""
     import torch
 
     return int(torch.cuda.device_count())

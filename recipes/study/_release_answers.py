@@ -25,8 +25,8 @@ from .questions import ANCHORED, LEAKAGE, SIDES, SIDES_BY_WORDS, STRATEGIES, TEL
 # Reads columns of a release's tables, a row at a time.
 
 
+# The configs that a validation reads.
 _NEEDED = (Config.DIALOGUES, *SFT_CONFIGS, *PAIR_CONFIGS, Config.DROPPED)
-"""The configs that a validation reads."""
 
 Place = tuple[str, int]
 """A dialogue and the index of a turn in it."""
@@ -105,8 +105,8 @@ def leaked(release: PinnedRelease, audit: Audit) -> Interval:
     return exactly(float(max(len(strays), near.across_splits)), len(home))
 
 
+# The splits that rows of each dialogue lie in.
 def _splits_of_rows(release: PinnedRelease) -> dict[str, set[Split]]:
-    """The splits that rows of each dialogue lie in."""
     found: dict[str, set[Split]] = defaultdict(set)
     for config in (*SFT_CONFIGS, *PAIR_CONFIGS):
         for row in rows_of(release, config, ("dialogue_id",)):
@@ -134,12 +134,12 @@ class Human:
         return f"[{self.strategy}] {self.text}"
 
 
+# What a side of a config holds, of a human turn.
 _DID: Mapping[Config, Callable[[Human], str]] = {
     Config.STRATEGY: lambda human: human.strategy,
     Config.RESPONSE: lambda human: human.text,
     Config.JOINT: lambda human: human.joint,
 }
-"""What a side of a config holds, of a human turn."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ class SideFigures:
     """Share whose rejected side is the human's; `n` counts the pairs with a side that is."""
 
 
+# What humans did, by dialogue and turn; of dialogues that are withheld, nothing.
 def _human_turns(release: PinnedRelease) -> dict[Place, Human]:
-    """What humans did, by dialogue and turn; of dialogues that are withheld, nothing."""
     return {
         (row["dialogue_id"], index): Human(turn["strategy"], turn["text"])
         for row in rows_of(release, Config.DIALOGUES, ("dialogue_id", "turns"))
@@ -163,7 +163,6 @@ def _human_turns(release: PinnedRelease) -> dict[Place, Human]:
 
 
 def _look_at_sides(release: PinnedRelease, human: Mapping[Place, Human]) -> tuple[SideFigures, ...]:
-    """Every preference config."""
     return tuple(_look(release, config, human) for config in PAIR_CONFIGS)
 
 
@@ -180,8 +179,8 @@ def _look(release: PinnedRelease, config: Config, human: Mapping[Place, Human]) 
     return SideFigures(config, pairs, mean_of(np.array([swapped for _, swapped in anchored]), weights).interval)
 
 
+# Whether the rejected side is the human's and the chosen one is not; None where neither is.
 def _is_swapped(row: dict[str, Any], config: Config, human: Mapping[Place, Human]) -> bool | None:
-    """Whether the rejected side is the human's and the chosen one is not; None where neither is."""
     did = human.get((row["dialogue_id"], row["turn"]))
     if did is None:
         return None
@@ -199,13 +198,12 @@ def _value(figure: Interval) -> float:
     return figure.value if figure.value is not None else float("-inf")
 
 
+# The smallest share of pairs, of any config, in which a side is the human's.
 def _anchored_share(found: tuple[SideFigures, ...]) -> float:
-    """The smallest share of pairs, of any config, in which a side is the human's."""
     return min((one.swapped.n / one.pairs for one in found if one.pairs), default=0.0)
 
 
 def told(found: tuple[SideFigures, ...]) -> Iterator[str]:
-    """A line a config."""
     for one in found:
         value = "–" if one.swapped.value is None else f"{one.swapped.value:.3f}"
         yield f"{one.config}: {value} of {one.swapped.n} pairs with a human side swapped, of {one.pairs} pairs"
@@ -226,8 +224,8 @@ def told(found: tuple[SideFigures, ...]) -> Iterator[str]:
 
 
 _FOLDS = 5
+# Pairs that are looked at, whole dialogues by hash.
 _MOST = 6_000
-"""Pairs that are looked at, whole dialogues by hash."""
 
 
 @dataclass(frozen=True)
@@ -300,8 +298,8 @@ def tell_pairs_apart(pairs: Sequence[DemonstratedPair]) -> ToldApart:
     return ToldApart(interval(swapped, len(pairs)), interval(tellable, len(pairs)))
 
 
+# Rows × features: a side's words, its length, and how near its words are to the dialogue's.
 def _inputs(sides: Sequence[tuple[str, DemonstratedPair]]) -> Any:
-    """Rows × features: a side's words, its length, and how near its words are to the dialogue's."""
     from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -316,8 +314,8 @@ def _inputs(sides: Sequence[tuple[str, DemonstratedPair]]) -> Any:
     return hstack([replies, csr_matrix(plain)], format="csr")
 
 
+# A score per row from a model that saw nothing of its dialogue.
 def _out_of_fold(inputs: Any, dialogues: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """A score per row from a model that saw nothing of its dialogue."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
@@ -335,13 +333,13 @@ def _out_of_fold(inputs: Any, dialogues: np.ndarray, labels: np.ndarray) -> np.n
 # How much of something the most frequent of it is: strategies in a table's column, answers of a system.
 
 
+# Where strategies stand.
 _COLUMNS = {
     **dict.fromkeys(SFT_CONFIGS, ("strategy",)),
     Config.STRATEGY: ("chosen_strategy", "rejected_strategy"),
     Config.RESPONSE: ("strategy",),
     Config.JOINT: ("chosen_strategy", "rejected_strategy"),
 }
-"""Where strategies stand."""
 
 
 def largest_share(dialogues: Sequence[str], values: Sequence[Hashable]) -> Interval:
@@ -353,8 +351,8 @@ def largest_share(dialogues: Sequence[str], values: Sequence[Hashable]) -> Inter
     return mean_of(found, weights_of(codes_of(dialogues), REPLICATES)).interval
 
 
+# The largest share that one strategy has in any column that holds strategies.
 def _largest_strategy(release: PinnedRelease) -> Interval:
-    """The largest share that one strategy has in any column that holds strategies."""
     return largest([found for config in _COLUMNS for found in _shares(release, config)])
 
 

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 # nothing but these two cues is below a half.
 
 
+# Probability of the chosen side up to which a probe knows nothing.
 _NEAR_CHANCE = 0.55
-"""Probability of the chosen side up to which a probe knows nothing."""
+# Training pairs that the probes are fitted on, at most.
 _MOST = 6_000
-"""Training pairs that the probes are fitted on, at most."""
 
 Row = dict[str, Any]
 Texts = Sequence[tuple[str, str]]
@@ -82,8 +82,8 @@ def are_hard(training: Texts, pairs: Texts) -> np.ndarray:
     return hard
 
 
+# That the chosen side is the chosen one, by one probe.
 def _probability(featurise: Any, training: Texts, pairs: Texts) -> np.ndarray:
-    """That the chosen side is the chosen one, by one probe."""
     from scipy.sparse import vstack
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
@@ -121,8 +121,8 @@ def _lengths(training: Texts, pairs: Texts) -> tuple[Any, Any]:
     return csr_matrix(known / spread), csr_matrix(asked / spread)
 
 
+# TRL's own, where a recipe does not say another.
 _BETA = 0.1
-"""TRL's own, where a recipe does not say another."""
 _AT_ONCE = 8
 _SIDES = ("chosen", "rejected")
 
@@ -152,7 +152,6 @@ class Rewards(Frozen):
 
     @property
     def margin(self) -> MetricResult:
-        """Mean of the margins."""
         return mean_of(np.array(self.margins, dtype=np.float64), self._weights)
 
     @property
@@ -200,8 +199,8 @@ def _beta(policy: Checkpoint) -> float:
     return float(beta) if isinstance(beta, int | float) else _BETA
 
 
+# Both sides after the same prompt, shortened where it was too long; None where they do not fit.
 def _pair(model: LoadedModel, row: dict[str, Any]) -> tuple[Side, Side] | None:
-    """Both sides after the same prompt, shortened where it was too long; None where they do not fit."""
     tokenizer, sides = model.tokenizer, [row[name] for name in _SIDES]
 
     def length(prompt: list[Message]) -> int:
@@ -215,8 +214,8 @@ def _pair(model: LoadedModel, row: dict[str, Any]) -> tuple[Side, Side] | None:
     return Side(chosen, len(before)), Side(rejected, len(before))
 
 
+# The log-probability of every side's answer after its prompt, in order: a sum over its tokens, nats.
 def _log_probabilities(model: LoadedModel, sides: Sequence[Side]) -> np.ndarray:
-    """The log-probability of every side's answer after its prompt, in order: a sum over its tokens, nats."""
     found = np.zeros(len(sides))
     order = sorted(range(len(sides)), key=lambda at: len(sides[at].ids))
     for first in range(0, len(order), _AT_ONCE):
@@ -237,8 +236,8 @@ def _batch(model: LoadedModel, sides: Sequence[Side]) -> list[float]:
     return [_of_answer(row, side) for row, side in zip(logits, sides, strict=True)]
 
 
+# The sum over the answer's tokens, each after all before it.
 def _of_answer(logits: "torch.Tensor", side: Side) -> float:
-    """The sum over the answer's tokens, each after all before it."""
     import torch
 
     answer = torch.tensor(side.ids[side.begins :], device=logits.device)

@@ -42,7 +42,6 @@ class Trained:
     task: TrainingTask
     stage: TrainingStage
     number: int
-    """Of its seed, from 1."""
     folder: Path
     run: TrainingRecord
 
@@ -111,8 +110,8 @@ def _train(
     return Trained(task, stage, number, folder_of(options.out, *which), run)
 
 
+# Gives back what a trainer held: the next model needs all of it.
 def _free_memory() -> None:
-    """Gives back what a trainer held: the next model needs all of it."""
     import torch
 
     gc.collect()  # a trainer and its callbacks hold each other
@@ -120,8 +119,8 @@ def _free_memory() -> None:
         torch.cuda.empty_cache()
 
 
+# The words of the training script.
 def _words(options: ValidateOptions, number: int, task: TrainingTask, stage: TrainingStage) -> Sequence[str]:
-    """The words of the training script."""
     places = [("data", options.place), ("output_dir", str(folder_of(options.out, number, task, stage)))]
     if options.revision:
         places.append(("revision", options.revision))
@@ -133,8 +132,8 @@ def _words(options: ValidateOptions, number: int, task: TrainingTask, stage: Tra
 EVALUATION = "evaluation"
 """The folder of the evaluations' tables and pictures, a folder a seed."""
 _ANSWERS = "answers"
+# The temperature at which systems are asked: what they say is then a matter of the model alone.
 _GREEDY = 0.0
-"""The temperature at which systems are asked: what they say is then a matter of the model alone."""
 
 
 def system_name(kind: str, stage: TrainingStage) -> str:
@@ -165,8 +164,8 @@ def ask_and_evaluate(
     return tuple(found)
 
 
+# The models of every system of a seed.
 def _writers_of(trained: Sequence[Trained]) -> dict[str, tuple[SystemModel, ...]]:
-    """The models of every system of a seed."""
     found: dict[str, tuple[SystemModel, ...]] = {}
     for one in trained:
         system = system_name(JOINT if one.task is TrainingTask.JOINT else DECOUPLED, one.stage)
@@ -174,10 +173,10 @@ def _writers_of(trained: Sequence[Trained]) -> dict[str, tuple[SystemModel, ...]
     return found
 
 
+# Every system's answers, from records where there are any.
 def _ask(
     options: ValidateOptions, number: int, release: PinnedRelease, folder: Folder, progress: Progress
 ) -> tuple[System, ...]:
-    """Every system's answers, from records where there are any."""
     turns = held_out_turns(release, Split.TEST, options.limit)
     ground, found = EvalContext(release, turns, ()), list[System]()
     for stage in SYSTEM_STAGES:
@@ -197,6 +196,7 @@ def _renamed(system: System, name: str) -> System:
     return System(name, system.kind, system.about, said, system.notes)
 
 
+# The scores of every system beside the baselines, with judges where there are any.
 def _evaluate(
     options: ValidateOptions,
     systems: Sequence[System],
@@ -205,7 +205,6 @@ def _evaluate(
     progress: Progress,
     samples: Samples,
 ) -> Evaluation:
-    """The scores of every system beside the baselines, with judges where there are any."""
     number = trained[0].number
     files = [_written(folder, number, system) for system in systems]
     with folder.stage("score and judge"):

@@ -56,7 +56,6 @@ class Results:
     """Whether no question about the release is answered with no."""
     trained: tuple[Trained, ...]
     rewards: Mapping[TrainingTask, tuple[Rewards, ...]]
-    """Of each task, a seed each."""
     seeds: tuple[SeedResults, ...]
 
     @property
@@ -124,8 +123,8 @@ def answer_training(results: Results) -> tuple[Answered, ...]:
     return (*_together(asked), answer(COLLAPSE, collapsed, conditions, "a system answered nothing that is valid"))
 
 
+# The answers to comparative questions; what has no figure is not compared, and adjusts nothing.
 def _together(asked: Sequence[_Asked]) -> Iterator[Answered]:
-    """The answers to comparative questions; what has no figure is not compared, and adjusts nothing."""
     figures = {one.question.id: one.figure.interval for one in asked}
     adjusted = holm(
         {
@@ -140,11 +139,10 @@ def _together(asked: Sequence[_Asked]) -> Iterator[Answered]:
         yield told.model_copy(update={"why": told.why + one.besides}) if one.besides else told
 
 
+# The largest share of any system and seed, near 1 where a system says one thing, word for word or nearly so.
+#
+# No value where a system has none: what answers nothing valid has not shown that it uses several answers.
 def _sameness(results: Results) -> Interval:
-    """The largest share of any system and seed, near 1 where a system says one thing, word for word or nearly so.
-
-    No value where a system has none: what answers nothing valid has not shown that it uses several answers.
-    """
     found = []
     for seed in results.seeds:
         for system in seed.systems:
@@ -156,8 +154,8 @@ def _sameness(results: Results) -> Interval:
     return largest(found)
 
 
+# What holds of the run as a whole.
 def _conditions(results: Results, lead: Interval, collapsed: Interval) -> Found:
-    """What holds of the run as a whole."""
     on, models = results.evaluation.on, len(results.models_judging)
     embedded = len(results.evaluation.judged) - models
     return {
@@ -173,8 +171,8 @@ def _conditions(results: Results, lead: Interval, collapsed: Interval) -> Found:
     }
 
 
+# The largest share of invalid answers of any system and seed; None where one was not measured.
 def _most_invalid(results: Results) -> float | None:
-    """The largest share of invalid answers of any system and seed; None where one was not measured."""
     shares = [
         one.samples.measured[system.name]["invalid"].interval.value for one in results.seeds for system in one.systems
     ]

@@ -21,8 +21,8 @@ from .questions import Found, Range, StudyQuestion
 # reaches about as far as the intervals of the worst and of the best seed together.
 
 
+# Of all comparative questions together.
 _LEVEL = 0.05
-"""Of all comparative questions together."""
 
 
 def over_seeds(found: Sequence[MetricResult]) -> MetricResult:
@@ -74,7 +74,6 @@ _MISSING = "not looked at"
 
 
 def nothing() -> Interval:
-    """No figure."""
     return Interval(value=None, low=None, high=None, n=0)
 
 
@@ -135,7 +134,6 @@ def range_of(question: StudyQuestion, figure: Interval) -> Range:
 
 
 def _leaning(question: StudyQuestion, figure: Interval) -> StudyOutcome:
-    """What the figure alone says."""
     if figure.low is None or figure.high is None:
         return StudyOutcome.CANNOT_TELL
     if _inside(figure, question.yes):
@@ -143,8 +141,8 @@ def _leaning(question: StudyQuestion, figure: Interval) -> StudyOutcome:
     return StudyOutcome.NO if _inside(figure, question.no) else StudyOutcome.CANNOT_TELL
 
 
+# Whether the whole interval lies there; a figure on the limit itself, which two answers share, lies in neither.
 def _inside(figure: Interval, where: Range) -> bool:
-    """Whether the whole interval lies there; a figure on the limit itself, which two answers share, lies in neither."""
     assert figure.low is not None, "it was looked at before"
     assert figure.high is not None, "it was looked at before"
     return where[0] < figure.low and figure.high < where[1]

@@ -16,6 +16,7 @@ BEGINNING = "at the beginning"
 """The first steps of the run with all parts: still close to the SFT checkpoint."""
 WHOLE = "all parts"
 
+# What is compared, by the names that it is logged by; no variant's own reward, which is another sum in each.
 _MEASURED = {
     "process": "process",
     "process_min": "weakest step",
@@ -28,7 +29,6 @@ _MEASURED = {
     "self_bleu": "self-BLEU",
     "completions/mean_length": "tokens",
 }
-"""What is compared, by the names that it is logged by; no variant's own reward, which is another sum in each."""
 _FIRST_SHARE, _LAST_SHARE = 6, 4
 """Which share of the steps is the beginning, and which the end: a step alone is of a few prompts, and mostly chance."""
 
@@ -76,8 +76,8 @@ def ablate(name: str, out: Path, settings: Settings, run: Callable[[Settings], N
     return found
 
 
+# The table for machines; what was not measured is empty.
 def _ablation_csv(found: Mapping[str, Mapping[str, float]]) -> str:
-    """The table for machines; what was not measured is empty."""
     rows = ((variant, *(values.get(name, "") for name in _MEASURED)) for variant, values in found.items())
     return csv_table([("variant", *_MEASURED), *rows])
 

@@ -37,12 +37,11 @@ class ScalePlan:
     """What is set otherwise than in the recipes."""
 
     def recipe(self, task: TrainingTask, stage: TrainingStage) -> str:
-        """The recipe's name."""
         return f"{self.model}/{task}/{stage}"
 
 
+# Rewards are taken on the test pairs afterwards, so that no time goes into validation rows meanwhile.
 _QUICK: Settings = {"eval_strategy": "no", "max_length": 384}
-"""Rewards are taken on the test pairs afterwards, so that no time goes into validation rows meanwhile."""
 _REPLIES = {
     TrainingStage.SFT: {**_QUICK, "max_rows": 480, "max_steps": 60},
     TrainingStage.DPO: {**_QUICK, "max_rows": 160, "max_steps": 20},
@@ -62,6 +61,7 @@ _LABELS = {
     TrainingStage.DPO: {**_QUICK, "max_length": 320, "max_rows": 160, "max_steps": 20},
 }
 
+# Every scale's.
 _PLANS: Mapping[Scale, ScalePlan] = {
     Scale.TINY: ScalePlan(
         model="tiny",
@@ -83,7 +83,6 @@ _PLANS: Mapping[Scale, ScalePlan] = {
         "qwen2.5-7b-instruct-lora", "one GPU of 40 GB, a day or so a seed", None, None, 16, REQUIRED_OF_PRETRAINED
     ),
 }
-"""Every scale's."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,7 @@ class Setting:
     name: str
     value: Any
     task: TrainingTask | None = None
-    """Of this task's alone, where it is given."""
     stage: TrainingStage | None = None
-    """Of this stage's alone, where it is given."""
 
     def concerns(self, task: TrainingTask, stage: TrainingStage) -> bool:
         """Whether a training has it."""
@@ -127,7 +124,6 @@ class ValidateOptions:
 
     @property
     def plan(self) -> ScalePlan:
-        """What the scale does."""
         return _PLANS[self.scale]
 
     @property

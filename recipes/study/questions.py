@@ -129,7 +129,6 @@ def not_collapsed(largest: Interval, limit: float) -> dict[Name, Precondition]:
 
 
 def judged(models: int, embedded: int) -> dict[Name, Precondition]:
-    """Whether a model judged."""
     told = f"{models} models judged" if models else "the embedded judge alone" if embedded else "no --judge was named"
     return found(Name.JUDGED, models > 0, told)
 
@@ -137,17 +136,17 @@ def judged(models: int, embedded: int) -> dict[Name, Precondition]:
 Range = tuple[float, float]
 """From and to; a figure's whole interval must lie between."""
 
+# Share of pairs that may have the human's words on the rejected side.
 _SWAPPED = 0.01
-"""Share of pairs that may have the human's words on the rejected side."""
+# The same as a model that read no label estimates it; its interval is wide.
 _SWAPPED_BY_WORDS = 0.1
-"""The same as a model that read no label estimates it; its interval is wide."""
+# Share of a table that one strategy may have; in the real corpora the most frequent has about a fifth.
 _CONSTANT = 0.8
-"""Share of a table that one strategy may have; in the real corpora the most frequent has about a fifth."""
 COLLAPSED = 0.8
 """Share of turns that a system may answer with one strategy or one reply, and hundredths of its self-BLEU; the human's
 is about 0.2 in the real corpora."""
+# Part by which DPO may make replies longer, or less varied.
 _CHANGE = 0.1
-"""Part by which DPO may make replies longer, or less varied."""
 
 
 @dataclass(frozen=True)

@@ -143,8 +143,8 @@ def _notes(run: Run, results: Results | None) -> tuple[str, ...]:
     return (*notes, *trained, *(n for one in results.evaluation.judged for n in one.notes))
 
 
+# Every file; `validation.json` last, so that where it is, all of them are.
 def _write(folder: Folder, validation: Validation) -> None:
-    """Every file; `validation.json` last, so that where it is, all of them are."""
     folder.write("validation.md", markdown(validation))
     folder.write("questions.csv", questions_csv(validation))
     folder.write("systems.csv", systems_csv(validation))

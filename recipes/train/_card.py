@@ -27,12 +27,12 @@ _PURPOSES = {
     "which strategy, and the reply",
     TrainingTask.REWARD: "scores every step of a reasoning trace; the reply is the last step",
 }
+# The figures that a card shows if they were logged, in order.
 _RESULTS = (
     *("loss", "eval_loss", "eval_mean_token_accuracy", "eval_rewards/accuracies", "eval_rewards/margins"),
     *("eval_step_accuracy", "eval_pair_accuracy", "reward", "eval_reward", "eval_process", "eval_outcome"),
     *("eval_format", "eval_redundancy", "eval_strategy_accuracy", "eval_distinct_2", "eval_self_bleu"),
 )
-"""The figures that a card shows if they were logged, in order."""
 
 
 def write_model_card(folder: Path, run: TrainingRecord, report: "RewardReport | None" = None) -> None:
@@ -92,8 +92,8 @@ def _front_matter(run: TrainingRecord) -> str:
     return yaml.safe_dump(known, sort_keys=False).strip()
 
 
+# The release, with a link to its tag if it is on the Hub, and how many dialogues of it were used.
 def _format_data(data: DataRecord) -> str:
-    """The release, with a link to its tag if it is on the Hub, and how many dialogues of it were used."""
     part = "" if data.dialogues is None else f", only rows of {data.dialogues} selected dialogues"
     if data.repo is None:
         return f"release {data.version} of `{data.name}`{part}"

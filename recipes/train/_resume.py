@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 _STATE = "trainer_state.json"
 _STEP = re.compile(r"^checkpoint-(\d+)$")
+# `state.epoch` is a sum of fractions: this close below a whole number, it is that number.
 _EPOCH_ERROR = 1e-6
-"""`state.epoch` is a sum of fractions: this close below a whole number, it is that number."""
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -63,8 +63,8 @@ def epoch_callback() -> "TrainerCallback":
     return SeedEpochs()
 
 
+# The sampler inside the batch samplers that Accelerate wraps around each other.
 def _find_sampler(loader: Any) -> Any:
-    """The sampler inside the batch samplers that Accelerate wraps around each other."""
     batches = getattr(loader, "batch_sampler", None)
     while (inner := getattr(batches, "batch_sampler", None)) is not None:
         batches = inner

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
+# The columns that a task's stage reads in addition to prompts and answers.
 _MORE_COLUMNS = {
     (TrainingTask.REASONER, TrainingStage.SFT): (WEIGHT,),
     (TrainingTask.REASONER, TrainingStage.GRPO): ("human_strategy",),
 }
-"""The columns that a task's stage reads in addition to prompts and answers."""
 
 
 def load_stage_rows(data: SelectedData, task: TrainingTask, stage: TrainingStage, split: Split) -> "Dataset":
@@ -44,8 +44,8 @@ def load_stage_rows(data: SelectedData, task: TrainingTask, stage: TrainingStage
     return rows
 
 
+# The first row of every prompt, in order.
 def _unique_prompts(rows: "Dataset") -> "Dataset":
-    """The first row of every prompt, in order."""
     first: dict[str, int] = {}
     for at, prompt in enumerate(rows["prompt"]):
         first.setdefault(digest_of(prompt), at)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase, Trainer
 
+# TRL's name for the frozen copy of an adapter that DPO continues.
 _REFERENCE_ADAPTER = "ref"
-"""TRL's name for the frozen copy of an adapter that DPO continues."""
 
 
 def make_trainer(
@@ -82,8 +82,8 @@ def _choose_trainer(arguments: Arguments, rows: Mapping[Split, "Dataset"]) -> Ca
     return SFTTrainer  # type: ignore[no-any-return]
 
 
+# The arguments of a trainer for its model: loaded if it continues an adapter, else loaded by the trainer.
 def _model_arguments(arguments: Arguments, model: str, start: StartingRun | None) -> dict[str, Any]:
-    """The arguments of a trainer for its model: loaded if it continues an adapter, else loaded by the trainer."""
     if start is not None and start.is_adapter:
         return {"model": _load_adapter(arguments, start.folder)}
     revision = _revision(arguments, model)
@@ -99,6 +99,7 @@ def _trace_reward(arguments: Arguments, reward: StartingRun) -> Any:
     return TraceReward(arguments.stage, RewardModel.load(reward.folder, use_cpu=arguments.training.use_cpu))
 
 
+# The trainer of a reward model: a new head on the language model's backbone.
 def _reward_trainer(
     arguments: Arguments,
     weights: RewardArguments,
@@ -106,7 +107,6 @@ def _reward_trainer(
     tokenizer: "PreTrainedTokenizerBase",
     rows: Mapping[Split, "Dataset"],
 ) -> "Trainer":
-    """The trainer of a reward model: a new head on the language model's backbone."""
     from peft import get_peft_model
     from transformers import set_seed
 
@@ -127,13 +127,13 @@ def _reward_trainer(
     )
 
 
+# The revision of a model on the Hub; None for a folder.
 def _revision(arguments: Arguments, model: str) -> str | None:
-    """The revision of a model on the Hub; None for a folder."""
     return None if Path(model).is_dir() else arguments.model.model_revision
 
 
+# The arguments of `from_pretrained`, without the name.
 def _loading_arguments(arguments: Arguments, revision: str | None) -> dict[str, Any]:
-    """The arguments of `from_pretrained`, without the name."""
     from trl import get_quantization_config
 
     model, extra = arguments.model, arguments.training.model_init_kwargs
@@ -147,8 +147,8 @@ def _loading_arguments(arguments: Arguments, revision: str | None) -> dict[str, 
     return found | (extra if isinstance(extra, dict) else {})
 
 
+# PEFT's configuration of a new adapter; None to train all weights.
 def _adapter_config(arguments: Arguments, revision: str | None) -> Any:
-    """PEFT's configuration of a new adapter; None to train all weights."""
     from trl import get_peft_config
 
     config = get_peft_config(arguments.model)
@@ -157,8 +157,8 @@ def _adapter_config(arguments: Arguments, revision: str | None) -> Any:
     return config
 
 
+# The adapter of a checkpoint over its base model, trainable.
 def _load_adapter(arguments: Arguments, folder: Path) -> Any:
-    """The adapter of a checkpoint over its base model, trainable."""
     import torch
     from peft import AutoPeftModelForCausalLM
 

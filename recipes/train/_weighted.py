@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 WEIGHT = "weight"
 """The column with the weight of a row."""
 _IGNORED = -100
+# The settings, and their values, with which every token has a loss of its own that belongs to one row.
 _REQUIRED = {"packing": False, "padding_free": False, "label_smoothing_factor": 0, "loss_type": "nll"}
-"""The settings, and their values, with which every token has a loss of its own that belongs to one row."""
 
 
 def check_weighable(recipe: str, training: "SFTConfig") -> None:

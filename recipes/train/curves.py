@@ -23,6 +23,7 @@ _CURVES_FILE = "curves.jsonl"
 PICTURE_FILE = "curves.png"
 _SECONDS_A_LINE = 15.0
 
+# What the picture shows if it was logged, and the title of its panel.
 _PANELS = (
     ("loss", "loss"),
     ("rewards/accuracies", "pairs in order"),
@@ -38,7 +39,6 @@ _PANELS = (
     ("distinct_2", "Distinct-2"),
     ("self_bleu", "self-BLEU"),
 )
-"""What the picture shows if it was logged, and the title of its panel."""
 _PANELS_A_ROW = 5
 
 Log = Mapping[str, Any]
@@ -109,8 +109,8 @@ def curve_callback(folder: Path, print_line: Callable[[str], None] | None) -> "T
     return Curves()
 
 
+# The line after `steps` steps in `seconds`, which leave out those before a resumed part.
 def _format_progress(state: Any, seconds: float, steps: int) -> str:
-    """The line after `steps` steps in `seconds`, which leave out those before a resumed part."""
     left = seconds / steps * (state.max_steps - state.global_step) if steps else 0.0
     loss = next((f", loss {log['loss']:.4g}" for log in reversed(state.log_history) if "loss" in log), "")
     return f"step {state.global_step} of {state.max_steps}{loss}, {left / 60:.1f} min left"

@@ -27,15 +27,14 @@ from .text import content_words
 # moments.
 
 
+# A strategy that is less probable here than this part of what it usually is counts as a mismatch (our own choice).
+#
+# By how usual it is, and not by its probability alone: else every rare strategy would be a mismatch nearly
+# everywhere, and the pairs would teach which strategies are frequent instead of which fit.
 _RARE = 0.7
-"""A strategy that is less probable here than this part of what it usually is counts as a mismatch (our own choice).
 
-By how usual it is, and not by its probability alone: else every rare strategy would be a mismatch nearly everywhere,
-and the pairs would teach which strategies are frequent instead of which fit.
-"""
-
+# How serious each error is; the most serious first in the rubric.
 _WEIGHT = {None: 0} | {error: place for place, error in enumerate(reversed([error for error, _ in RULES]), 1)}
-"""How serious each error is; the most serious first in the rubric."""
 
 
 def compare_replies(rarity: Mapping[str, float], history: Sequence[Turn], reply: str, other: str) -> Comparison:
@@ -64,8 +63,8 @@ def compare_strategies(planner: Planner, history: Sequence[Turn], strategy: Stra
     )
 
 
+# Whether a strategy by itself is no mismatch, and why.
 def _strategy_fit(planner: Planner, history: Sequence[Turn], strategy: Strategy) -> tuple[bool, str]:
-    """Whether a strategy by itself is no mismatch, and why."""
     fit = round(float((planner.proba(history) / planner.usual)[STRATEGIES.index(strategy)]), 2)
     told = f"At such moments of the training dialogues supporters follow it {fit:g} times as often as usual."
     return _mismatch(fit) is None, told

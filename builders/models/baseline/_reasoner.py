@@ -52,8 +52,8 @@ _MORE: dict[Emotion, str] = {
     Emotion.JOY: r"happy|excited|glad|wonderful",
     Emotion.CONTENTMENT: r"reliev\w*|relief|(?:feel|feeling) (?:\w+ )?better|calmer",
 }
+# Names that are common words, too; `_MORE` says in which forms they count.
 _AMBIGUOUS = frozenset({"content", "prepared", "alone", "hope"})
-"""Names that are common words, too; `_MORE` says in which forms they count."""
 _NEGATION = r"(?<!not )(?<!n't )(?<!never )(?<!no )(?<!not so )(?<!not very )"
 _WORDS = {
     emotion: re.compile(
@@ -66,8 +66,8 @@ _WORDS = {
     )
     for emotion, names in EMOTION_NAMES.items()
 }
+# What a feeling of an earlier turn counts, for each turn that the seeker has spoken since.
 _EARLIER = 0.5
-"""What a feeling of an earlier turn counts, for each turn that the seeker has spoken since."""
 
 
 @dataclass(frozen=True)
@@ -98,24 +98,24 @@ def latest_words(history: Sequence[Turn]) -> list[Turn]:
     return list(reversed(list(takewhile(lambda turn: turn.speaker is Speaker.SEEKER, back))))
 
 
+# The words of a text that name each emotion; only of those that are named.
 @lru_cache(maxsize=8192)  # every turn is looked at for all turns after it
 def _named(text: str) -> Mapping[Emotion, Sequence[str]]:
-    """The words of a text that name each emotion; only of those that are named."""
     said = plain(text)
     found = ((emotion, tuple(match[0] for match in words.finditer(said))) for emotion, words in _WORDS.items())
     return {emotion: named for emotion, named in found if named}
 
 
+# The feeling by what names it in each of the seeker's turns, the latest first; None where nothing does.
 def _felt(emotion: Emotion, spoken: Sequence[Mapping[Emotion, Sequence[str]]]) -> Felt | None:
-    """The feeling by what names it in each of the seeker's turns, the latest first; None where nothing does."""
     weight = sum(len(named.get(emotion, ())) * _EARLIER**back for back, named in enumerate(spoken))
     latest = next((named[emotion] for named in spoken if emotion in named), None)
     return Felt(emotion, round(weight, 6), latest[0], min(5, 1 + len(latest))) if latest else None
 
 
 _QUOTED_WORDS = 24
+# How often a drawn trace looks at the seeker's last turn; else at an earlier one, and is then often wrong.
 _LATEST = 0.6
-"""How often a drawn trace looks at the seeker's last turn; else at an earlier one, and is then often wrong."""
 _NO_QUOTES = str.maketrans({'"': None, "“": None, "”": None, "<": None, ">": None, ";": ","})
 
 
@@ -142,15 +142,15 @@ def reason(models: BaselineModels, request: Request, rng: np.random.Generator) -
     ).decode()
 
 
+# The history up to the end of one of the seeker's turns: mostly the last, and each before it less often.
 def _moment(history: Sequence[Turn], rng: np.random.Generator) -> Sequence[Turn]:
-    """The history up to the end of one of the seeker's turns: mostly the last, and each before it less often."""
     ends = [at + 1 for at, turn in enumerate(history) if turn.speaker is Speaker.SEEKER]
     back = int(rng.geometric(_LATEST)) - 1
     return history[: ends[max(0, len(ends) - 1 - back)]] if ends else history
 
 
+# One of the feelings: the weightiest, or drawn by weight.
 def _drawn(felt: Sequence[Felt], rng: np.random.Generator | None) -> Felt:
-    """One of the feelings: the weightiest, or drawn by weight."""
     if not felt:
         return Felt(Emotion.NEUTRAL, 0.0, "", 1)
     if rng is None:
@@ -160,15 +160,15 @@ def _drawn(felt: Sequence[Felt], rng: np.random.Generator | None) -> Felt:
     return felt[min(drawn, len(felt) - 1)]
 
 
+# What the seeker said last and what the supporter last asked, both in quotation marks.
 def _summary(history: Sequence[Turn], last: str) -> str:
-    """What the seeker said last and what the supporter last asked, both in quotation marks."""
     asked = next((found for turn in reversed(history) if (found := _question(turn)) is not None), None)
     told = f'The seeker says: "{last}"' if last else "The seeker has told nothing yet."
     return f'{told} The supporter last asked: "{asked}"' if asked else f"{told} The supporter has asked nothing yet."
 
 
+# The last question of a supporter turn, or None.
 def _question(turn: Turn) -> str | None:
-    """The last question of a supporter turn, or None."""
     if turn.speaker is not Speaker.SUPPORTER or "?" not in turn.text:
         return None
     before = turn.text[: turn.text.rindex("?")]
@@ -176,14 +176,14 @@ def _question(turn: Turn) -> str | None:
     return _quotable(before[start:]) or None
 
 
+# The seeker's own words, and what the latest turns hold of voice and face.
 def _cues(history: Sequence[Turn], felt: Felt, last: str) -> list[dict[str, str]]:
-    """The seeker's own words, and what the latest turns hold of voice and face."""
     seen = [cue for turn in latest_words(history) for cue in turn.cues]
     cues = [{"modality": cue.modality, "description": _quotable(cue.description)} for cue in seen]
     words = felt.cue or " ".join(last.split()[:6])
     return ([{"modality": "text", "description": words}] if words else []) + cues
 
 
+# The last words of a text on one line, without marks that would end a quotation or begin a tag.
 def _quotable(text: str) -> str:
-    """The last words of a text on one line, without marks that would end a quotation or begin a tag."""
     return " ".join(text.translate(_NO_QUOTES).split()[-_QUOTED_WORDS:]) if tokenise(plain(text)) else ""

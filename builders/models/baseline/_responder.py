@@ -144,14 +144,14 @@ def _shelve(replies: list[tuple[str, int, str]], context: Tfidf) -> ReplyIndex:
     )
 
 
+# Whether a reply says too little to be a negative worth learning from.
 def _is_bare(text: str) -> bool:
-    """Whether a reply says too little to be a negative worth learning from."""
     words = tokenise(text)
     return sum(word not in _BARE for word in words) < 2 or not _TASK.isdisjoint(words)
 
 
+# The seeker's sentences that are long enough to be said only once.
 def _telling_sentences(turns: Sequence[Turn]) -> set[tuple[str, ...]]:
-    """The seeker's sentences that are long enough to be said only once."""
     said = (turn.text for turn in turns if turn.speaker is Speaker.SEEKER)
     return {sentence for text in said for sentence in _long_sentences(text)}
 

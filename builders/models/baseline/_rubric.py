@@ -127,8 +127,8 @@ def judge(history: Sequence[Turn], reply: str, rarity: Mapping[str, float]) -> V
     return Verdict(error=None, rationale=sound)
 
 
+# Speaks of what nobody has mentioned, or of much else and of nothing from here.
 def _changes_topic(case: Case) -> str | None:
-    """Speaks of what nobody has mentioned, or of much else and of nothing from here."""
     if case.foreign and case.telling < _ON_TOPIC:
         return f"Changes the topic: speaks of {case.foreign}, which nobody has mentioned."
     met = case.shared or case.asks_on or case.small_talk or _ACKNOWLEDGED.search(case.reply)
@@ -137,8 +137,8 @@ def _changes_topic(case: Case) -> str | None:
     return None
 
 
+# The seeker has named a feeling, and nothing in the reply meets it.
 def _leaves_feeling(case: Case) -> str | None:
-    """The seeker has named a feeling, and nothing in the reply meets it."""
     waits = case.felt_now or (case.felt and case.other < _HARDLY_A_WORD)
     named = _ACKNOWLEDGED.search(case.reply) or _FEELING.search(case.reply)
     met = named or case.shared or "?" in case.reply or _shift(case)
@@ -147,8 +147,8 @@ def _leaves_feeling(case: Case) -> str | None:
     return None
 
 
+# Advises or cheers before any acknowledgement.
 def _shifts_early(case: Case) -> str | None:
-    """Advises or cheers before any acknowledgement."""
     if not case.felt or case.acknowledged or case.small_talk:
         return None
     if (shift := _shift(case)) is None:
@@ -159,14 +159,14 @@ def _shifts_early(case: Case) -> str | None:
     return f"Advice or cheer ({quote(shift.group())}) before any feeling was acknowledged."
 
 
+# The first words of advice or cheer.
 def _shift(case: Case) -> re.Match[str] | None:
-    """The first words of advice or cheer."""
     found = [match for marker in (_ADVISED, _CHEERED) if (match := marker.search(case.reply))]
     return min(found, key=re.Match.start, default=None)
 
 
+# Would fit anybody: no telling word of this conversation, and no question about what was told.
 def _says_nothing_specific(case: Case) -> str | None:
-    """Would fit anybody: no telling word of this conversation, and no question about what was told."""
     if case.telling >= _SPECIFIC or case.asks_on or case.small_talk:
         return None
     return "Generic: shares no telling word with this conversation and does not ask about what was told."
@@ -181,8 +181,8 @@ RULES: tuple[tuple[ErrorType, Callable[[Case], str | None]], ...] = (
 """Every rule with the error that it finds, the most serious first."""
 
 
+# What the rules look at, from the history and the reply alone.
 def _read_case(history: Sequence[Turn], reply: str, rarity: Mapping[str, float]) -> Case:
-    """What the rules look at, from the history and the reply alone."""
     view = view_history(history)
     said: set[str] = set().union(*(content_words(turn.text) for turn in history))
     own = content_words(reply)
@@ -229,9 +229,9 @@ def _foreign(own: Mapping[str, str], reply: str, said: set[str], history: Sequen
     return ""
 
 
+# Whether a text has brought up a he, a she, or both.
 @lru_cache(maxsize=8192)
 def _persons(text: str, *, pronouns: bool = True) -> frozenset[str]:
-    """Whether a text has brought up a he, a she, or both."""
     words = set(tokenise(text))
     found = {_PRONOUNS[word] for word in words & _PRONOUNS.keys()} if pronouns else set()
     he = not words.isdisjoint(_MEN) or not words.isdisjoint(_ANYBODY)

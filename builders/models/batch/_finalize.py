@@ -70,8 +70,8 @@ class Finalizer:
         meter, endpoint = desk.meter_of(job.queue.model), desk.provider(job).endpoint
         return ResultImporter(job, desk.ledger, desk.records, desk.dialect(job.queue), meter, endpoint)
 
+    # The results in a file; one that comes broken or too short is fetched again before it is taken as it is.
     def _lines_of(self, job: Job, file_id: str | None, expected: int = 0) -> list[Line]:
-        """The results in a file; one that comes broken or too short is fetched again before it is taken as it is."""
         if file_id is None:
             return []
         data = self._desk.provider(job).download(file_id, job.requests)
@@ -88,11 +88,10 @@ class Finalizer:
             log.warning("%s; they are asked again", said)
         return lines
 
+    # Whether the provider failed as a whole: then no request is to blame, and none has one try less.
+    #
+    # A batch of nothing but requests that failed before says nothing of the provider.
     def _is_dead(self, taken: Taken) -> bool:
-        """Whether the provider failed as a whole: then no request is to blame, and none has one try less.
-
-        A batch of nothing but requests that failed before says nothing of the provider.
-        """
         fresh = sum(self._desk.ledger.tries(key) == 0 for key in taken.passing)
         return fresh >= _NONE_ANSWERED and not (taken.answered or taken.refused)
 

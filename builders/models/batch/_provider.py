@@ -25,10 +25,10 @@ ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 """The provider's words for a batch that has ended."""
 
 _LARGEST_LINE = 256 * 2**10
+# Bytes of a result, and of a file of them: a reply has a few thousand, and a file is held whole.
 _LARGEST_FILE = 2 * 2**30
-"""Bytes of a result, and of a file of them: a reply has a few thousand, and a file is held whole."""
+# Bytes that come within the time of one call; more have more time.
 _BYTES_IN_TIME = 64 * 2**20
-"""Bytes that come within the time of one call; more have more time."""
 _ID = re.compile(r"[\w.:/@+=-]{1,300}")
 _UNKNOWN_FILE = re.compile(
     r"(?:cannot find|no such|not found|does not exist|unknown).{0,40}file|file.{0,80}(?:not found|does not exist)",
@@ -213,8 +213,8 @@ class Provider:
         finally:
             self._most = MOST_BYTES
 
+    # Bounds a response's body for every reader; the client calls this hook before the body is read.
     def _bound(self, response: Any) -> None:
-        """Bounds a response's body for every reader; the client calls this hook before the body is read."""
         stream = response.stream
         kind = next(one for one in type(stream).__mro__ if one.__name__ == "SyncByteStream")
         coding = coding_of(response.headers)
@@ -232,9 +232,9 @@ class Provider:
         """`text`, shortened, without the key."""
         return shorten(self.endpoint.mask(text))
 
+    # The client's errors as ours; with `lost_file`, a file that the provider does not know is a `LostFile`.
     @contextmanager
     def _told(self, what: str, *, lost_file: bool = False) -> Iterator[None]:
-        """The client's errors as ours; with `lost_file`, a file that the provider does not know is a `LostFile`."""
         import openai
 
         host = self.endpoint.host

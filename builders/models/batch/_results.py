@@ -110,8 +110,8 @@ class ResultImporter:
         self._meter.count(outcome)
         return Recorded(asked.key, asked.role, asked.model, asked.revision, asked.draw, outcome)
 
+    # The outcome of one line; None where the request is simply to be asked again.
     def _read(self, line: Line, asked: QueuedRequest, taken: Taken) -> Outcome | None:
-        """The outcome of one line; None where the request is simply to be asked again."""
         if line.code == CANCELLED:
             taken.cancelled += 1
             return None
@@ -147,10 +147,10 @@ class ResultImporter:
             taken.useless = self._mask(f"HTTP {line.status}: {read}")
         return failed
 
+    # As of a live call: what an answer says, an error whatever status it came under.
     def _read_answer(
         self, line: Line, asked: QueuedRequest, fields: dict[str, Any], sent: RequestBody
     ) -> Outcome | ApiError:
-        """As of a live call: what an answer says, an error whatever status it came under."""
         if line.status != 200:
             return read_error(line.body)
         limit = fields.get("max_tokens") or fields.get("max_completion_tokens") or 0

@@ -232,8 +232,8 @@ class Ledger:
             ) from None
 
 
+# A row in the order of `_JOB`.
 def _job_of(row: tuple[Any, ...]) -> Job:
-    """A row in the order of `_JOB`."""
     number, mark, base_url, model, payer, state, *rest, cancelled = row
     values = [*rest, bool(cancelled)]
     return Job(number, mark, Queue(base_url, model, Role(payer)), JobState(state), *values)

@@ -176,8 +176,8 @@ class JobSteps:
                 return self.advance(job)
         return True
 
+    # Asks for the end of a batch that runs; whether that has come.
     def _end(self, job: Job) -> bool:
-        """Asks for the end of a batch that runs; whether that has come."""
         if (remote := self._look(job)) is None:
             self._desk.ledger.settle(job, ())
             return True
@@ -194,8 +194,8 @@ class JobSteps:
                 raise Unsettled(f"batch {remote.id} is {remote.status}, but its output file is not named yet")
         return remote
 
+    # Writes down how a batch stands; whether it has ended.
     def _note(self, job: Job, remote: Remote) -> bool:
-        """Writes down how a batch stands; whether it has ended."""
         ended = remote.status in ENDED
         if remote.status != job.status or remote.id != job.batch_id:
             log.info("job %d: batch %s is %s", job.number, remote.id, remote.status)
@@ -285,8 +285,8 @@ class BatchRunner:
         while self._round(cancel=True):
             continue
 
+    # One step for every job; False where there is none left.
     def _round(self, *, cancel: bool = False) -> bool:
-        """One step for every job; False where there is none left."""
         jobs = self._ledger.open_jobs()
         moved, wait_s, stops = False, 0.0, list[EndpointError]()
         for job in jobs:

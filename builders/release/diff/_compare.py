@@ -43,8 +43,8 @@ def match_rows(old: np.ndarray, new: np.ndarray) -> Match:
     return Match(at_old[order], at_new[order], _without(len(old), at_old), _without(len(new), at_new))
 
 
+# The ids with each further one of its kind made another, so that every id stands once.
 def _once(ids: np.ndarray) -> np.ndarray:
-    """The ids with each further one of its kind made another, so that every id stands once."""
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ids) else np.zeros(0, dtype=np.int64)
@@ -73,7 +73,6 @@ class Compared:
     """The number of the split of every row of the old store."""
     new_splits: np.ndarray
     moved: np.ndarray
-    """Of each matched row, whether its splits differ."""
     changed: np.ndarray
     """Of each matched row, whether any of its cells differs."""
     columns: dict[str, np.ndarray] = field(default_factory=dict)
@@ -107,8 +106,8 @@ def _compare_rows(old: RowStore, new: RowStore, columns: Sequence[str], splits: 
     return Compared(old, new, match, old_splits, new_splits, moved, changed, counts)
 
 
+# The counts of `SplitDiff` for every split, by their names; not `old` and `new`, which need all files.
 def _count_by_split(found: Compared, splits: int) -> list[dict[str, int]]:
-    """The counts of `SplitDiff` for every split, by their names; not `old` and `new`, which need all files."""
     match = found.match
     was, now = found.old_splits[match.old], found.new_splits[match.new]
     counted = {
@@ -122,8 +121,8 @@ def _count_by_split(found: Compared, splits: int) -> list[dict[str, int]]:
     return [{name: int(numbers[split]) for name, numbers in counts.items()} for split in range(splits)]
 
 
+# The first rows that differ, at most `most`: those that break most first, each kind in the order of the files.
 def _list_rows(found: Compared, config: str, splits: Sequence[str], most: int) -> list[RowDiff]:
-    """The first rows that differ, at most `most`: those that break most first, each kind in the order of the files."""
     match = found.match
     both = {
         RowChange.CHANGED: np.flatnonzero(found.changed & ~found.moved),
@@ -143,8 +142,8 @@ def _list_rows(found: Compared, config: str, splits: Sequence[str], most: int) -
     return rows
 
 
+# Rows that both releases have, by their places in the match.
 def _matched(found: Compared, config: str, splits: Sequence[str], what: RowChange, chosen: np.ndarray) -> list[RowDiff]:
-    """Rows that both releases have, by their places in the match."""
     was, now = found.match.old[chosen], found.match.new[chosen]
     differs = {
         column: found.old.digests(column)[was] != found.new.digests(column)[now]
@@ -208,9 +207,9 @@ class ConfigComparison:
         rewritten = () if columns else tuple(self._rewritten(splits))
         return Found(diff, rewritten, rows, compared.differing)
 
+    # Every split that either release has, in order.
     @cached_property
     def _tables(self) -> list[SplitPair]:
-        """Every split that either release has, in order."""
         both = [split for split in Split if self.old.files(self.config, split) or self.new.files(self.config, split)]
         return [find_table(self.old, self.new, self.config, split) for split in both]
 
@@ -243,9 +242,8 @@ def _presence(old: bool, new: bool) -> Presence:
     return Presence.BOTH if old and new else Presence.GONE if old else Presence.ADDED
 
 
+# The rows of a release's files, given by split, in a store of their own.
 def _stored(release: Release, files: list[tuple[Path, ...]], folder: Path, columns: list[str]) -> RowStore:
-    """The rows of a release's files, given by split, in a store of their own."""
-
     def batches(paths: tuple[Path, ...]) -> Iterator[pa.RecordBatch]:
         for path in paths:
             yield from release.batches(path)
@@ -257,9 +255,9 @@ def _stored(release: Release, files: list[tuple[Path, ...]], folder: Path, colum
     return store
 
 
+# A failure says which of the two releases it is of.
 @contextmanager
 def _named(release: Release) -> Iterator[None]:
-    """A failure says which of the two releases it is of."""
     try:
         yield
     except DataError as error:

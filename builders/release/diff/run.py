@@ -26,10 +26,10 @@ from ._store import same_bytes
 _MOST_NAMES = 5
 
 
+# Everything that asks for a step, the largest first.
 def _find_reasons(
     configs: Iterable[ConfigDiff], rewritten: tuple[str, ...], files: tuple[FileDiff, ...]
 ) -> tuple[Reason, ...]:
-    """Everything that asks for a step, the largest first."""
     reasons = [reason for config in configs for reason in _of_config(config)]
     if rewritten:
         what = f"the same rows in other bytes: {_names(rewritten)}"
@@ -136,8 +136,8 @@ def _found(old: Release, new: Release, most: int, config: Config) -> Found:
     return ConfigComparison(old, new, config).found(most)
 
 
+# The files that are not tables and differ, in order of name.
 def _other_files(old: Release, new: Release) -> Iterator[FileDiff]:
-    """The files that are not tables and differ, in order of name."""
     before, after = ({name for name in one.manifest.files if config_and_split(name) is None} for one in (old, new))
     for name in sorted(before | after):
         if name not in after:
