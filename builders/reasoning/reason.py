@@ -15,8 +15,7 @@ from ..mining.mine import Outcomes, Requests, barred_turn, settle_each, step_err
 from ..mining.plan import MiningPlan
 from ..mining.steps import HumanCheck, TurnStep
 from ..mining.turns import SupporterTurn
-from ._labels import settle_labels, step_requests
-from ._styling import kept_requests, read_style, settle_style, style_requests
+from ._judging import kept_requests, read_style, settle_labels, settle_style, step_requests, style_requests
 from .candidate import TraceCandidate, TraceResult, in_config, read_traces
 from .rows import pair_traces
 

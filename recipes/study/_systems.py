@@ -26,8 +26,7 @@ from ..metrics.sample import REPLICATES
 from ..runs.arguments import parse, words_of
 from ..runs.record import TRAINING_FILE, TrainingRecord
 from ..train.run import train
-from ._folder import Folder
-from .options import ValidateOptions
+from .options import Folder, ValidateOptions
 
 # Trains every model of a scale with every seed, one after the other; what is finished already is left as it is.
 

@@ -12,13 +12,12 @@ from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from ..data.release import PinnedRelease
 from ..evaluate.players import find_checkpoint
 from ..runs.record import json_text
-from ._folder import Folder, StudyKey, plain
 from ._release_answers import answer_release, open_whole
 from ._rewards import HardPairs, Rewards, hard_pairs, held_out_rewards
 from ._systems import ask_and_evaluate, check_recipes, folder_of, seed_name, train_all
 from ._training_answers import Results, answer_training, unanswered
 from .figures import main_figures, markdown, pictures_of, questions_csv, systems_csv
-from .options import ValidateOptions
+from .options import Folder, StudyKey, ValidateOptions, plain
 
 Tell = Callable[[str], None]
 

@@ -12,7 +12,7 @@ from ..data.release import SelectedData
 from ..reward.rows import load_reward_rows, measure_traces
 from ..runs.arguments import Arguments
 from ..runs.start import check_end_of_turn
-from ._weighted import WEIGHT
+from ._trainers import WEIGHT
 
 if TYPE_CHECKING:
     from datasets import Dataset
