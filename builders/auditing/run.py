@@ -43,13 +43,13 @@ def measures_of(source: AuditSource, sample: int) -> tuple[Measure, ...]:
     )
 
 
-def audit_source(source: AuditSource, sample: int = SAMPLE, apart: ParallelMap | None = None) -> Audit:
+def audit_source(source: AuditSource, sample: int = SAMPLE, parallel: ParallelMap | None = None) -> Audit:
     """What the data is like.
 
     Args:
         source: what to audit.
         sample: pairs of a config that model-based measures look at, at most.
-        apart: does every measure apart, each over a reading of its own; where it is None, all share one reading.
+        parallel: runs the measures in parallel, each over its own reading; None: all share one reading here.
 
     Raises:
         DataError: a table is damaged.
@@ -59,10 +59,10 @@ def audit_source(source: AuditSource, sample: int = SAMPLE, apart: ParallelMap |
         raise UsageError(f"there is no gate {unknown[0]}; the spec may limit {', '.join(GATES)}")
     measures = measures_of(source, sample)
     told: dict[str, Any] = {"subject": source.subject(), "gates": ()}
-    if apart is None:
+    if parallel is None:
         told |= _told(source, measures)
     else:
-        for part in apart(partial(_told_by_one, source, sample), range(len(measures))):
+        for part in parallel(partial(_told_by_one, source, sample), range(len(measures))):
             told |= part
     audit = Audit(**told)
     return audit.model_copy(update={"gates": check_gates(audit, source.gates, source.facts)})

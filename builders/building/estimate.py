@@ -95,7 +95,7 @@ def _if_there(opened: Callable[[Path], AbstractContextManager[T]], path: Path) -
 def _add_up(prepared: Prepared, known: KnownAnswers, ledger: Ledger | None) -> Estimate:
     sums: dict[tuple[Role, str], Counter[str]] = {}
     seen, turns, steps = DigestSet(), 0, steps_of(prepared.plan.spec)
-    for placed in prepared.intake:
+    for placed in prepared.ingested:
         guesses = _Guesses(prepared.plan.spec.errors, known)
         placed = guesses.talk(screen(placed, prepared.plan), None)
         for turn in supporter_turns(placed):
@@ -107,7 +107,7 @@ def _add_up(prepared: Prepared, known: KnownAnswers, ledger: Ledger | None) -> E
             if seen.add(request.key):
                 _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, known, ledger)
     seen.close()
-    dialogues = sum(source.dialogues for source in prepared.intake.sources)
+    dialogues = sum(source.dialogues for source in prepared.ingested.sources)
     places = known.earlier.places if known.earlier is not None else ()
     return Estimate(dialogues=dialogues, turns=turns, roles=_roles(prepared, sums, places))
 
@@ -206,7 +206,7 @@ def _roles(
     for role, refs in prepared.plan.models.items():
         for ref in refs:
             added = sums.get((role, str(ref)), Counter())
-            price = prepared.cast.prices.find(ref.name)
+            price = prepared.pool.prices.find(ref.name)
             counts = {name: added[name] for name in ("calls", "recorded", "new", "prompt_tokens", "completion_tokens")}
             reused = {place: added[_from(number)] for number, place in enumerate(places)}
             one = RoleEstimate(role=role, model=str(ref), reused=reused, **counts, cost_usd=None, batch_usd=None)

@@ -15,7 +15,7 @@ from ...schemas.escape import visible, visible_json
 from ...schemas.manifest import MANIFEST_FILE as MANIFEST
 from ...schemas.publishing import AcceptedGate
 from ...schemas.report import REPORT_FILE as REPORT
-from ..distributed.connection import apart_on
+from ..distributed.connection import parallel_map_on
 from ..release.read import Release
 from ..release.write import check_writable, disk_errors
 from ..runtime.environment import parse_engine
@@ -63,13 +63,13 @@ def _run_audit(options: argparse.Namespace) -> int:
     folder = engine.place(dataset_folder(options.place) if options.columns else local_folder(options.place))
     name, version = _name_of(options.place, folder)
     if options.columns:
-        with apart_on(engine, (folder,)) as apart:
-            audit = audit_source(_foreign(folder, options.columns, name, version), options.sample, apart)
+        with parallel_map_on(engine, (folder,)) as parallel:
+            audit = audit_source(_foreign(folder, options.columns, name, version), options.sample, parallel)
     else:
         release = _release(folder)
         accepted = read_accepted(release)
-        with apart_on(engine, (folder,)) as apart:
-            audit = audit_source(ReleaseSource(release, name), options.sample, apart)
+        with parallel_map_on(engine, (folder,)) as parallel:
+            audit = audit_source(ReleaseSource(release, name), options.sample, parallel)
         if writes:
             with disk_errors(folder):
                 write_audit(release, audit)

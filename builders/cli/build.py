@@ -303,7 +303,7 @@ def run_build(options: argparse.Namespace) -> int:
 
 
 def _options(options: argparse.Namespace) -> BuildOptions:
-    cast = ModelOptions(
+    models = ModelOptions(
         **{role.value: named for role in _NAMED if (named := tuple(getattr(options, role.value)))},
         rewrite=options.repair_chosen,
         tokens=tokens_of(options),
@@ -320,7 +320,7 @@ def _options(options: argparse.Namespace) -> BuildOptions:
         out=options.out.absolute(),
         release=options.release,
         sources=tuple(SourceRef(uri=uri, license=options.license) for uri in options.source),
-        cast=cast,
+        models=models,
         limit=options.limit,
         benchmarks=tuple(options.decontaminate),
         on_bad=options.on_bad_dialogue,

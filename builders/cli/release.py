@@ -12,7 +12,7 @@ from ...schemas.diff import ConfigDiff, Diff, Presence, RowChange, RowDiff
 from ...schemas.escape import visible_json
 from ...schemas.study import STUDY_FILE as VALIDATION
 from ..building.rebuild import verify_release
-from ..distributed.connection import apart_on
+from ..distributed.connection import parallel_map_on
 from ..release.card_context import changelog_of, changelog_text
 from ..release.diff.run import diff_releases
 from ..release.layout import CARD, CHANGELOG
@@ -111,8 +111,8 @@ def _run_diff(options: argparse.Namespace) -> int:
 
     engine = parse_engine(options.engine)
     old, new = (Release(engine.place(local_folder(place))) for place in (options.old, options.new))
-    with apart_on(engine, (old.root, new.root)) as apart:
-        found = diff_releases(old, new, most=options.most if options.rows else 0, apart=apart)
+    with parallel_map_on(engine, (old.root, new.root)) as parallel:
+        found = diff_releases(old, new, most=options.most if options.rows else 0, parallel=parallel)
     if options.json:
         sys.stdout.write(visible_json(found.model_dump_json(indent=1)) + "\n")
     else:
@@ -194,8 +194,8 @@ def _run_validate(options: argparse.Namespace) -> int:
         return 0
     engine = parse_engine(options.engine)
     release = Release(engine.place(local_folder(options.place)))
-    with apart_on(engine, (release.root,)) as apart:
-        findings = list(islice(validate_release(release, apart), MOST_FINDINGS + 1))
+    with parallel_map_on(engine, (release.root,)) as parallel:
+        findings = list(islice(validate_release(release, parallel), MOST_FINDINGS + 1))
     rows = sum(record.rows or 0 for record in release.manifest.files.values())
     filled = loadable(release.manifest)
     empty = [config.value for config in release.configs if config not in filled]

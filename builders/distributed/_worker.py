@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Sharing(Protocol):
-    """The keeper as one worker sees it; see `Keeper`."""
+    """The coordinator as one worker sees it; see `Keeper`."""
 
     async def claim(self, key: str) -> Outcome | None:
         """What is known, or None: then it is this worker's to ask."""
@@ -137,7 +137,7 @@ class Nothing:
 
 
 class SharedBudget(Budget):
-    """The cluster's money: set aside and settled with the keeper."""
+    """The cluster's money: set aside and settled with the coordinator."""
 
     def __init__(self, limit_usd: float | None, prices: Prices, sharing: Sharing) -> None:
         super().__init__(limit_usd, prices)
@@ -188,10 +188,10 @@ class WorkerTask:
 
 @dataclass
 class RayKeeper:
-    """`Sharing` over a handle of the keeper's actor."""
+    """`Sharing` over a handle of the coordinator's actor."""
 
     handle: Any
-    """Ray's; it has the keeper's methods, each with a `remote`."""
+    """Ray's; it has the coordinator's methods, each with a `remote`."""
     who: Who
 
     async def claim(self, key: str) -> Outcome | None:
@@ -236,13 +236,13 @@ class Worker:
     def __init__(self, handle: Any, part: WorkerTask) -> None:
         import ray
 
-        # The actor is the same after a restart, so that the keeper knows what the process before had in hand.
+        # The actor is the same after a restart, so that the coordinator knows what the process before had in hand.
         who = Who(ray.get_runtime_context().get_actor_id() or "", uuid4().hex)
         ray.get(handle.arrive.remote(who))
-        self._keeper: Sharing = RayKeeper(handle, who)
+        self._coordinator: Sharing = RayKeeper(handle, who)
         self._part = part
         self._corpus = ray.get(part.corpus[0]) if part.corpus else None
-        self._cast: ModelPool | None = None
+        self._pool: ModelPool | None = None
         self._tally: SharedTally | None = None
         self._stack = AsyncExitStack()
         self._completers: Completers = {}
@@ -256,7 +256,7 @@ class Worker:
             turns[0] += 1
 
         try:
-            if await self._keeper.failure() is None:
+            if await self._coordinator.failure() is None:
                 completers, plan = await self._opened(), self._part.plan
                 dialogues = [pickle.loads(one) for one in batch["placed"]]
                 await gather_answers(
@@ -268,36 +268,36 @@ class Worker:
                     on_turn=count,
                 )
         except PrefDialError as error:
-            await self._keeper.fail(error)
-        if self._cast is not None and self._tally is not None:
-            await self._keeper.tell(self._cast.snapshots())
+            await self._coordinator.fail(error)
+        if self._pool is not None and self._tally is not None:
+            await self._coordinator.tell(self._pool.snapshots())
             await self._tally.tell()
         yield {"turns": np.array(turns)}
 
     # The models, opened once, in the loop in which they are asked.
     async def _opened(self) -> Completers:
         async with self._opening:
-            if self._cast is None:
+            if self._pool is None:
                 part, options = self._part, self._part.options
                 # Pace is the cluster's; what a worker keeps to by itself is its share of the calls in flight.
-                cast = ModelPool(
+                pool = ModelPool(
                     options,
                     part.prices,
                     endpoints_of(options, part.plan.spec),
                     self._corpus,
                     part.models,
                 )
-                budget = SharedBudget(options.budget_usd, part.prices, self._keeper)
+                budget = SharedBudget(options.budget_usd, part.prices, self._coordinator)
                 paced = options.rpm is not None or options.tpm is not None
                 reached = await self._stack.enter_async_context(
-                    cast.reached(
+                    pool.reached(
                         Nothing(),
                         budget,
                         Limits(concurrency=part.concurrency),
-                        (lambda ref, model: Paced(model, self._keeper, str(ref))) if paced else None,
+                        (lambda ref, model: Paced(model, self._coordinator, str(ref))) if paced else None,
                     )
                 )
-                kept = {key: Kept(model, self._keeper, cast.meter_of(key[1])) for key, model in reached.items()}
-                self._tally = SharedTally(FailureTally(part.plan), self._keeper)
-                self._completers, self._cast = watched(kept, self._tally.note), cast
+                kept = {key: Kept(model, self._coordinator, pool.meter_of(key[1])) for key, model in reached.items()}
+                self._tally = SharedTally(FailureTally(part.plan), self._coordinator)
+                self._completers, self._pool = watched(kept, self._tally.note), pool
         return self._completers

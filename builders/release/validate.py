@@ -248,19 +248,19 @@ _FIRST = (*_DIALOGUES, Config.COMPLETIONS, Config.REASONING_STEPS)
 _REMEMBERED = (*_DIALOGUES, Config.REASONING_STEPS)
 
 
-def validate_release(release: Release, apart: ParallelMap | None = None) -> Iterator[Finding]:
+def validate_release(release: Release, parallel: ParallelMap | None = None) -> Iterator[Finding]:
     """Every finding of every rule, file by file.
 
     Args:
         release: what is looked at.
-        apart: looks at every shard apart; one after the other, here, where it is None.
+        parallel: checks the shards in parallel; None: one after the other, here.
     """
     for changed in changed_files(release):
         yield Finding(rule="files", file=changed.file, row=changed.row, detail=changed.what)
     seen, labelled = CrossTableState(repeats_bar=release.manifest.spec.drop_repeated_dialogues), Labelled()
     first = [config for config in _FIRST if config in release.configs]
     for config in (*first, *(config for config in release.configs if config not in first)):
-        yield from _ConfigCheck(release, config, seen, labelled).findings(None if config in _REMEMBERED else apart)
+        yield from _ConfigCheck(release, config, seen, labelled).findings(None if config in _REMEMBERED else parallel)
     yield from check_held_out_calls(release, seen)
     yield from check_splits(release, seen)
     yield from check_conservation(release, seen)
@@ -280,14 +280,14 @@ class _ConfigCheck:
     pairs: Digests = field(default_factory=Digests)
     keys: Digests = field(default_factory=Digests)
 
-    def findings(self, apart: ParallelMap | None) -> Iterator[Finding]:
+    def findings(self, parallel: ParallelMap | None) -> Iterator[Finding]:
         """What single batches tell, and then what only the whole config does."""
         paths = {split: self.release.files(self.config, split) for split in splits_of(self.config)}
         shards = [(path, split) for split, found in paths.items() for path in found]
-        if apart is None:
+        if parallel is None:
             looked_at: Iterator[Iterable[Finding]] = (self._shard(path, split) for path, split in shards)
         else:
-            looked_at = map(self._taken_in, apart(partial(_look_at, self), shards))
+            looked_at = map(self._taken_in, parallel(partial(_look_at, self), shards))
         for split, found in paths.items():
             if not found:
                 yield Finding(rule="configs", file=f"data/{self.config}", detail=f"there is no split {split}")
@@ -309,7 +309,7 @@ class _ConfigCheck:
             pass  # more than is reported, but its rows are counted
         return _ShardResult(told, alone.seen.rows, alone.seen.drops, (alone.ids, alone.pairs, alone.keys))
 
-    # Remembers what a shard that was looked at apart comes to; its findings.
+    # Remembers the result of a shard that was checked in parallel; gives its findings.
     def _taken_in(self, looked: "_ShardResult") -> list[Finding]:
         self.seen.rows.update(looked.rows)
         self.seen.drops.update(looked.drops)

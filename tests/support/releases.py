@@ -80,24 +80,24 @@ def build_scripted(
         opened = [open_source(SourceRef(uri=uri)) for uri in sources]
         read = read_benchmarks(benchmarks, spec.overlap_words or 0)
         spool = Path(folder, "spool.jsonl")
-        intake = ingest(opened, spec, spool, on_bad="skip", limit=limit, benchmarks=read)
+        ingested = ingest(opened, spec, spool, on_bad="skip", limit=limit, benchmarks=read)
         plan = scripted_plan(spec)
         script = answer or (scripted_answer if spec.layout == 1 else spelt_answer)
         assembly = Assembly(plan, steps_of(spec), script, ReleaseWriter(root, spec.layout))
-        assemble(intake, assembly)
+        assemble(ingested, assembly)
         told = Provenance(
             spec=spec,
             spec_sha256=released.sha256,
             limit=limit,
-            sources=intake.sources,
-            benchmarks=intake.benchmarks,
+            sources=ingested.sources,
+            benchmarks=ingested.benchmarks,
             models={
                 role: tuple(ModelRecord(ref=ref, kind="scripted") for ref in refs) for role, refs in plan.models.items()
             },
-            licenses=intake.licenses,
+            licenses=ingested.licenses,
             run=RunRecord(started="", wall_s=0, cost_usd=None, python="", packages=versions, git=None),
         )
-        finish_release(root, assembly, intake.splits, told)
+        finish_release(root, assembly, ingested.splits, told)
     return Release(root)
 
 

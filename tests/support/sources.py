@@ -55,6 +55,6 @@ def taken_in(
     benchmarks: Sequence[Benchmark] = (),
     **rules: Any,
 ) -> Ingested:
-    """The intake of these sources under a plain split rule; by 1.0.0 otherwise, but for what `rules` say."""
+    """The ingested of these sources under a plain split rule; by 1.0.0 otherwise, but for what `rules` say."""
     spec = load_release("1.0.0").spec.model_copy(update={"splits": RULE, **rules})
     return ingest(sources, spec, spool, on_bad=on_bad, limit=limit, benchmarks=benchmarks)

@@ -24,15 +24,15 @@ _NONE_ANSWERED = 10
 class Finalizer:
     """Takes in what batches brought."""
 
-    def __init__(self, desk: BatchContext) -> None:
-        self._desk = desk
+    def __init__(self, context: BatchContext) -> None:
+        self._context = context
         self._caps: dict[Queue, int] = {}
         self._full: Counter[Queue] = Counter()
         self._broken: Counter[str] = Counter()
 
     def most_tokens(self, queue: Queue) -> int | None:
         """What may be enqueued in a queue; less than the user's limit where the provider said that it was too much."""
-        limit, cap = self._desk.limits.tokens, self._caps.get(queue)
+        limit, cap = self._context.limits.tokens, self._caps.get(queue)
         return limit if cap is None else cap if limit is None else min(cap, limit)
 
     def take(self, job: Job) -> None:
@@ -50,7 +50,7 @@ class Finalizer:
         del self._full[job.queue]
         dead = self._is_dead(taken)
         usage = (taken.prompt_tokens, taken.completion_tokens)
-        self._desk.ledger.settle(job, () if dead else taken.passing, usage)
+        self._context.ledger.settle(job, () if dead else taken.passing, usage)
         self._tell(job, taken, dead=dead)
 
     def clean(self, job: Job) -> None:
@@ -62,19 +62,19 @@ class Finalizer:
         """
         for file_id in (job.file_id, job.output_file_id, job.error_file_id):
             if file_id is not None:
-                self._desk.provider(job).delete(file_id)
-        self._desk.ledger.move(job, JobState.DONE)
+                self._context.provider(job).delete(file_id)
+        self._context.ledger.move(job, JobState.DONE)
 
     def _taker(self, job: Job) -> ResultImporter:
-        desk = self._desk
-        meter, endpoint = desk.meter_of(job.queue.model), desk.provider(job).endpoint
-        return ResultImporter(job, desk.ledger, desk.records, desk.dialect(job.queue), meter, endpoint)
+        context = self._context
+        meter, endpoint = context.meter_of(job.queue.model), context.provider(job).endpoint
+        return ResultImporter(job, context.ledger, context.records, context.dialect(job.queue), meter, endpoint)
 
     # The results in a file; one that comes broken or too short is fetched again before it is taken as it is.
     def _lines_of(self, job: Job, file_id: str | None, expected: int = 0) -> list[Line]:
         if file_id is None:
             return []
-        data = self._desk.provider(job).download(file_id, job.requests)
+        data = self._context.provider(job).download(file_id, job.requests)
         if data is None:
             log.warning("batch %s: its file %s is gone; what was in it is asked again", job.batch_id, file_id)
             return []
@@ -92,7 +92,7 @@ class Finalizer:
     #
     # A batch of nothing but requests that failed before says nothing of the provider.
     def _is_dead(self, taken: Taken) -> bool:
-        fresh = sum(self._desk.ledger.tries(key) == 0 for key in taken.passing)
+        fresh = sum(self._context.ledger.tries(key) == 0 for key in taken.passing)
         return fresh >= _NONE_ANSWERED and not (taken.answered or taken.refused)
 
     def _tell(self, job: Job, taken: Taken, *, dead: bool) -> None:
@@ -124,19 +124,19 @@ class Finalizer:
             EndpointError: what is wrong is not about single lines.
         """
         said = "; ".join(f"{fault.code}: {fault.message}" for fault in faults[:3]) or "no reason given"
-        said = self._desk.provider(job).mask(said)
-        keys = self._desk.ledger.keys(job)
+        said = self._context.provider(job).mask(said)
+        keys = self._context.ledger.keys(job)
         bad = {keys[fault.line - 1]: said for fault in faults if fault.line and fault.line <= len(keys)}
         if job.cancelled:
-            self._desk.ledger.settle(job, ())
+            self._context.ledger.settle(job, ())
         elif any(fault.code == _FULL for fault in faults):
             self._wait_for_room(job, said)
         elif 0 < len(bad) == len(faults) < min(len(keys), _MANY_BAD_LINES) and not _ABOUT_ALL.search(said):
             self._taker(job).refuse(bad.items())
-            self._desk.ledger.drop(bad)
-            self._desk.ledger.settle(job, (), again=True)
+            self._context.ledger.drop(bad)
+            self._context.ledger.settle(job, (), again=True)
         else:
-            self._desk.ledger.settle(job, ())
+            self._context.ledger.settle(job, ())
             raise EndpointError(f"{job.queue.model}: batch {job.batch_id} was not taken: {said}. Nothing of it was run")
 
     def _wait_for_room(self, job: Job, said: str) -> None:
@@ -145,7 +145,7 @@ class Finalizer:
         Raises:
             EndpointError: it said so too often.
         """
-        self._desk.ledger.settle(job, (), again=True)
+        self._context.ledger.settle(job, (), again=True)
         self._full[job.queue] += 1
         times = self._full[job.queue]
         if times >= _FULL_IN_A_ROW:
@@ -153,8 +153,8 @@ class Finalizer:
                 f"{job.queue.model}: {said}. That was said {times} times in a row; repeat the same command when there "
                 "is room, or give the limit as --batch-tokens"
             )
-        jobs = [one for one in self._desk.ledger.open_jobs() if one.queue == job.queue]
+        jobs = [one for one in self._context.ledger.open_jobs() if one.queue == job.queue]
         others = sum(one.tokens for one in jobs if one.state is not JobState.TAKEN)
         self._caps[job.queue] = max(1, others + job.tokens - 1 if others else job.tokens // 2)
         if not others:
-            self._desk.sleep(self._desk.limits.poll_s * 2.0 ** (times - 1))
+            self._context.sleep(self._context.limits.poll_s * 2.0 ** (times - 1))

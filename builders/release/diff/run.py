@@ -92,14 +92,14 @@ def _names(names: tuple[str, ...] | list[str]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def diff_releases(old: Release, new: Release, *, most: int = 0, apart: ParallelMap | None = None) -> Diff:
+def diff_releases(old: Release, new: Release, *, most: int = 0, parallel: ParallelMap | None = None) -> Diff:
     """What differs between two releases, the step of the version that it needs, and whether the new one's number fits.
 
     Args:
         old: the earlier release.
         new: the later release.
         most: the number of differing rows to list, at most.
-        apart: does every config apart; one after the other, here, where it is None.
+        parallel: compares the configs in parallel; None: one after the other, here.
 
     Raises:
         DataError: a file of either is gone or damaged; the message names the release and the file.
@@ -107,7 +107,7 @@ def diff_releases(old: Release, new: Release, *, most: int = 0, apart: ParallelM
     """
     before, after = Version.of(old.manifest.version), Version.of(new.manifest.version)
     configs = [config for config in Config if old.files(config) or new.files(config)]
-    found = [*(apart or map)(partial(_found, old, new, most), configs)]
+    found = [*(parallel or map)(partial(_found, old, new, most), configs)]
     rewritten = tuple(name for one in found for name in one.rewritten)
     files = tuple(_other_files(old, new))
     reasons = _find_reasons([one.diff for one in found], rewritten, files)

@@ -32,13 +32,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The build; planner, responder and joint are embedded, so that only traces are asked of the server."""
     out = tmp_path_factory.mktemp("traces") / "release"
     with ChatServer(play_role_of_panels, faults=ROUGH, models=MODELS) as server:
-        cast = ModelOptions(
+        models = ModelOptions(
             reasoner=tuple(f"{name}@{server.url}" for name in ("one", "two")),
             stylist=(f"mock@{server.url}",),
             judge=tuple(f"{name}@{server.url}" for name in ("first", "second", "third")),
             concurrency=8,
         )
-        build(BuildOptions(out=out, release="2.1.0", sources=(SourceRef(uri="sample"),), cast=cast, limit=4))
+        build(BuildOptions(out=out, release="2.1.0", sources=(SourceRef(uri="sample"),), models=models, limit=4))
     assert {"rate_limited", "fenced", "prose"} <= server.met.keys()
     return Release(out)
 

@@ -48,7 +48,7 @@ def _options(
         out=out,
         release=release,
         limit=DIALOGUES,
-        cast=ModelOptions(rewrite=rewrite, **named),  # type: ignore[arg-type]
+        models=ModelOptions(rewrite=rewrite, **named),  # type: ignore[arg-type]
     )
 
 
@@ -63,14 +63,14 @@ def _asked(folder: Path, options: BuildOptions, answer: Answer) -> Counter[Role]
     """How many distinct calls a build comes to where the models answer like this."""
     released = load_release(options.release).spec
     refs = {
-        role: tuple(ModelRef(name=named.partition("@")[0]) for named in options.cast.of(role, released))
+        role: tuple(ModelRef(name=named.partition("@")[0]) for named in options.models.of(role, released))
         for role in Role
-        if options.cast.of(role, released)
+        if options.models.of(role, released)
     }
-    intake = ingest([opened("sample")], released, folder / "spool", on_bad="stop", limit=DIALOGUES)
+    ingested = ingest([opened("sample")], released, folder / "spool", on_bad="stop", limit=DIALOGUES)
     writer = ReleaseWriter(folder / "tables", released.layout)
     assembly = Assembly(MiningPlan.of(released, refs), steps_of(released), answer, writer)
-    assemble(intake, assembly).counts()
+    assemble(ingested, assembly).counts()
     return Counter({role: usage.calls for role, usage in assembly.usages().items()})
 
 
