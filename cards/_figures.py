@@ -8,7 +8,7 @@ from typing import Any
 from ..schemas.audit import Audit, Counts, GateResult, OrderCheck, PanelAgreement
 from ..schemas.base import Frozen
 from ..schemas.measures import Interval
-from ._words import UNDEFINED, fixed, said, told, verdict
+from ._words import UNDEFINED, fixed, format_interval, in_words, verdict
 
 # What every chart is made with.
 
@@ -103,10 +103,17 @@ def plot_orders(audit: Audit, config: str) -> Iterator[Made]:
         f"stood first; 0.5 is not a habit. Bars are 95 % intervals; {_named(audit, (one.judge for one in some))}"
     )
     lines: list[tuple[object, ...]] = [
-        (order.judge, told(order.flips), order.flips.n, gate and f"{gate.limit:g}", verdict(gate), told(order.first),
-         order.first.n)
+        (
+            order.judge,
+            format_interval(order.flips),
+            order.flips.n,
+            gate and f"{gate.limit:g}",
+            verdict(gate),
+            format_interval(order.first),
+            order.first.n,
+        )
         for order, gate in zip(some, gates, strict=True)
-    ]  # fmt: skip
+    ]
     columns = ("judge", "turned", "candidates", "limit", "gate", "prefers the first", "preferences")
     yield "The order of the sides", about, _orders(audit, some, gates), columns, lines
 
@@ -158,10 +165,12 @@ def plot_agreement(audit: Audit, config: str) -> Iterator[Made]:
         )
         lines: list[tuple[object, ...]] = []
         for one in labels:
-            lines.append((_WHAT[one.label], "all (alpha)", told(one.alpha), None, one.alpha.n))
+            lines.append((_WHAT[one.label], "all (alpha)", format_interval(one.alpha), None, one.alpha.n))
             for pair in one.pairs:
                 both = f"{pair.one} and {pair.other} (kappa)"
-                lines.append((_WHAT[one.label], both, told(pair.kappa), told(pair.same), pair.kappa.n))
+                lines.append(
+                    (_WHAT[one.label], both, format_interval(pair.kappa), format_interval(pair.same), pair.kappa.n)
+                )
         columns = ("what is said", "judges", "beyond chance", "the same", "candidates")
         yield "Agreement of the judges", about, _agreement(labels, numbers), columns, lines
 
@@ -225,7 +234,7 @@ def gate_lines(audit: Audit) -> list[dict[str, str]]:
             "answer": verdict(gate),
             "state": _STATES[gate.answer],
             "name": gate.name,
-            "measure": said(gate.measure),
+            "measure": in_words(gate.measure),
             "value": fixed(gate.value, 4).removesuffix(".0000"),
             "interval": UNDEFINED if gate.low is None else f"{fixed(gate.low, 3)} to {fixed(gate.high, 3)}",
             "limit": f"{'≥ ' if gate.bound == 'least' else ''}{gate.limit:g}",
@@ -257,7 +266,7 @@ def _others(audit: Audit) -> Iterator[ReportTable]:
     rows = ((config, *(counts.get(split) for split in splits)) for config, counts in audit.rows.items())
     yield _table("Pairs", "Rows by config and split.", ("config", *splits), iter(rows))
     faults = (
-        (one.config, said(one.kind), one.count, one.places[0] if one.places else None, audit.fault_kinds[one.kind])
+        (one.config, in_words(one.kind), one.count, one.places[0] if one.places else None, audit.fault_kinds[one.kind])
         for one in audit.faults
         if one.count
     )
@@ -265,7 +274,7 @@ def _others(audit: Audit) -> Iterator[ReportTable]:
         "Faults", "Pairs that break a rule of what a pair is.", ("config", "fault", "pairs", "first", "meaning"), faults
     )
     words = (
-        (one.config, said(one.features), ", ".join(word.word for word in one.telling if word.weight > 0),
+        (one.config, in_words(one.features), ", ".join(word.word for word in one.telling if word.weight > 0),
          ", ".join(word.word for word in one.telling if word.weight < 0))
         for one in audit.artefacts
         if one.telling
@@ -278,7 +287,7 @@ def _others(audit: Audit) -> Iterator[ReportTable]:
     yield from _leaks(audit)
     yield _chatter(audit)
     yield from _traces(audit)
-    labels = ((one.config, one.split, said(one.label), _counted(one.counts)) for one in audit.labels)
+    labels = ((one.config, one.split, in_words(one.label), _counted(one.counts)) for one in audit.labels)
     yield _table("Labels", "How often each occurs in a split.", ("config", "split", "label", "counts"), labels)
     kept = ((one.config, one.candidates, one.rows, one.dropped, one.lost) for one in audit.conservation)
     about = "Whether every candidate is a row or a drop."
@@ -287,7 +296,7 @@ def _others(audit: Audit) -> Iterator[ReportTable]:
 
 def _shifts(audit: Audit) -> Iterator[ReportTable]:
     bias = (
-        (one.config, said(one.estimator), *map(told, (one.before, one.after, one.shift, one.keeping)))
+        (one.config, in_words(one.estimator), *map(format_interval, (one.before, one.after, one.shift, one.keeping)))
         for one in audit.filter_bias
     )
     about = "What choosing among whole pairs does to the strategies; 0 is unbiased. The estimators are ours."
@@ -295,14 +304,26 @@ def _shifts(audit: Audit) -> Iterator[ReportTable]:
         "Bias of the filter", about, ("config", "estimator", "before", "after", "shift", "of keeping alone"), bias
     )
     kept = (
-        (one.config, name, one.before_by_strategy.get(name, 0), one.after_by_strategy.get(name, 0), told(share))
+        (
+            one.config,
+            name,
+            one.before_by_strategy.get(name, 0),
+            one.after_by_strategy.get(name, 0),
+            format_interval(share),
+        )
         for one in audit.filter_bias
         for name, share in one.kept.items()
     )
     about = "Whole pairs by the human's strategy, before and after choosing among them, and the share that is kept."
     yield _table("Strategies that the filter keeps", about, ("config", "strategy", "before", "after", "kept"), kept)
     style = (
-        (one.config, audit.style_features[one.feature], fixed(one.chosen), fixed(one.rejected), told(one.difference))
+        (
+            one.config,
+            audit.style_features[one.feature],
+            fixed(one.chosen),
+            fixed(one.rejected),
+            format_interval(one.difference),
+        )
         for one in audit.style
         if one.strategy is None
     )
@@ -312,7 +333,14 @@ def _shifts(audit: Audit) -> Iterator[ReportTable]:
 def _chatter(audit: Audit) -> ReportTable:
     gates = {gate.measure.partition(":")[0]: gate for gate in audit.gates if gate.name == "crowd_chatter"}
     rows = (
-        (one.config, one.found, one.share.n, told(one.share), _counted(one.kinds), verdict(gates.get(one.config)))
+        (
+            one.config,
+            one.found,
+            one.share.n,
+            format_interval(one.share),
+            _counted(one.kinds),
+            verdict(gates.get(one.config)),
+        )
         for one in audit.chatter
     )
     about = "Chosen replies that talk of the crowd task in which a corpus was made, and not to the seeker."
@@ -323,7 +351,10 @@ def _traces(audit: Audit) -> Iterator[ReportTable]:
     found = audit.traces
     if found is None:
         return
-    steps = ((one.step, told(one.right), told(one.contradicted), told(one.alpha)) for one in found.steps)
+    steps = (
+        (one.step, format_interval(one.right), format_interval(one.contradicted), format_interval(one.alpha))
+        for one in found.steps
+    )
     about = f"Over {found.traces} labelled traces of {fixed(found.words)} words in the mean."
     named = ("step", "right", "contradicted by a rule", "judges' agreement (alpha)")
     yield _table("Steps of reasoning", about, named, steps)
@@ -340,7 +371,7 @@ def _traces(audit: Audit) -> Iterator[ReportTable]:
 
 
 def _counted(counts: Counts) -> str:
-    return "; ".join(f"{said(name)} {number}" for name, number in counts.items())
+    return "; ".join(f"{in_words(name)} {number}" for name, number in counts.items())
 
 
 def _leaks(audit: Audit) -> Iterator[ReportTable]:
@@ -348,9 +379,11 @@ def _leaks(audit: Audit) -> Iterator[ReportTable]:
     about = "What stands in more than one split, word for word, of the rows outside train."
     yield _table("Leakage", about, ("config", "dialogues", "pairs", "prompts", "replies", "held-out rows"), leaks)
     near = audit.near_duplicates
-    found = [] if near is None else [
-        (f"{near.unit}s", near.looked_at, near.groups, near.units, near.across_splits, near.across_sources)
-    ]  # fmt: skip
+    found = (
+        []
+        if near is None
+        else [(f"{near.unit}s", near.looked_at, near.groups, near.units, near.across_splits, near.across_sources)]
+    )
     about = "Groups that share most of their word triples (MinHash)."
     columns = ("of", "looked at", "groups", "units in them", "groups across splits", "groups across sources")
     yield _table("Near-duplicates", about, columns, iter(found))

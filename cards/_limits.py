@@ -10,7 +10,7 @@ from ..schemas.escape import escape_code, escape_markdown
 from ..schemas.inference import Role
 from ..schemas.manifest import Manifest
 from ._sections import LEAST_LABELS
-from ._words import fixed, told
+from ._words import fixed, format_interval
 from .context import CardContext
 from .licences import corpus_of
 from .tables import rows_by_split
@@ -161,7 +161,7 @@ def _measured(audit: Audit) -> Iterator[str]:
         if one.config == Config.RESPONSE and one.features in ("words", "length") and one.auc.value is not None:
             yield (
                 f"A simple model that sees {'the words' if one.features == 'words' else 'the length'} of a reply alone "
-                f"tells chosen from rejected with AUC {told(one.auc)}; 0.5 is not at all."
+                f"tells chosen from rejected with AUC {format_interval(one.auc)}; 0.5 is not at all."
             )
     for order in audit.orders:
         if order.first.value is not None:

@@ -12,7 +12,7 @@ from ..schemas.measures import Interval
 from ..schemas.publishing import AcceptedGate
 from ..schemas.review import ConfigReview, CrisisDecision, CrisisReview, Review
 from ..schemas.study import Answered, StudyOutcome, Validation
-from ._words import UNDEFINED, fixed, said, told, verdict
+from ._words import UNDEFINED, fixed, format_interval, in_words, verdict
 
 
 def gate_lines(audit: Audit) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def _gate_line(name: str, some: Sequence[GateResult]) -> dict[str, Any]:
     return {
         "name": name,
         "measures": len(some),
-        "worst": UNDEFINED if worst is None else f"{number(worst.value)} ({said(worst.measure)})",
+        "worst": UNDEFINED if worst is None else f"{number(worst.value)} ({in_words(worst.measure)})",
         "limit": f"{'≥ ' if some[0].bound == 'least' else ''}{number(some[0].limit)}",
         "answer": _answer(some),
         "why": escape_sentence(some[0].why),
@@ -50,8 +50,8 @@ def unpassed_lines(audit: Audit, accepted: Sequence[AcceptedGate]) -> list[dict[
     return [
         {
             "name": gate.name,
-            "answer": said(gate.answer),
-            "measure": said(gate.measure),
+            "answer": in_words(gate.answer),
+            "measure": in_words(gate.measure),
             "value": Markdown("" if gate.value is None else f" is {number(gate.value)}"),
             "interval": Markdown("" if gate.low is None else f" [{fixed(gate.low)}, {fixed(gate.high)}]"),
             "limit": f"{'at least ' if gate.bound == 'least' else ''}{number(gate.limit)}",
@@ -104,7 +104,7 @@ def length_lines(audit: Audit) -> Iterator[dict[str, str]]:
                 "config": one.config,
                 "chosen": fixed(one.chosen, 1),
                 "rejected": fixed(one.rejected, 1),
-                "difference": told(one.difference, 1),
+                "difference": format_interval(one.difference, 1),
             }
 
 
@@ -146,7 +146,7 @@ def _crisis(review: CrisisReview) -> Iterator[str]:
             "no sign of a crisis, but an answer of a judge that could not be read."
         )
     if review.alpha.n >= LEAST_LABELS:
-        yield f"Krippendorff's alpha among them is {_told(review.alpha)}."
+        yield f"Krippendorff's alpha among them is {_format_interval(review.alpha)}."
     elif review.alpha.n:
         yield f"Several people read {_counted(review.alpha.n, 'finding')}: too few to say how far they agree."
     yield "Nothing was released from the holdout by it."
@@ -177,10 +177,10 @@ def _lines(review: ConfigReview) -> Iterator[dict[str, str]]:
 
 
 def _line(what: str, among: Interval, judge: Interval | None) -> dict[str, str]:
-    return {"what": what, "among": _told(among), "judge": _told(judge) if judge else ""}
+    return {"what": what, "among": _format_interval(among), "judge": _format_interval(judge) if judge else ""}
 
 
-def _told(interval: Interval) -> str:
+def _format_interval(interval: Interval) -> str:
     if 0 < interval.n < LEAST_LABELS:
         return f"too few (n={interval.n})"
     if interval.value is None:
@@ -235,6 +235,6 @@ def _row(one: Answered) -> dict[str, str]:
     return {
         "asks": escape_sentence(one.asks),
         "verdict": _SIGNS[one.verdict],
-        "figure": told(one.figure),
+        "figure": format_interval(one.figure),
         "why": escape_sentence(one.why),
     }

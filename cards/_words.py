@@ -13,7 +13,7 @@ def fixed(value: float | None, digits: int = 3) -> str:
     return UNDEFINED if value is None else f"{value:.{digits}f}"
 
 
-def told(interval: Interval, digits: int = 3) -> str:
+def format_interval(interval: Interval, digits: int = 3) -> str:
     """A value and its interval."""
     if interval.low is None or interval.high is None:
         return fixed(interval.value, digits)
@@ -37,7 +37,7 @@ def escaped(value: Any) -> Any:
     return escape_markdown(value) if isinstance(value, str) and not isinstance(value, Markdown) else value
 
 
-def said(name: str) -> str:
+def in_words(name: str) -> str:
     return name.replace("_", " ")
 
 

@@ -22,7 +22,7 @@ from ..schemas.inference import Task
 from ..schemas.manifest import Manifest, SourceRecord
 from ..schemas.rows import rows_of
 from ..schemas.safety import CrisisCounts
-from ._words import UNDEFINED, said
+from ._words import UNDEFINED, in_words
 
 # The docstrings under members and fields, read from the classes' source, so that a card says what the code says.
 
@@ -80,7 +80,7 @@ class Column:
     fields: tuple["Column", ...]
 
     @property
-    def told(self) -> str:
+    def describe(self) -> str:
         return f"{'list of ' if self.is_list else ''}{self.type}{' or null' if self.may_be_null else ''}"
 
 
@@ -193,7 +193,7 @@ def _task_lines(manifest: Manifest, task: Task) -> Iterator[dict[str, Any]]:
         return
     counted = task.value == task.role.value
     yield {
-        "role": said(task.value),
+        "role": in_words(task.value),
         "models": Markdown(", ".join(escape_code(str(record.ref)) for record in manifest.models[task.role])),
         "prompt": inference.prompt,
         "draws": inference.draws,
@@ -247,13 +247,13 @@ def source_lines(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _skipped(source: SourceRecord) -> str:
-    return ", ".join(f"{number} {said(reason)}" for reason, number in source.skipped.items()) or "none"
+    return ", ".join(f"{number} {in_words(reason)}" for reason, number in source.skipped.items()) or "none"
 
 
 def facts(manifest: Manifest) -> list[str]:
     """What the manifest holds on each model, a line each."""
     return [
-        f"{role} {escape_code(str(record.ref))}, {escape_markdown(name)}: {_told(value)}"
+        f"{role} {escape_code(str(record.ref))}, {escape_markdown(name)}: {_format(value)}"
         for role, records in manifest.models.items()
         for record in records
         for name, value in record.facts.items()
@@ -261,11 +261,11 @@ def facts(manifest: Manifest) -> list[str]:
 
 
 # A measured value in words: fractions to three places, named parts one after the other.
-def _told(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     if isinstance(value, dict):
-        return "; ".join(f"{escape_markdown(said(name))} {_told(part)}" for name, part in value.items())
+        return "; ".join(f"{escape_markdown(in_words(name))} {_format(part)}" for name, part in value.items())
     return escape_markdown(str(value))
 
 

@@ -168,7 +168,7 @@ class Faults(Measure):
         for name, kind in KINDS.items():
             mask = self._prompt_shift(pairs) if name == "prompt_shift" else kind.mask and kind.mask(pairs)
             if mask is not None:
-                rows = [_told(pairs.place, int(row)) for row in np.flatnonzero(mask)[:_SHOWN]]
+                rows = [_place_of(pairs.place, int(row)) for row in np.flatnonzero(mask)[:_SHOWN]]
                 self._note(name, config, int(mask.sum()), rows)
             else:
                 self._counts.setdefault((name, config), None)
@@ -178,7 +178,7 @@ class Faults(Measure):
         if pairs.row_ids is not None:
             self._columns["row_id", config].parts.append(digests(pairs.row_ids))
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """`faults` and what the kinds mean."""
         for config in self._places:
             self._note_over_config(config)
@@ -235,10 +235,10 @@ def _repeated(values: np.ndarray) -> Bools:
 def _places(rows: np.ndarray, starts: np.ndarray, places: list[tuple[BatchPosition, int]]) -> Iterator[str]:
     for row in rows:
         part = int(np.searchsorted(starts, row, side="right")) - 1
-        yield _told(places[part][0], int(row - starts[part]))
+        yield _place_of(places[part][0], int(row - starts[part]))
 
 
-def _told(place: BatchPosition, row: int) -> str:
+def _place_of(place: BatchPosition, row: int) -> str:
     return f"{place.file}: row {place.first + row}"
 
 

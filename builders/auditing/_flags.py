@@ -105,7 +105,7 @@ class Flags(Measure):
         self._take(drops.config, "human", human, drops.chosen_strategy, drops.weights)
         self._take(drops.config, "inferred", inferred, drops.rejected_strategy, drops.weights)
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         flags = [
             self._rate((config, side), group)
             for config in dict.fromkeys(config for config, _ in self._judged)

@@ -41,7 +41,7 @@ class Leaks(Measure):
         long = pairs.chosen.normalised.filter(pc.match_substring_regex(pairs.chosen.normalised, _LONG_REPLY))
         self._digests["reply", config, split].append(digests(long))
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         dialogues = {
             config: {split: len(np.unique(self._all("dialogue", config, split))) for split in rows}
             for config, rows in self._rows.items()
@@ -136,7 +136,7 @@ class Near(Measure):
         ids = (ids if pairs.dialogue_ids is None else pc.fill_null(pairs.dialogue_ids, "")).take(rows)
         self._add(units[rows], words, ids, pa.nulls(len(rows), pa.string()), pairs.place.split)
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         columns = self._sample.rows()
         if not columns or not len(columns[0]):
             return {"near_duplicates": None}
@@ -147,9 +147,9 @@ class Near(Measure):
                 column[first] for column in (units, ids, sources, splits, sketches)
             )
         groups = near_duplicate_groups(len(sketches), sketches.__getitem__, self._similarity)
-        return {"near_duplicates": self._told(groups, ids, sources, splits)}
+        return {"near_duplicates": self._result(groups, ids, sources, splits)}
 
-    def _told(self, groups: np.ndarray, ids: np.ndarray, sources: np.ndarray, splits: np.ndarray) -> NearDuplicates:
+    def _result(self, groups: np.ndarray, ids: np.ndarray, sources: np.ndarray, splits: np.ndarray) -> NearDuplicates:
         order = np.argsort(groups, kind="stable")
         members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
         together = [group for group in members if len(group) > 1]

@@ -263,6 +263,6 @@ class Measure:
     def take_drops(self, drops: Drops) -> None:
         """Looks at dropped candidates of one config."""
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """The fields of the audit that it fills, after the last batch."""
         raise NotImplementedError

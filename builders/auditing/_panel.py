@@ -63,7 +63,7 @@ class PanelMeasure(Measure):
         if drops.config in PAIR_CONFIGS:
             self._take(drops.config, drops.rows.column("judgements"), drops.weights, drops.dialogues)
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         judges = dict.fromkeys((config, judge) for config, judge, _ in self._counts)
         return {
             "orders": tuple(self._order(config, judge) for config, judge in judges),

@@ -59,7 +59,7 @@ class SeparabilityResult:
     """Directions that the features vary in."""
 
 
-def tell_apart(sides: SidesOfPairs, features: Features, words: int = 20) -> SeparabilityResult:
+def measure_separability(sides: SidesOfPairs, features: Features, words: int = 20) -> SeparabilityResult:
     """What a model of these features can do; its values are null where there is too little to fit one.
 
     Args:
@@ -163,7 +163,7 @@ class Artefacts(Measure):
             sides = [side.texts.take(rows).to_pylist() for side in (pairs.chosen, pairs.rejected)]
             sample.add(pairs.dialogues[rows], *(make(side) for side in sides for make in (_cut, _lengths)))
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         return {"artefacts": tuple(one for config, sample in self._samples.items() for one in _measure(config, sample))}
 
 
@@ -174,7 +174,7 @@ def _measure(config: str, sample: DialogueSample) -> list[Artefact]:
     )
     told = []
     for features in _FEATURE_SETS:
-        result = tell_apart(sides, features)
+        result = measure_separability(sides, features)
         words = tuple(TellingWord(word=word, weight=weight) for word, weight in result.words)
         told.append(
             Artefact(

@@ -46,7 +46,7 @@ class Labels(Measure):
                 both = zip(columns[one].to_pylist(), columns[other].to_pylist(), strict=True)
                 self._pairs[config, one, other].update((a, b) for a, b in both if a is not None and b is not None)
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         labels = tuple(
             LabelCounts(config=config, split=split, label=label, counts=ordered(counts))
             for (config, split, label), counts in self._labels.items()
@@ -133,15 +133,15 @@ class Bias(Measure):
             self._filtered[drops.config] = self._filtered.get(drops.config, 0) + table
             self._note(drops.config, drops.dialogues[drops.by_filter])
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         configs = [config for config in PAIR_CONFIGS if {config} & {*self._kept, *self._filtered}]
-        return {"filter_bias": tuple(self._told(config) for config in configs)}
+        return {"filter_bias": tuple(self._result(config) for config in configs)}
 
     def _note(self, config: str, dialogues: np.ndarray) -> None:
         known = self._dialogues.get(config, np.zeros(0, dtype=np.uint64))
         self._dialogues[config] = np.union1d(known, dialogues)
 
-    def _told(self, config: Config) -> FilterBias:
+    def _result(self, config: Config) -> FilterBias:
         none = np.zeros_like(next(iter((self._kept or self._filtered).values())))
         kept = self._kept.get(config, none)
         pool = kept + self._filtered.get(config, none)
@@ -218,7 +218,7 @@ class DropFlow(Measure):
         for (reason, strategy), number in Counter(both).items():
             self._drops[drops.config][reason][strategy] += number
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         flows = tuple(self._flow(config) for config in self._candidates)
         told = []
         for flow, stated in zip(flows, self._candidates.values(), strict=True):
@@ -295,10 +295,10 @@ class ChatterMeasure(Measure):
         self._found[config] = self._found.get(config, 0) + pairs.weights[found].sum(axis=0, dtype=np.float64)
         self._all[config] = self._all.get(config, 0) + pairs.weights.sum(axis=0, dtype=np.float64)
 
-    def tell(self) -> dict[str, Any]:
-        return {"chatter": tuple(self._told(config) for config in self._all)}
+    def result(self) -> dict[str, Any]:
+        return {"chatter": tuple(self._result(config) for config in self._all)}
 
-    def _told(self, config: str) -> Chatter:
+    def _result(self, config: str) -> Chatter:
         found, of = self._found[config], self._all[config]
         share = interval(ratio(found, of), round(of[0]))
         return Chatter(config=config, found=round(found[0]), kinds=ordered(self._kinds[config]), share=share)

@@ -74,7 +74,7 @@ class Style(Measure):
             rest &= ~mask
         self._add((config, None), pairs, chosen, rejected, rest)
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """`style` and what the features are."""
         by_config: dict[str, list[str | None]] = defaultdict(list)
         for config, strategy in self._sums:
@@ -83,10 +83,10 @@ class Style(Measure):
         for config, strategies in by_config.items():
             total = sum(self._sums[config, one] for one in strategies)
             sides = sum(self._sides[config, one] for one in strategies)
-            told += self._told(config, None, np.asarray(total), np.asarray(sides))
+            told += self._result(config, None, np.asarray(total), np.asarray(sides))
             named = sorted(one for one in strategies if one is not None)
             for strategy in named if len(named) <= _MOST_STRATEGIES else ():
-                told += self._told(config, strategy, self._sums[config, strategy], self._sides[config, strategy])
+                told += self._result(config, strategy, self._sums[config, strategy], self._sides[config, strategy])
         return {"style": tuple(told), "style_features": {name: one.about for name, one in _FEATURES.items()}}
 
     def _add(
@@ -108,7 +108,7 @@ class Style(Measure):
             bins = np.stack([np.bincount(place, minlength=len(edges) - 1) for place in places])
             self._bins[config, name] = self._bins.get((config, name), 0) + bins
 
-    def _told(self, config: str, strategy: str | None, sums: np.ndarray, sides: np.ndarray) -> list[StyleDifference]:
+    def _result(self, config: str, strategy: str | None, sums: np.ndarray, sides: np.ndarray) -> list[StyleDifference]:
         n = round(sums[0, 0])
         told = []
         for at, name in enumerate(_NAMES):

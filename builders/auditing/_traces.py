@@ -50,7 +50,7 @@ class TraceMeasure(Measure):
         elif config == Config.REASONING:
             self._take_replies(table.rows)
 
-    def tell(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """`traces`; null where there are none."""
         if not self._weights:
             return {"traces": None}

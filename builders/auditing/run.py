@@ -60,24 +60,24 @@ def audit_source(source: AuditSource, sample: int = SAMPLE, parallel: ParallelMa
     measures = measures_of(source, sample)
     told: dict[str, Any] = {"subject": source.subject(), "gates": ()}
     if parallel is None:
-        told |= _told(source, measures)
+        told |= _run_measures(source, measures)
     else:
-        for part in parallel(partial(_told_by_one, source, sample), range(len(measures))):
+        for part in parallel(partial(_run_measure, source, sample), range(len(measures))):
             told |= part
     audit = Audit(**told)
     return audit.model_copy(update={"gates": check_gates(audit, source.gates, source.facts)})
 
 
 # What the measures tell after one reading.
-def _told(source: AuditSource, measures: Sequence[Measure]) -> dict[str, Any]:
+def _run_measures(source: AuditSource, measures: Sequence[Measure]) -> dict[str, Any]:
     for batch in source.batches():
         for measure in measures:
             _show(measure, batch)
-    return {name: value for measure in measures for name, value in measure.tell().items()}
+    return {name: value for measure in measures for name, value in measure.result().items()}
 
 
-def _told_by_one(source: AuditSource, sample: int, number: int) -> dict[str, Any]:
-    return _told(source, measures_of(source, sample)[number : number + 1])
+def _run_measure(source: AuditSource, sample: int, number: int) -> dict[str, Any]:
+    return _run_measures(source, measures_of(source, sample)[number : number + 1])
 
 
 def audit_release(root: Path, name: str = "", sample: int = SAMPLE) -> Audit:

@@ -76,7 +76,7 @@ class Collector:
         with BatchContext(
             ledger, records, self.pool.options.batch_limits, endpoint_of, self.pool.meter_named
         ) as context:
-            shown = _BatchProgress(self.progress, self.pool.told)
+            shown = _BatchProgress(self.progress, self.pool.format_progress)
             driver = BatchRunner(context, lambda: self.pool.budget(records, ledger), on_look=shown.look)
             for number in count(1):
                 with ledger.wave():
@@ -101,7 +101,7 @@ class Collector:
                 steps_of(self.plan.spec),
                 watched_by(completers, tally),
                 turns_at_once=self.pool.options.concurrency,
-                on_turn=lambda: self.progress.advance(self.pool.told()),
+                on_turn=lambda: self.progress.advance(self.pool.format_progress()),
             )
 
 

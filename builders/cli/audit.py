@@ -141,30 +141,43 @@ def _tables(audit: Audit) -> Iterator[_Table]:
     yield "Pairs", columns, ((config, *splits.values()) for config, splits in audit.rows.items())
     faults = ((one.config, one.kind, one.count, one.places[0]) for one in audit.faults if one.count)
     yield "Faults", ("config", "fault", "pairs", "first"), faults
-    artefacts = ((one.config, one.features, _told(one.auc), _told(one.paired), one.auc.n) for one in audit.artefacts)
+    artefacts = (
+        (one.config, one.features, _format_interval(one.auc), _format_interval(one.paired), one.auc.n)
+        for one in audit.artefacts
+    )
     yield "Chosen told from rejected", ("config", "seen", "AUC", "pairs in order", "pairs"), artefacts
     style = (
-        (one.config, one.feature, _number(one.chosen), _number(one.rejected), _told(one.difference))
+        (one.config, one.feature, _number(one.chosen), _number(one.rejected), _format_interval(one.difference))
         for one in audit.style
         if one.strategy is None
     )
     yield "Style", ("config", "mean of", "chosen", "rejected", "difference"), style
-    flags = ((one.config, one.side, one.strategy or "all", _told(one.rate), one.rate.n) for one in audit.flags)
+    flags = (
+        (one.config, one.side, one.strategy or "all", _format_interval(one.rate), one.rate.n) for one in audit.flags
+    )
     yield "Judged to have an error", ("config", "side", "strategy", "rate", "judged"), flags
     orders = (
-        (one.config, one.judge, _told(one.flips), one.flips.n, _told(one.first), one.first.n) for one in audit.orders
+        (one.config, one.judge, _format_interval(one.flips), one.flips.n, _format_interval(one.first), one.first.n)
+        for one in audit.orders
     )
     columns = ("config", "judge", "turned by the order", "candidates", "prefers the first", "preferences")
     yield "Judges and the order of the sides", columns, orders
     columns = ("config", "what is said", "alpha", "candidates", "lowest kappa of two")
     yield "Agreement of the judges", columns, _agreement_lines(audit)
     chatter = (
-        (one.config, one.found, _told(one.share), one.share.n, _counted(one.kinds) or "–") for one in audit.chatter
+        (one.config, one.found, _format_interval(one.share), one.share.n, _counted(one.kinds) or "–")
+        for one in audit.chatter
     )
     yield "Crowd chatter in chosen replies", ("config", "found", "share", "replies", "kinds"), chatter
     yield "Candidates", ("config", "reason", "dropped", "left"), _flow_lines(audit)
     bias = (
-        (one.config, _told(one.before), _told(one.after), _told(one.shift), _told(one.keeping))
+        (
+            one.config,
+            _format_interval(one.before),
+            _format_interval(one.after),
+            _format_interval(one.shift),
+            _format_interval(one.keeping),
+        )
         for one in audit.filter_bias
     )
     yield "Preference bias (ours)", ("config", "before the filter", "after", "shift", "of keeping alone"), bias
@@ -181,8 +194,8 @@ def _agreement_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
     for one in audit.agreement:
         known = [pair for pair in one.pairs if pair.kappa.value is not None]
         least = min(known, key=lambda pair: pair.kappa.value or 0, default=None)
-        told = "–" if least is None else f"{_told(least.kappa)}: {least.one}, {least.other}"
-        yield one.config, one.label, _told(one.alpha), one.alpha.n, told
+        told = "–" if least is None else f"{_format_interval(least.kappa)}: {least.one}, {least.other}"
+        yield one.config, one.label, _format_interval(one.alpha), one.alpha.n, told
 
 
 def _flow_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
@@ -221,7 +234,7 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _told(interval: Interval) -> str:
+def _format_interval(interval: Interval) -> str:
     if interval.value is None:
         return "–"
     if interval.low is None or interval.high is None:

@@ -295,7 +295,7 @@ def run_build(options: argparse.Namespace) -> int:
         return cancel(options)
     wanted = _options(options)
     if options.dry_run:
-        _tell_estimate(estimate(wanted), as_json=options.json)
+        _report_estimate(estimate(wanted), as_json=options.json)
         return 0
     with ProgressDisplay(quiet=options.json) as bars:
         build_release(wanted, bars)
@@ -332,7 +332,7 @@ def _options(options: argparse.Namespace) -> BuildOptions:
     )
 
 
-def _tell_estimate(found: Estimate, *, as_json: bool) -> None:
+def _report_estimate(found: Estimate, *, as_json: bool) -> None:
     if as_json:
         say_json(found.model_dump(mode="json"))
         return

@@ -13,7 +13,7 @@ from ..review.forms import SHEETS, export_review
 from ..review.importing import Imported, import_review
 from ..review.sample import KEY_FILE as KEY
 from ..review.sample import Stratify
-from .show import say, say_json, say_table, told_interval
+from .show import format_interval, say, say_json, say_table
 
 # `ipm-prefdial review crisis` and `review crisis-import`: people read what is held out, and their decisions go in.
 
@@ -65,12 +65,12 @@ def _run_crisis_import(options: argparse.Namespace) -> int:
     if options.json:
         say_json(done.model_dump(mode="json", exclude={"review": {"read"}}))
         return 0
-    _crisis_tell(done)
+    _report_crisis(done)
     say(f"stored in {options.folder / 'review.json'}; {_RELEASES_NOTHING}")
     return 0
 
 
-def _crisis_tell(done: ImportedCrisis) -> None:
+def _report_crisis(done: ImportedCrisis) -> None:
     given = ", ".join(f"{reader} {number}" for reader, number in done.decisions.items()) or "none"
     replaced = f", {done.replaced} otherwise than before" if done.replaced else ""
     blank = f"; {done.blank} lines without a decision" if done.blank else ""
@@ -87,9 +87,9 @@ def _crisis_tell(done: ImportedCrisis) -> None:
             f"{review.dialogues_unread} dialogues nothing else is known"
         )
     if len(review.readers) > 1:
-        say(f"agreement among {len(review.readers)} readers (alpha): {told_interval(review.alpha)}")
+        say(f"agreement among {len(review.readers)} readers (alpha): {format_interval(review.alpha)}")
     for pair in review.pairwise:
-        say(f"{' and '.join(pair.readers)} (kappa): {told_interval(pair.kappa)}")
+        say(f"{' and '.join(pair.readers)} (kappa): {format_interval(pair.kappa)}")
 
 
 _SAMPLE = 200
@@ -175,12 +175,12 @@ def _run_import(options: argparse.Namespace) -> int:
             }
         )
         return 0
-    _tell(done)
+    _report(done)
     say(f"stored in {options.folder / 'review.json'}, and the card shows it")
     return 0
 
 
-def _tell(done: Imported) -> None:
+def _report(done: Imported) -> None:
     for one in done.sheets:
         blank = f", {one.blank} cells not annotated" if one.blank else ""
         missing = f", {one.missing} rows missing" if one.missing else ""
@@ -188,20 +188,21 @@ def _tell(done: Imported) -> None:
         say(f"{one.annotator} ({one.file}): {one.pairs} pairs{blank}{missing}; {how}")
     among, judge, preference = done.review.among, done.review.judge, done.review.preference
     lines = [
-        ("error or none", told_interval(among.flagged), told_interval(judge.flagged)),
-        ("which error, or none", told_interval(among.error), told_interval(judge.error)),
+        ("error or none", format_interval(among.flagged), format_interval(judge.flagged)),
+        ("which error, or none", format_interval(among.error), format_interval(judge.error)),
         *(
-            (error.value, told_interval(among.by_error[error]), told_interval(judge.by_error[error]))
+            (error.value, format_interval(among.by_error[error]), format_interval(judge.by_error[error]))
             for error in among.by_error
         ),
-        ("which reply is better", told_interval(among.better), ""),
+        ("which reply is better", format_interval(among.better), ""),
     ]
     say_table(f"Agreement on {done.config}", ("what", "among people (alpha)", "with the judge (kappa)"), lines)
     for pair in among.pairwise:
-        flagged, error, better = map(told_interval, (pair.flagged, pair.error, pair.better))
+        flagged, error, better = map(format_interval, (pair.flagged, pair.error, pair.better))
         kappas = f"error or none {flagged}; which error {error}; better {better}"
         say(f"{' and '.join(pair.annotators)} (kappa): {kappas}")
-    say(f"the chosen side is preferred: {told_interval(preference.chosen)}; neither: {told_interval(preference.tie)}")
+    chosen, tie = format_interval(preference.chosen), format_interval(preference.tie)
+    say(f"the chosen side is preferred: {chosen}; neither: {tie}")
 
 
 def _sample(text: str) -> int:

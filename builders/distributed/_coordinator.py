@@ -173,7 +173,7 @@ class Coordinator:
             if pace is not None:
                 await pace.take(amount)
 
-    async def tell(self, who: Who, meters: dict[str, Snapshot]) -> None:
+    async def report(self, who: Who, meters: dict[str, Snapshot]) -> None:
         """Takes in what a worker's models did since its process began."""
         self._meters[who] = meters
 

@@ -59,7 +59,7 @@ class Sharing(Protocol):
         """Returns when a call may go."""
         ...
 
-    async def tell(self, meters: dict[str, Snapshot]) -> None:
+    async def report(self, meters: dict[str, Snapshot]) -> None:
         """Tells what this worker's models did."""
         ...
 
@@ -121,7 +121,7 @@ class SharedTally:
         if self._tally.count(request, outcome) and (stop := await self._sharing.count(self._tally.counts)) is not None:
             raise stop
 
-    async def tell(self) -> None:
+    async def report(self) -> None:
         """Tells of the usable answers as well."""
         await self._sharing.count(self._tally.counts)
 
@@ -215,8 +215,8 @@ class RayKeeper:
     async def pace(self, model: str, tokens: float) -> None:
         await self.handle.pace.remote(model, tokens)
 
-    async def tell(self, meters: dict[str, Snapshot]) -> None:
-        await self.handle.tell.remote(self.who, meters)
+    async def report(self, meters: dict[str, Snapshot]) -> None:
+        await self.handle.report.remote(self.who, meters)
 
     async def count(self, counts: dict[AskedRole, Counted]) -> PrefDialError | None:
         error: PrefDialError | None = await self.handle.count.remote(self.who, counts)
@@ -270,8 +270,8 @@ class Worker:
         except PrefDialError as error:
             await self._coordinator.fail(error)
         if self._pool is not None and self._tally is not None:
-            await self._coordinator.tell(self._pool.snapshots())
-            await self._tally.tell()
+            await self._coordinator.report(self._pool.snapshots())
+            await self._tally.report()
         yield {"turns": np.array(turns)}
 
     # The models, opened once, in the loop in which they are asked.

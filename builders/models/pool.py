@@ -224,7 +224,7 @@ class ModelPool:
         """The counters of every model as they are now."""
         return {name: meter.snapshot() for name, meter in self.meters.items()}
 
-    def told(self) -> str:
+    def format_progress(self) -> str:
         """What the models did in this run so far, in a few words: calls a second, tokens, cost."""
         meters = self.meters.values()
         calls = sum(meter.answered for meter in meters)

@@ -27,7 +27,7 @@ class HubError(EndpointError):
 
 
 @contextmanager
-def telling(doing: str) -> Iterator[None]:
+def hub_failures(doing: str) -> Iterator[None]:
     """Whatever the Hub's client raises becomes a `HubError`; `doing` says what was tried, as in `create a tag`.
 
     Raises:
@@ -46,16 +46,16 @@ def telling(doing: str) -> Iterator[None]:
     except OfflineModeIsEnabled as error:
         raise HubError("HF_HUB_OFFLINE is set: unset it to publish", transient=False) from error
     except ValueError as error:  # what the client finds wrong by itself, and card metadata that the Hub refuses
-        raise HubError(f"the Hub does not take it ({doing}): {said(error)}", transient=False) from error
+        raise HubError(f"the Hub does not take it ({doing}): {plain_reason(error)}", transient=False) from error
     except (HTTPError, OSError, RuntimeError) as error:  # no answer, a cut one, an upload that failed
-        message = f"the Hub did not {doing}: {said(error)}; repeat the command, it goes on where it was"
+        message = f"the Hub did not {doing}: {plain_reason(error)}; repeat the command, it goes on where it was"
         raise HubError(message, transient=True) from error
 
 
 def _refused(doing: str, error: Exception) -> HubError:
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", 0)
-    reason = said(getattr(error, "server_message", None) or error)
+    reason = plain_reason(getattr(error, "server_message", None) or error)
     if status == 401:
         return HubError(
             "the Hub does not accept the token (HF_TOKEN, or that of `hf auth login`); it may have expired: set a "
@@ -81,7 +81,7 @@ def _asked_to_wait(headers: "dict[str, str]") -> float:
     return float(found[1]) if found else 0.0
 
 
-def said(what: object) -> str:
+def plain_reason(what: object) -> str:
     """The first line of a message that came from elsewhere, without anything that looks like a token."""
     lines = [line.strip() for line in str(what).splitlines() if line.strip()]
     return _TOKEN.sub("hf_…", lines[0] if lines else type(what).__name__)

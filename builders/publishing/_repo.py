@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ...schemas.errors import DataError
 from ..release.read import fetch_release
-from ._failure import HubError, patiently, telling
+from ._failure import HubError, hub_failures, patiently
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
@@ -241,7 +241,7 @@ class HubRepo:
     # ---- writes
 
     def create(self, *, private: bool) -> None:
-        with telling(f"create {self.name}"):
+        with hub_failures(f"create {self.name}"):
             self.api.create_repo(self.name, repo_type="dataset", private=private)
 
     def gate(self, how: Gating) -> None:
@@ -312,7 +312,7 @@ class HubRepo:
         """
         from huggingface_hub import CommitOperationDelete
 
-        with telling(f"take the commit {title!r}"):
+        with hub_failures(f"take the commit {title!r}"):
             done = self.api.create_commit(
                 self.name,
                 [*add, *(CommitOperationDelete(path_in_repo=name, is_folder=False) for name in remove)],
@@ -326,12 +326,12 @@ class HubRepo:
 
     def tag(self, name: str, oid: str) -> None:
         """Makes a tag that points at a commit."""
-        with telling(f"create the tag {name}"):
+        with hub_failures(f"create the tag {name}"):
             self.api.create_tag(self.name, repo_type="dataset", tag=name, revision=oid, exist_ok=False)
 
     def _read(self, doing: str, ask: Callable[[], T]) -> T:
         def once() -> T:
-            with telling(doing):
+            with hub_failures(doing):
                 return ask()
 
         return patiently(self.sleep)(once)

@@ -44,7 +44,7 @@ class CardEdits:
     entries: Mapping[str, Entry | None]
     """The files that were looked at, as they are on the Hub: only these may be replaced."""
 
-    def told(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """What is taken over, in words."""
         for theirs in self.theirs:
             for tag in theirs.tags:

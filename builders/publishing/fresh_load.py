@@ -25,7 +25,7 @@ from ..release.layout import MANIFEST, config_and_split
 from ..release.read import read_manifest
 from ..sources.files import sha256_of
 from ..sources.hub import hub_errors
-from ._failure import said
+from ._failure import plain_reason
 
 ROWS_PER_BATCH = 1_000
 
@@ -189,9 +189,9 @@ def read_back(read_as: ReadAs, manifest: Path) -> None:
             raise ValueError(f"the reader ended with {done.returncode}")
     except (IndexError, ValueError, AttributeError) as error:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise EndpointError(f"{where}could not be read back: {said(last)}; repeat the command") from error
+        raise EndpointError(f"{where}could not be read back: {plain_reason(last)}; repeat the command") from error
     if "failure" in told:
-        raise EndpointError(f"{where}could not be read back: {said(told['failure'])}; repeat the command")
+        raise EndpointError(f"{where}could not be read back: {plain_reason(told['failure'])}; repeat the command")
     if found:
         raise DataError(f"{where}a reader does not get it as it is here: {'; '.join(found[:_SHOWN])}")
 

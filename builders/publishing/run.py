@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 # Before a release is sent, it says where it is published, what is new in it, and what people said of the last one.
 
 
-def tell_publish(release: Release, repo: str, newest: Release | None, diff: Diff | None) -> Release:
+def stamp_repo(release: Release, repo: str, newest: Release | None, diff: Diff | None) -> Release:
     """The release with a card that names its repo, and a changelog that goes on from the newest published one.
 
     What people said in `maintainers.md` of that one is said of this one, too, unless it has such a file of its own; an
@@ -134,7 +134,7 @@ def publish(
     newest = newest_release(repo, seen.tags)
     diff = check_number(release, newest) if newest is not None else None
     if not options.dry_run:
-        release = tell_publish(release, repo.name, newest, diff)
+        release = stamp_repo(release, repo.name, newest, diff)
         payload = payload_of(release, release_notes(release.manifest, diff, repo.name))
     commit = find_commit(repo, payload) if seen.info is not None else None
     taken = _Taken()
@@ -189,9 +189,9 @@ def _take_edits(
     parse_maintainers(text.encode())  # both together may be too much
     if not options.dry_run and not shows(release, {MAINTAINERS: text}):
         release = refresh_views(release.root, {MAINTAINERS: text})
-    for one in edits.told():
+    for one in edits.lines():
         log.info("taken over from the card on the Hub: %s", one)
-    return release, _Taken(edits.entries, tuple(edits.told()))
+    return release, _Taken(edits.entries, tuple(edits.lines()))
 
 
 def _published_already(

@@ -77,10 +77,12 @@ def check_conservation(release: Release, seen: CrossTableState) -> Iterator[Find
         dropped = {reason: number for (of, reason), number in seen.drops.items() if of == config.value}
         if counts.rows != rows:
             yield Finding(
-                rule="conservation", file=MANIFEST, detail=f"{config}: rows {_told(counts.rows)}, files {_told(rows)}"
+                rule="conservation",
+                file=MANIFEST,
+                detail=f"{config}: rows {_format(counts.rows)}, files {_format(rows)}",
             )
         if counts.dropped != dropped:
-            told = f"{config}: drops {_told(counts.dropped)}, files {_told(dropped)}"
+            told = f"{config}: drops {_format(counts.dropped)}, files {_format(dropped)}"
             yield Finding(rule="conservation", file=MANIFEST, detail=told)
         if not counts.conserved:
             detail = f"{config}: {counts.candidates} candidates are not its rows plus its drops"
@@ -91,7 +93,7 @@ def check_conservation(release: Release, seen: CrossTableState) -> Iterator[Find
         yield Finding(rule="conservation", file=MANIFEST, detail=detail)
 
 
-def _told(counts: Mapping[Any, int]) -> str:
+def _format(counts: Mapping[Any, int]) -> str:
     return ", ".join(f"{name}={number}" for name, number in sorted(counts.items(), key=str) if number)
 
 

@@ -223,7 +223,7 @@ def write_report(release: Release, audit: Audit, sample: int = SAMPLE) -> None:
     for stratum, rank, make in _candidates(release, held_out):
         found.offer(stratum, rank, make)
     pairs = _report_pairs(release, found.items())
-    page = render_report(audit, pairs, of=found.seen, held_out=_told(release))
+    page = render_report(audit, pairs, of=found.seen, held_out=_report_held_out(release))
     write_into(release.root, REPORT_FILE, page)
 
 
@@ -240,7 +240,7 @@ def _held_out(release: Release) -> set[str]:
 
 
 # What the page says of them; None where the release holds nothing out.
-def _told(release: Release) -> HeldOut | None:
+def _report_held_out(release: Release) -> HeldOut | None:
     if (crises := count_crises(release.root, release.manifest)) is None:
         return None
     dropped = [crises.split_unread(config, release.manifest.counts[config].dropped) for config in PAIR_CONFIGS]

@@ -106,8 +106,8 @@ class _Figures:
 
     def among(self) -> AmongPeople:
         """Alpha over all annotators, and kappa of every two."""
-        errors = [_said(pair, _REPLIES) for pair in self.pairs]
-        better = [_said(pair, (_better,)) for pair in self.pairs]
+        errors = [_labels_of(pair, _REPLIES) for pair in self.pairs]
+        better = [_labels_of(pair, (_better,)) for pair in self.pairs]
         tables = np.array([coincidences_of(units, len(_ERRORS)) for units in errors])
         told = self._of(alpha, tables, _pairable(errors))
         return AmongPeople(
@@ -151,7 +151,7 @@ class _Figures:
 
     def preference(self) -> Preference:
         """How often each side is preferred."""
-        given = [[one for unit in _said(pair, (_better,)) for one in unit] for pair in self.pairs]
+        given = [[one for unit in _labels_of(pair, (_better,)) for one in unit] for pair in self.pairs]
         counts = np.array([np.bincount(labels, minlength=len(_BETTER)) for labels in given], dtype=np.float64)
         total = sum(map(len, given))
         return Preference(
@@ -174,7 +174,7 @@ def _one_vs_rest(told: Told) -> dict[ErrorType, Interval]:
 
 
 # What all annotators said, by unit: a reply each, or the pair.
-def _said(pair: ReviewedPair, readers: Sequence[Reader]) -> Units:
+def _labels_of(pair: ReviewedPair, readers: Sequence[Reader]) -> Units:
     answers = ([reader(label) for label in pair.labels.values()] for reader in readers)
     return [[answer for answer in unit if answer is not None] for unit in answers]
 

@@ -183,7 +183,7 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
     configs = dict(sorted({**review.configs, key.config: found}.items()))
     review = review.model_copy(update={"replicates": REPLICATES, "configs": configs})
     refresh_views(release.root, {REVIEW_FILE: review_json(review)})
-    told = tuple(_told(sheet, key, earlier) for sheet in sheets)
+    told = tuple(_result_of(sheet, key, earlier) for sheet in sheets)
     return Imported(config=key.config, sheets=told, review=found)
 
 
@@ -226,7 +226,7 @@ def _is_judged(row: Mapping[str, Any], verdict: str) -> bool:
     return row.get("panel") is not None or row.get(verdict) is not None
 
 
-def _told(sheet: Sheet, key: Key, earlier: ConfigReview | None) -> ImportedSheet:
+def _result_of(sheet: Sheet, key: Key, earlier: ConfigReview | None) -> ImportedSheet:
     given = {entry.row_id for entry in key.items.values()}
     before = [pair for pair in (earlier.pairs if earlier else ()) if pair.row_id in given]
     cells = [tuple(label.model_dump().values()) for label in sheet.labels.values()]

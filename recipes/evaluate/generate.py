@@ -129,14 +129,14 @@ def decoupled(planner: GenerationTask, responder: GenerationTask | None) -> Pred
     """The planner, then the responder under its strategy; the planner alone where there is no responder."""
 
     async def predict(turn: HumanTurn) -> Prediction:
-        raw, problem = _said(await planner.ask(turn))
+        raw, problem = _text_of(await planner.ask(turn))
         named = read_strategy(raw) if raw is not None else None
         strategy = named if isinstance(named, Strategy) else None
         reply = None
         if strategy is None:
             problem = problem or "not_a_strategy"
         elif responder is not None:
-            reply, problem = _said(await responder.ask(turn, strategy))
+            reply, problem = _text_of(await responder.ask(turn, strategy))
         return _prediction(DECOUPLED if responder else _PLANNER_ALONE, turn, raw, strategy, reply, problem)
 
     return predict
@@ -146,7 +146,7 @@ def joint(model: GenerationTask) -> Predict:
     """Strategy and reply in one answer."""
 
     async def predict(turn: HumanTurn) -> Prediction:
-        raw, problem = _said(await model.ask(turn))
+        raw, problem = _text_of(await model.ask(turn))
         read = read_joint(raw) if raw is not None else None
         if isinstance(read, JointReply):
             return _prediction(JOINT, turn, raw, read.strategy, read.reply, "")
@@ -159,7 +159,7 @@ def reasoning(model: GenerationTask) -> Predict:
     """Strategy and reply at the end of a trace, in its text form or as JSON."""
 
     async def predict(turn: HumanTurn) -> Prediction:
-        raw, problem = _said(await model.ask(turn))
+        raw, problem = _text_of(await model.ask(turn))
         read = parse_trace(raw) if raw is not None else None
         if raw is not None and not isinstance(read, Trace):
             as_json = read_trace(raw)
@@ -173,7 +173,7 @@ def reasoning(model: GenerationTask) -> Predict:
 
 
 # What was answered, without the model's thoughts; or None, and why there is nothing.
-def _said(outcome: Outcome) -> tuple[str | None, str]:
+def _text_of(outcome: Outcome) -> tuple[str | None, str]:
     if isinstance(outcome, Failed):
         return None, f"{outcome.reason}: {outcome.detail}"
     assert isinstance(outcome, Completion), "an outcome is the one or the other"

@@ -90,7 +90,7 @@ def score_systems(systems: Sequence[System], on: Evaluated, options: Options | N
     if options.samples is not None:
         options.samples.measured.update({one.name: one.measured for one in scored})
     human = human_of(aligned)
-    told = [_told(one) for one in scored] + ([_told_human(human, options)] if human is not None else [])
+    told = [_scores_of(one) for one in scored] + ([_scores_of_human(human, options)] if human is not None else [])
     first = scored[0].sample
     counted = on.model_copy(
         update={"turns": first.size, "dialogues": len({answer.dialogue for answer in first.answers})}
@@ -115,7 +115,7 @@ def _score(aligned: Aligned, options: Options) -> ScoredSystem:
     return ScoredSystem(aligned, sample, measure(sample, options.similarity_model))
 
 
-def _told(scored: ScoredSystem) -> SystemScores:
+def _scores_of(scored: ScoredSystem) -> SystemScores:
     tables = confusion(scored.sample)[0]
     published = published_strengths(preference_counts(tables))
     smoothed = pair_strengths(preference_counts(tables))
@@ -138,7 +138,7 @@ def _told(scored: ScoredSystem) -> SystemScores:
     )
 
 
-def _told_human(human: System, options: Options) -> SystemScores:
+def _scores_of_human(human: System, options: Options) -> SystemScores:
     sample = AnswerSample.of([one.answer for one in human.predictions], options.replicates)
     return SystemScores(
         name=human.name,

@@ -108,7 +108,7 @@ def _scores(evaluation: Evaluation, title: str, metrics: Sequence[str]) -> TextT
     ]
     columns = ("system", *(_column(evaluation.metrics[name]) for name in held))
     rows = [
-        (_named(system), *(told(by_system[system.name].get(name)) for name in held))
+        (_named(system), *(format_value(by_system[system.name].get(name)) for name in held))
         for system in evaluation.systems
         if any(_is_told(by_system[system.name].get(name)) for name in held if name != "replied")
     ]
@@ -141,7 +141,13 @@ def _strengths(evaluation: Evaluation) -> TextTable:
 def _grades(judged: JudgeFigures) -> TextTable:
     grades = [one for one in judged.grades if one.grade not in STEP_GRADES]
     rows = [
-        (_judged_by(judged, one.system), _spoken(one.protocol), _words(one.grade), told(one.mean, 2), _coverage(one))
+        (
+            _judged_by(judged, one.system),
+            _spoken(one.protocol),
+            _words(one.grade),
+            format_value(one.mean, 2),
+            _coverage(one),
+        )
         for one in grades
     ]
     return TextTable(
@@ -152,7 +158,7 @@ def _grades(judged: JudgeFigures) -> TextTable:
 def _steps(judged: JudgeFigures) -> TextTable:
     steps = [one for one in judged.grades if one.grade in STEP_GRADES]
     rows = [
-        (_judged_by(judged, one.system), one.grade.removeprefix("step: "), told(one.mean), _coverage(one))
+        (_judged_by(judged, one.system), one.grade.removeprefix("step: "), format_value(one.mean), _coverage(one))
         for one in steps
     ]
     return TextTable(
@@ -174,7 +180,7 @@ def _errors(judged: JudgeFigures) -> TextTable:
         (
             _judged_by(judged, one.system),
             _spoken(one.protocol),
-            told(one.flagged),
+            format_value(one.flagged),
             *(str(one.errors.get(error, 0)) if one.flagged.n else _UNDEFINED for error in ErrorType),
             f"{one.flagged.n} of {one.asked} replies, {one.turns} turns",
         )
@@ -189,7 +195,7 @@ def _judged_apart(judged: JudgeFigures) -> TextTable:
         (
             f"{one.one} − {one.other}",
             f"{_words(what)}, judge saw {_spoken(protocol)}",
-            told(one.difference, 2),
+            format_value(one.difference, 2),
             p_told(one.p),
         )
         for one in judged.comparisons
@@ -205,7 +211,7 @@ def _spoken(protocol: str) -> str:
 
 def _comparisons(evaluation: Evaluation) -> TextTable:
     rows = [
-        (f"{one.one} − {one.other}", evaluation.metrics[one.metric].name, told(one.difference), p_told(one.p))
+        (f"{one.one} − {one.other}", evaluation.metrics[one.metric].name, format_value(one.difference), p_told(one.p))
         for one in evaluation.comparisons
         if one.metric in _HEADLINES
     ]
@@ -214,7 +220,7 @@ def _comparisons(evaluation: Evaluation) -> TextTable:
 
 def _wins(evaluation: Evaluation) -> TextTable:
     rows = [
-        (f"{one.one} over {one.other}", one.by, told(one.wins), str(one.ties), str(one.losses), str(one.wins.n))
+        (f"{one.one} over {one.other}", one.by, format_value(one.wins), str(one.ties), str(one.losses), str(one.wins.n))
         for one in evaluation.wins
     ]
     return TextTable("Wins", ("systems", "by", "wins (share)", "ties", "losses", "turns"), tuple(rows))
@@ -229,7 +235,7 @@ def _invalid(evaluation: Evaluation) -> TextTable:
     return TextTable("Answers that are none of the eight strategies", ("system", "answer", "turns"), tuple(rows))
 
 
-def told(value: Interval | None, digits: int | None = None) -> str:
+def format_value(value: Interval | None, digits: int | None = None) -> str:
     """A value with its interval; a dash where there is none."""
     if value is None or value.value is None:
         return _UNDEFINED

@@ -63,7 +63,7 @@ def mine(options: MineOptions, tell: Tell, run: RunStage = run_stage) -> Report:
     with locked(options.out, GRACE_S + 5) as lock:
         state = open_state(options.out, wanted)
         folds = write_folds(ground.release, options.out, options.folds, options.limit)
-        _tell_folds(folds, tell)
+        _report_folds(folds, tell)
         serving = replace(ground.serving, keeps=(lock,))
         if not state.stages:
             _check(ground, serving, run, tell)
@@ -129,7 +129,7 @@ def _wanted(options: MineOptions, ground: _Ground) -> dict[str, JsonValue]:
     }
 
 
-def _tell_folds(folds: Sequence[FoldCounts], tell: Tell) -> None:
+def _report_folds(folds: Sequence[FoldCounts], tell: Tell) -> None:
     if len(folds) == 1:
         tell("one fold: the training dialogues are mined by models that were TRAINED ON them; --folds 2 avoids that")
     for one in folds:
@@ -162,7 +162,7 @@ def _run_all(ground: _Ground, serving: ServeOptions, state: State, run: RunStage
         else:
             tell(f"{place} (log: {out / stage.log})")
             record = run(stage, out, serving, ground.before if stage.kind is StageKind.TRAIN else ())
-            tell(f"{stage.name}: {record.seconds:g} s{_told_pairs(out / stage.name)}")
+            tell(f"{stage.name}: {record.seconds:g} s{_format_pairs(out / stage.name)}")
         if state.stages.get(stage.name) != record:
             state = state.model_copy(update={"stages": {**state.stages, stage.name: record}})
             write_state(out, state)
@@ -170,7 +170,7 @@ def _run_all(ground: _Ground, serving: ServeOptions, state: State, run: RunStage
 
 
 # The pairs to train on in what a build made; nothing of other stages.
-def _told_pairs(folder: Path) -> str:
+def _format_pairs(folder: Path) -> str:
     path = folder / MANIFEST_FILE
     if not path.is_file():
         return ""

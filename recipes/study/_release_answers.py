@@ -203,7 +203,7 @@ def _anchored_share(found: tuple[SideFigures, ...]) -> float:
     return min((one.swapped.n / one.pairs for one in found if one.pairs), default=0.0)
 
 
-def told(found: tuple[SideFigures, ...]) -> Iterator[str]:
+def describe_sides(found: tuple[SideFigures, ...]) -> Iterator[str]:
     for one in found:
         value = "–" if one.swapped.value is None else f"{one.swapped.value:.3f}"
         yield f"{one.config}: {value} of {one.swapped.n} pairs with a human side swapped, of {one.pairs} pairs"
@@ -242,7 +242,7 @@ class DemonstratedPair:
 
 
 @dataclass(frozen=True)
-class ToldApart:
+class SidesSeparated:
     """What the model found."""
 
     swapped: Interval
@@ -251,11 +251,13 @@ class ToldApart:
     """AUC with which it tells human from inferred sides."""
 
 
-def tell_apart(release: PinnedRelease) -> ToldApart:
+def separate_sides(release: PinnedRelease) -> SidesSeparated:
     """What the model says of the `response` pairs; no value where there are too few dialogues."""
     pairs = pairs_of(release)
     return (
-        tell_pairs_apart(pairs) if len({one.dialogue for one in pairs}) >= _FOLDS else ToldApart(nothing(), nothing())
+        separate_pairs(pairs)
+        if len({one.dialogue for one in pairs}) >= _FOLDS
+        else SidesSeparated(nothing(), nothing())
     )
 
 
@@ -282,7 +284,7 @@ def _pair(row: dict[str, Any], human: str) -> DemonstratedPair:
     )
 
 
-def tell_pairs_apart(pairs: Sequence[DemonstratedPair]) -> ToldApart:
+def separate_pairs(pairs: Sequence[DemonstratedPair]) -> SidesSeparated:
     """What the model says of these pairs."""
     dialogues = codes_of(one.dialogue for one in pairs)
     sides = ("human", "chosen", "rejected")
@@ -295,7 +297,7 @@ def tell_pairs_apart(pairs: Sequence[DemonstratedPair]) -> ToldApart:
     found = ratio(weights.T @ ranked, weights.sum(axis=0))
     able = np.abs(2 * tellable - 1) > 1e-9
     swapped = np.divide(tellable - found, 2 * tellable - 1, out=np.full(len(found), np.nan), where=able)
-    return ToldApart(interval(swapped, len(pairs)), interval(tellable, len(pairs)))
+    return SidesSeparated(interval(swapped, len(pairs)), interval(tellable, len(pairs)))
 
 
 # Rows × features: a side's words, its length, and how near its words are to the dialogue's.
@@ -399,7 +401,7 @@ def answer_release(release: PinnedRelease, audit: Audit) -> tuple[Answered, ...]
         DataError: a table cannot be read.
     """
     human = _human_turns(release)
-    sides, apart = _look_at_sides(release, human), tell_apart(release)
+    sides, apart = _look_at_sides(release, human), separate_sides(release)
     strategies = _largest_strategy(release)
     anchored, tellable = _anchored_share(sides), apart.tellable
     words = found(Name.WORDS, bool(human), f"{len(human)} human turns" if human else _WITHHELD)
@@ -407,7 +409,7 @@ def answer_release(release: PinnedRelease, audit: Audit) -> tuple[Answered, ...]
     conditions = {
         **words,
         **found(Name.ANCHORED, anchored >= ANCHORED, f"{anchored:.0%} of pairs have a side that is the human's"),
-        **found(Name.TELLABLE, able, f"human and inferred sides are separable with AUC {_told(tellable.value)}"),
+        **found(Name.TELLABLE, able, f"human and inferred sides are separable with AUC {_format(tellable.value)}"),
         **enough_rows(strategies.n),
     }
     return (
@@ -418,5 +420,5 @@ def answer_release(release: PinnedRelease, audit: Audit) -> tuple[Answered, ...]
     )
 
 
-def _told(value: float | None) -> str:
+def _format(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.2f}"

@@ -44,7 +44,7 @@ class Trained:
     folder: Path
     run: TrainingRecord
 
-    def told(self) -> TrainedModel:
+    def record(self) -> TrainedModel:
         """What the validation says of it."""
         rows = self.run.rows.get(Split.TRAIN)
         return TrainedModel(

@@ -154,11 +154,11 @@ def _why(question: StudyQuestion, figure: Interval, leaning: StudyOutcome) -> st
         return f"{told}, without an interval: too few dialogues"
     between = told if figure.low == figure.high else f"{told} [{figure.low:.3g}, {figure.high:.3g}]"
     if leaning is StudyOutcome.CANNOT_TELL:
-        return f"{between} is neither {_told(question.yes)} (yes) nor {_told(question.no)} (no)"
-    return f"{between} is {_told(question.yes if leaning is StudyOutcome.YES else question.no)}"
+        return f"{between} is neither {_format(question.yes)} (yes) nor {_format(question.no)} (no)"
+    return f"{between} is {_format(question.yes if leaning is StudyOutcome.YES else question.no)}"
 
 
-def _told(where: Range) -> str:
+def _format(where: Range) -> str:
     low, high = where
     if low == -inf:
         return f"below {high:g}"

@@ -11,7 +11,7 @@ from ...schemas.measures import Interval
 from ...schemas.study import Answered, StudyOutcome, SystemFigures, Validation
 from ..evaluate.pictures import new_figure, png_of
 from ..evaluate.score import Samples
-from ..evaluate.tables import p_told, told
+from ..evaluate.tables import format_value, p_told
 from ..metrics.catalogue import METRICS
 from ..metrics.measured import MetricResult, undefined
 from ._systems import SeedResults
@@ -162,12 +162,12 @@ def _about(validation: Validation) -> str:
 
 
 def _row(one: Answered) -> tuple[str, ...]:
-    return (one.asks, _SIGNS[one.verdict], told(one.figure), p_told(one.p), one.why)
+    return (one.asks, _SIGNS[one.verdict], format_value(one.figure), p_told(one.p), one.why)
 
 
 def _systems(systems: Sequence[SystemFigures]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     names = [name for name in MAIN if any(name in one.figures for one in systems)]
-    rows = [(one.name, *(told(one.figures.get(name)) for name in names)) for one in systems]
+    rows = [(one.name, *(format_value(one.figures.get(name)) for name in names)) for one in systems]
     return ("system", *(METRICS[name].name for name in names)), rows
 
 

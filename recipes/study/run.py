@@ -121,7 +121,7 @@ def _validation(run: Run, tables_sha256: str, answers: Sequence[Answered], resul
         scale=run.options.scale,
         judges=tuple(one.judge for one in results.evaluation.judged) if results else (),
         questions=tuple(answers),
-        models=tuple(one.told() for one in results.trained) if results else (),
+        models=tuple(one.record() for one in results.trained) if results else (),
         systems=main_figures(results.seeds) if results else (),
         stages=run.folder.times,
         notes=_notes(run, results),

@@ -179,11 +179,11 @@ def answer(models: BaselineModels, request: Request) -> str | None:
             strategy = models.planner.sample(ask.history, request.sampling, rng)
             return f"[{strategy}] {_retrieve(models, request, strategy, rng)}".strip()
         case Task.JUDGE if ask.reply is not None and ask.other_reply is not None:
-            return _told(compare_replies(models.rarity, ask.history, ask.reply, ask.other_reply))
+            return _format(compare_replies(models.rarity, ask.history, ask.reply, ask.other_reply))
         case Task.JUDGE if ask.reply is not None:
             return _judgement(models, ask, ask.reply)
         case Task.STRATEGY_JUDGE if ask.strategy is not None and ask.other_strategy is not None:
-            return _told(compare_strategies(models.planner, ask.history, ask.strategy, ask.other_strategy))
+            return _format(compare_strategies(models.planner, ask.history, ask.strategy, ask.other_strategy))
         case Task.REASONER:
             return reason(models, request, rng)
         case Task.STEP_JUDGE if ask.trace is not None:
@@ -209,6 +209,6 @@ def _judgement(models: BaselineModels, ask: Ask, reply: str) -> str:
     return canonical_json({"error": label, "rationale": verdict.rationale}).decode()
 
 
-def _told(found: Comparison) -> str:
+def _format(found: Comparison) -> str:
     sides = {side: "none" if error is None else error.value for side, error in (("a", found.a), ("b", found.b))}
     return canonical_json({**sides, "better": found.better, "rationale": found.rationale}).decode()

@@ -51,7 +51,7 @@ class Finalizer:
         dead = self._is_dead(taken)
         usage = (taken.prompt_tokens, taken.completion_tokens)
         self._context.ledger.settle(job, () if dead else taken.passing, usage)
-        self._tell(job, taken, dead=dead)
+        self._report(job, taken, dead=dead)
 
     def clean(self, job: Job) -> None:
         """Takes the job's files away at the provider.
@@ -95,7 +95,7 @@ class Finalizer:
         fresh = sum(self._context.ledger.tries(key) == 0 for key in taken.passing)
         return fresh >= _NONE_ANSWERED and not (taken.answered or taken.refused)
 
-    def _tell(self, job: Job, taken: Taken, *, dead: bool) -> None:
+    def _report(self, job: Job, taken: Taken, *, dead: bool) -> None:
         """Says what a batch brought.
 
         Raises:

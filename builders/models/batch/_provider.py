@@ -116,12 +116,12 @@ class Provider:
 
     def upload(self, name: str, content: IO[bytes]) -> str:
         """Sends an input file; its id."""
-        with self._told("an upload"):
+        with self._as_our_errors("an upload"):
             return self._client.files.create(file=(name, content, "application/jsonl"), purpose="batch").id
 
     def find_file(self, name: str, size: int) -> str | None:
         """The id of an input file that is there whole, or None."""
-        with self._told("the list of files"):
+        with self._as_our_errors("the list of files"):
             for file in self._client.files.list(purpose="batch"):
                 if file.filename == name and file.bytes == size:
                     return str(file.id)
@@ -129,7 +129,7 @@ class Provider:
 
     def create(self, file_id: str, mark: str) -> Remote:
         """Starts a batch over an input file."""
-        with self._told("a new batch", lost_file=True):
+        with self._as_our_errors("a new batch", lost_file=True):
             made = self._client.batches.create(
                 completion_window="24h",
                 endpoint="/v1/chat/completions",
@@ -149,7 +149,7 @@ class Provider:
         def is_ours(batch: "Batch") -> bool:
             return batch.input_file_id == file_id or (batch.metadata or {}).get(MARK) == mark
 
-        with self._told("the list of batches"):
+        with self._as_our_errors("the list of batches"):
             found = [batch for batch in self._client.batches.list(limit=100) if is_ours(batch)]
             return [_remote(batch) for batch in sorted(found, key=lambda batch: batch.created_at)]
 
@@ -157,7 +157,7 @@ class Provider:
         """How a batch stands; None where the provider does not know it."""
         from openai import NotFoundError
 
-        with self._told(f"batch {batch_id}"):
+        with self._as_our_errors(f"batch {batch_id}"):
             try:
                 return _remote(self._client.batches.retrieve(batch_id))
             except NotFoundError:
@@ -167,7 +167,7 @@ class Provider:
         """Asks for the end of a batch; one that has ended meanwhile is left alone."""
         from openai import ConflictError
 
-        with self._told(f"the end of batch {batch_id}"):
+        with self._as_our_errors(f"the end of batch {batch_id}"):
             try:
                 self._client.batches.cancel(batch_id)
             except ConflictError:
@@ -185,7 +185,7 @@ class Provider:
         """
         from openai import NotFoundError
 
-        with self._told(f"file {file_id}"), self._room_for(requests):
+        with self._as_our_errors(f"file {file_id}"), self._room_for(requests):
             try:
                 data = self._client.files.content(file_id).content
                 size = self._client.files.retrieve(file_id).bytes
@@ -199,7 +199,7 @@ class Provider:
         """Takes a file away; one that is gone already is fine."""
         from openai import NotFoundError
 
-        with self._told(f"the removal of file {file_id}"):
+        with self._as_our_errors(f"the removal of file {file_id}"):
             try:
                 self._client.files.delete(file_id)
             except NotFoundError:
@@ -234,7 +234,7 @@ class Provider:
 
     # The client's errors as ours; with `lost_file`, a file that the provider does not know is a `LostFile`.
     @contextmanager
-    def _told(self, what: str, *, lost_file: bool = False) -> Iterator[None]:
+    def _as_our_errors(self, what: str, *, lost_file: bool = False) -> Iterator[None]:
         import openai
 
         host = self.endpoint.host

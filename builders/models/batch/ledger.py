@@ -58,7 +58,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._told():
+        with self._as_our_errors():
             self._file = sqlite3.connect(path, isolation_level=None)
             self._file.execute("PRAGMA journal_mode = WAL")
             self._file.execute("PRAGMA synchronous = FULL")
@@ -203,11 +203,11 @@ class Ledger:
         self._run(statement, values)
 
     def _run(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
-        with self._told():
+        with self._as_our_errors():
             return self._file.execute(statement, tuple(values))
 
     def _many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        with self._told():
+        with self._as_our_errors():
             self._file.executemany(statement, rows)
 
     @contextmanager
@@ -222,7 +222,7 @@ class Ledger:
             raise
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _as_our_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:

@@ -235,10 +235,10 @@ async def test_the_pace_is_one_for_all_workers(tmp_path: Path) -> None:
 
 
 async def test_counters_are_summed_over_workers_and_their_lives(keeper: Coordinator) -> None:
-    await keeper.tell(ONE, {"mock": Snapshot(calls=1, answered=1)})
-    await keeper.tell(ONE, {"mock": Snapshot(calls=3, answered=2)})
-    await keeper.tell(ONE_AGAIN, {"mock": Snapshot(calls=1, answered=1)})
-    await keeper.tell(TWO, {"mock": Snapshot(calls=10), "other": Snapshot(calls=5)})
+    await keeper.report(ONE, {"mock": Snapshot(calls=1, answered=1)})
+    await keeper.report(ONE, {"mock": Snapshot(calls=3, answered=2)})
+    await keeper.report(ONE_AGAIN, {"mock": Snapshot(calls=1, answered=1)})
+    await keeper.report(TWO, {"mock": Snapshot(calls=10), "other": Snapshot(calls=5)})
     told = await keeper.close()
     assert {name: (one.calls, one.answered) for name, one in told.items()} == {"mock": (14, 3), "other": (5, 0)}
 
@@ -312,6 +312,6 @@ async def test_usable_answers_are_told_with_the_next_that_is_not(keeper: Coordin
         text, finish = ("", "length") if number == 20 else ("Question", "stop")
         await tally.note(request, Completion(key=request.key, text=text, finish_reason=finish))
     assert told == [21]
-    await tally.tell()
+    await tally.report()
     assert told == [21, 40]
     assert await keeper.failure() is None
