@@ -1,1 +1,4 @@
-"""What a release says of itself to people: views of its files, with no number typed by hand."""
+"""What people read of a release: the dataset card (`render`), the report (`report`), Croissant and the licence files.
+
+All of it is computed from the manifest and the files beside it (`context`); no number is typed by hand.
+"""

@@ -1,1 +1,4 @@
-"""People look at a release: blind sheets go out, filled ones come back, and their agreement stands in the release."""
+"""Review by people: `sample` draws pairs, `forms` writes blind sheets, `importing` reads them back, `_figures` counts.
+
+`crisis` does the same for the dialogues that are held out for signs of a crisis.
+"""

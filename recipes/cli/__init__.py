@@ -1,1 +1,1 @@
-"""The commands of the recipes; `builders.cli.main` mounts them."""
+"""The verbs `recipe` and `evaluate` of the command, with the workflows `mine` (`loop`) and `validate-release` (`study`)."""
