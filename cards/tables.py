@@ -80,7 +80,7 @@ class Column:
     fields: tuple["Column", ...]
 
     @property
-    def describe(self) -> str:
+    def type_text(self) -> str:
         return f"{'list of ' if self.is_list else ''}{self.type}{' or null' if self.may_be_null else ''}"
 
 
@@ -96,7 +96,7 @@ def column_lines(columns: Sequence[Column], within: str = "") -> Iterator[dict[s
         name = f"{within}{column.name}"
         values = ", ".join(f"`{value}`" for value in column.values)
         about = " ".join(part for part in (column.about, f"One of {values}." if values else "") if part)
-        yield {"name": name, "type": column.describe, "about": about.replace("|", "\\|")}
+        yield {"name": name, "type": column.type_text, "about": about.replace("|", "\\|")}
         yield from column_lines(column.fields, f"{name}{'[]' if column.is_list else ''}.")
 
 

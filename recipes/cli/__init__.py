@@ -1,1 +1,1 @@
-"""The verbs `recipe` and `evaluate` of the command, with the workflows `mine` (`loop`) and `validate-release` (`study`)."""
+"""The verbs `recipe` and `evaluate` of the command; `recipe run` has two workflows, `mine` and `validate-release`."""
