@@ -21,9 +21,9 @@ from ..mining.screen import crisis_by_rule
 from ..mining.turns import PlacedDialogue
 from ..release.splits import SplitPlan, Splits
 from ..safety.personal_data import masked, personal_data_in
+from ..sources.base import BadDialogue
 from ..sources.files import digest_of_lines, open_as_hashed, read_records, sha256_of
 from ..sources.hub import HUB_ID, DatasetCopy, download
-from ..sources.shapes import BadDialogue
 from ..sources.source import Source
 
 # Finds dialogues that overlap with a benchmark that the maintainer names, so that no model trains on its test set.

@@ -11,8 +11,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ...schemas.dialogue import Split
+from ...schemas.dialogue import Speaker, Split, Turn
 from ...schemas.errors import SourceError
+from .base import FaultError, Format, Record, has_list, make_turn
 
 NAME = "empathetic_dialogues"
 """What rows call it where its files are called by their splits alone."""
@@ -46,7 +47,7 @@ def whole_dialogues(rows: Iterable[tuple[Any, Split | None]]) -> Iterator[tuple[
         yield record, split
 
 
-def spoken(record: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+def _spoken(record: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
     """Who says what in a record of utterances: the number of the speaker, and the words."""
     for said in record["utterances"]:
         yield said["speaker_idx"], _text(said["utterance"])
@@ -89,3 +90,21 @@ def _conversation(numbered: tuple[int, tuple[Any, Split | None]]) -> tuple[Any, 
 
 def _text(value: Any) -> str:
     return str(value).replace("_comma_", ",").strip()
+
+
+def _turns(record: Record) -> Iterator[Turn]:
+    numbers = list(dict.fromkeys(number for number, _ in _spoken(record)))
+    for index, (number, text) in enumerate(_spoken(record)):
+        if number in numbers[2:]:
+            raise FaultError("missing_speaker", f"a third speaker, {number!r}", index)
+        speaker = Speaker.SEEKER if number == numbers[0] else Speaker.SUPPORTER
+        if text:
+            yield make_turn({"speaker": speaker, "text": text}, index)
+
+
+FORMAT = Format(
+    "empathetic",
+    lambda record: has_list(record, "utterances"),
+    _turns,
+    {"emotion": "context", "situation": "prompt"},
+)

@@ -11,7 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...schemas.dialogue import Speaker, Turn
 from ...schemas.strategy import Strategy
+from ._esconv import FIELDS, spoken_turns
+from .base import Format, Record, make_turn, named_strategy
 
 _SEEN = re.compile(r"(?:^|(?<=\s))The (?:speaker|man|woman|person)\b")
 _CUES = (("voice", ("audio", "voice")), ("face", ("video", "face")))
@@ -28,19 +31,19 @@ _STRATEGIES = {
 }
 
 
-def has_emotions(record: Mapping[str, Any]) -> bool:
+def _has_emotions(record: Mapping[str, Any]) -> bool:
     """Whether the turns of a record in ESConv's form carry emotions."""
     turns = record.get("dialog")
     return isinstance(turns, list) and bool(turns) and isinstance(turns[0], Mapping) and "emotion" in turns[0]
 
 
-def strategy_name(name: Any) -> Any:
+def _strategy_name(name: Any) -> Any:
     """The name of a strategy as we have it; anything else as it is."""
     found = _STRATEGIES.get(" ".join(name.casefold().split())) if isinstance(name, str) else None
     return name if found is None else found.value
 
 
-def words_and_cues(said: Mapping[str, Any], text: str) -> tuple[str, tuple[dict[str, str], ...]]:
+def _words_and_cues(said: Mapping[str, Any], text: str) -> tuple[str, tuple[dict[str, str], ...]]:
     """What was said in a turn, and what was seen and heard; the words are empty where nothing was said."""
     seen = _SEEN.search(text)
     words, rest = (text[: seen.start()], text[seen.start() :]) if seen else (text, "")
@@ -53,9 +56,29 @@ def words_and_cues(said: Mapping[str, Any], text: str) -> tuple[str, tuple[dict[
     return words.strip(), tuple(cues)
 
 
-def commonest_emotion(record: Mapping[str, Any], seekers: Iterator[Mapping[str, Any]]) -> str | None:
+def _commonest_emotion(record: Mapping[str, Any], seekers: Iterator[Mapping[str, Any]]) -> str | None:
     """The record's own emotion, or else the one that most of the seeker's turns carry; of equals, the first."""
     if record.get("emotion_type"):
         return str(record["emotion_type"])
     named = Counter(str(turn["emotion"]) for turn in seekers if turn.get("emotion"))
     return named.most_common(1)[0][0] if named else None
+
+
+def _turns(record: Record) -> Iterator[Turn]:
+    for index, (said, speaker, text) in spoken_turns(record):
+        words, cues = _words_and_cues(said, text)
+        if not words:
+            continue
+        if speaker is Speaker.SUPPORTER:
+            strategy = named_strategy(_strategy_name(said.get("strategy")), index)
+            yield make_turn({"speaker": speaker, "text": words, "strategy": strategy}, index)
+        else:
+            yield make_turn({"speaker": speaker, "text": words, "cues": cues}, index)
+
+
+def _complete(record: Record) -> Record:
+    seekers = (said for _, (said, speaker, _) in spoken_turns(record) if speaker is Speaker.SEEKER)
+    return {**record, "emotion_type": _commonest_emotion(record, seekers)}
+
+
+FORMAT = Format("mesc", _has_emotions, _turns, FIELDS, _complete)

@@ -16,7 +16,7 @@ from ...schemas.documents import DocumentError, parse_json, raise_csv_limit
 from ...schemas.errors import SourceError
 from ...schemas.escape import printable
 from ...schemas.files import open_inside, open_plain
-from ._empathetic import is_utterance_header, read_utterances
+from .formats import has_own_csv, read_own_csv
 
 _CHUNK = 1 << 20
 _ROWS = 1_000
@@ -151,9 +151,9 @@ def _csv_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
         lines = _lines(path, file)
         first = next(lines)
         header = next(csv.reader([first.rstrip("\r\n")], delimiter=delimiter), [])
-        if delimiter == "," and (is_utterance_header(header) or "text" not in header):
+        if delimiter == "," and (has_own_csv(header) or "text" not in header):
             file.seek(0)
-            yield from read_utterances(path, _lines(path, file))
+            yield from read_own_csv(path, _lines(path, file))
             return
         rows = csv.reader(lines, delimiter=delimiter)
         for row in rows:

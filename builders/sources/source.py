@@ -11,10 +11,10 @@ from ...schemas.errors import SourceError, UsageError
 from ...schemas.escape import one_line, printable, source_name
 from ...schemas.licence import LICENCES, UNKNOWN
 from ...schemas.spec import SourceRef
-from ._empathetic import NAME, whole_dialogues
+from .base import BadDialogue, FaultError, Format, to_dialogue
 from .files import digest_of_lines, read_records, sha256_of
+from .formats import FORMATS, NAME_OF_SPLIT_FILES, format_of, group_rows, unknown_form, unwrap
 from .hub import HUB_ID, SPLITS, DatasetCopy, download
-from .shapes import SHAPES, BadDialogue, FaultError, Shape, shape_of, to_dialogue, unwrap
 
 SAMPLE = "sample"
 """The uri of the corpus that comes with the package."""
@@ -32,7 +32,7 @@ class Source:
     uri: str
     """What it was called, without folders."""
     kind: str | None
-    """The shape that the command forces, or that was recognised; None before the first record is read."""
+    """The form that the command forces, or that was recognised; None before the first record is read."""
     sha256: str
     revision: str | None
     license: str
@@ -46,19 +46,19 @@ class Source:
         """Every record, in order, as a dialogue or as what is wrong with it.
 
         Raises:
-            SourceError: the source as a whole cannot be read, or is of no known shape.
+            SourceError: the source as a whole cannot be read, or is of no known form.
         """
-        shape: Shape | None = SHAPES[self.kind] if self.kind else None
+        form: Format | None = FORMATS[self.kind] if self.kind else None
         strange: str | None = None
-        for index, (record, split) in enumerate(whole_dialogues(self._records())):
-            shape = shape or shape_of(record)
-            if shape is None:
-                strange = strange or _unknown_shape(record)
+        for index, (record, split) in enumerate(group_rows(self._records())):
+            form = form or format_of(record)
+            if form is None:
+                strange = strange or unknown_form(record)
                 yield BadDialogue(source=self.uri, index=index, turn=None, reason="wrong_shape", detail=strange)
                 continue
-            self.kind = shape.kind
-            yield self._dialogue(record, split, shape, index)
-        if shape is None and strange is not None:
+            self.kind = form.kind
+            yield self._dialogue(record, split, form, index)
+        if form is None and strange is not None:
             raise SourceError(f"{self.uri}: {strange}")
 
     def _records(self) -> Iterator[tuple[Any, Split | None]]:
@@ -69,11 +69,11 @@ class Source:
             for record in read_records(path, sha256=sha256):
                 yield unwrap(record), _own_split(path)
 
-    def _dialogue(self, record: Any, split: Split | None, shape: Shape, index: int) -> Dialogue | BadDialogue:
+    def _dialogue(self, record: Any, split: Split | None, form: Format, index: int) -> Dialogue | BadDialogue:
         try:
-            if not isinstance(record, dict) or not shape.fits(record):
-                raise FaultError("wrong_shape", _unknown_shape(record))
-            dialogue = to_dialogue(record, shape, source=self.name, license_id=self.license)
+            if not isinstance(record, dict) or not form.fits(record):
+                raise FaultError("wrong_shape", unknown_form(record))
+            dialogue = to_dialogue(record, form, source=self.name, license_id=self.license)
         except FaultError as fault:
             return BadDialogue(source=self.uri, index=index, turn=fault.turn, reason=fault.reason, detail=fault.detail)
         if dialogue.license not in LICENCES:
@@ -111,8 +111,8 @@ def _split_kind(uri: str) -> tuple[str | None, str]:
     kind, colon, path = uri.partition(":")
     if not colon or _is_there(Path(uri)):
         return None, uri
-    if kind not in (*SHAPES, "hub"):
-        raise UsageError(f"--source {uri}: {kind!r} is not a kind; the kinds are {', '.join(SHAPES)} and hub")
+    if kind not in (*FORMATS, "hub"):
+        raise UsageError(f"--source {uri}: {kind!r} is not a kind; the kinds are {', '.join(FORMATS)} and hub")
     return (None if kind == "hub" else kind), path
 
 
@@ -135,7 +135,7 @@ def _open_sample() -> Source:
 def _open_file(path: Path, kind: str | None, license_id: str | None) -> Source:
     if not _is_there(path):
         raise SourceError(f"{printable(path)}: no such file")
-    name, sha256 = source_name(path.stem) if _own_split(path) is None else NAME, sha256_of(path)
+    name, sha256 = source_name(path.stem) if _own_split(path) is None else NAME_OF_SPLIT_FILES, sha256_of(path)
     return Source(name, one_line(path.name), kind, sha256, None, license_id or UNKNOWN, (path,), digests=(sha256,))
 
 
@@ -148,19 +148,6 @@ def _open_dataset(copy: DatasetCopy, name: str, kind: str | None, license_id: st
     stated = license_id or copy.license() or UNKNOWN
     known = stated if stated in LICENCES else UNKNOWN
     return Source(source_name(name), one_line(name), kind, copy.sha256, copy.revision, known, (), copy)
-
-
-def _unknown_shape(record: Any) -> str:
-    found = (
-        f"an object with {', '.join(sorted(map(str, record))[:8])}"
-        if isinstance(record, dict)
-        else type(record).__name__
-    )
-    return (
-        f"a record is {found}; a dialogue is an object with `dialog` (ESConv), `messages` (chat) or `turns` (our own), "
-        f"and of EmpatheticDialogues a row is an utterance; "
-        f"see `ipm-prefdial schema dialogues`"
-    )
 
 
 def _unknown_licence(license_id: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ipm_prefdial.builders.building.ingest import Benchmark, Ingested, OnBadDialogue, ingest
-from ipm_prefdial.builders.sources.shapes import BadDialogue
+from ipm_prefdial.builders.sources.base import BadDialogue
 from ipm_prefdial.builders.sources.source import Source, open_source
 from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.dialogue import Dialogue

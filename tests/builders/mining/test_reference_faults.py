@@ -17,8 +17,9 @@ from ipm_prefdial.builders.mining.candidate import Drop, dropped_row, pair_row
 from ipm_prefdial.builders.mining.mine import mine_pairs
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import supporter_turns
+from ipm_prefdial.builders.sources.base import to_dialogue
 from ipm_prefdial.builders.sources.files import read_records
-from ipm_prefdial.builders.sources.shapes import SHAPES, to_dialogue
+from ipm_prefdial.builders.sources.formats import FORMATS
 from ipm_prefdial.prompts.context import draw_profile
 from ipm_prefdial.prompts.library import load_prompt
 from ipm_prefdial.prompts.parsers._verdict import read_verdict
@@ -95,7 +96,7 @@ async def test_results_come_in_the_order_of_the_draws_not_of_the_answers() -> No
 def test_input_records_are_not_changed(tiny: Path, file: str) -> None:
     for record in read_records(tiny / file):
         before = copy.deepcopy(record)
-        shape = next(shape for shape in SHAPES.values() if shape.fits(record))
+        shape = next(shape for shape in FORMATS.values() if shape.fits(record))
         to_dialogue(record, shape, source="s", license_id="mit")
         assert record == before
 

@@ -120,7 +120,7 @@ def test_a_card_cannot_name_what_is_elsewhere(folder: Path, stated: str, told: s
 @pytest.mark.parametrize("below", ["..", "/etc", "http://127.0.0.1:9"])
 def test_a_cards_folder_is_inside(folder: Path, below: str) -> None:
     written(folder / "README.md", _card("configs:", "- config_name: default", f"  data_dir: {below}"))
-    with pytest.raises(SourceError, match="no path inside the folder"):
+    with pytest.raises(SourceError, match="not a path inside the folder"):
         found_in(folder)
 
 

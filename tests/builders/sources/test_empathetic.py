@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from support.sources import TALK, dialogues_in, found_in, opened, taken_in, written
 
 from ipm_prefdial.builders.sources._empathetic import is_utterance_header, whole_dialogues
-from ipm_prefdial.builders.sources.shapes import BadDialogue
+from ipm_prefdial.builders.sources.base import BadDialogue
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import SourceError
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from support.sources import TALK, dialogues_in, found_in, opened, written
 
-from ipm_prefdial.builders.sources.shapes import BadDialogue, shape_of
+from ipm_prefdial.builders.sources.base import BadDialogue
+from ipm_prefdial.builders.sources.formats import format_of
 from ipm_prefdial.schemas.dialogue import Cue, Dialogue
 from ipm_prefdial.schemas.strategy import Strategy, parse_strategy
 
@@ -54,7 +55,7 @@ def test_words_stay_words_and_what_was_seen_becomes_cues(tmp_path: Path) -> None
 
 def test_a_record_with_emotions_is_recognised_and_one_without_is_esconv(tmp_path: Path) -> None:
     for record, kind in ((RECORD, "mesc"), (TALK, "esconv")):
-        shape = shape_of(record)
+        shape = format_of(record)
         assert shape is not None
         assert shape.kind == kind
     source = opened(written(tmp_path / "mesc.json", [RECORD]))

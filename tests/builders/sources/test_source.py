@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from support.sources import TALK, dialogues_in, found_in, opened, written
 
+from ipm_prefdial.builders.sources.base import BadDialogue
 from ipm_prefdial.builders.sources.files import sha256_of
-from ipm_prefdial.builders.sources.shapes import BadDialogue
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.errors import SourceError, UsageError
 

@@ -8,7 +8,8 @@ import pytest
 from support.dialogues import SHORT_TURNS, spoken
 from support.sources import TALK, dialogues_in, found_in, opened, written
 
-from ipm_prefdial.builders.sources.shapes import SHAPES, BadDialogue, shape_of, unwrap
+from ipm_prefdial.builders.sources.base import BadDialogue
+from ipm_prefdial.builders.sources.formats import FORMATS, format_of, unwrap
 from ipm_prefdial.schemas.dialogue import Cue, Dialogue, Speaker, Split
 from ipm_prefdial.schemas.errors import SourceError, UsageError
 from ipm_prefdial.schemas.strategy import Strategy
@@ -141,8 +142,8 @@ def test_a_kind_that_is_none_is_refused(tiny: Path) -> None:
     ],
 )
 def test_what_fits_which_shape(record: Any, kind: str | None) -> None:
-    shape = shape_of(record)
-    assert shape is (SHAPES[kind] if kind else None)
+    shape = format_of(record)
+    assert shape is (FORMATS[kind] if kind else None)
 
 
 def test_a_row_of_json_text_is_unwrapped() -> None:
