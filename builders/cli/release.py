@@ -14,13 +14,14 @@ from ...schemas.study import STUDY_FILE as VALIDATION
 from ..building.rebuild import verify_release
 from ..distributed.connection import apart_on
 from ..parallel import parse_engine
-from ..release.card_context import changelog_of, changelog_text
+from ..release.changelog import changelog_of, changelog_text
 from ..release.diff.run import diff_releases
+from ..release.findings import RULES
 from ..release.layout import CARD, CHANGELOG
 from ..release.parts import validation_text
 from ..release.read import Release
 from ..release.refresh import refresh_views
-from ..release.validate import MOST_FINDINGS, RULES, validate_release
+from ..release.validate import MOST_FINDINGS, validate_release
 from ..release.write import check_writable, disk_errors
 from ..sources.hub import HUB_ID
 from .show import add_engine, add_place, local_folder, say, say_json, say_table
@@ -108,7 +109,7 @@ def run_diff(options: argparse.Namespace) -> int:
     engine = parse_engine(options.engine)
     old, new = (Release(engine.place(local_folder(place))) for place in (options.old, options.new))
     with apart_on(engine, (old.root, new.root)) as apart:
-        found = diff_releases(old, new, most=options.most if options.rows else 0, apart=apart)
+        found = diff_releases(old, new, most=options.most if options.rows else 0, parallel=apart)
     if options.json:
         sys.stdout.write(visible_json(found.model_dump_json(indent=1)) + "\n")
     else:
