@@ -1,1 +1,8 @@
-"""What a release says of itself to people: views of its files, with no number typed by hand."""
+"""What a release shows to people: its card, its licence files, `croissant.json` and `report.html`, all from its files.
+
+- the card: `context` (what it shows besides the manifest), `render`, `front_matter`, `columns`, `tables`, `sections`,
+  `limits`, `licences`, `maintainers`, `pictures`, and the templates `*.md.jinja`;
+- Croissant metadata: `croissant`;
+- the report of an audit: `report`, `charts`, `panel_charts`, `plotting`, `report_tables`, and `report.*`;
+- for all: `words`.
+"""

@@ -10,8 +10,9 @@ from typing import Any
 
 from ..schemas.audit import Artefact, Audit, Counts, CrossTable, Flow, GateResult, Histogram, StyleDifference
 from ..schemas.base import Frozen
-from .figures import Made, figure_of, label, limits_of, plot_agreement, plot_orders, points, wrapped
-from .words import UNDEFINED, fixed, said, told, verdict
+from .panel_charts import plot_agreement, plot_orders
+from .plotting import Made, figure_of, label, limits_of, points, wrapped
+from .words import UNDEFINED, as_words, fixed, format_ci, verdict
 
 # A chart of what every step does to the strategies: their shares before the first step and after each.
 
@@ -51,7 +52,7 @@ def _shares(flow: Flow) -> Made:
 
 def _stages(flow: Flow) -> list[tuple[str, Counts]]:
     """What is left by strategy: of all candidates, and after every step that drops any."""
-    after = [(said(step.reason), step.left_by_strategy) for step in flow.steps if step.dropped]
+    after = [(as_words(step.reason), step.left_by_strategy) for step in flow.steps if step.dropped]
     return [("all candidates", flow.by_strategy), *after]
 
 
@@ -88,11 +89,11 @@ def _length(style: StyleDifference, histogram: Histogram) -> Made:
     layout = {"xaxis": {"title": label(style.feature)}, "yaxis": {"title": "replies"}, "barmode": "overlay"}
     about = (
         f"Mean {fixed(style.chosen, 1)} of chosen, {fixed(style.rejected, 1)} of rejected replies; difference "
-        f"{told(style.difference, 1)}. Sides that overlap cannot be told by length."
+        f"{format_ci(style.difference, 1)}. Sides that overlap cannot be told by length."
     )
     lines: list[tuple[object, ...]] = list(zip(bins, histogram.chosen, histogram.rejected, strict=False))
-    title = f"Length in {said(style.feature)}"
-    return title, about, figure_of(traces, 330, **layout), (said(style.feature), "chosen", "rejected"), lines
+    title = f"Length in {as_words(style.feature)}"
+    return title, about, figure_of(traces, 330, **layout), (as_words(style.feature), "chosen", "rejected"), lines
 
 
 def plot_artefacts(audit: Audit, config: str) -> Iterator[Made]:
@@ -105,7 +106,14 @@ def plot_artefacts(audit: Audit, config: str) -> Iterator[Made]:
             "intervals; the upright line is the gate's limit, where there is one."
         )
         lines: list[tuple[object, ...]] = [
-            (said(one.features), told(one.auc), told(one.paired), one.auc.n, gate and f"{gate.limit:g}", verdict(gate))
+            (
+                as_words(one.features),
+                format_ci(one.auc),
+                format_ci(one.paired),
+                one.auc.n,
+                gate and f"{gate.limit:g}",
+                verdict(gate),
+            )
             for one, gate in zip(some, gates, strict=True)
         ]
         columns = ("seen by the model", "AUC", "pairs in order", "pairs", "limit", "gate")
@@ -122,7 +130,7 @@ def _gate(audit: Audit, artefact: Artefact) -> GateResult | None:
 def _intervals(some: list[Artefact], gates: list[GateResult | None]) -> Any:
     from plotly.graph_objects import Scatter
 
-    names = [wrapped(label(said(one.features))) for one in some]
+    names = [wrapped(label(as_words(one.features))) for one in some]
     measured = Scatter(
         name="AUC",
         y=names,
@@ -158,7 +166,7 @@ def plot_flags(audit: Audit, config: str) -> Iterator[Made]:
             )
         )
     lines: list[tuple[object, ...]] = [
-        (one.side, one.strategy or "all", one.flagged, one.rate.n, told(one.rate)) for one in some
+        (one.side, one.strategy or "all", one.flagged, one.rate.n, format_ci(one.rate)) for one in some
     ]
     about = "Share of verdicts that find an error, by the side's own strategy, with 95 % intervals."
     height = 170 + 36 * len({one.strategy for one in some})
@@ -224,7 +232,7 @@ def _flow(audit: Audit, config: str) -> Iterator[Made]:
         if flow.config == config and flow.candidates:
             about = "Every candidate goes to the right until a step drops it; what arrives is a row."
             lines: list[tuple[object, ...]] = [("candidates", None, flow.candidates)]
-            lines += [(said(step.reason), step.dropped, step.left) for step in flow.steps]
+            lines += [(as_words(step.reason), step.dropped, step.left) for step in flow.steps]
             lines.append(("rows", None, flow.rows))
             yield "From candidates to rows", about, _sankey(flow), ("step", "dropped", "left"), lines
 
@@ -237,7 +245,7 @@ def _sankey(flow: Flow) -> Any:
     if len(left) > _MANY:
         left[-1] = ""  # it would stand where the drops have theirs
     names = [f"{flow.candidates} candidates", *left, f"{flow.rows} rows"]
-    drops = [f"✗ {step.dropped} {label(said(step.reason))}" for step in steps]
+    drops = [f"✗ {step.dropped} {label(as_words(step.reason))}" for step in steps]
     last = len(names) - 1
     hops = [(at, at + 1, step.left, "kept") for at, step in enumerate(steps)]
     hops += [(at, last + 1 + at, step.dropped, "dropped") for at, step in enumerate(steps)]
@@ -278,7 +286,7 @@ def _heat(table: CrossTable, title: str, about: str) -> Made:
     from plotly.graph_objects import Heatmap
 
     # Over the short names: labels that are equal would fall into one cell.
-    rows, columns = ([label(said(name)) for name in names] for names in (table.rows, table.columns))
+    rows, columns = ([label(as_words(name)) for name in names] for names in (table.rows, table.columns))
     trace = Heatmap(
         z=table.counts,
         x=list(range(len(columns))),
@@ -293,11 +301,11 @@ def _heat(table: CrossTable, title: str, about: str) -> Made:
     across = {"tickvals": list(range(len(columns))), "ticktext": [wrapped(name) for name in columns], "side": "top"}
     down = {"tickvals": list(range(len(rows))), "ticktext": [wrapped(name) for name in rows], "autorange": "reversed"}
     axes = {
-        "xaxis": {**across, "title": label(said(table.columns_are)), "tickangle": -40 if len(columns) < 6 else -90},
-        "yaxis": {**down, "title": label(said(table.rows_are))},
+        "xaxis": {**across, "title": label(as_words(table.columns_are)), "tickangle": -40 if len(columns) < 6 else -90},
+        "yaxis": {**down, "title": label(as_words(table.rows_are))},
     }
     figure = figure_of(trace, (170 if len(columns) < 6 else 220) + 38 * len(rows), **axes)
     lines: list[tuple[object, ...]] = [
-        (said(name), *counts, sum(counts)) for name, counts in zip(table.rows, table.counts, strict=True)
+        (as_words(name), *counts, sum(counts)) for name, counts in zip(table.rows, table.counts, strict=True)
     ]
-    return title, about, figure, (said(table.rows_are), *map(said, table.columns), "all"), lines
+    return title, about, figure, (as_words(table.rows_are), *map(as_words, table.columns), "all"), lines

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..schemas.audit import Audit, Counts, Histogram
 from ..schemas.config import PAIR_CONFIGS, Config
 from .sections import error_lines
-from .words import said
+from .words import as_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +78,7 @@ def _candidates(audit: Audit) -> "Figure | None":
     _down(panel, [f"{flow.config}\n{flow.candidates} candidates" for flow in flows])
     panel.set_xlim(0, 1)
     panel.xaxis.set_major_formatter(_percent)
-    names = ["rows", *(said(reason) for reason in reasons), "other reasons"]
+    names = ["rows", *(as_words(reason) for reason in reasons), "other reasons"]
     _legend(figure, names, _band(len(names)))
     return figure
 
@@ -152,7 +152,7 @@ def _errors(audit: Audit) -> "Figure | None":
         bars = panel.barh(range(len(lines)), [line["counts"][at] for line in lines], color=_REJECTED)
         panel.bar_label(bars, padding=2)
         panel.margins(x=0.12)
-        _down(panel, [said(line["error"]) for line in lines])
+        _down(panel, [as_words(line["error"]) for line in lines])
         panel.set_title(config)
         panel.set_xlabel("pairs")
     return figure

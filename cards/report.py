@@ -15,8 +15,8 @@ from ..schemas.drops import DropReason
 from ..schemas.error_type import ErrorType
 from ..schemas.report import HeldOut, ReportPair
 from .charts import charts_of, configs_of
-from .figures import gate_lines, judges_of, other_tables, verdict_table
-from .tables import member_docs
+from .columns import member_docs
+from .report_tables import gate_lines, judges_of, other_tables, verdict_table
 
 _SCRIPTS = ("report_charts.js", "report_judges.js", "report.js")
 """The page's own scripts, in the order in which they need each other."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.cards import full_beside
+from support.cards import full_context
 from support.releases import SCRIPTED, shared_release
 
 from ipm_prefdial.cards.context import CardContext
@@ -56,7 +56,7 @@ def test_dialogues_that_no_judge_could_read_are_a_limit() -> None:
 
 def test_small_data_is_told_by_its_numbers(manifest: Manifest) -> None:
     small = known_limits(with_rows(manifest, train=999, test=99), CardContext())
-    assert says(small, "Small: 999 pairs") and says(small, "Only 99 pairs")
+    assert says(small, "Small: 999 training pairs") and says(small, "Only 99 pairs")
     large = known_limits(with_rows(manifest, train=1_000, test=100), CardContext())
     assert not says(large, "Small:") and not says(large, "Only ")
 
@@ -107,7 +107,7 @@ def test_lost_calls_skipped_dialogues_and_a_limit_are_told(manifest: Manifest) -
 
 def test_a_benchmark_made_of_the_same_corpus_is_named_unless_it_was_kept_apart(manifest: Manifest) -> None:
     known = CardContext(origins=(Origin("ESConv_part", "cc-by-nc-4.0", 3), Origin("ExTES", "mit", 3)))
-    assert says(known_limits(manifest, known), "ESC-Eval were made of ESConv and ExTES")
+    assert says(known_limits(manifest, known), "ESC-Eval were made from ESConv and ExTES")
     assert not says(known_limits(manifest, CardContext(origins=(Origin("talks", "mit", 3),))), "ESC-Eval")
     apart = manifest.model_copy(
         update={"benchmarks": (BenchmarkRecord(name="ESC-Eval", sha256="0" * 64, texts=1, dialogues=0),)}
@@ -117,16 +117,16 @@ def test_a_benchmark_made_of_the_same_corpus_is_named_unless_it_was_kept_apart(m
 
 def test_what_nobody_has_looked_at_is_told(manifest: Manifest) -> None:
     bare = known_limits(manifest, CardContext(review=Review(replicates=1, configs={})))
-    assert says(bare, "Not audited yet") and says(bare, "No human has compared")
-    assert not says(known_limits(manifest, full_beside()), "Not audited yet")
+    assert says(bare, "Not audited yet") and says(bare, "No person has compared")
+    assert not says(known_limits(manifest, full_context()), "Not audited yet")
 
 
 def test_a_single_judge_and_one_that_judges_itself_are_biases(manifest: Manifest) -> None:
     alone = played_by(manifest, "openai", Role.JUDGE, name="critic")
-    assert says(known_biases(alone, CardContext()), "One judge: its taste")
+    assert says(known_biases(alone, CardContext()), "One judge: the data follows")
     assert not says(known_biases(alone, CardContext()), "itself")
     itself = played_by(alone, "openai", Role.JUDGE, Role.RESPONDER, name="both")
-    assert says(known_biases(itself, CardContext()), "`both` judges replies that it wrote itself")
+    assert says(known_biases(itself, CardContext()), "`both` judges its own replies")
     rules = played_by(manifest, "corpus", Role.JUDGE, Role.RESPONDER)
     assert not says(known_biases(rules, CardContext()), "One judge") and not says(
         known_biases(rules, CardContext()), "itself"
@@ -146,37 +146,35 @@ def _flag(strategy: str, value: float, n: int = 40) -> FlagRate:
 
 
 def _audited(**changed: Any) -> CardContext:
-    beside = full_beside()
+    beside = full_context()
     assert isinstance(beside.audit, Audit)
     return replace(beside, audit=beside.audit.model_copy(update=changed))
 
 
 def test_without_an_audit_the_confounding_is_told_without_numbers(manifest: Manifest) -> None:
-    assert says(known_biases(manifest, CardContext()), "How far that is so here was not measured")
-    assert not says(known_biases(manifest, full_beside()), "was not measured")
+    assert says(known_biases(manifest, CardContext()), "The size of the shift was not measured")
+    assert not says(known_biases(manifest, full_context()), "was not measured")
 
 
 def test_flags_are_compared_where_enough_was_judged(manifest: Manifest) -> None:
     flags = (_flag("Question", 0.25), _flag("Information", 0.9, 50), _flag("Others", 1.0, 19))
     told = known_biases(manifest, _audited(flags=flags))
-    assert says(told, "in 90% of 50 inferred sides under Information, and in 25% of 40 under Question")
+    assert says(told, "in 90% of 50 inferred sides with Information, and in 25% of 40 with Question")
     assert not says(known_biases(manifest, _audited(flags=flags[1:])), "judges found an error")
 
 
 def test_habits_of_judges_and_artefacts_are_told_with_their_numbers(manifest: Manifest) -> None:
     order = OrderCheck(config="response", judge="critic", flips=_interval(0.125), first=_interval(0.75))
     told = known_biases(manifest, _audited(orders=(order,)))
-    assert says(
-        told, "`critic` preferred the side that stood first in 75% of its preferences in `response`, and turned"
-    )
-    assert says(told, "tells chosen from rejected with AUC ")
+    assert says(told, "`critic` preferred the first side in 75% of its preferences in `response`, and changed")
+    assert says(told, "separates chosen from rejected with AUC ")
     assert not says(known_biases(manifest, _audited(artefacts=())), "AUC")
 
 
 def test_what_models_see_on_the_sides_is_said_for_the_response_pairs_alone(manifest: Manifest) -> None:
-    audit = full_beside().audit
+    audit = full_context().audit
     assert audit is not None
-    said = [one for one in known_biases(manifest, full_beside()) if "A simple model that sees" in one]
+    said = [one for one in known_biases(manifest, full_context()) if "A simple model that sees" in one]
     shown = [one for one in audit.artefacts if one.config == Config.RESPONSE and one.features in ("words", "length")]
     assert len(said) == len([one for one in shown if one.auc.value is not None]) == 2
     for sentence, one in zip(said, shown, strict=True):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.cards import rendered, shared_beside, table_of
+from support.cards import rendered, shared_context, table_of
 from support.command import ipm_prefdial
 from support.releases import copy_release
 from support.validations import invented
@@ -27,7 +27,7 @@ def test_without_a_validation_there_is_no_section() -> None:
 
 def test_every_question_stands_in_its_group_with_its_verdict() -> None:
     validation = invented(*StudyOutcome)
-    card = rendered(beside=replace(shared_beside(), validation=validation))
+    card = rendered(context=replace(shared_context(), validation=validation))
     assert SECTION in card
     about_release, trained = (table_of(card, title) for title in ("the release itself", "what training on it shows"))
     assert {**about_release, **trained} == {

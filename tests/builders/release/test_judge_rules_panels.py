@@ -157,7 +157,12 @@ FAULTS = (
         lambda row: row["findings"][-1].update(request_key=_UNKNOWN),
         lambda row: row["findings"][-1]["judge"],
     ),
-    Fault("dialogue", "crisis_holdout", "a dialogue has turns unless it is withheld, and only then", lambda row: row.update(turns=[])),
+    Fault(
+        "dialogue",
+        "crisis_holdout",
+        "a dialogue has turns unless it is withheld, and only then",
+        lambda row: row.update(turns=[]),
+    ),
     Fault("license", "crisis_holdout", "license is not a known licence", lambda row: row.update(license="beerware")),
     Fault("row_id", "crisis_holdout", "is not 32 hexadecimal digits", lambda row: row.update(row_id="6")),
 )  # fmt: skip
