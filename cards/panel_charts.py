@@ -6,7 +6,7 @@ from typing import Any
 
 from ..schemas.audit import Audit, GateResult, OrderCheck, PanelAgreement
 from ..schemas.measures import Interval
-from .plotting import Made, figure_of, limits_of, points, wrapped
+from .plotting import Made, figure_of, limit_lines, scatter_points, wrap_label
 from .words import format_ci, verdict
 
 _WHAT = {
@@ -74,7 +74,7 @@ def _orders(audit: Audit, some: list[OrderCheck], gates: list[GateResult | None]
         Scatter(
             name=name,
             y=names,
-            **points(intervals),
+            **scatter_points(intervals),
             mode="markers",
             marker={"size": 11, "symbol": symbol},
             meta=colour,
@@ -86,7 +86,7 @@ def _orders(audit: Audit, some: list[OrderCheck], gates: list[GateResult | None]
         )
     ]
     xaxis = {"title": "share", "range": [-0.02, 1.02]}
-    return figure_of([*traces, *limits_of(names, gates)], 180 + 44 * len(some), xaxis=xaxis, yaxis=_down(len(names)))
+    return figure_of([*traces, *limit_lines(names, gates)], 180 + 44 * len(some), xaxis=xaxis, yaxis=_down(len(names)))
 
 
 def plot_agreement(audit: Audit, config: str) -> Iterator[Made]:
@@ -123,7 +123,7 @@ def _agreement(labels: list[PanelAgreement], numbers: dict[str, int]) -> Any:
     ]
     lows = [one.low for _, intervals in series for one in intervals if one.low is not None]
     xaxis = {"title": "agreement beyond chance", "range": [min([-0.05, *lows]) - 0.02, 1.03]}
-    down = {"tickvals": list(range(len(names))), "ticktext": [wrapped(name) for name in names], **_down(len(names))}
+    down = {"tickvals": list(range(len(names))), "ticktext": [wrap_label(name) for name in names], **_down(len(names))}
     return figure_of(traces, 190 + len(names) * max(44, 16 * len(series)), xaxis=xaxis, yaxis=down)
 
 
@@ -134,7 +134,7 @@ def _marks(name: str, intervals: list[Interval], names: list[str], shift: float,
     return Scatter(
         name=name,
         y=[at + shift for at in range(len(intervals))],
-        **points(intervals),
+        **scatter_points(intervals),
         mode="markers",
         marker={"size": 10, "symbol": symbol},
         meta=colour,

@@ -1,6 +1,6 @@
-"""The card's pictures (PNG), drawn from the audit; where matplotlib is not installed there are none.
+"""The card's pictures (PNG), drawn from the audit; without matplotlib there are none.
 
-Equal audits give equal bytes under the same matplotlib: no theme, font or setting of the user's has a say.
+Equal audits give equal bytes under the same matplotlib: the user's themes, fonts and settings are ignored.
 """
 
 import io
@@ -24,17 +24,17 @@ PICTURES = {
     "pictures/errors.png": "How often the rejected side has each error",
     "pictures/lengths.png": "How long the chosen and the rejected replies of `response` are, in words",
 }
-"""By path in the release, what each shows, in words for those who do not see it; the card has them in this order."""
+"""The alternative text of each picture by its path in the release, in the order of the card."""
 
 _DPI = 110
 _MOST_REASONS = 6
-# Told apart by those who do not see all colours (Okabe and Ito 2008).
+# Distinguishable with colour blindness (Okabe and Ito 2008).
 _CHOSEN, _REJECTED, _OTHER = "#0072B2", "#E69F00", "#BBBBBB"
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 
 
 def draw_pictures(audit: Audit) -> dict[str, bytes]:
-    """Every picture that the audit has the numbers of, by its path in the release; none without matplotlib."""
+    """Every picture for which the audit has numbers, by its path in the release; none without matplotlib."""
     if find_spec("matplotlib") is None:
         return {}
     return dict(_draw(audit.model_dump_json()))
@@ -84,7 +84,7 @@ def _candidates(audit: Audit) -> "Figure | None":
 
 
 def _down(panel: Any, names: Sequence[str]) -> None:
-    """Names along the y axis, to be read from above."""
+    """Puts names on the y axis, from top to bottom."""
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.4, -0.6)
 
@@ -94,7 +94,7 @@ def _percent(value: float, _: object) -> str:
 
 
 def _commonest(counts: Sequence[Counts]) -> list[str]:
-    """The reasons that most candidates were dropped for, over all configs."""
+    """The most frequent drop reasons over all configs."""
     sums: Counts = {}
     for one in counts:
         for reason, number in one.items():
@@ -181,7 +181,7 @@ def _histogram(histogram: Histogram) -> "Figure":
 
 
 def _last_edge(edges: Sequence[float], *counts: Sequence[int]) -> float:
-    """Where the last bin that holds anything ends."""
+    """The end of the last bin that is not empty."""
     return max(edge for some in counts for edge, number in zip(edges[1:], some, strict=True) if number)
 
 

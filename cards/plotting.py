@@ -18,12 +18,12 @@ def figure_of(data: Any, height: int, **layout: Any) -> Any:
     return Figure(data, {"template": "none", "height": height, **layout})
 
 
-def label(name: str) -> str:
+def escape_label(name: str) -> str:
     """A name from the data, escaped: Plotly interprets some HTML in labels."""
     return escape(name, quote=False)
 
 
-def wrapped(text: str, width: int = 16) -> str:
+def wrap_label(text: str, width: int = 16) -> str:
     """A label on two lines if it is long."""
     if len(text) <= width or " " not in text:
         return text
@@ -32,7 +32,7 @@ def wrapped(text: str, width: int = 16) -> str:
     return f"{text[:middle]}<br>{text[middle + 1 :]}"
 
 
-def points(intervals: Sequence[Interval]) -> dict[str, Any]:
+def scatter_points(intervals: Sequence[Interval]) -> dict[str, Any]:
     """The arguments of a scatter for values on the x axis with their intervals as error bars."""
     above = [(one.high or 0) - one.value if one.value is not None and one.high is not None else 0 for one in intervals]
     below = [one.value - (one.low or 0) if one.value is not None and one.low is not None else 0 for one in intervals]
@@ -40,7 +40,7 @@ def points(intervals: Sequence[Interval]) -> dict[str, Any]:
     return {"x": [one.value for one in intervals], "error_x": bars}
 
 
-def limits_of(names: Sequence[str], gates: Sequence[GateResult | None]) -> list[Any]:
+def limit_lines(names: Sequence[str], gates: Sequence[GateResult | None]) -> list[Any]:
     """A trace with a vertical line at each gate's limit; no trace if there is no gate."""
     from plotly.graph_objects import Scatter
 

@@ -65,9 +65,7 @@ def test_embedded_models_are_a_limit_by_what_they_play(manifest: Manifest) -> No
     assert not says(known_limits(manifest, CardContext()), "embedded")
     assert says(known_limits(played_by(manifest, "corpus", Role.RESPONDER), CardContext()), "to another person")
     assert not says(known_limits(played_by(manifest, "corpus", Role.PLANNER), CardContext()), "to another person")
-    assert says(
-        known_limits(played_by(manifest, "corpus", Role.JUDGE), CardContext()), "written rules that look at words"
-    )
+    assert says(known_limits(played_by(manifest, "corpus", Role.JUDGE), CardContext()), "written rules on words")
 
 
 def test_the_note_on_embedded_models_says_what_they_played(manifest: Manifest) -> None:
@@ -124,12 +122,12 @@ def test_what_nobody_has_looked_at_is_told(manifest: Manifest) -> None:
 def test_a_single_judge_and_one_that_judges_itself_are_biases(manifest: Manifest) -> None:
     alone = played_by(manifest, "openai", Role.JUDGE, name="critic")
     assert says(known_biases(alone, CardContext()), "One judge: the data follows")
-    assert not says(known_biases(alone, CardContext()), "itself")
+    assert not says(known_biases(alone, CardContext()), "its own replies")
     itself = played_by(alone, "openai", Role.JUDGE, Role.RESPONDER, name="both")
     assert says(known_biases(itself, CardContext()), "`both` judges its own replies")
     rules = played_by(manifest, "corpus", Role.JUDGE, Role.RESPONDER)
     assert not says(known_biases(rules, CardContext()), "One judge") and not says(
-        known_biases(rules, CardContext()), "itself"
+        known_biases(rules, CardContext()), "its own replies"
     )
     panel = manifest.models | {Role.JUDGE: (ModelRecord(ref=SCRIPTED, kind="openai"),) * 2}
     assert not says(known_biases(manifest.model_copy(update={"models": panel}), CardContext()), "One judge")

@@ -355,5 +355,5 @@ def test_card_says_how_many_were_looked_at(held_out: Release, sheet: Path, tmp_p
     lines = crisis_lines(read_review(held_out.root))
     assert lines[0].startswith("2 people read 4 of 8 findings, and so all findings of 2 of 4 dialogues")
     assert done.review.alpha.value is not None
-    assert lines[2] == "Several people read 1 finding: too few to say how far they agree."
+    assert lines[2] == "Several people read 1 finding: too few to measure their agreement."
     assert crisis_lines(None) == []

@@ -278,7 +278,7 @@ def test_the_card_makes_no_claim_on_a_handful_of_labels(release: Release, export
         release, exported, tmp_path, anna=lambda item, entry: exported.agreeing(item, entry) if item in few else {}
     )
     card = card_of(release)
-    assert "1 annotator labelled 5 pairs. They said in 5 cases which side is better, too few for a share" in card
+    assert "1 annotator labelled 5 pairs. They chose the better side in 5 cases, too few for a share" in card
     assert "| error or none | – | too few (n=10) |" in card
     assert "compared its verdicts with their own on only 10 replies; a figure needs at least 20" in card
 
