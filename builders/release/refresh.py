@@ -24,7 +24,8 @@ from ...schemas.errors import DataError
 from ...schemas.files import FileSet
 from ...schemas.manifest import Manifest
 from ...schemas.rows import rows_of
-from .card_context import audit_of_tables, card_context_of, changelog_text
+from .card_context import audit_of_tables, card_context_of
+from .changelog import changelog_text
 from .layout import CARD, CHANGELOG, CROISSANT, LICENSE, MAINTAINERS, MANIFEST, NOTICE, arrow_schema, config_and_split
 from .read import Release, read_manifest
 from .write import check_writable, file_record, record_of, write_text
