@@ -32,16 +32,13 @@ from .write import check_writable, file_record, record_of, write_text
 
 
 def write_views(root: Path, manifest: Manifest, files: FileSet | None = None, *, draw: bool = True) -> Manifest:
-    """Writes the views of a release (card, pictures, licence …), and a manifest with their records.
+    """Writes the views of a release (card, pictures, licence …) and a manifest with their records, which it returns.
 
     Args:
         root: the release's folder, with all its other files.
         manifest: the manifest of the other files.
         files: the file set to write with, which restores all files if one cannot be written; None makes a new one.
         draw: whether to draw the pictures again; if not, the existing ones stay.
-
-    Returns:
-        The manifest that was written.
 
     Raises:
         DataError: a file that the views show is malformed or damaged, or the manifest lists no table of some config.
