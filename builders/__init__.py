@@ -22,20 +22,21 @@ if TYPE_CHECKING:
     from .building.run import BuildOptions
     from .distributed.run import build_release as build
     from .models.pool import ModelOptions
-    from .parallel import Engine
-    from .progress import Progress, ProgressDisplay
     from .publishing.preflight import PublishOptions
     from .publishing.run import PublishResult, publish
     from .release.diff.run import diff_releases as diff
     from .release.read import Release, read_release
     from .release.validate import validate_release as validate
+    from .runtime.environment import Engine
+    from .runtime.progress import Progress, ProgressDisplay
 
+# Where each public name is defined, with its name there where that is another one.
 _HOME = {
     "BuildOptions": "building.run",
-    "Engine": "parallel",
+    "Engine": "runtime.environment",
     "ModelOptions": "models.pool",
-    "Progress": "progress",
-    "ProgressDisplay": "progress",
+    "Progress": "runtime.progress",
+    "ProgressDisplay": "runtime.progress",
     "PublishOptions": "publishing.preflight",
     "PublishResult": "publishing.run",
     "Release": "release.read",
@@ -49,7 +50,6 @@ _HOME = {
     "validate": "release.validate:validate_release",
     "verify": "building.rebuild:verify_release",
 }
-"""Where each public name is defined, with its name there where that is another one."""
 
 __all__ = [
     "BuildOptions",

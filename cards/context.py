@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from ..schemas.audit import Audit
-from ..schemas.maintainers import Maintainers
-from ..schemas.publishing import AcceptedGate
+from ..schemas.publishing import AcceptedGate, Maintainers
 from ..schemas.review import Review
 from ..schemas.safety import CrisisCounts
 from ..schemas.study import Validation

@@ -16,12 +16,12 @@ from ..schemas.licence import licence_of
 from ..schemas.manifest import Manifest
 from ..schemas.rows import rows_of
 from ..schemas.steps import find_step
+from ._limits import GOOD_FOR, NOT_FOR, known_biases, known_limits
+from ._sections import crisis_lines, review_lines
 from .columns import Column, columns_of
 from .context import CardContext
 from .front_matter import PRETTY_NAME, TAGS
 from .licences import citations
-from .limits import GOOD_FOR, NOT_FOR, known_biases, known_limits
-from .sections import crisis_lines, review_lines
 from .tables import filled, tables_of
 
 PARQUET = "application/x-parquet"

@@ -8,8 +8,8 @@ import yaml
 from ..schemas.config import DEFAULT_CONFIG, Config
 from ..schemas.inference import Role
 from ..schemas.licence import licence_of
-from ..schemas.maintainers import Maintainers
 from ..schemas.manifest import Manifest
+from ..schemas.publishing import Maintainers
 from ..schemas.rows import rows_of
 from .maintainers import head_of
 from .tables import filled

@@ -11,7 +11,7 @@ from typing import Any
 from ..schemas.escape import one_line
 from ..schemas.licence import LICENCES, licence_of, refusals
 from ..schemas.manifest import Manifest, SourceRecord
-from .words import ours
+from ._words import ours
 
 
 @dataclass(frozen=True)

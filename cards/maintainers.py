@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from ..schemas.errors import DataError
 from ..schemas.licence import LICENCES
-from ..schemas.maintainers import MAINTAINERS_FILE, Maintainers
+from ..schemas.publishing import MAINTAINERS_FILE, Maintainers
 
 HEADING = "From the maintainers"
 """The heading of the card's section. `publish` finds the section by it on published cards, so it must not change."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..schemas.audit import Audit, Counts, Histogram
 from ..schemas.config import PAIR_CONFIGS, Config
-from .sections import error_lines
-from .words import as_words
+from ._sections import error_lines
+from ._words import as_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,7 +1,7 @@
 """Renders the dataset card from a release's manifest and context.
 
 Templates run with `StrictUndefined`, so that a renamed field fails the rendering instead of leaving a gap in the card.
-Text from outside is escaped unless it is marked as Markdown (`words.ours`).
+Text from outside is escaped unless it is marked as Markdown (`_words.ours`).
 """
 
 import re
@@ -20,14 +20,8 @@ from ..schemas.licence import licence_of
 from ..schemas.manifest import Manifest
 from ..schemas.safety import PiiKind
 from ..schemas.steps import find_step
-from .columns import member_docs
-from .context import CardContext
-from .front_matter import PRETTY_NAME, front_matter
-from .licences import citations, license_lines, refusals_of
-from .limits import GOOD_FOR, NOT_FOR, embedded_note, known_biases, known_limits
-from .maintainers import HEADING, NOTE
-from .pictures import PICTURES
-from .sections import (
+from ._limits import GOOD_FOR, NOT_FOR, embedded_note, known_biases, known_limits
+from ._sections import (
     crisis_lines,
     error_lines,
     gate_lines,
@@ -37,8 +31,14 @@ from .sections import (
     unpassed_lines,
     validation_lines,
 )
+from ._words import escaped, ours
+from .columns import member_docs
+from .context import CardContext
+from .front_matter import PRETTY_NAME, front_matter
+from .licences import citations, license_lines, refusals_of
+from .maintainers import HEADING, NOTE
+from .pictures import PICTURES
 from .tables import config_lines, drop_lines, facts, loadable, source_lines, task_lines, token_lines
-from .words import escaped, ours
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 

@@ -18,9 +18,9 @@ from ..schemas.audit import Audit
 from ..schemas.drops import DropReason
 from ..schemas.error_type import ErrorType
 from ..schemas.report import HeldOut, ReportPair
-from .charts import charts_of, configs_of
+from ._charts import charts_of, configs_of
+from ._report_tables import gate_lines, judges_of, other_tables, verdict_table
 from .columns import member_docs
-from .report_tables import gate_lines, judges_of, other_tables, verdict_table
 
 _SCRIPTS = ("report_charts.js", "report_judges.js", "report.js")
 """The page's own scripts, in the order of their dependencies."""

@@ -13,8 +13,8 @@ from ..schemas.inference import Task
 from ..schemas.manifest import Manifest, SourceRecord
 from ..schemas.rows import rows_of
 from ..schemas.safety import CrisisCounts
+from ._words import UNDEFINED, as_words
 from .columns import column_lines, columns_of, member_docs
-from .words import UNDEFINED, as_words
 
 
 def tables_of(manifest: Manifest, config: Config) -> dict[str, list[str]]:

@@ -1,25 +1,31 @@
 """How a dialogue's history is shown to a model: as a transcript in one message, or as chat turns.
 
 Every released prompt builds on these forms, so they are as frozen as the prompts. Prompts whose head says `fence: json`
-use the fenced forms, in which a text from outside is a JSON string on one line: `"I lost it.\\nsupporter: Question"`.
+use the fenced forms, in which a text from outside is a JSON string on one line: `"I lost it.
+supporter: Question"`.
 We chose that over a marker drawn from a digest of the text, and over a prefix before each line, for these reasons:
 
 - It ends at the first bare quotation mark, and the text cannot write one: so a prompt can be taken apart in one way
   only, and two different questions never give the same messages.
-- A line break inside a text is written `\\n`, so no text can begin a line with `seeker:` or `Reply B:`.
+- A line break inside a text is written `
+`, so no text can begin a line with `seeker:` or `Reply B:`.
 - Special tokens of chat templates (`<|im_end|>`, `</s>`, `[INST]`) are written with an escape that JSON has anyway;
-  no tokenizer takes `\\u003c|im_end|>` for the token.
+  no tokenizer takes `<|im_end|>` for the token.
 - The form is the same for every text, so keys are stable, and every model, small ones too, has read a lot of JSON.
 
 History that is shown as chat messages needs no fence, since the chat format divides the turns.
 """
 
+import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from importlib.resources import files
+from typing import get_args
 
 from ..schemas.dialogue import Speaker, Turn
+from ..schemas.emotion import Level, Profile
 from ..schemas.inference import Message
 from ..schemas.trace import Trace
 
@@ -91,8 +97,8 @@ def chat(history: Sequence[Turn], *, with_strategies: bool, separate: bool = Fal
     return messages
 
 
+# A seeker's words in a form that neither `SILENCE` nor a second turn has.
 def _separable(text: str) -> str:
-    """A seeker's words in a form that neither `SILENCE` nor a second turn has."""
     return f"({text})" if _SILENCE_AS_WORDS.fullmatch(text) else _BLANK_LINE.sub(r"\n\1 ", text)
 
 
@@ -155,3 +161,38 @@ def _fenced_line(turn: Turn) -> str:
 def _fenced_cues(turn: Turn) -> str:
     cues = "; ".join(f"{cue.modality}: {fence(cue.description)}" for cue in turn.cues)
     return f" [{cues}]" if cues else ""
+
+
+# Personalities for rewriting replies: how they are drawn, and how each trait shows in wording.
+#
+# The scheme behind PEER's personality-based rewriting was not published (arXiv 2508.09521); this one, after the Big
+# Five, is our own design. The wording is released with the prompt that states it, and is as frozen.
+
+
+TRAITS = tuple(Profile.model_fields)
+LEVELS: tuple[str, ...] = get_args(Level)
+_PLAIN = "middle"
+
+
+def draw_profile(row_id: str, seed: int) -> Profile:
+    """The personality for a row, by a digest of its id and the spec's seed; never one without any trait."""
+    for attempt in range(256):
+        digest = hashlib.sha256(f"{seed}/{row_id}/{attempt}".encode()).digest()
+        levels = {trait: LEVELS[digest[at] % len(LEVELS)] for at, trait in enumerate(TRAITS)}
+        if set(levels.values()) != {_PLAIN}:
+            return Profile.model_validate(levels)
+    raise AssertionError("one profile in 243 has no trait")
+
+
+def wording_of(profile: Profile) -> str:
+    """How a reply of this personality is worded: a line for every trait that is low or high."""
+    shown = {trait: getattr(profile, trait) for trait in TRAITS}
+    return "\n".join(f"- {_written()[trait][level]}" for trait, level in shown.items() if level != _PLAIN)
+
+
+@lru_cache
+def _written() -> Mapping[str, Mapping[str, str]]:
+    import yaml  # needed for personalities alone
+
+    text = (files(__package__) / "personality.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)  # type: ignore[no-any-return]

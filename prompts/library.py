@@ -37,13 +37,13 @@ from .context import (
     fenced_transcript,
     numbered_transcript,
     transcript,
+    wording_of,
 )
 from .parsers.trace import format_trace
-from .personality import wording_of
 from .readers import FIRST_READERS, READERS, Offered, ReplyReader
 
 _PACKAGE = files(__package__)
-LOCK_NAME = "prompts.lock"
+_LOCK_NAME = "prompts.lock"
 _KEYS = frozenset({"about", "history", "reply_schema", "fence", "reader"})
 
 T = TypeVar("T")
@@ -129,8 +129,8 @@ class Prompt:
         return "\n".join(part.template.template for part in self.sections)
 
 
+# The value of a prompt variable; only these names exist.
 def _value(name: str, ask: Ask) -> str:
-    """The value of a prompt variable; only these names exist."""
     match name:
         case "transcript":
             return transcript(ask.history)
@@ -157,8 +157,8 @@ def _value(name: str, ask: Ask) -> str:
     return str(value)
 
 
+# The same with every text from outside in a fence; strategies, errors and personalities are our own words.
 def _fenced_value(name: str, ask: Ask) -> str:
-    """The same with every text from outside in a fence; strategies, errors and personalities are our own words."""
     match name:
         case "transcript":
             return fenced_transcript(ask.history)
@@ -251,5 +251,5 @@ def _sections(body: str) -> tuple[Section, ...]:
 @lru_cache
 def locked() -> dict[str, str]:
     """The id and SHA-256 of every released prompt, as the lock file states them."""
-    lines = (_PACKAGE / LOCK_NAME).read_text().splitlines()
+    lines = (_PACKAGE / _LOCK_NAME).read_text().splitlines()
     return dict(line.split() for line in lines if line and not line.startswith("#"))

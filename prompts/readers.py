@@ -14,6 +14,16 @@ from ..schemas.strategy import Strategy
 from ..schemas.text import mend_half_pairs
 from ..schemas.trace import Step, Trace
 from ..schemas.verdict import Comparison, CrisisVerdict, StepVerdict, StyleVerdict, Unparsed, Verdict
+from .parsers._verdict import (
+    comparison_of,
+    crisis_of,
+    grades_of,
+    read_comparison,
+    read_crisis,
+    read_grades,
+    read_verdict,
+    verdict_of,
+)
 from .parsers.json_reply import read_one_object, without_thinking
 from .parsers.strategy import JointReply, read_joint, read_strategy
 from .parsers.trace import (
@@ -25,16 +35,6 @@ from .parsers.trace import (
     read_trace,
     step_labels_of,
     trace_of,
-)
-from .parsers.verdict import (
-    comparison_of,
-    crisis_of,
-    grades_of,
-    read_comparison,
-    read_crisis,
-    read_grades,
-    read_verdict,
-    verdict_of,
 )
 
 
@@ -94,8 +94,8 @@ def _grades_once(answer: Completion, offered: Offered) -> Mapping[str, float] | 
     return read_one_object(answer, names, lambda fields: grades_of(fields, offered.grades, answer.text))
 
 
+# As `read_trace`, but several objects that say different things are not trace.
 def _trace_once(answer: Completion, offered: Offered) -> Trace | Unparsed:
-    """As `read_trace`, but several objects that say different things are not trace."""
     written = parse_trace(answer.text)
     if isinstance(written, Trace) or written.reason != "no_trace":
         return written
@@ -107,11 +107,10 @@ def _words(answer: Completion, offered: Offered) -> str:
     return without_thinking(answer.text).strip()
 
 
+# The words; where the whole reply is one JSON string, its content.
+#
+# The prompt shows replies as JSON strings, and some models answer in the form that they are shown.
 def _unquoted_words(answer: Completion, offered: Offered) -> str:
-    """The words; where the whole reply is one JSON string, its content.
-
-    The prompt shows replies as JSON strings, and some models answer in the form that they are shown.
-    """
     words = _words(answer, offered)
     if len(words) > 2 and words[0] == words[-1] == '"':
         try:
@@ -143,6 +142,7 @@ READERS: Mapping[str, ReplyReader] = {
     "trace@1": ReplyReader(Trace, lambda answer, _: read_trace(answer.text)),
     "trace@2": ReplyReader(Trace, _trace_once),
 }
+# The readers of the first prompts, whose heads do not name one.
 _FIRST = {
     "joint/strategy_then_reply": "joint@1",
     "judge/compare_replies": "comparison@1",
@@ -164,6 +164,5 @@ _FIRST = {
     "rewriter/same_strategy": "words@1",
     "stylist/big_five": "words@1",
 }
-"""The readers of the first prompts, whose heads do not name one."""
 
 FIRST_READERS: Mapping[str, str] = {f"{name}@1": reader for name, reader in _FIRST.items()}

@@ -9,14 +9,82 @@ one of the same key. The result is one complete YAML text, which `recipe show` p
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ..schemas.config import Config
 from ..schemas.documents import DocumentError, parse_yaml, read_yaml
 from ..schemas.errors import UsageError
-from .tasks import TrainingStage, TrainingTask, stages_of
+
+# What a recipe trains: a task in one of its stages, and the configs of a release that this stage reads.
+
+
+class TrainingTask(StrEnum):
+    """What the trained model does."""
+
+    PLANNER = "planner"
+    """Dialogue to strategy."""
+    RESPONDER = "responder"
+    """Dialogue and strategy to reply."""
+    JOINT = "joint"
+    """Dialogue to `[Strategy] reply`: the entangled baseline."""
+    REASONER = "reasoner"
+    """Dialogue to a reasoning trace that ends with the reply."""
+    REWARD = "reward"
+    """Dialogue and trace to a score of every step."""
+
+
+class TrainingStage(StrEnum):
+    """How it is trained."""
+
+    SFT = "sft"
+    """On demonstrations."""
+    DPO = "dpo"
+    """On pairs, from an SFT checkpoint of the same task."""
+    GRPO = "grpo"
+    """On its own traces, scored by a reward model, from an SFT checkpoint of the same task."""
+    REWARD = "reward"
+    """On labelled steps and pairs, in one loss."""
+
+
+SYSTEM_TASKS = (TrainingTask.PLANNER, TrainingTask.RESPONDER, TrainingTask.JOINT)
+"""The decoupled system's two models and the joint baseline, which are trained and compared together."""
+SYSTEM_STAGES = (TrainingStage.SFT, TrainingStage.DPO)
+"""The stages of each of them, in order."""
+
+ANSWERS = {
+    TrainingStage.SFT: ("completion",),
+    TrainingStage.DPO: ("chosen", "rejected"),
+    TrainingStage.GRPO: ("completion",),
+    TrainingStage.REWARD: ("trace", "worse"),
+}
+"""The columns of a stage's rows that hold answers to the prompt."""
+
+_CONFIGS = {
+    (TrainingTask.PLANNER, TrainingStage.SFT): (Config.STRATEGY_SFT,),
+    (TrainingTask.PLANNER, TrainingStage.DPO): (Config.STRATEGY,),
+    (TrainingTask.RESPONDER, TrainingStage.SFT): (Config.RESPONSE_SFT,),
+    (TrainingTask.RESPONDER, TrainingStage.DPO): (Config.RESPONSE,),
+    (TrainingTask.JOINT, TrainingStage.SFT): (Config.JOINT_SFT,),
+    (TrainingTask.JOINT, TrainingStage.DPO): (Config.JOINT,),
+    (TrainingTask.REASONER, TrainingStage.SFT): (Config.REASONING,),
+    (TrainingTask.REASONER, TrainingStage.GRPO): (Config.REASONING,),
+    (TrainingTask.REWARD, TrainingStage.REWARD): (Config.REASONING_STEPS, Config.REASONING_PAIRS),
+}
+
+
+def stages_of(task: TrainingTask) -> tuple[TrainingStage, ...]:
+    """The stages of a task, in order."""
+    return tuple(stage for one, stage in _CONFIGS if one is task)
+
+
+def configs_of(task: TrainingTask, stage: TrainingStage) -> tuple[Config, ...]:
+    """The configs of a release that a task's stage trains on; a KeyError for a stage not in `stages_of(task)`."""
+    return _CONFIGS[task, stage]
+
 
 _FOLDER = Path(str(files(__package__) / "yaml"))
 _SUFFIXES = (".yaml", ".yml")
@@ -36,12 +104,10 @@ class Recipe:
 
     @property
     def task(self) -> TrainingTask:
-        """What it trains."""
         return TrainingTask(self.settings["task"])
 
     @property
     def stage(self) -> TrainingStage:
-        """How it trains it."""
         return TrainingStage(self.settings["stage"])
 
 
@@ -57,7 +123,7 @@ def find_recipe(name: str) -> Recipe:
         UsageError: there is no such recipe, or its file is not a mapping with a task and a stage.
     """
     if name.endswith(_SUFFIXES):
-        return read_recipe(Path(name))
+        return _read_recipe(Path(name))
     if name not in _origins():
         near = get_close_matches(name, _origins(), n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -66,7 +132,7 @@ def find_recipe(name: str) -> Recipe:
     return Recipe(name, text, parse_yaml(text))
 
 
-def read_recipe(path: Path) -> Recipe:
+def _read_recipe(path: Path) -> Recipe:
     """The recipe in a file of the user's own.
 
     Raises:
@@ -88,9 +154,9 @@ def read_recipe(path: Path) -> Recipe:
     return Recipe(path.stem, path.read_text(encoding="utf-8"), settings)
 
 
+# The files of every reference recipe by its name: of its stage, its scale and its model, in this order.
 @cache
 def _origins() -> dict[str, tuple[Path, ...]]:
-    """The files of every reference recipe by its name: of its stage, its scale and its model, in this order."""
     found: dict[str, tuple[Path, ...]] = {}
     for model in _FOLDER.glob("models/*.yaml"):
         for first, made in read_yaml(model)["recipes"].items():
@@ -101,8 +167,8 @@ def _origins() -> dict[str, tuple[Path, ...]]:
     return found
 
 
+# The complete YAML of a reference recipe: what each file adds, under the file's name.
 def _compose(name: str) -> str:
-    """The complete YAML of a reference recipe: what each file adds, under the file's name."""
     _, task, stage = name.split("/")
     parts = {path: _settings_in(path, ("all", stage, f"{task}/{stage}")) for path in _origins()[name]}
     origin = {key: path for path, settings in parts.items() for key in settings}
@@ -116,8 +182,8 @@ def _compose(name: str) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+# The settings of some sections of a file by key, as their lines with the comments above them.
 def _settings_in(path: Path, sections: tuple[str, ...]) -> dict[str, str]:
-    """The settings of some sections of a file by key, as their lines with the comments above them."""
     found: dict[str, str] = {}
     here, comments = "", list[str]()
     for line in path.read_text(encoding="utf-8").splitlines():

@@ -19,8 +19,8 @@ MOST_JSON = 1 << 29
 """Bytes of a JSON file that is read whole: `splits.json` grows with the dialogues."""
 MOST_YAML = 1 << 18
 """Bytes of a YAML document; its reader needs some seconds for as many."""
+# Values of a YAML document with every alias written out.
 _MOST_NODES = 100_000
-"""Values of a YAML document with every alias written out."""
 _MOST_DIGITS = 19
 _LARGEST = 2**63
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
@@ -137,15 +137,15 @@ def parse_yaml(data: str | bytes, *, any_keys: bool = False) -> Any:
             loader.dispose()
 
 
+# libyaml's loader, ten times as fast as PyYAML's own, where PyYAML was built with it.
 def _yaml_loader() -> Any:
-    """libyaml's loader, ten times as fast as PyYAML's own, where PyYAML was built with it."""
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+# Refuses deep nesting before the document becomes nodes: libyaml's composer recurses in C, without a limit.
 def _check_yaml_depth(data: str | bytes) -> None:
-    """Refuses deep nesting before the document becomes nodes: libyaml's composer recurses in C, without a limit."""
     import yaml
 
     depth = 0
@@ -202,8 +202,8 @@ def _fraction(text: str) -> float:
     return number
 
 
+# Refuses a value that recursive functions could not walk through later.
 def _check_depth(value: Any) -> None:
-    """Refuses a value that recursive functions could not walk through later."""
     level = [value]
     for _ in range(MOST_DEPTH + 1):
         level = [
@@ -218,8 +218,8 @@ def _check_depth(value: Any) -> None:
     raise DocumentError("nested too deeply")
 
 
+# Checks a YAML document before its aliases and merges are written out, since those can grow without end.
 def _check_node(top: Any, *, any_keys: bool) -> None:
-    """Checks a YAML document before its aliases and merges are written out, since those can grow without end."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
 

@@ -24,8 +24,8 @@ INVISIBLE = re.compile(
 )
 """Characters that are invisible, or that a terminal acts on."""
 
+# Zero-width letters that some scripts and emoji need; they are visible in what they join.
 _JOINERS = "\u200c\u200d"
-"""Zero-width letters that some scripts and emoji need; they are visible in what they join."""
 
 SOURCE_NAME = re.compile(r"[^\W_][\w .,+&()/'’:@-]{0,99}")
 """The names that a source may have: letters and digits first, then some marks that mean nothing in Markdown."""
@@ -115,19 +115,19 @@ def _prose_line(line: str) -> str:
     return indent + (words if is_item else _at_the_start(words))
 
 
+# Text between code spans, with emphasis but without HTML, links, pictures, tables and fences.
 def _words_only(text: str) -> str:
-    """Text between code spans, with emphasis but without HTML, links, pictures, tables and fences."""
     escaped = re.sub(r"\\|[<|\[\]]", r"\\\g<0>", text.replace("```", "'''"))
     return _no_links(_ENTITY.sub("&amp;", escaped))
 
 
+# Without what Markdown turns into a link by itself.
 def _no_links(text: str) -> str:
-    """Without what Markdown turns into a link by itself."""
     return _AUTOLINK.sub(lambda found: re.sub(r"[:.@]", r"\\\g<0>", found[0]), text)
 
 
+# The line with a backslash before what would make it a heading, an item, a quotation or a rule.
 def _at_the_start(line: str) -> str:
-    """The line with a backslash before what would make it a heading, an item, a quotation or a rule."""
     found = _LINE_MARKER.match(line)
     if found is None:
         return line

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from .escape import printable as printable
+from .escape import printable
 
 _BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _XET_HASH = re.compile(r"[0-9a-f]{64}")
@@ -29,8 +29,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# The deepest nesting of folders that is searched.
 _MOST_DEEP = 32
-"""The deepest nesting of folders that is searched."""
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -179,8 +179,8 @@ def _open_folder(root: Path, way: Sequence[str], name: str, at: int) -> int:
         raise
 
 
+# The file that a link of a cache snapshot stands for.
 def _open_blob(root: Path, name: str, target: str, there: os.stat_result) -> BinaryIO:
-    """The file that a link of a cache snapshot stands for."""
     path = Path(root, name)
     snapshot = _snapshot_of(root)
     if snapshot is None:
@@ -199,8 +199,8 @@ def _open_blob(root: Path, name: str, target: str, there: os.stat_result) -> Bin
     return _checked(path, os.open(blob, _READ))
 
 
+# The shared file of a blob that the cache keeps once for all repos; see `huggingface_hub.utils._shared_blobs`.
 def _shared_blob(blob: Path, there: os.stat_result) -> Path:
-    """The shared file of a blob that the cache keeps once for all repos; see `huggingface_hub.utils._shared_blobs`."""
     store = blob.parent.parent.parent / "blobs"
     shared = Path(os.path.normpath(blob.parent / blob.readlink()))
     is_known = _XET_HASH.fullmatch(shared.name) is not None and shared == store / shared.name[:2] / shared.name
@@ -209,14 +209,14 @@ def _shared_blob(blob: Path, there: os.stat_result) -> Path:
     return shared
 
 
+# The snapshot folder that `root` is, or is inside.
 def _snapshot_of(root: Path) -> Path | None:
-    """The snapshot folder that `root` is, or is inside."""
     real = Path(os.path.realpath(root))
     return next((one for one in (real, *real.parents) if one.parent.name == "snapshots"), None)
 
 
+# The open file. It is checked again, because it may have been exchanged since the first check.
 def _checked(path: Path, handle: int) -> BinaryIO:
-    """The open file. It is checked again, because it may have been exchanged since the first check."""
     there = os.fstat(handle)
     if not stat.S_ISREG(there.st_mode):
         os.close(handle)
@@ -322,8 +322,8 @@ class FileSet:
                 folder.mkdir(exist_ok=True)
         return self.root / name
 
+    # Keeps the old file under another name until all files are written.
     def _keep(self, name: str, path: Path) -> None:
-        """Keeps the old file under another name until all files are written."""
         if name in self._earlier:
             return
         check_target(path)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field, InstanceOf, field_validator
-from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
+from typing_extensions import TypedDict
 
 from .base import Frozen, canonical_json, digest_of
 from .dialogue import Turn
@@ -64,8 +64,8 @@ class Task(StrEnum):
         return _ROLES[self]
 
 
+# Looked up for every request, many times over.
 _ROLES = {task: Role.JUDGE if task.value.endswith("_judge") else Role(task.value) for task in Task}
-"""Looked up for every request, many times over."""
 
 
 class Message(TypedDict):

@@ -66,7 +66,6 @@ _RELEASABLE = ("cc0-1.0", "mit", "apache-2.0", *_SHARED_ON)
 
 
 def _cc(terms: str, name: str, asks: str, allows: tuple[str, ...]) -> Licence:
-    """A Creative Commons 4.0 licence."""
     return Licence(
         id=f"cc-{terms}-4.0",
         name=f"Creative Commons Attribution{name} 4.0",
@@ -156,8 +155,8 @@ def refusals(origins: Origins) -> list[str]:
     return [*_barred(by_licence), *_at_odds({one: names for one, names in by_licence.items() if LICENCES[one].allows})]
 
 
+# The licences that all of `ids` allow, the least strict first.
 def _common(ids: Iterable[str]) -> list[str]:
-    """The licences that all of `ids` allow, the least strict first."""
     allowed = [LICENCES[one].allows for one in ids]
     return [one for one in LICENCES if all(one in some for some in allowed)]
 
@@ -168,16 +167,16 @@ _WAYS_OUT = {
 }
 
 
+# Sources that no release may be made of.
 def _barred(by_licence: dict[str, list[str]]) -> Iterator[str]:
-    """Sources that no release may be made of."""
     adapted = "it allows no adaptation to be passed on, and a release is one; leave it out"
     for one, names in by_licence.items():
         if not LICENCES[one].allows:
             yield from (f"{name} ({one}): {_WAYS_OUT.get(one, adapted)}" for name in sorted(set(names)))
 
 
+# Sources that may each be released, but not under one licence.
 def _at_odds(by_licence: dict[str, list[str]]) -> Iterator[str]:
-    """Sources that may each be released, but not under one licence."""
     if not by_licence or _common(by_licence):
         return
     parts = _parts(by_licence)
@@ -187,8 +186,8 @@ def _at_odds(by_licence: dict[str, list[str]]) -> Iterator[str]:
     yield f"{told}: no licence fits all of them; split the release ({each}), or build one of these parts alone"
 
 
+# The largest parts of `ids` that one licence fits, by the least strict that does.
 def _parts(ids: Iterable[str]) -> dict[str, list[str]]:
-    """The largest parts of `ids` that one licence fits, by the least strict that does."""
     fitting = {one: [license_id for license_id in ids if one in LICENCES[license_id].allows] for one in LICENCES}
     parts: dict[str, list[str]] = {}
     for one, part in fitting.items():

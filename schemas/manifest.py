@@ -190,10 +190,10 @@ class Manifest(Grown):
     """Every file but the manifest itself, by its path in the release."""
     run: RunRecord
 
+    # A manifest may come from outside: every file that it lists must be inside the release.
     @field_validator("files")
     @classmethod
     def _names_are_plain(cls, files: dict[str, FileRecord]) -> dict[str, FileRecord]:
-        """A manifest may come from outside: every file that it lists must be inside the release."""
         for name in files:
             if fault := fault_of_name(name):
                 raise ValueError(f"{name[:120]!r} is not a name of a file of a release: {fault}")

@@ -1,8 +1,8 @@
 """The gates that a maintainer accepts for a release, and the record of where a folder was published."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, field_validator
 
 from .audit import GateResult, Outcome
 from .base import Frozen, Grown
@@ -70,3 +70,59 @@ class PublishedPlaces(Frozen):
 
     format: Literal[1] = 1
     places: tuple[PublishedTo, ...] = ()
+
+
+# What people may say on a release's card beside what the release computes: a few keys of its YAML, and a text.
+
+
+MAINTAINERS_FILE = "maintainers.md"
+"""The file of a release that holds it: YAML between lines of dashes, then Markdown; a release may be without."""
+
+MOST_CHARACTERS = 20_000
+"""Of the text."""
+
+_Line = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f<>\u202a-\u202e\u2066-\u2069]+$")
+]
+# No colon but after `arxiv` and `doi`: the Hub reads `license:mit` or `language:de` in a tag as what the card states.
+_Tag = Annotated[
+    str,
+    StringConstraints(
+        max_length=100, pattern=r"^(?:(?:arxiv:\d{4}\.\d{4,5}(?:v\d+)?|doi:10\.\d{4,9}/[\w.()/-]+)|\w[\w ./+-]*)$"
+    ),
+]
+_Id = Annotated[str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
+_Link = Annotated[str, StringConstraints(max_length=500, pattern=r"^https://[^\s<>\"'`\\]+$")]
+_Doi = Annotated[str, StringConstraints(max_length=200, pattern=r"^10\.\d{4,9}/[^\s<>\"'`\\]+$")]
+
+
+class Maintainers(Frozen):
+    """What people say of a release; no key of it is one that the release computes, but `tags` and `pretty_name`."""
+
+    tags: tuple[_Tag, ...] = Field(default=(), max_length=50)
+    """Tags beside those that every release has."""
+    pretty_name: _Line | None = None
+    """The name that the Hub shows."""
+    language_details: _Line | None = None
+    language_bcp47: tuple[_Id, ...] = Field(default=(), max_length=50)
+    multilinguality: tuple[_Id, ...] = Field(default=(), max_length=50)
+    task_ids: tuple[_Id, ...] = Field(default=(), max_length=50)
+    paperswithcode_id: _Id | None = None
+    doi: _Doi | None = None
+    homepage: _Link | None = None
+    repository: _Link | None = None
+    paper: _Link | None = None
+    leaderboard: _Link | None = None
+    point_of_contact: _Line | None = None
+    text: str = Field(default="", max_length=MOST_CHARACTERS)
+    """Markdown of the card's section for it, without its heading."""
+
+    # The Hub takes one word for a list of one.
+    @field_validator("tags", "language_bcp47", "multilinguality", "task_ids", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+
+HEAD_KEYS = tuple(name for name in Maintainers.model_fields if name != "text")
+"""The keys of the card's YAML that people may set."""

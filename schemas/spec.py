@@ -72,7 +72,7 @@ class SafetyRule(Grown):
 
 
 class BalanceRule(Frozen):
-    """How far the filter may change which strategies there are (see `builders.building.corpus_filters`)."""
+    """How far the filter may change which strategies there are (see `builders.building._corpus_filters`)."""
 
     spread: float = Field(gt=0, le=3)
     """The most that the shares kept of the strategies may spread: their standard deviation over their mean."""

@@ -36,12 +36,12 @@ class Modality(StrEnum):
     FACE = "face"
 
 
+# What divides the steps where a trace is written, and what models put around their thoughts.
 _TAG = re.compile(rf"<\s*+/?\s*+(?:{'|'.join(Step)}|think|thinking)\s*+>", re.IGNORECASE)
-"""What divides the steps where a trace is written, and what models put around their thoughts."""
 
 
+# The text without outer white space; a tag of the written form inside it would make it two texts.
 def _words(text: str) -> str:
-    """The text without outer white space; a tag of the written form inside it would make it two texts."""
     if not (text := text.strip()):
         raise ValueError("a step needs words")
     if has_half_pair(text):
@@ -52,12 +52,11 @@ def _words(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """The text as one line."""
     return _words(" ".join(text.split()))
 
 
+# The text as one line without semicolons, which divide cues.
 def _cue_line(text: str) -> str:
-    """The text as one line without semicolons, which divide cues."""
     return _line(text.replace(";", ","))
 
 

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ipm_prefdial.builders.models.baseline import models, rubric
+from ipm_prefdial.builders.models.baseline import _rubric as rubric
+from ipm_prefdial.builders.models.baseline import models
 from ipm_prefdial.builders.models.baseline import models as agreement
+from ipm_prefdial.builders.models.baseline._words import rarities
 from ipm_prefdial.builders.models.baseline.models import (
     Agreement,
     BaselineModels,
@@ -26,7 +28,6 @@ from ipm_prefdial.builders.models.baseline.models import (
     fit_baseline,
     supporter_samples,
 )
-from ipm_prefdial.builders.models.baseline.words import rarities
 from ipm_prefdial.schemas.dialogue import Dialogue, Speaker, Turn
 from ipm_prefdial.schemas.error_type import ErrorType, parse_error_type
 from ipm_prefdial.schemas.strategy import Strategy, parse_strategy

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ipm_prefdial.builders.auditing.separability import Features, SidesOfPairs, tell_apart
+from ipm_prefdial.builders.auditing._separability import Features, SidesOfPairs, measure_separability
 from ipm_prefdial.builders.statistics.bounds import auc_bounds
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -112,7 +112,7 @@ def measure(pairs: Sequence[Pair], features: Features) -> tuple[float, float]:
     texts = [pair[1] for pair in pairs] + [pair[2] for pair in pairs]
     dialogues = np.array([pair[0] for pair in pairs], dtype=np.uint64)
     lengths = np.array([(len(text), len(text.split())) for text in texts], dtype=float)
-    told = tell_apart(SidesOfPairs(dialogues, np.array(texts, dtype=object), lengths), features, words=0)
+    told = measure_separability(SidesOfPairs(dialogues, np.array(texts, dtype=object), lengths), features, words=0)
     if told.auc.value is None or told.error is None or told.dimension is None:
         return 0.5, 1.0
     bounds = auc_bounds(told.auc.value, told.error, len(np.unique(dialogues)), len(pairs), told.dimension)

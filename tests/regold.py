@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ipm_prefdial.builders.releases import locked_specs
+from ipm_prefdial.builders.specs.released import locked_specs
 
 sys.path.insert(0, str(Path(__file__).parent))
 from support.golden import GOLDEN, build_golden, rows_of

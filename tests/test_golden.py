@@ -9,7 +9,7 @@ from support.golden import GOLDEN, build_golden, golden_built_once, rows_of
 from ipm_prefdial.builders.building.rebuild import verify_release
 from ipm_prefdial.builders.release.diff.run import diff_releases
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.builders.releases import locked_specs, versions
+from ipm_prefdial.builders.specs.released import locked_specs, versions
 from ipm_prefdial.schemas.spec import Bump
 
 TABLE = "data/response/train-00000-of-00001.parquet"

@@ -1,1 +1,5 @@
-"""What preference data is like: one file a measure, all over one stream of batches."""
+"""What a release, or any preference dataset, is like: measures over its pairs, and gates that decide on them.
+
+Read `run` first: it runs the measures over a source (`subjects`, `foreign`) in one pass and lets `gates` decide. Each
+measure is one file; `_measure` has what they share, `_gate_measures` the bounds that each gate decides by.
+"""

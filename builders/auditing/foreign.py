@@ -20,8 +20,8 @@ from ...schemas.text import mend_half_pairs
 from ..sources.files import digest_of_lines, read_records, sha256_of
 from ..sources.hub import DatasetCopy
 from ..statistics.bootstrap import REPLICATES, SEED
-from .gate_evidence import NO_RELEASE
-from .measure import BatchPosition, Messages, Pairs
+from ._gate_evidence import NO_RELEASE
+from ._measure import BatchPosition, Messages, Pairs
 
 # Takes one row of a preference dataset apart: prompt, chosen side, rejected side, whatever form they come in.
 
@@ -96,15 +96,15 @@ def _of_messages(prompt: str | Turns | None, chosen: Turns, rejected: Turns) -> 
     return SplitRow(_joined(turns), _joined(one), _joined(other), fits, _is_answer(one), _is_answer(other), shifted)
 
 
+# What both begin with, and what is left of each: at least the last message, so that equal sides stay sides.
 def _apart(chosen: Turns, rejected: Turns) -> tuple[Turns, Turns, Turns]:
-    """What both begin with, and what is left of each: at least the last message, so that equal sides stay sides."""
     most = max(0, min(len(chosen), len(rejected)) - 1)
     shared = next((at for at in range(most) if chosen[at] != rejected[at]), most)
     return chosen[:shared], chosen[shared:], rejected[shared:]
 
 
+# Where the prompt ends that two texts begin with.
 def _shared(chosen: str, rejected: str) -> int:
-    """Where the prompt ends that two texts begin with."""
     shorter = min(len(chosen), len(rejected))
     length = next((at for at in range(shorter) if chosen[at] != rejected[at]), shorter)
     same = chosen[:length]
@@ -201,7 +201,6 @@ class ForeignSource:
         self.facts = NO_RELEASE
 
     def subject(self) -> Subject:
-        """See `subjects.Source`."""
         return Subject(
             kind="pairs",
             name=self._name,
@@ -213,15 +212,12 @@ class ForeignSource:
         )
 
     def splits(self) -> dict[str, tuple[str, ...]]:
-        """See `subjects.Source`."""
         return {CONFIG: tuple(dict.fromkeys(self._split_of(path) for path in self._files))}
 
     def candidates(self) -> dict[str, int]:
-        """See `subjects.Source`."""
         return {}
 
     def similarity(self) -> float:
-        """See `subjects.Source`."""
         return _NEAR
 
     def batches(self) -> Iterator[Pairs]:
@@ -267,8 +263,8 @@ def _rows(path: Path, root: Path | None, sha256: str) -> Iterator[dict[str, Any]
         yield record
 
 
+# A batch of rows as measures read it.
 def _pairs(rows: list[dict[str, Any]], place: BatchPosition, columns: dict[str, str]) -> Pairs:
-    """A batch of rows as measures read it."""
     split = []
     for number, row in enumerate(rows):
         where = f"{place.file}: row {place.first + number}"

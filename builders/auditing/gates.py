@@ -12,8 +12,8 @@ from typing import Literal
 
 from ...schemas.audit import Audit, GateResult
 from ...schemas.errors import UsageError
-from .gate_evidence import Facts, GateMeasurement, decide
-from .gate_measures import (
+from ._gate_evidence import Facts, GateMeasurement, decide
+from ._gate_measures import (
     measure_artefact,
     measure_chatter,
     measure_faults,

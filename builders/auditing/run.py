@@ -9,20 +9,20 @@ from typing import Any
 from ...schemas.audit import AUDIT_FILE, Audit
 from ...schemas.config import REASONING_CONFIGS
 from ...schemas.errors import UsageError
-from ..parallel import ParallelMap
 from ..release.read import Release
 from ..release.refresh import refresh_views
-from .faults import Faults
-from .flags import Flags
+from ..runtime.environment import ParallelMap
+from ._faults import Faults
+from ._flags import Flags
+from ._leakage import Leaks, Near
+from ._measure import Measure, Pairs, drops_of
+from ._panel import PanelMeasure
+from ._separability import SAMPLE, Artefacts
+from ._strategies import Bias, ChatterMeasure, DropFlow, Labels
+from ._style import Style
+from ._traces import TraceMeasure
 from .gates import GATES, check_gates
-from .leakage import Leaks, Near
-from .measure import Measure, Pairs, drops_of
-from .panel import PanelMeasure
-from .separability import SAMPLE, Artefacts
-from .strategies import Bias, ChatterMeasure, DropFlow, Labels
-from .style import Style
 from .subjects import AuditSource, Batch, ReleaseSource
-from .traces import TraceMeasure
 
 
 def measures_of(source: AuditSource, sample: int) -> tuple[Measure, ...]:
@@ -43,13 +43,13 @@ def measures_of(source: AuditSource, sample: int) -> tuple[Measure, ...]:
     )
 
 
-def audit_source(source: AuditSource, sample: int = SAMPLE, apart: ParallelMap | None = None) -> Audit:
+def audit_source(source: AuditSource, sample: int = SAMPLE, parallel: ParallelMap | None = None) -> Audit:
     """What the data is like.
 
     Args:
         source: what to audit.
         sample: pairs of a config that model-based measures look at, at most.
-        apart: does every measure apart, each over a reading of its own; where it is None, all share one reading.
+        parallel: runs the measures in parallel, each over its own reading; None: all share one reading here.
 
     Raises:
         DataError: a table is damaged.
@@ -59,25 +59,25 @@ def audit_source(source: AuditSource, sample: int = SAMPLE, apart: ParallelMap |
         raise UsageError(f"there is no gate {unknown[0]}; the spec may limit {', '.join(GATES)}")
     measures = measures_of(source, sample)
     told: dict[str, Any] = {"subject": source.subject(), "gates": ()}
-    if apart is None:
-        told |= _told(source, measures)
+    if parallel is None:
+        told |= _run_measures(source, measures)
     else:
-        for part in apart(partial(_told_by_one, source, sample), range(len(measures))):
+        for part in parallel(partial(_run_measure, source, sample), range(len(measures))):
             told |= part
     audit = Audit(**told)
     return audit.model_copy(update={"gates": check_gates(audit, source.gates, source.facts)})
 
 
-def _told(source: AuditSource, measures: Sequence[Measure]) -> dict[str, Any]:
-    """What the measures tell after one reading."""
+# What the measures tell after one reading.
+def _run_measures(source: AuditSource, measures: Sequence[Measure]) -> dict[str, Any]:
     for batch in source.batches():
         for measure in measures:
             _show(measure, batch)
-    return {name: value for measure in measures for name, value in measure.tell().items()}
+    return {name: value for measure in measures for name, value in measure.result().items()}
 
 
-def _told_by_one(source: AuditSource, sample: int, number: int) -> dict[str, Any]:
-    return _told(source, measures_of(source, sample)[number : number + 1])
+def _run_measure(source: AuditSource, sample: int, number: int) -> dict[str, Any]:
+    return _run_measures(source, measures_of(source, sample)[number : number + 1])
 
 
 def audit_release(root: Path, name: str = "", sample: int = SAMPLE) -> Audit:

@@ -17,8 +17,8 @@ from ..release.layout import splits_of, tables_sha256
 from ..release.read import Release
 from ..release.rules import contents
 from ..statistics.bootstrap import REPLICATES, SEED
-from .gate_evidence import Facts, facts_of
-from .measure import BatchPosition, Messages, OtherTable, Pairs
+from ._gate_evidence import Facts, facts_of
+from ._measure import BatchPosition, Messages, OtherTable, Pairs
 
 Batch = Pairs | OtherTable
 
@@ -57,7 +57,6 @@ class ReleaseSource:
         self.facts = facts_of(release.manifest)
 
     def subject(self) -> Subject:
-        """See `Source`."""
         return Subject(
             kind="release",
             name=self._name,
@@ -69,15 +68,12 @@ class ReleaseSource:
         )
 
     def splits(self) -> dict[str, tuple[str, ...]]:
-        """See `Source`."""
         return {config.value: tuple(Split) for config in PAIR_CONFIGS}
 
     def candidates(self) -> dict[str, int]:
-        """See `Source`."""
         return {config.value: counts.candidates for config, counts in self._release.manifest.counts.items()}
 
     def similarity(self) -> float:
-        """See `Source`."""
         return self._release.manifest.spec.splits.near_duplicate
 
     def batches(self) -> Iterator[Batch]:
@@ -100,10 +96,9 @@ class ReleaseSource:
                 yield pairs_of(rows, place) if config in PAIR_CONFIGS else OtherTable(place, rows)
                 first += rows.num_rows
 
+    # Drops under the name that counts for people have: the rows of layouts 2 and 3 say `crisis` also where a judge
+    # could not be read.
     def _apart(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Drops under the name that counts for people have: the rows of layouts 2 and 3 say `crisis` also where a judge
-        could not be read.
-        """
         columns = rows.schema.names
         if not len(self._unread) or not {"reason", "dialogue_id"} <= set(columns):
             return rows

@@ -24,8 +24,8 @@ from ..models.endpoint import Endpoint, ModelChoice, resolve
 from ..models.meter import Meter
 from ..models.pool import ModelOptions, ModelPool
 from ..models.record import Records
-from ..progress import Progress
 from ..release.write import disk_errors
+from ..runtime.progress import Progress
 from .conversations import gather_answers
 from .failures import FailureTally, watched_by
 from .ingest import Ingested
@@ -49,10 +49,10 @@ class RunState:
 class Collector:
     """What is asked, of whom, and where it is noted."""
 
-    cast: ModelPool
-    intake: Ingested
+    pool: ModelPool
+    ingested: Ingested
     plan: MiningPlan
-    books: RunState
+    run_state: RunState
     progress: Progress
     accept_failures: float | None = None
     """The share of unusable answers that the user accepts; see `failures`."""
@@ -65,17 +65,19 @@ class Collector:
             BudgetError: the budget is spent; a larger one goes on where it stopped.
             UnusableAnswersError: a role can use too few of its answers.
         """
-        if self.cast.options.batch:
+        if self.pool.options.batch:
             self._ask_in_waves()
         else:
             asyncio.run(self._ask("asking models"))
 
     def _ask_in_waves(self) -> None:
-        records, ledger = self.books.records, self.books.ledger
+        records, ledger = self.run_state.records, self.run_state.ledger
         assert ledger is not None, "where batches are asked for there is a ledger"
-        with BatchContext(ledger, records, self.cast.options.batch_limits, endpoint_of, self.cast.meter_named) as desk:
-            shown = _BatchProgress(self.progress, self.cast.told)
-            driver = BatchRunner(desk, lambda: self.cast.budget(records, ledger), on_look=shown.look)
+        with BatchContext(
+            ledger, records, self.pool.options.batch_limits, endpoint_of, self.pool.meter_named
+        ) as context:
+            shown = _BatchProgress(self.progress, self.pool.format_progress)
+            driver = BatchRunner(context, lambda: self.pool.budget(records, ledger), on_look=shown.look)
             for number in count(1):
                 with ledger.wave():
                     left = asyncio.run(self._ask(f"wave {number}"))
@@ -87,19 +89,19 @@ class Collector:
                 self.progress.stage(f"wave {number}, batches", requests)
                 driver.run()
 
+    # Goes through all turns once; how many dialogues and turns wait for batches.
     async def _ask(self, stage: str) -> int:
-        """Goes through all turns once; how many dialogues and turns wait for batches."""
-        self.progress.stage(stage, sum(1 for placed in self.intake for _ in supporter_turns(placed)))
-        async with self.cast.open(self.books.records, self.books.known, self.books.ledger) as completers:
+        self.progress.stage(stage, sum(1 for placed in self.ingested for _ in supporter_turns(placed)))
+        async with self.pool.open(self.run_state.records, self.run_state.known, self.run_state.ledger) as completers:
             # A tally of its own for every wave, which meets all answers so far again.
             tally = FailureTally(self.plan, self.accept_failures)
             return await gather_answers(
-                self.intake,
+                self.ingested,
                 self.plan,
                 steps_of(self.plan.spec),
                 watched_by(completers, tally),
-                turns_at_once=self.cast.options.concurrency,
-                on_turn=lambda: self.progress.advance(self.cast.told()),
+                turns_at_once=self.pool.options.concurrency,
+                on_turn=lambda: self.progress.advance(self.pool.format_progress()),
             )
 
 
@@ -164,9 +166,9 @@ def cancel_batches(workspace: Workspace, limits: BatchLimits, progress: Progress
     with disk_errors(workspace.root), Records(workspace.records) as records, Ledger(workspace.batches) as ledger:
         jobs, meter = ledger.open_jobs(), Meter()
         progress.stage("ending batches", sum(job.requests for job in jobs))
-        with BatchContext(ledger, records, limits, endpoint_of, lambda _: meter) as desk:
+        with BatchContext(ledger, records, limits, endpoint_of, lambda _: meter) as context:
             shown = _BatchProgress(progress, lambda: f"{meter.answered} answers taken in")
-            BatchRunner(desk, lambda: Budget(None, Prices(models={})), on_look=shown.look).cancel()
+            BatchRunner(context, lambda: Budget(None, Prices(models={})), on_look=shown.look).cancel()
         return CancelResult(_counted(jobs), meter.answered)
 
 

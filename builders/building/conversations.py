@@ -19,8 +19,8 @@ from ..reasoning.reason import reason
 
 T = TypeVar("T")
 
+# What ends a build while its endpoints still answer: nothing new is asked, and what is in flight is taken in.
 _ENDS = (BudgetError, UnusableAnswersError)
-"""What ends a build while its endpoints still answer: nothing new is asked, and what is in flight is taken in."""
 
 Conversation = Generator[tuple[Request, ...], tuple[Outcome, ...], T]
 """Yields the requests that it needs next, is sent their outcomes, and ends with what it made of them."""
@@ -47,12 +47,11 @@ async def answer(conversation: Conversation[T], completers: Completers) -> T:
         return end.value  # type: ignore[no-any-return]
 
 
+# Everything that is waited for.
+#
+# Where the budget ends, or a role can use too few of its answers, what is in flight is still waited for, since it is
+# paid for; so it is where an answer comes later, since the others are needed then too. Any other failure stops it.
 async def _all(waiting: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Everything that is waited for.
-
-    Where the budget ends, or a role can use too few of its answers, what is in flight is still waited for, since it is
-    paid for; so it is where an answer comes later, since the others are needed then too. Any other failure stops it.
-    """
     if len(waiting) < 2:  # a task of its own would cost more than many an answer
         return [await one for one in waiting]
     tasks = [asyncio.ensure_future(one) for one in waiting]
@@ -122,7 +121,6 @@ class _Walk:
     """Turns that wait for answers."""
 
     async def look_at(self, placed: PlacedDialogue) -> None:
-        """Screens a dialogue."""
         try:
             if (await answer(screen(placed, self.plan), self.completers)).barred is not None:
                 self.barred.add(placed.position)
@@ -147,8 +145,8 @@ class _Walk:
         await _all([*mining, answer(reason(turn, plan, steps), self.completers)])
 
 
+# Has `do` done with every item, so many at once.
 async def _each(items: Iterator[T], do: Callable[[T], Coroutine[Any, Any, None]], workers: int) -> None:
-    """Has `do` done with every item, so many at once."""
     ended: list[PrefDialError] = []
 
     async def work() -> None:
@@ -170,7 +168,7 @@ async def _each(items: Iterator[T], do: Callable[[T], Coroutine[Any, Any, None]]
         raise ended[0]
 
 
+# The first failure; those that follow are mostly echoes of it.
 def _first(errors: BaseExceptionGroup[PrefDialError]) -> PrefDialError:
-    """The first failure; those that follow are mostly echoes of it."""
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first

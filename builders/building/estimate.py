@@ -23,9 +23,9 @@ from ..mining.turns import SupporterTurn, supporter_turns
 from ..models.batch.ledger import Ledger
 from ..models.budget import Price, estimate_prompt_tokens
 from ..models.record import Records
-from ..progress import NoProgress
 from ..reasoning.reason import reason
-from .assemble import DigestSet
+from ..runtime.progress import NoProgress
+from ._assemble import DigestSet
 from .conversations import Conversation
 from .reuse import KnownAnswers, open_earlier
 from .run import BuildOptions, Prepared, open_sources, prepare
@@ -57,7 +57,6 @@ class RoleEstimate(Frozen):
     """At most, in batches; None where the model has no price."""
 
     def costs(self) -> tuple[str, str]:
-        """Both costs for people."""
         told = ["no price" if usd is None else f"{usd:.2f}" for usd in (self.cost_usd, self.batch_usd)]
         return told[0], told[1]
 
@@ -88,15 +87,15 @@ def estimate(options: BuildOptions) -> Estimate:
             return _add_up(prepared, KnownAnswers(records, earlier), ledger)
 
 
+# What an earlier run left; None where there was none.
 def _if_there(opened: Callable[[Path], AbstractContextManager[T]], path: Path) -> AbstractContextManager[T | None]:
-    """What an earlier run left; None where there was none."""
     return opened(path) if path.is_file() else nullcontext()
 
 
 def _add_up(prepared: Prepared, known: KnownAnswers, ledger: Ledger | None) -> Estimate:
     sums: dict[tuple[Role, str], Counter[str]] = {}
     seen, turns, steps = DigestSet(), 0, steps_of(prepared.plan.spec)
-    for placed in prepared.intake:
+    for placed in prepared.ingested:
         guesses = _Guesses(prepared.plan.spec.errors, known)
         placed = guesses.talk(screen(placed, prepared.plan), None)
         for turn in supporter_turns(placed):
@@ -108,7 +107,7 @@ def _add_up(prepared: Prepared, known: KnownAnswers, ledger: Ledger | None) -> E
             if seen.add(request.key):
                 _count(sums.setdefault((request.ask.role, str(request.model)), Counter()), request, known, ledger)
     seen.close()
-    dialogues = sum(source.dialogues for source in prepared.intake.sources)
+    dialogues = sum(source.dialogues for source in prepared.ingested.sources)
     places = known.earlier.places if known.earlier is not None else ()
     return Estimate(dialogues=dialogues, turns=turns, roles=_roles(prepared, sums, places))
 
@@ -138,10 +137,10 @@ class _Guesses:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
+    # What is known, or a guess; a guessed strategy is none of those that are known to be `named` beside it.
     def _answer(
         self, request: Request, known: Outcome | None, turn: SupporterTurn | None, named: Sequence[object]
     ) -> Outcome:
-        """What is known, or a guess; a guessed strategy is none of those that are known to be `named` beside it."""
         self.asked.append(request)
         if known is not None:
             return known
@@ -174,8 +173,8 @@ class _Guesses:
 _ALL_RIGHT = json.dumps(dict.fromkeys(Step, True))
 
 
+# A trace that no rule contradicts, so that it is a demonstration, and would be rewritten.
 def _trace(turn: SupporterTurn, reply: str) -> str:
-    """A trace that no rule contradicts, so that it is a demonstration, and would be rewritten."""
     said = [one.text for one in turn.history if one.speaker is Speaker.SEEKER][-1]
     cue = {"modality": "text", "description": said}
     feeling = {"emotion": "neutral", "intensity": 1, "cause": said, "cues": [cue]}
@@ -207,7 +206,7 @@ def _roles(
     for role, refs in prepared.plan.models.items():
         for ref in refs:
             added = sums.get((role, str(ref)), Counter())
-            price = prepared.cast.prices.find(ref.name)
+            price = prepared.pool.prices.find(ref.name)
             counts = {name: added[name] for name in ("calls", "recorded", "new", "prompt_tokens", "completion_tokens")}
             reused = {place: added[_from(number)] for number, place in enumerate(places)}
             one = RoleEstimate(role=role, model=str(ref), reused=reused, **counts, cost_usd=None, batch_usd=None)

@@ -39,7 +39,7 @@ from ..mining.plan import MiningPlan
 from ..mining.reply_rules import refusal_in
 from ..mining.screen import EMBEDDED
 from ..models.client import Completer, Completers
-from .assemble import DigestSet
+from ._assemble import DigestSet
 
 # Says of every answer whether its task can use it: the one place where answers are judged for counts and stops.
 #
@@ -63,16 +63,16 @@ class UnusableReason(NamedTuple):
     """The reply as it came; empty where the call failed."""
 
 
+# What a reply is that cannot be read; of a judge's, an unparsed verdict.
 _UNPARSED = {
     Task.PLANNER: DropReason.NOT_A_STRATEGY,
     Task.JOINT: DropReason.NOT_A_STRATEGY,
     Task.REASONER: DropReason.NOT_A_TRACE,
 }
-"""What a reply is that cannot be read; of a judge's, an unparsed verdict."""
+# The tasks that are asked for a reply to the seeker.
 _IN_WORDS = frozenset({Task.RESPONDER, Task.JOINT, Task.REWRITER, Task.STYLIST, Task.REASONER})
-"""The tasks that are asked for a reply to the seeker."""
+# What a parser's own word for it comes to in the steps.
 _NAMED = {"empty_reply": DropReason.EMPTY_REPLY, "unknown_strategy": DropReason.NOT_A_STRATEGY}
-"""What a parser's own word for it comes to in the steps."""
 
 
 def fault_of(request: Request, outcome: Outcome, plan: MiningPlan) -> UnusableReason | None:
@@ -105,28 +105,28 @@ def _unread(request: Request, outcome: Completion, plan: MiningPlan) -> Unusable
     return None
 
 
+# How a reply ended that is not whole or has no words.
 def _ended(outcome: Completion) -> str:
-    """How a reply ended that is not whole or has no words."""
     nothing = "" if without_thinking(outcome.text).strip() else ", without a word of an answer"
     return f"finish_reason {outcome.finish_reason} after {outcome.completion_tokens} tokens{nothing}"
 
 
-MOST_UNUSABLE = 0.5
-"""The share of unusable answers that a build accepts of a task and model where the command names none."""
+# The share of unusable answers that a build accepts of a task and model where the command names none.
+_MOST_UNUSABLE = 0.5
 FIRST = 20
 """Answers of a task and model before which nothing is concluded while a build asks."""
-OFTEN_CUT_OFF = 0.1
-"""The share of cut-off answers from which the end of a build names the options that help."""
+# The share of cut-off answers from which the end of a build names the options that help.
+_OFTEN_CUT_OFF = 0.1
 
+# Answers from which the share decides at the end; of fewer, only a total failure does.
 _LEAST = 5
-"""Answers from which the share decides at the end; of fewer, only a total failure does."""
 _Z = 3.0
 _SAID = 160
 _QUOTED = 60
+# Different questions that get replies of the same beginning before it is quoted: so no dialogue's words are.
 _QUESTIONS = 3
-"""Different questions that get replies of the same beginning before it is quoted: so no dialogue's words are."""
+# Different messages that are remembered of a task and model.
 _MESSAGES = 200
-"""Different messages that are remembered of a task and model."""
 
 
 class AskedRole(NamedTuple):
@@ -175,7 +175,6 @@ class Counted:
                 self.questions[words] = asked | {crc32(question.encode())}
 
     def plus(self, other: Self) -> "Counted":
-        """Both together."""
         questions = {words: self.questions.get(words, frozenset()) | asked for words, asked in other.questions.items()}
         return Counted(
             self.calls + other.calls,
@@ -273,7 +272,7 @@ def check_counts(counts: Counts, accept: float | None, *, complete: bool = False
     Raises:
         UnusableAnswersError: more answers are unusable than the user accepts.
     """
-    limit = MOST_UNUSABLE if accept is None else accept
+    limit = _MOST_UNUSABLE if accept is None else accept
     for asked, counted in _sorted(counts):
         if asked.model.name != EMBEDDED and counted.is_too_bad(limit, complete=complete):
             raise UnusableAnswersError(_stop_message(asked, counted, limit))
@@ -337,7 +336,7 @@ def advice_on_cut_offs(records: Iterable[AnswersRecord]) -> Iterator[str]:
     """A line for every task and model with many cut-off answers."""
     for one in records:
         cut = one.unusable.get(CUT_OFF, 0)
-        if cut and cut >= OFTEN_CUT_OFF * one.calls:
+        if cut and cut >= _OFTEN_CUT_OFF * one.calls:
             yield (
                 f"{one.task} of {one.model}: {cut} of {one.calls} answers were cut off. {_more_tokens(one.role)}, or "
                 "choose another model; both are new calls"
@@ -358,8 +357,8 @@ def _stop_message(asked: AskedRole, counted: Counted, limit: float) -> str:
     )
 
 
+# What helps against the commonest reason, as a sentence.
 def _way_out(reason: str, task: Task) -> str:
-    """What helps against the commonest reason, as a sentence."""
     role, another = task.role, f"name another model as --{_option_of(task.role)}"
     if reason == CUT_OFF:
         return f"{_more_tokens(role)}, or {another}."

@@ -73,8 +73,8 @@ def _read(place: str, words: int) -> Benchmark:
     return Benchmark(BenchmarkRecord(name=name, sha256=sha256, texts=len(texts), dialogues=0), runs, words)
 
 
+# Its name, its folder where it is one, the digest of every file, and a digest of them all.
 def _find(place: str, path: Path) -> tuple[str, Path | None, dict[str, str], str]:
-    """Its name, its folder where it is one, the digest of every file, and a digest of them all."""
     if path.exists() and not path.is_dir():
         if path.suffix not in _READ:
             raise SourceError(f"{place}: a benchmark is read from {', '.join(_READ)} files")
@@ -112,8 +112,8 @@ def _texts(path: Path, root: Path | None, sha256: str) -> Iterator[str]:
             raise SourceError(f"{path}: not CSV that can be read: {error}") from error
 
 
+# Every string inside a value, however deep.
 def _strings(value: Any) -> Iterator[str]:
-    """Every string inside a value, however deep."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -134,8 +134,8 @@ OnBadDialogue = Literal["stop", "skip"]
 
 MOST_IN_A_TURN = 100_000
 MOST_CHARACTERS = 500_000
-MOST_TURNS = 2_000
-"""Bounds of a dialogue, for every release and our own; the longest of ESConv has 836, 8,797 and 186 of these."""
+# Bounds of a dialogue, for every release and our own; the longest of ESConv has 836, 8,797 and 186 of these.
+_MOST_TURNS = 2_000
 
 PERSONAL_DATA = "personal_data"
 """Why a dialogue is left out where the spec drops those with personal data."""
@@ -246,28 +246,28 @@ class _Taking:
             taken, turns = taken + 1, turns + len(found.turns)
         return _record(source, taken, turns, skipped, masks)
 
+    # Whether the spec wants anything done with personal data.
     @property
     def _looks(self) -> bool:
-        """Whether the spec wants anything done with personal data."""
         return self.spec.safety.personal_data != "keep"
 
+    # What has to be masked, or is a reason to leave the dialogue out.
     def _personal_data(self, found: Dialogue | BadDialogue) -> Counter[PiiKind]:
-        """What has to be masked, or is a reason to leave the dialogue out."""
         if isinstance(found, BadDialogue) or not self._looks:
             return Counter()
         return personal_data_in(found, self.spec.safety.personal_data_rules)
 
+    # A dialogue with personal data as the spec wants it.
     def _without_personal_data(
         self, dialogue: Dialogue, source: Source, index: int, finds: Counter[PiiKind]
     ) -> Dialogue | BadDialogue:
-        """A dialogue with personal data as the spec wants it."""
         if self.spec.safety.personal_data == "mask":
             return masked(dialogue, self.spec.safety.personal_data_rules)
         detail = ", ".join(sorted(finds))
         return BadDialogue(source=source.uri, index=index, turn=None, reason=PERSONAL_DATA, detail=detail)
 
+    # Remembers what decides the dialogue's split, and why the dialogue may be mined or not.
     def _note(self, dialogue: Dialogue) -> None:
-        """Remembers what decides the dialogue's split, and why the dialogue may be mined or not."""
         position = len(self.seen) - 1
         self.plan.add(dialogue)
         self.licenses.add(dialogue.license)
@@ -279,8 +279,8 @@ class _Taking:
             self.hits[overlapping] += 1
 
 
+# The dialogue, or the finding that it is none that people had: each prompt holds everything said before it.
 def _unless_too_long(found: Dialogue | BadDialogue, source: Source, index: int) -> Dialogue | BadDialogue:
-    """The dialogue, or the finding that it is none that people had: each prompt holds everything said before it."""
     if isinstance(found, BadDialogue):
         return found
     sizes = [len(turn.text) + sum(len(cue.description) for cue in turn.cues) for turn in found.turns]
@@ -290,7 +290,7 @@ def _unless_too_long(found: Dialogue | BadDialogue, source: Source, index: int) 
         (sizes[longest] > MOST_IN_A_TURN, f"{sizes[longest]} characters, and a turn may have {MOST_IN_A_TURN}"),
         (beside > MOST_IN_A_TURN, f"{beside} characters beside its turns, and there may be {MOST_IN_A_TURN}"),
         (sum(sizes) > MOST_CHARACTERS, f"{sum(sizes)} characters, and a dialogue may have {MOST_CHARACTERS}"),
-        (len(sizes) > MOST_TURNS, f"{len(sizes)} turns, and a dialogue may have {MOST_TURNS}"),
+        (len(sizes) > _MOST_TURNS, f"{len(sizes)} turns, and a dialogue may have {_MOST_TURNS}"),
     )
     at, detail = next(((at, detail) for at, (holds, detail) in enumerate(problems) if holds), (0, None))
     if detail is None:
@@ -300,10 +300,10 @@ def _unless_too_long(found: Dialogue | BadDialogue, source: Source, index: int) 
     )
 
 
+# The dialogue, or a finding where it names no strategy, so nothing can be mined from it.
 def _unless_unnamed(
     found: Dialogue | BadDialogue, spec: BuildSpec, source: Source, index: int
 ) -> Dialogue | BadDialogue:
-    """The dialogue, or a finding where it names no strategy, so nothing can be mined from it."""
     if isinstance(found, BadDialogue) or found.names_strategies or spec.reasoning is not None:
         return found
     detail = f"no supporter turn names one, and release {spec.version} has no reasoning traces, which need none"
@@ -311,10 +311,10 @@ def _unless_unnamed(
     return BadDialogue(source=source.uri, index=index, turn=first, reason="missing_strategy", detail=detail)
 
 
+# The dialogue, or the finding that it was there before; remembers it.
 def _unless_seen(
     found: Dialogue | BadDialogue, seen: dict[int, str], source: Source, index: int
 ) -> Dialogue | BadDialogue:
-    """The dialogue, or the finding that it was there before; remembers it."""
     if isinstance(found, BadDialogue):
         return found
     fingerprint, here = int(found.dialogue_id, 16), f"{source.uri}: dialogue {index}"

@@ -31,13 +31,12 @@ from ..release.layout import CHANGELOG, MAINTAINERS, MANIFEST
 from ..release.read import Release, placed_dialogues
 from ..release.splits import SplitPlan, Splits
 from ..release.write import ReleaseWriter
-from ..releases import load_release, versions
-from .assemble import Assembly, Find, assemble
-from .finish import Provenance, finish_release
+from ..specs.released import load_release, versions
+from ._assemble import Assembly, Find, Provenance, assemble, finish_release
 from .reuse import PublishedAnswers
 
+# What a rebuild begins with.
 _INPUTS = (Config.DIALOGUES, Config.CRISIS_HOLDOUT, Config.COMPLETIONS)
-"""What a rebuild begins with."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +127,12 @@ def _answered(answers: PublishedAnswers) -> Find:
     return find
 
 
+# What a rebuild cannot make, or need not make again to say whether the rows are right, and the card shows.
 _CARRIED = (REVIEW, AUDIT, VALIDATION, PUBLISHING, CHANGELOG, MAINTAINERS, *PICTURES)
-"""What a rebuild cannot make, or need not make again to say whether the rows are right, and the card shows."""
 
 
+# Takes what the card shows beside the tables over into a rebuild, so that its card can be the same.
 def _carry_over(here: Path, root: Path) -> None:
-    """Takes what the card shows beside the tables over into a rebuild, so that its card can be the same."""
     for name in _CARRIED:
         if (data := read_inside(here, name)) is not None:
             (root / name).parent.mkdir(exist_ok=True)
@@ -146,8 +145,8 @@ class _Rebuilt:
     licenses: frozenset[str]
 
 
+# The splits decided again from the words of the dialogues.
 def _splits(release: Release) -> _Rebuilt:
-    """The splits decided again from the words of the dialogues."""
     plan, licenses = SplitPlan(release.manifest.spec.splits), set()
     for placed in placed_dialogues(release):
         plan.add(placed.dialogue)
@@ -161,8 +160,8 @@ def _with_split(release: Release, splits: _Rebuilt) -> Iterator[PlacedDialogue]:
         yield PlacedDialogue(placed.dialogue, placed.position, split, repeats, placed.contaminated_by)
 
 
+# Spec and prompts that are not those which were released under their names.
 def _changed_recipe(manifest: Manifest) -> Iterator[Difference]:
-    """Spec and prompts that are not those which were released under their names."""
     if manifest.version != manifest.spec.version:
         yield Difference(file=MANIFEST, what=f"version: it is not that of its spec, {manifest.spec.version}")
     if manifest.spec.version in versions():

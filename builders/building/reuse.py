@@ -19,7 +19,7 @@ from ..release.differences import unfit_rows
 from ..release.layout import tables_sha256
 from ..release.read import Release, local_release
 from ..sources.files import sha256_of
-from .assemble import DigestSet
+from ._assemble import DigestSet
 
 # The completions of releases by request key: `verify` rebuilds from them, and `--reuse` saves their calls.
 
@@ -133,8 +133,8 @@ def open_earlier(places: Sequence[str]) -> Iterator[Earlier | None]:
         yield Earlier(tuple(places), releases, answers)
 
 
+# The release, whose completions are whole: answers that were altered would be published anew.
 def _sound(release: Release, place: str) -> Release:
-    """The release, whose completions are whole: answers that were altered would be published anew."""
     _check_bytes(release, place)
     if (wrong := next(unfit_rows(release, Config.COMPLETIONS), None)) is not None:
         raise DataError(f"--reuse {place}: {wrong}; leave this release out")
@@ -180,12 +180,10 @@ class KnownAnswers:
         return None
 
     def find(self, key: str, *, include_transient: bool = False) -> Outcome | None:
-        """The outcome of `look_up`."""
         known = self.look_up(key, include_transient=include_transient)
         return None if known is None else known.outcome
 
     def put(self, request: Request, outcome: Outcome) -> None:
-        """As `Records.put`."""
         assert self.records is not None, "a build that asks has records"
         self.records.put(request, outcome)
 

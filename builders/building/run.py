@@ -14,23 +14,21 @@ from ...schemas.errors import DataError, UsageError
 from ...schemas.inference import is_reward_model
 from ...schemas.manifest import Manifest, RunRecord
 from ...schemas.spec import SourceRef
-from ..environment import git_commit, package_versions, python_version
 from ..mining.plan import MiningPlan
 from ..mining.steps import steps_of
 from ..models.meter import Snapshot
 from ..models.pool import ModelOptions, ModelPool, resolve_models
 from ..models.record import Records
-from ..parallel import Engine
-from ..progress import NoProgress, Progress
 from ..release.read import Release
 from ..release.validate import validate_release
 from ..release.write import ReleaseWriter, disk_errors
-from ..releases import ReleasedSpec, load_release
+from ..runtime.environment import Engine, git_commit, package_versions, python_version
+from ..runtime.progress import NoProgress, Progress
 from ..sources.source import Source, open_source
-from .assemble import Assembly
+from ..specs.released import ReleasedSpec, load_release
+from ._assemble import Assembly, Provenance, finish_release
 from .collect import Collector, RunState, batches_of
 from .failures import FailureTally
-from .finish import Provenance, finish_release
 from .ingest import Ingested, OnBadDialogue, ingest, read_benchmarks
 from .reuse import KnownAnswers, open_earlier
 from .workspace import Clock, Workspace
@@ -48,7 +46,7 @@ class BuildOptions:
     """A released version, or the path of a spec of one's own."""
     sources: tuple[SourceRef, ...] = ()
     """Instead of the spec's own, where there are any."""
-    cast: ModelOptions = field(default_factory=ModelOptions)
+    models: ModelOptions = field(default_factory=ModelOptions)
     """Which models are asked, and how fast."""
     limit: int | None = None
     """Dialogues to take in at most."""
@@ -70,12 +68,12 @@ class BuildOptions:
     def __post_init__(self) -> None:
         if self.accept_failures is not None and not 0 <= self.accept_failures <= 1:
             raise UsageError(f"--accept-failures {self.accept_failures:g}: a share is from 0 to 1")
-        if self.engine.ray and any(is_reward_model(judge) for judge in self.cast.judge):
+        if self.engine.ray and any(is_reward_model(judge) for judge in self.models.judge):
             raise UsageError(
                 "--engine ray and --judge reward:DIR: the reward model is loaded into the command's own process; leave "
                 "one of the two out"
             )
-        if self.engine.ray and self.cast.batch:
+        if self.engine.ray and self.models.batch:
             raise UsageError(
                 "--engine ray and --mode batch: the provider runs batches, so there is nothing for a cluster to do; "
                 "leave one of the two out"
@@ -88,8 +86,8 @@ class Prepared:
 
     released: ReleasedSpec
     sources: tuple[Source, ...]
-    intake: Ingested
-    cast: ModelPool
+    ingested: Ingested
+    pool: ModelPool
     plan: MiningPlan
 
 
@@ -100,8 +98,8 @@ Collect = Callable[["Prepared", BuildOptions, RunState, Progress], dict[str, Sna
 def collect_here(prepared: Prepared, options: BuildOptions, state: RunState, progress: Progress) -> dict[str, Snapshot]:
     """Collects the answers in this process."""
     accept = options.accept_failures
-    Collector(prepared.cast, prepared.intake, prepared.plan, state, progress, accept).ask_all()
-    return prepared.cast.snapshots()
+    Collector(prepared.pool, prepared.ingested, prepared.plan, state, progress, accept).ask_all()
+    return prepared.pool.snapshots()
 
 
 def build(options: BuildOptions, progress: Progress | None = None, collect: Collect = collect_here) -> Manifest:
@@ -128,24 +126,24 @@ def build(options: BuildOptions, progress: Progress | None = None, collect: Coll
         disk_errors(workspace.root),
         Records(workspace.records) as records,
         workspace.timed(clock),
-        batches_of(workspace, options.cast) as ledger,
+        batches_of(workspace, options.models) as ledger,
         open_earlier(options.reuse) as earlier,
     ):
         workspace.clear()
         if options.retry_failed:
             records.forget_failures()
         prepared = prepare(options, sources, workspace.spool, progress)
-        books = RunState(records, KnownAnswers(records, earlier), ledger)
-        endpoints = collect(prepared, options, books, progress)
+        run_state = RunState(records, KnownAnswers(records, earlier), ledger)
+        endpoints = collect(prepared, options, run_state, progress)
         records.flush()
         tally = FailureTally(prepared.plan, options.accept_failures)
-        assembly = _assemble(prepared, books.known, workspace.release, progress, tally)
+        assembly = _assemble(prepared, run_state.known, workspace.release, progress, tally)
         tally.check(complete=True)
-        run = _run_record(prepared.cast, books, clock, endpoints).model_copy(
+        run = _run_record(prepared.pool, run_state, clock, endpoints).model_copy(
             update={"answers": tally.records(), "accept_failures": options.accept_failures}
         )
         told = _provenance(options, prepared, run)
-        manifest = finish_release(workspace.release, assembly, prepared.intake.splits, told)
+        manifest = finish_release(workspace.release, assembly, prepared.ingested.splits, told)
         _validate(workspace.release, progress)
     with disk_errors(workspace.out):
         workspace.publish()
@@ -165,21 +163,21 @@ def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progr
     if options.benchmarks and released.spec.overlap_words is None:
         raise UsageError(f"release {released.spec.version} keeps apart from no benchmark; leave --decontaminate out")
     benchmarks = read_benchmarks(options.benchmarks, released.spec.overlap_words or 0)
-    intake = ingest(sources, released.spec, spool, on_bad=options.on_bad, limit=options.limit, benchmarks=benchmarks)
-    log.info("%d dialogues from %d sources", sum(one.dialogues for one in intake.sources), len(sources))
-    cast = resolve_models(options.cast, released.spec, intake, progress.stage)
-    plan = MiningPlan.of(released.spec, cast.models, options.cast.tokens)
-    return Prepared(released, tuple(sources), intake, cast, plan)
+    ingested = ingest(sources, released.spec, spool, on_bad=options.on_bad, limit=options.limit, benchmarks=benchmarks)
+    log.info("%d dialogues from %d sources", sum(one.dialogues for one in ingested.sources), len(sources))
+    pool = resolve_models(options.models, released.spec, ingested, progress.stage)
+    plan = MiningPlan.of(released.spec, pool.models, options.models.tokens)
+    return Prepared(released, tuple(sources), ingested, pool, plan)
 
 
+# The tables below `root`, from recorded answers alone; `tally` counts them.
 def _assemble(prepared: Prepared, known: KnownAnswers, root: Path, progress: Progress, tally: FailureTally) -> Assembly:
-    """The tables below `root`, from recorded answers alone; `tally` counts them."""
     spec = prepared.plan.spec
     assembly = Assembly(
         prepared.plan, steps_of(spec), known.settle, ReleaseWriter(root, spec.layout), on_answer=tally.count
     )
-    progress.stage("writing tables", len(prepared.intake.splits.ids))
-    for placed in prepared.intake:
+    progress.stage("writing tables", len(prepared.ingested.splits.ids))
+    for placed in prepared.ingested:
         assembly.add(placed)
         progress.advance()
     return assembly
@@ -193,25 +191,25 @@ def _provenance(options: BuildOptions, prepared: Prepared, run: RunRecord) -> Pr
         spec=prepared.plan.spec.model_copy(update={"sources": pinned}),
         spec_sha256=prepared.released.sha256,
         limit=options.limit,
-        sources=prepared.intake.sources,
-        benchmarks=prepared.intake.benchmarks,
-        models=prepared.cast.records,
-        licenses=prepared.intake.licenses,
+        sources=prepared.ingested.sources,
+        benchmarks=prepared.ingested.benchmarks,
+        models=prepared.pool.records,
+        licenses=prepared.ingested.licenses,
         run=run,
         tokens=prepared.plan.tokens,
     )
 
 
-def _run_record(cast: ModelPool, books: RunState, clock: Clock, endpoints: Mapping[str, Snapshot]) -> RunRecord:
+def _run_record(pool: ModelPool, run_state: RunState, clock: Clock, endpoints: Mapping[str, Snapshot]) -> RunRecord:
     return RunRecord(
         started=clock.started.isoformat(timespec="seconds"),
         wall_s=round(clock.total(), 1),
-        cost_usd=cast.cost_usd(books.records, books.ledger),
+        cost_usd=pool.cost_usd(run_state.records, run_state.ledger),
         python=python_version(),
         packages=package_versions(),
         git=git_commit(),
         endpoints={name: one.model_dump(mode="json") for name, one in endpoints.items()},
-        reused=books.known.reused(),
+        reused=run_state.known.reused(),
     )
 
 

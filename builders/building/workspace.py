@@ -30,7 +30,6 @@ class Workspace:
 
     @property
     def records(self) -> Path:
-        """The answers so far."""
         return self.root / "records.sqlite"
 
     @property
@@ -81,8 +80,8 @@ class Workspace:
             )
         self._refuse_published()
 
+    # A published version is never rebuilt: `--force` is for unpublished releases.
     def _refuse_published(self) -> None:
-        """A published version is never rebuilt: `--force` is for unpublished releases."""
         try:
             version = read_json(self.out / MANIFEST, self.out)["version"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -131,16 +130,16 @@ class Clock:
         return self.before + time.monotonic() - self._from
 
 
+# What an earlier run noted; none where the note cannot be read: it is not a reason to stop a build.
 def _seconds_in(path: Path) -> float:
-    """What an earlier run noted; none where the note cannot be read: it is not a reason to stop a build."""
     try:
         return float(read_json(path, path.parent))
     except (OSError, ValueError, TypeError):
         return 0.0
 
 
+# Makes a rename in `folder` durable.
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename in `folder` durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

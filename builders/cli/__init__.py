@@ -1,1 +1,4 @@
-"""The command `ipm-prefdial`: the roof of the house. One file a verb; nothing imports from here."""
+"""The command `ipm-prefdial`: one file for each group of verbs, which parses arguments, calls the API and prints.
+
+`main` turns every error into one line and its exit code; `show` prints. No other package imports these.
+"""

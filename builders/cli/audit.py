@@ -15,10 +15,10 @@ from ...schemas.escape import visible, visible_json
 from ...schemas.manifest import MANIFEST_FILE as MANIFEST
 from ...schemas.publishing import AcceptedGate
 from ...schemas.report import REPORT_FILE as REPORT
-from ..distributed.connection import apart_on
-from ..parallel import parse_engine
+from ..distributed.connection import parallel_map_on
 from ..release.read import Release
 from ..release.write import check_writable, disk_errors
+from ..runtime.environment import parse_engine
 from .show import add_engine, add_place, dataset_folder, local_folder, say, say_table
 
 _SAMPLE = 10_000
@@ -44,11 +44,11 @@ def add_audit(verbs: Any) -> None:
         "--sample", type=_positive, default=_SAMPLE, metavar="N", help="pairs of a config that models look at, at most"
     )
     add_engine(parser)
-    parser.set_defaults(run=run_audit)
+    parser.set_defaults(run=_run_audit)
 
 
-def run_audit(options: argparse.Namespace) -> int:
-    """Audits; 1 where a gate failed or cannot tell, unless the release says that it is accepted."""
+# Audits; 1 where a gate failed or cannot tell, unless the release says that it is accepted.
+def _run_audit(options: argparse.Namespace) -> int:
     from ..auditing.run import audit_json, audit_source, write_audit
     from ..auditing.subjects import ReleaseSource
     from ..publishing.conditions import gate_in_words, read_accepted
@@ -63,13 +63,13 @@ def run_audit(options: argparse.Namespace) -> int:
     folder = engine.place(dataset_folder(options.place) if options.columns else local_folder(options.place))
     name, version = _name_of(options.place, folder)
     if options.columns:
-        with apart_on(engine, (folder,)) as apart:
-            audit = audit_source(_foreign(folder, options.columns, name, version), options.sample, apart)
+        with parallel_map_on(engine, (folder,)) as parallel:
+            audit = audit_source(_foreign(folder, options.columns, name, version), options.sample, parallel)
     else:
         release = _release(folder)
         accepted = read_accepted(release)
-        with apart_on(engine, (folder,)) as apart:
-            audit = audit_source(ReleaseSource(release, name), options.sample, apart)
+        with parallel_map_on(engine, (folder,)) as parallel:
+            audit = audit_source(ReleaseSource(release, name), options.sample, parallel)
         if writes:
             with disk_errors(folder):
                 write_audit(release, audit)
@@ -123,7 +123,6 @@ def _positive(text: str) -> int:
 
 
 def _show(audit: Audit) -> None:
-    """The audit in tables."""
     for title, columns, rows in _tables(audit):
         lines = list(rows)
         if lines:
@@ -142,30 +141,43 @@ def _tables(audit: Audit) -> Iterator[_Table]:
     yield "Pairs", columns, ((config, *splits.values()) for config, splits in audit.rows.items())
     faults = ((one.config, one.kind, one.count, one.places[0]) for one in audit.faults if one.count)
     yield "Faults", ("config", "fault", "pairs", "first"), faults
-    artefacts = ((one.config, one.features, _told(one.auc), _told(one.paired), one.auc.n) for one in audit.artefacts)
+    artefacts = (
+        (one.config, one.features, _format_interval(one.auc), _format_interval(one.paired), one.auc.n)
+        for one in audit.artefacts
+    )
     yield "Chosen told from rejected", ("config", "seen", "AUC", "pairs in order", "pairs"), artefacts
     style = (
-        (one.config, one.feature, _number(one.chosen), _number(one.rejected), _told(one.difference))
+        (one.config, one.feature, _number(one.chosen), _number(one.rejected), _format_interval(one.difference))
         for one in audit.style
         if one.strategy is None
     )
     yield "Style", ("config", "mean of", "chosen", "rejected", "difference"), style
-    flags = ((one.config, one.side, one.strategy or "all", _told(one.rate), one.rate.n) for one in audit.flags)
+    flags = (
+        (one.config, one.side, one.strategy or "all", _format_interval(one.rate), one.rate.n) for one in audit.flags
+    )
     yield "Judged to have an error", ("config", "side", "strategy", "rate", "judged"), flags
     orders = (
-        (one.config, one.judge, _told(one.flips), one.flips.n, _told(one.first), one.first.n) for one in audit.orders
+        (one.config, one.judge, _format_interval(one.flips), one.flips.n, _format_interval(one.first), one.first.n)
+        for one in audit.orders
     )
     columns = ("config", "judge", "turned by the order", "candidates", "prefers the first", "preferences")
     yield "Judges and the order of the sides", columns, orders
     columns = ("config", "what is said", "alpha", "candidates", "lowest kappa of two")
     yield "Agreement of the judges", columns, _agreement_lines(audit)
     chatter = (
-        (one.config, one.found, _told(one.share), one.share.n, _counted(one.kinds) or "–") for one in audit.chatter
+        (one.config, one.found, _format_interval(one.share), one.share.n, _counted(one.kinds) or "–")
+        for one in audit.chatter
     )
     yield "Crowd chatter in chosen replies", ("config", "found", "share", "replies", "kinds"), chatter
     yield "Candidates", ("config", "reason", "dropped", "left"), _flow_lines(audit)
     bias = (
-        (one.config, _told(one.before), _told(one.after), _told(one.shift), _told(one.keeping))
+        (
+            one.config,
+            _format_interval(one.before),
+            _format_interval(one.after),
+            _format_interval(one.shift),
+            _format_interval(one.keeping),
+        )
         for one in audit.filter_bias
     )
     yield "Preference bias (ours)", ("config", "before the filter", "after", "shift", "of keeping alone"), bias
@@ -177,13 +189,13 @@ def _tables(audit: Audit) -> Iterator[_Table]:
     yield "Gates that did not pass", ("gate", "outcome", "measure", "value", "limit", "why, and what to do"), gates
 
 
+# Alpha of all, and the two judges who agree least; `audit.json` and the report have every two.
 def _agreement_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
-    """Alpha of all, and the two judges who agree least; `audit.json` and the report have every two."""
     for one in audit.agreement:
         known = [pair for pair in one.pairs if pair.kappa.value is not None]
         least = min(known, key=lambda pair: pair.kappa.value or 0, default=None)
-        told = "–" if least is None else f"{_told(least.kappa)}: {least.one}, {least.other}"
-        yield one.config, one.label, _told(one.alpha), one.alpha.n, told
+        told = "–" if least is None else f"{_format_interval(least.kappa)}: {least.one}, {least.other}"
+        yield one.config, one.label, _format_interval(one.alpha), one.alpha.n, told
 
 
 def _flow_lines(audit: Audit) -> Iterator[tuple[object, ...]]:
@@ -206,8 +218,8 @@ def _counted(counts: Counts) -> str:
     return ", ".join(f"{name} {number}" for name, number in counts.items())
 
 
+# The value with the bounds that decided.
 def _value(gate: GateResult) -> str:
-    """The value with the bounds that decided."""
     if gate.value is None:
         return "–"
     between = "" if gate.low is None or gate.high is None else f" ({gate.low:.3f} to {gate.high:.3f})"
@@ -222,7 +234,7 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _told(interval: Interval) -> str:
+def _format_interval(interval: Interval) -> str:
     if interval.value is None:
         return "–"
     if interval.low is None or interval.high is None:

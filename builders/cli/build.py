@@ -15,9 +15,9 @@ from ..building.workspace import Workspace
 from ..distributed.run import build_release
 from ..models.batch.context import BatchLimits
 from ..models.pool import ModelOptions
-from ..parallel import parse_engine
-from ..progress import ProgressDisplay
 from ..release.read import Release
+from ..runtime.environment import parse_engine
+from ..runtime.progress import ProgressDisplay
 from .built import report_build
 from .show import say, say_json, say_table
 
@@ -65,8 +65,7 @@ class RoleTokens(NamedTuple):
     tokens: int
 
 
-def add_tokens(parser: argparse.ArgumentParser) -> None:
-    """Adds the options."""
+def _add_tokens(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-tokens",
         metavar="ROLE=N",
@@ -125,8 +124,7 @@ def _read(text: str) -> RoleTokens:
 _BATCHES_DEFAULTS = BatchLimits()
 
 
-def add_batches(parser: argparse.ArgumentParser) -> None:
-    """Adds the options."""
+def _add_batches(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode",
         metavar="live|batch[:ROLE,…]",
@@ -175,8 +173,8 @@ def cancel(options: argparse.Namespace) -> int:
     return 0
 
 
+# The roles that are asked in batches.
 def _read_mode(text: str) -> frozenset[Role]:
-    """The roles that are asked in batches."""
     mode, colon, names = text.partition(":")
     if mode == "live" and not colon:
         return frozenset()
@@ -188,8 +186,8 @@ def _read_mode(text: str) -> frozenset[Role]:
         raise argparse.ArgumentTypeError(f"{text!r}: the roles are {', '.join(Role)}") from None
 
 
+# The roles that a command names models for; the rewriter is the responder.
 _NAMED = (Role.PLANNER, Role.RESPONDER, Role.JOINT, Role.JUDGE, Role.REASONER, Role.STYLIST)
-"""The roles that a command names models for; the rewriter is the responder."""
 _DEFAULTS = {
     Role.JOINT: "; the responder's where it is not given",
     Role.JUDGE: "; or reward:DIR, a run of a reward recipe, which labels the steps of traces beside other judges",
@@ -213,7 +211,7 @@ def add_build(verbs: Any) -> None:
         default=[],
         help="an earlier release: what it has published answers to is not asked again; repeat it for several",
     )
-    add_batches(parser)
+    _add_batches(parser)
     parser.add_argument(
         "--accept-failures",
         metavar="SHARE",
@@ -282,7 +280,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         help="where models are asked: here, or by the workers of a Ray cluster (the extra `ray`)",
     )
     parser.add_argument("--workers", metavar="N", type=whole, help="workers of the cluster; one a CPU if not given")
-    add_tokens(parser)
+    _add_tokens(parser)
     parser.add_argument("--concurrency", metavar="N", type=whole, default=32, help="calls in flight, per model")
     parser.add_argument("--rpm", metavar="N", type=whole, help="requests a minute, per model")
     parser.add_argument("--tpm", metavar="N", type=whole, help="tokens a minute, per model")
@@ -297,7 +295,7 @@ def run_build(options: argparse.Namespace) -> int:
         return cancel(options)
     wanted = _options(options)
     if options.dry_run:
-        _tell_estimate(estimate(wanted), as_json=options.json)
+        _report_estimate(estimate(wanted), as_json=options.json)
         return 0
     with ProgressDisplay(quiet=options.json) as bars:
         build_release(wanted, bars)
@@ -305,7 +303,7 @@ def run_build(options: argparse.Namespace) -> int:
 
 
 def _options(options: argparse.Namespace) -> BuildOptions:
-    cast = ModelOptions(
+    models = ModelOptions(
         **{role.value: named for role in _NAMED if (named := tuple(getattr(options, role.value)))},
         rewrite=options.repair_chosen,
         tokens=tokens_of(options),
@@ -322,7 +320,7 @@ def _options(options: argparse.Namespace) -> BuildOptions:
         out=options.out.absolute(),
         release=options.release,
         sources=tuple(SourceRef(uri=uri, license=options.license) for uri in options.source),
-        cast=cast,
+        models=models,
         limit=options.limit,
         benchmarks=tuple(options.decontaminate),
         on_bad=options.on_bad_dialogue,
@@ -334,7 +332,7 @@ def _options(options: argparse.Namespace) -> BuildOptions:
     )
 
 
-def _tell_estimate(found: Estimate, *, as_json: bool) -> None:
+def _report_estimate(found: Estimate, *, as_json: bool) -> None:
     if as_json:
         say_json(found.model_dump(mode="json"))
         return

@@ -25,8 +25,8 @@ _WIDTH = 100
 _LAST_TURNS = 3
 
 
-def show_pairs(release: Release, number: int) -> None:
-    """Prints `number` pairs, from each preference config in turn and no dialogue twice."""
+# Prints `number` pairs, from each preference config in turn and no dialogue twice.
+def _show_pairs(release: Release, number: int) -> None:
     shown: set[str] = set()
     streams = cycle([(config, release.rows(config)) for config in PAIR_CONFIGS])
     for config, rows in islice(streams, number):
@@ -49,14 +49,14 @@ def _show(config: Config, row: dict[str, Any]) -> None:
     say(_wrapped(f"{row['rejected_error']}{_votes(row)}{_reason(row)}", "            "))
 
 
+# How a panel voted, where there is one.
 def _votes(row: dict[str, Any]) -> str:
-    """How a panel voted, where there is one."""
     panel = row.get("panel")
     return "" if panel is None else f" ({panel['votes']} of {panel['judges']} judges, confidence {panel['confidence']})"
 
 
+# The rationale of a judge who found the pair's error; empty if none gave one.
 def _reason(row: dict[str, Any]) -> str:
-    """The rationale of a judge who found the pair's error; empty if none gave one."""
     if "judgements" in row:
         found = [one for one in row["judgements"] if one["rejected_error"] == row["rejected_error"]]
     else:
@@ -64,8 +64,8 @@ def _reason(row: dict[str, Any]) -> str:
     return next((f": {one['rationale']}" for one in found if one["rationale"]), "")
 
 
+# The last turns before the reply, one line each.
 def _last_turns(config: Config, prompt: list[dict[str, str]]) -> list[str]:
-    """The last turns before the reply, one line each."""
     if config is Config.STRATEGY:  # its prompt holds the whole transcript in one message
         return prompt[-1]["content"].splitlines()[-_LAST_TURNS:]
     names = {"user": "seeker", "assistant": "supporter"}
@@ -107,7 +107,7 @@ def report_build(release: Release, *, as_json: bool, show: int) -> int:
         _report_counts(manifest, crises)
         _report_answers(manifest.run.answers)
         if show:
-            show_pairs(release, show)
+            _show_pairs(release, show)
         _report_next(release.root, manifest, complete=problem is None)
     if problem is None:
         return 0
@@ -115,8 +115,8 @@ def report_build(release: Release, *, as_json: bool, show: int) -> int:
     return 1
 
 
+# What to say where the default config has no row in any split; None where it has some.
 def _nothing_to_load(manifest: Manifest) -> str | None:
-    """What to say where the default config has no row in any split; None where it has some."""
     counts = manifest.counts[DEFAULT_CONFIG]
     if sum(counts.rows.values()):
         return None
@@ -149,8 +149,8 @@ def _report_counts(manifest: Manifest, crises: CrisisCounts | None) -> None:
             say(line)
 
 
+# Drops by reason; what no judge could read stands apart, also where the rows of an old layout say `crisis`.
 def _dropped(manifest: Manifest, config: Config, crises: CrisisCounts | None) -> Counter[str]:
-    """Drops by reason; what no judge could read stands apart, also where the rows of an old layout say `crisis`."""
     dropped = manifest.counts[config].dropped
     apart = dropped if crises is None else crises.split_unread(config, dropped)
     return Counter({reason.value: times for reason, times in apart.items()})

@@ -13,7 +13,7 @@ from typing import Any
 from ...recipes.cli.evaluate import add_evaluate
 from ...recipes.cli.recipe import add_recipe
 from ...schemas.errors import PrefDialError, UsageError
-from ...schemas.files import printable
+from ...schemas.escape import printable
 from .audit import add_audit
 from .build import add_build
 from .publish import add_publish
@@ -42,7 +42,6 @@ class Output:
         return len(text)
 
     def flush(self) -> None:
-        """Sends what was written."""
         with self._unless_closed():
             self._inner.flush()
 
@@ -94,7 +93,7 @@ VERBS = (
     add_evaluate,
     add_schema,
 )
-INTERRUPTED = 130
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,8 +120,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         say_error(str(error), as_json=getattr(options, "json", False), exit_code=error.exit_code)
         return error.exit_code
     except KeyboardInterrupt:
-        say_error("interrupted; the same command goes on where it was", as_json=False, exit_code=INTERRUPTED)
-        return INTERRUPTED
+        say_error("interrupted; the same command goes on where it was", as_json=False, exit_code=_INTERRUPTED)
+        return _INTERRUPTED
     except OSError as error:
         # What no verb has foreseen, such as a full disk behind standard output: one line, and never a traceback.
         where = "" if error.filename is None else f"{printable(error.filename)}: "
@@ -133,8 +132,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
+# SIGTERM ends a build as Ctrl-C does.
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a build as Ctrl-C does."""
     raise KeyboardInterrupt
 
 

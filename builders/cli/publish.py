@@ -46,11 +46,10 @@ def add_publish(verbs: Any) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="check all that can be, and send nothing")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_publish)
+    parser.set_defaults(run=_run_publish)
 
 
-def run_publish(options: argparse.Namespace) -> int:
-    """Publishes."""
+def _run_publish(options: argparse.Namespace) -> int:
     quieten_hub(always=options.json)
     done = publish(
         PublishOptions(
@@ -67,7 +66,7 @@ def run_publish(options: argparse.Namespace) -> int:
     if options.json:
         say_json(_as_json(done))
     else:
-        _tell(done)
+        _report(done)
     return 0
 
 
@@ -93,11 +92,11 @@ def _as_json(done: PublishResult) -> dict[str, Any]:
     }
 
 
-def _tell(done: PublishResult) -> None:
+def _report(done: PublishResult) -> None:
     for one in done.taken:
         say(f"{'would take' if done.state == 'not sent' else 'took'} over from the card on the Hub: {one}")
     if done.state == "not sent":
-        _tell_plan(done)
+        _report_plan(done)
     elif done.state == "proposed":
         say(f"proposed: pull request {done.pull_request} of {done.repo} holds {done.payload.version}")
         say(f"Once it is merged: ipm-prefdial publish DIR --repo {done.repo} (sets the tag {done.payload.tag})")
@@ -109,7 +108,7 @@ def _tell(done: PublishResult) -> None:
         say(f"  load it  {_load_line(done)}")
 
 
-def _tell_plan(done: PublishResult) -> None:
+def _report_plan(done: PublishResult) -> None:
     plan, files = done.plan, done.payload.files
     what = {name: "add" if plan and name in plan.add else "is there" for name in files}
     lines: list[tuple[object, ...]] = [(name, file.size, what[name]) for name, file in files.items()]

@@ -12,8 +12,7 @@ from ...schemas.diff import ConfigDiff, Diff, Presence, RowChange, RowDiff
 from ...schemas.escape import visible_json
 from ...schemas.study import STUDY_FILE as VALIDATION
 from ..building.rebuild import verify_release
-from ..distributed.connection import apart_on
-from ..parallel import parse_engine
+from ..distributed.connection import parallel_map_on
 from ..release.changelog import changelog_of, changelog_text
 from ..release.diff.run import diff_releases
 from ..release.findings import RULES
@@ -23,6 +22,7 @@ from ..release.read import Release
 from ..release.refresh import refresh_views
 from ..release.validate import MOST_FINDINGS, validate_release
 from ..release.write import check_writable, disk_errors
+from ..runtime.environment import parse_engine
 from ..sources.hub import HUB_ID
 from .show import add_engine, add_place, local_folder, say, say_json, say_table
 
@@ -43,11 +43,11 @@ def add_card(verbs: Any) -> None:
         type=Path,
         help="the validation.json of `recipe run validate-release` over this release: it goes into it, onto the card",
     )
-    parser.set_defaults(run=run_card)
+    parser.set_defaults(run=_run_card)
 
 
-def run_card(options: argparse.Namespace) -> int:
-    """Writes the views, and the manifest that knows their new digests."""
+# Writes the views, and the manifest that knows their new digests.
+def _run_card(options: argparse.Namespace) -> int:
     release = Release(options.folder)
     check_writable(release.root)
     with disk_errors(options.folder):
@@ -56,8 +56,8 @@ def run_card(options: argparse.Namespace) -> int:
     return 0
 
 
+# What the command brings into the release.
 def _texts(release: Release, options: argparse.Namespace) -> dict[str, str]:
-    """What the command brings into the release."""
     texts = {}
     if options.since is not None:
         texts[CHANGELOG] = _changelog(release, Release(local_folder(options.since)))
@@ -66,8 +66,8 @@ def _texts(release: Release, options: argparse.Namespace) -> dict[str, str]:
     return texts
 
 
+# The changelog of the version before, with an entry for this one on top.
 def _changelog(release: Release, earlier: Release) -> str:
-    """The changelog of the version before, with an entry for this one on top."""
     told = changelog_text(earlier.root, earlier.manifest)
     return changelog_of(release.manifest, diff_releases(earlier, release), told)
 
@@ -81,7 +81,7 @@ def _repo(text: str) -> str:
 # `ipm-prefdial diff OLD NEW`: what differs between two releases, and does the new version's number say so?
 
 
-MOST_ROWS = 50
+_MOST_ROWS = 50
 
 _Lines = Iterable[tuple[object, ...]]
 
@@ -95,21 +95,25 @@ def add_diff(verbs: Any) -> None:
         )
     parser.add_argument("--rows", action="store_true", help="list the rows that differ, those that break most first")
     parser.add_argument(
-        "--most", type=_positive, default=MOST_ROWS, metavar="N", help=f"rows that --rows lists, at most ({MOST_ROWS})"
+        "--most",
+        type=_positive,
+        default=_MOST_ROWS,
+        metavar="N",
+        help=f"rows that --rows lists, at most ({_MOST_ROWS})",
     )
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     add_engine(parser)
-    parser.set_defaults(run=run_diff)
+    parser.set_defaults(run=_run_diff)
 
 
-def run_diff(options: argparse.Namespace) -> int:
-    """Compares; 1 where the new version's number does not fit."""
+# Compares; 1 where the new version's number does not fit.
+def _run_diff(options: argparse.Namespace) -> int:
     from ..release.diff.run import diff_releases  # numpy is slow to import
 
     engine = parse_engine(options.engine)
     old, new = (Release(engine.place(local_folder(place))) for place in (options.old, options.new))
-    with apart_on(engine, (old.root, new.root)) as apart:
-        found = diff_releases(old, new, most=options.most if options.rows else 0, parallel=apart)
+    with parallel_map_on(engine, (old.root, new.root)) as parallel:
+        found = diff_releases(old, new, most=options.most if options.rows else 0, parallel=parallel)
     if options.json:
         sys.stdout.write(visible_json(found.model_dump_json(indent=1)) + "\n")
     else:
@@ -124,8 +128,8 @@ def _positive(text: str) -> int:
     return number
 
 
+# Tables of what differs, then why that needs which version.
 def _show(diff: Diff) -> None:
-    """Tables of what differs, then why that needs which version."""
     for title, columns, lines in _tables(diff):
         if told := list(lines):
             say_table(title, columns, told)
@@ -181,18 +185,18 @@ def add_validate(verbs: Any) -> None:
     add_place(parser, optional=True)
     parser.add_argument("--rules", action="store_true", help="tell what each rule means, and stop")
     add_engine(parser)
-    parser.set_defaults(run=run_validate)
+    parser.set_defaults(run=_run_validate)
 
 
-def run_validate(options: argparse.Namespace) -> int:
-    """Validates; 1 where a promise is broken."""
+# Validates; 1 where a promise is broken.
+def _run_validate(options: argparse.Namespace) -> int:
     if options.rules:
         say_table("Rules", ("rule", "what holds"), RULES.items())
         return 0
     engine = parse_engine(options.engine)
     release = Release(engine.place(local_folder(options.place)))
-    with apart_on(engine, (release.root,)) as apart:
-        findings = list(islice(validate_release(release, apart), MOST_FINDINGS + 1))
+    with parallel_map_on(engine, (release.root,)) as parallel:
+        findings = list(islice(validate_release(release, parallel), MOST_FINDINGS + 1))
     rows = sum(record.rows or 0 for record in release.manifest.files.values())
     filled = loadable(release.manifest)
     empty = [config.value for config in release.configs if config not in filled]
@@ -219,18 +223,17 @@ def run_validate(options: argparse.Namespace) -> int:
 # `ipm-prefdial verify DIR`: is the release what its own records give?
 
 
-MOST_DIFFERENCES = 50
+_MOST_DIFFERENCES = 50
 
 
 def add_verify(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser("verify", help="rebuild from the recorded completions, offline, and compare every byte")
     add_place(parser)
-    parser.set_defaults(run=run_verify)
+    parser.set_defaults(run=_run_verify)
 
 
-def run_verify(options: argparse.Namespace) -> int:
-    """Verifies; 1 where anything differs."""
+def _run_verify(options: argparse.Namespace) -> int:
     found = verify_release(local_folder(options.place))
     if options.json:
         differences = [one.model_dump() for one in found.differences]
@@ -238,10 +241,10 @@ def run_verify(options: argparse.Namespace) -> int:
             {"clean": found.clean, "rows": found.rows, "other_writer": found.other_writer, "differences": differences}
         )
         return 0 if found.clean else 1
-    for one in found.differences[:MOST_DIFFERENCES]:
+    for one in found.differences[:_MOST_DIFFERENCES]:
         say(str(one))
-    if len(found.differences) > MOST_DIFFERENCES:
-        say(f"… and {len(found.differences) - MOST_DIFFERENCES} more")
+    if len(found.differences) > _MOST_DIFFERENCES:
+        say(f"… and {len(found.differences) - _MOST_DIFFERENCES} more")
     if found.other_writer is not None:
         say(f"the tables were written by {found.other_writer}, another writer than here: rows were compared, not bytes")
     how = "every byte" if found.other_writer is None else "every row"

@@ -13,7 +13,7 @@ from ..review.forms import SHEETS, export_review
 from ..review.importing import Imported, import_review
 from ..review.sample import KEY_FILE as KEY
 from ..review.sample import Stratify
-from .show import say, say_json, say_table, told_interval
+from .show import format_interval, say, say_json, say_table
 
 # `ipm-prefdial review crisis` and `review crisis-import`: people read what is held out, and their decisions go in.
 
@@ -21,26 +21,25 @@ from .show import say, say_json, say_table, told_interval
 _RELEASES_NOTHING = "nothing is released from crisis_holdout by it"
 
 
-def add_crisis(parts: Any) -> None:
-    """Adds both to the verb `review`."""
+# Adds both to the verb `review`.
+def _add_crisis(parts: Any) -> None:
     parser = parts.add_parser(
         "crisis", help="write a sheet of what was found in crisis_holdout, for people to decide on"
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="a release folder")
     parser.add_argument("--out", metavar="SHEET.csv", type=Path, required=True, help="a new file outside the release")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_crisis_export)
+    parser.set_defaults(run=_run_crisis_export)
     parser = parts.add_parser(
         "crisis-import", help=f"read filled sheets, and store the decisions in the release; {_RELEASES_NOTHING}"
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="the release folder that the sheet was written for")
     parser.add_argument("files", metavar="SHEET.csv", type=Path, nargs="+", help="a filled sheet")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_crisis_import)
+    parser.set_defaults(run=_run_crisis_import)
 
 
-def run_crisis_export(options: argparse.Namespace) -> int:
-    """Writes the sheet."""
+def _run_crisis_export(options: argparse.Namespace) -> int:
     with disk_errors(options.out):
         done = export_crisis(Release(options.folder), options.out)
     if options.json:
@@ -60,19 +59,18 @@ def run_crisis_export(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_crisis_import(options: argparse.Namespace) -> int:
-    """Stores the decisions."""
+def _run_crisis_import(options: argparse.Namespace) -> int:
     with disk_errors(options.folder):
         done = import_crisis(options.folder, options.files)
     if options.json:
         say_json(done.model_dump(mode="json", exclude={"review": {"read"}}))
         return 0
-    _crisis_tell(done)
+    _report_crisis(done)
     say(f"stored in {options.folder / 'review.json'}; {_RELEASES_NOTHING}")
     return 0
 
 
-def _crisis_tell(done: ImportedCrisis) -> None:
+def _report_crisis(done: ImportedCrisis) -> None:
     given = ", ".join(f"{reader} {number}" for reader, number in done.decisions.items()) or "none"
     replaced = f", {done.replaced} otherwise than before" if done.replaced else ""
     blank = f"; {done.blank} lines without a decision" if done.blank else ""
@@ -89,9 +87,9 @@ def _crisis_tell(done: ImportedCrisis) -> None:
             f"{review.dialogues_unread} dialogues nothing else is known"
         )
     if len(review.readers) > 1:
-        say(f"agreement among {len(review.readers)} readers (alpha): {told_interval(review.alpha)}")
+        say(f"agreement among {len(review.readers)} readers (alpha): {format_interval(review.alpha)}")
     for pair in review.pairwise:
-        say(f"{' and '.join(pair.readers)} (kappa): {told_interval(pair.kappa)}")
+        say(f"{' and '.join(pair.readers)} (kappa): {format_interval(pair.kappa)}")
 
 
 _SAMPLE = 200
@@ -103,7 +101,7 @@ def add_review(verbs: Any) -> None:
     parts = parser.add_subparsers(required=True, metavar="export | import | crisis | crisis-import")
     _add_export(parts.add_parser("export", help="write a blind sample for annotators, and the key to it"))
     _add_import(parts.add_parser("import", help="read filled sheets, and store labels and agreement in the release"))
-    add_crisis(parts)
+    _add_crisis(parts)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +124,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="another seed is another sample (0)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_export)
+    parser.set_defaults(run=_run_export)
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
@@ -141,11 +139,10 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         help="who filled the file, to be published: once for each file; the files' names where it is not given",
     )
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_import)
+    parser.set_defaults(run=_run_import)
 
 
-def run_export(options: argparse.Namespace) -> int:
-    """Writes the sheets."""
+def _run_export(options: argparse.Namespace) -> int:
     with disk_errors(options.out):
         done = export_review(
             Release(options.folder),
@@ -166,8 +163,7 @@ def run_export(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_import(options: argparse.Namespace) -> int:
-    """Stores what the sheets say."""
+def _run_import(options: argparse.Namespace) -> int:
     with disk_errors(options.folder):
         done = import_review(options.folder, options.key, options.files, options.annotator)
     if options.json:
@@ -179,12 +175,12 @@ def run_import(options: argparse.Namespace) -> int:
             }
         )
         return 0
-    _tell(done)
+    _report(done)
     say(f"stored in {options.folder / 'review.json'}, and the card shows it")
     return 0
 
 
-def _tell(done: Imported) -> None:
+def _report(done: Imported) -> None:
     for one in done.sheets:
         blank = f", {one.blank} cells not annotated" if one.blank else ""
         missing = f", {one.missing} rows missing" if one.missing else ""
@@ -192,20 +188,21 @@ def _tell(done: Imported) -> None:
         say(f"{one.annotator} ({one.file}): {one.pairs} pairs{blank}{missing}; {how}")
     among, judge, preference = done.review.among, done.review.judge, done.review.preference
     lines = [
-        ("error or none", told_interval(among.flagged), told_interval(judge.flagged)),
-        ("which error, or none", told_interval(among.error), told_interval(judge.error)),
+        ("error or none", format_interval(among.flagged), format_interval(judge.flagged)),
+        ("which error, or none", format_interval(among.error), format_interval(judge.error)),
         *(
-            (error.value, told_interval(among.by_error[error]), told_interval(judge.by_error[error]))
+            (error.value, format_interval(among.by_error[error]), format_interval(judge.by_error[error]))
             for error in among.by_error
         ),
-        ("which reply is better", told_interval(among.better), ""),
+        ("which reply is better", format_interval(among.better), ""),
     ]
     say_table(f"Agreement on {done.config}", ("what", "among people (alpha)", "with the judge (kappa)"), lines)
     for pair in among.pairwise:
-        flagged, error, better = map(told_interval, (pair.flagged, pair.error, pair.better))
+        flagged, error, better = map(format_interval, (pair.flagged, pair.error, pair.better))
         kappas = f"error or none {flagged}; which error {error}; better {better}"
         say(f"{' and '.join(pair.annotators)} (kappa): {kappas}")
-    say(f"the chosen side is preferred: {told_interval(preference.chosen)}; neither: {told_interval(preference.tie)}")
+    chosen, tie = format_interval(preference.chosen), format_interval(preference.tie)
+    say(f"the chosen side is preferred: {chosen}; neither: {tie}")
 
 
 def _sample(text: str) -> int:

@@ -67,7 +67,7 @@ def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object
     console.print(table)
 
 
-def told_interval(interval: Interval) -> str:
+def format_interval(interval: Interval) -> str:
     """A measured value with its interval and what it is made of, short enough for a line."""
     if interval.value is None:
         return "–"

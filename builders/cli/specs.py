@@ -9,7 +9,7 @@ from ...schemas.config import Config
 from ...schemas.errors import UsageError
 from ...schemas.rows import rows_of
 from ..release.refresh import card_features
-from ..releases import draft_spec, load_release, locked_specs, spec_path, versions, write_draft
+from ..specs.released import draft_spec, load_release, locked_specs, spec_path, versions, write_draft
 from .show import say, say_json, say_table
 
 
@@ -17,11 +17,11 @@ def add_releases(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser("releases", help="list the specs that can be built")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    parser.set_defaults(run=run_releases)
+    parser.set_defaults(run=_run_releases)
 
 
-def run_releases(options: argparse.Namespace) -> int:
-    """Lists every spec with its steps and notes."""
+# Lists every spec with its steps and notes.
+def _run_releases(options: argparse.Namespace) -> int:
     specs = {version: load_release(version) for version in versions()}
     if options.json:
         say_json(
@@ -47,11 +47,11 @@ def add_new_release(verbs: Any) -> None:
         "--from", dest="earlier", metavar="EARLIER", help="the version to start from, or a .yaml file (the newest)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write it (beside the other specs)")
-    parser.set_defaults(run=run_new_release)
+    parser.set_defaults(run=_run_new_release)
 
 
-def run_new_release(options: argparse.Namespace) -> int:
-    """Writes the draft; nothing that is there is written over."""
+# Writes the draft; nothing that is there is written over.
+def _run_new_release(options: argparse.Namespace) -> int:
     earlier = options.earlier or versions()[-1]
     text = draft_spec(options.version, earlier)
     before = load_release(earlier).spec.version
@@ -63,8 +63,8 @@ def run_new_release(options: argparse.Namespace) -> int:
     return 0
 
 
+# The way from a draft to a release.
 def _steps(version: str, earlier: str, path: Path, *, beside: bool) -> Iterator[str]:
-    """The way from a draft to a release."""
     release = f"release-{version}"
     yield "Write its notes: what it is and what changed. Until then it cannot be read, and nothing is built of it."
     yield "Change what is to differ. A prompt or step that changes gets a new number (name@2): a released one stays."
@@ -86,11 +86,11 @@ def add_schema(verbs: Any) -> None:
     parser = verbs.add_parser("schema", help="print a config's columns as JSON Schema and as datasets features")
     parser.add_argument("config", metavar="CONFIG", help=", ".join(Config))
     parser.add_argument("--release", help="a released version, or a spec of your own; the newest where it is not given")
-    parser.set_defaults(run=run_schema)
+    parser.set_defaults(run=_run_schema)
 
 
-def run_schema(options: argparse.Namespace) -> int:
-    """Prints one object with `json_schema` and `features`."""
+# Prints one object with `json_schema` and `features`.
+def _run_schema(options: argparse.Namespace) -> int:
     if options.config not in tuple(Config):
         raise UsageError(f"there is no config {options.config!r}; there are {', '.join(Config)}")
     config = Config(options.config)

@@ -1,1 +1,4 @@
-"""Work on many machines: the same conversations, wrappers and measures inside Ray. Nothing outside knows Ray."""
+"""Work on a Ray cluster: `run` collects the answers of a build, `connection` runs other work in parallel.
+
+One `_coordinator` process holds the records, the budget and the rate limits; a `_worker` asks it before every call.
+"""

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ...schemas.errors import EndpointError, PrefDialError, UsageError
-from ..parallel import Engine, ParallelMap, Part, Result
+from ..runtime.environment import Engine, ParallelMap, Part, Result
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def apart_on(engine: Engine, folders: Iterable[Path]) -> Iterator[ParallelMap | None]:
+def parallel_map_on(engine: Engine, folders: Iterable[Path]) -> Iterator[ParallelMap | None]:
     """Whatever does parts of some work apart; None for the local engine, where work is done in one go.
 
     Args:
@@ -87,13 +87,13 @@ def apart_on(engine: Engine, folders: Iterable[Path]) -> Iterator[ParallelMap | 
         yield None
         return
     with connected(engine) as ray, ray_errors(ray, "Nothing was written; repeat the same command"):
-        yield partial(_each_apart, ray, tuple(folders))
+        yield partial(_each_in_parallel, ray, tuple(folders))
 
 
-def _each_apart(
+# One task a part; the work itself goes to each node once.
+def _each_in_parallel(
     ray: ModuleType, folders: tuple[Path, ...], work: Callable[[Part], Result], parts: Iterable[Part]
 ) -> Iterator[Result]:
-    """One task a part; the work itself goes to each node once."""
     shared, task = ray.put(work), ray.remote(_do)
     for result in [task.remote(folders, shared, part) for part in parts]:
         yield ray.get(result)

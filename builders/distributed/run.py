@@ -1,7 +1,7 @@
 """Has a build's requests answered on a Ray cluster.
 
 Ray Data hands the dialogues to the workers, restarts workers that die, and hands out again what they had; nothing of
-that is ours. Results are not what comes back, but what the keeper puts on record.
+that is ours. Results are not what comes back, but what the coordinator puts on record.
 """
 
 import logging
@@ -24,36 +24,36 @@ from ..mining.turns import supporter_turns
 from ..models.limit import Limits
 from ..models.meter import Snapshot
 from ..models.pool import ModelOptions, ModelPool
-from ..parallel import Engine
-from ..progress import Progress
+from ..runtime.environment import Engine
+from ..runtime.progress import Progress
+from ._coordinator import Coordinator, CoordinatorOptions
+from ._worker import Worker, WorkerTask
 from .connection import connected, ray_errors
-from .coordinator import Coordinator, CoordinatorOptions
-from .worker import Worker, WorkerTask
 
+# Dialogues that a worker is handed at once, and is handed again where it died over them.
 _DIALOGUES_PER_BLOCK = 32
-"""Dialogues that a worker is handed at once, and is handed again where it died over them."""
+# Of these, the ones that it goes through together; it has four such batches in hand.
 _DIALOGUES_PER_BATCH = 8
-"""Of these, the ones that it goes through together; it has four such batches in hand."""
+# What Ray sets apart for one, since mostly it waits; so nodes that are left have room for workers of one that dies.
 _CPUS_PER_WORKER = 0.5
-"""What Ray sets apart for one, since mostly it waits; so nodes that are left have room for workers of one that dies."""
+# How long the coordinator of a build that fails may take to put everything on disk.
 _CLOSING_S = 30.0
-"""How long the keeper of a build that fails may take to put everything on disk."""
+# Calls to the coordinator that may wait in it: for another worker's answer, for money or for their turn.
 _WAITING_CALLS = 100_000
-"""Calls to the keeper that may wait in it: for another worker's answer, for money or for their turn."""
 _REMEDY = "Every answer so far is kept; repeat the same command"
 
 
 def build_release(options: BuildOptions, progress: Progress | None = None) -> Manifest:
     """Builds a release as `building.run.build` does, with the engine that the options name."""
-    return build(options, progress, collect_on_cluster if options.engine.ray else collect_here)
+    return build(options, progress, _collect_on_cluster if options.engine.ray else collect_here)
 
 
-def collect_on_cluster(
+# Collects the answers of a build on the Ray cluster that `options.engine` names.
+def _collect_on_cluster(
     prepared: Prepared, options: BuildOptions, state: RunState, progress: Progress
 ) -> dict[str, Snapshot]:
-    """Collects the answers of a build on the Ray cluster that `options.engine` names."""
-    pool = prepared.cast
-    progress.stage("asking models", sum(1 for placed in prepared.intake for _ in supporter_turns(placed)))
+    pool = prepared.pool
+    progress.stage("task models", sum(1 for placed in prepared.ingested for _ in supporter_turns(placed)))
     coordinator = CoordinatorOptions(
         state.records.path,
         options.reuse,
@@ -62,7 +62,7 @@ def collect_on_cluster(
         Limits(rpm=pool.options.rpm, tpm=pool.options.tpm),
         accept_failures=options.accept_failures,
     )
-    task = CollectTask(options.engine, prepared.intake, prepared.plan, pool, options.cast, coordinator)
+    task = CollectTask(options.engine, prepared.ingested, prepared.plan, pool, options.models, coordinator)
     return collect_on_ray(task, progress.advance)
 
 
@@ -71,18 +71,18 @@ class CollectTask:
     """What is to be asked, and on what."""
 
     engine: Engine
-    intake: Ingested
+    ingested: Ingested
     plan: MiningPlan
-    cast: ModelPool
+    pool: ModelPool
     options: ModelOptions
-    keeper: CoordinatorOptions
+    coordinator: CoordinatorOptions
 
 
-def collect_on_ray(asking: CollectTask, on_turn: Callable[[str], None]) -> dict[str, Snapshot]:
+def collect_on_ray(task: CollectTask, on_turn: Callable[[str], None]) -> dict[str, Snapshot]:
     """Has every request of every dialogue on record; gives the counters of every model over all workers.
 
     Args:
-        asking: what is asked.
+        task: what is asked.
         on_turn: called after every turn with a note.
 
     Raises:
@@ -90,12 +90,12 @@ def collect_on_ray(asking: CollectTask, on_turn: Callable[[str], None]) -> dict[
         EndpointError: an endpoint, or the cluster itself, is of no use; the same command goes on where it stopped.
         BudgetError: the budget is spent.
     """
-    with connected(asking.engine) as ray, ray_errors(ray, _REMEDY):
+    with connected(task.engine) as ray, ray_errors(ray, _REMEDY):
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
         # Beside this process, whose disk has the records; should it die, it begins again from them.
-        keeper = (
+        coordinator = (
             ray.remote(Coordinator)
             .options(
                 num_cpus=0,
@@ -104,36 +104,36 @@ def collect_on_ray(asking: CollectTask, on_turn: Callable[[str], None]) -> dict[
                 max_concurrency=_WAITING_CALLS,
                 scheduling_strategy=here,
             )
-            .remote(asking.keeper)
+            .remote(task.coordinator)
         )
-        _raise(ray.get(keeper.failure.remote()))
+        _raise(ray.get(coordinator.failure.remote()))
         try:
-            _work(ray, asking, keeper, on_turn)
-            _raise(ray.get(keeper.failure.remote()))
+            _work(ray, task, coordinator, on_turn)
+            _raise(ray.get(coordinator.failure.remote()))
         except BaseException:
             with suppress(ray.exceptions.RayError):  # the first failure is the one to tell
-                ray.get(keeper.close.remote(), timeout=_CLOSING_S)
+                ray.get(coordinator.close.remote(), timeout=_CLOSING_S)
             raise
-        told: dict[str, Snapshot] = ray.get(keeper.close.remote())
+        told: dict[str, Snapshot] = ray.get(coordinator.close.remote())
         return told
 
 
-def _work(ray: ModuleType, asking: CollectTask, keeper: Any, on_turn: Callable[[str], None]) -> None:
-    """Hands every dialogue to a worker, and returns when all are done."""
-    cast, workers = asking.cast, asking.engine.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+# Hands every dialogue to a worker, and returns when all are done.
+def _work(ray: ModuleType, task: CollectTask, coordinator: Any, on_turn: Callable[[str], None]) -> None:
+    pool, workers = task.pool, task.engine.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     part = WorkerTask(
-        plan=asking.plan,
-        options=asking.options,
-        prices=cast.prices,
-        models=cast.models,
-        corpus=() if cast.corpus is None else (ray.put(cast.corpus),),
-        concurrency=max(1, cast.options.concurrency // workers),
+        plan=task.plan,
+        options=task.options,
+        prices=pool.prices,
+        models=pool.models,
+        corpus=() if pool.corpus is None else (ray.put(pool.corpus),),
+        concurrency=max(1, pool.options.concurrency // workers),
     )
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    done = ray.data.from_arrow_refs(list(_blocks(ray, asking.intake))).map_batches(
+    done = ray.data.from_arrow_refs(list(_blocks(ray, task.ingested))).map_batches(
         Worker,
-        fn_constructor_args=(keeper, part),
+        fn_constructor_args=(coordinator, part),
         batch_size=_DIALOGUES_PER_BATCH,
         batch_format="numpy",
         compute=ray.data.ActorPoolStrategy(
@@ -149,11 +149,11 @@ def _work(ray: ModuleType, asking: CollectTask, keeper: Any, on_turn: Callable[[
             on_turn(f"{turns / max(time.monotonic() - began, 1e-3):.1f} turns/s, {workers} workers")
 
 
-def _blocks(ray: ModuleType, intake: Ingested) -> Iterator[Any]:
-    """The dialogues in Ray's object store, which moves them to disk where they are too many for memory."""
+# The dialogues in Ray's object store, which moves them to disk where they are too many for memory.
+def _blocks(ray: ModuleType, ingested: Ingested) -> Iterator[Any]:
     import pyarrow as pa
 
-    dialogues = iter(intake)
+    dialogues = iter(ingested)
     while block := [pickle.dumps(placed) for placed in islice(dialogues, _DIALOGUES_PER_BLOCK)]:
         yield ray.put(pa.table({"placed": pa.array(block, type=pa.binary())}))
 

@@ -62,7 +62,6 @@ class Candidate:
 
     @property
     def row_id(self) -> str:
-        """See `schemas.rows.row_id`."""
         what = () if self.request is None else (self.request.key, self.raw)
         return row_id(self.config, self.turn.dialogue.dialogue_id, self.turn.index, *what)
 
@@ -124,15 +123,15 @@ def pair_row(candidate: Candidate, layout: int) -> Row:
     }
 
 
+# The error of the rejected side; `strategy_mismatch` for strategies that no judge compared.
 def _error(candidate: Candidate) -> ErrorType | None:
-    """The error of the rejected side; `strategy_mismatch` for strategies that no judge compared."""
     if candidate.rejected_verdict is not None:
         return candidate.rejected_verdict.error
     return ErrorType.STRATEGY_MISMATCH if candidate.error is None else candidate.error
 
 
+# The judges' answers, in the columns of a layout.
 def _judged(candidate: Candidate, layout: int) -> Row:
-    """The judges' answers, in the columns of a layout."""
     if layout == 1:
         return {
             "chosen_verdict": _dumped(candidate.chosen_verdict),
@@ -186,8 +185,8 @@ def place_columns(row_id: str, turn: SupporterTurn) -> Row:
     }
 
 
+# One assistant message, in the form in which `role` answers.
 def _answer(role: Role, strategy: Strategy, words: str) -> list[Message]:
-    """One assistant message, in the form in which `role` answers."""
     content = {
         Role.PLANNER: strategy.value,
         Role.RESPONDER: words,

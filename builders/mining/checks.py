@@ -19,8 +19,8 @@ from .candidate import Candidate, Drop, Result
 from .plan import MiningPlan
 from .reply_rules import marker_in, prompt_echo, refusal_in
 
-MOST_IN_A_REPLY = 5_000
-"""Characters of the longest reply that the step lets through: six times the longest turn of ESConv (our own choice)."""
+# Characters of the longest reply that the step lets through: six times the longest turn of ESConv (our own choice).
+_MOST_IN_A_REPLY = 5_000
 
 _TASKS = {Config.STRATEGY: Task.PLANNER, Config.RESPONSE: Task.RESPONDER, Config.JOINT: Task.JOINT}
 
@@ -68,8 +68,8 @@ def check_strategy_named(candidate: Candidate, plan: MiningPlan) -> Result:
             return candidate.with_(strategy=candidate.turn.strategy, reply=words)
 
 
+# The reply as the reader of its prompt reads it.
 def _read(candidate: Candidate, plan: MiningPlan) -> Strategy | JointReply | str | Unparsed:
-    """The reply as the reader of its prompt reads it."""
     outcome, task = candidate.outcome, task_of(candidate.config)
     if not isinstance(outcome, Completion):  # a spec may take this step before it drops unanswered candidates
         return Unparsed(reason="not_a_strategy", raw="")
@@ -108,17 +108,17 @@ def check_no_personal_data(candidate: Candidate, plan: MiningPlan) -> Result:
 
 
 def check_reply_bounded(candidate: Candidate, plan: MiningPlan) -> Result:
-    """The reply is no longer than `MOST_IN_A_REPLY`."""
+    """The reply is no longer than `_MOST_IN_A_REPLY`."""
     detail = too_long(candidate.raw or "", plan)
     return candidate if detail is None else Drop(candidate, DropReason.TOO_LONG, detail)
 
 
 def too_long(reply: str, plan: MiningPlan) -> str | None:
     """The length of a model's reply without its thoughts, where it exceeds the release's bound; else None."""
-    if not plan.spec.has_step(BOUNDED_REPLY) or len(reply) <= MOST_IN_A_REPLY:
+    if not plan.spec.has_step(BOUNDED_REPLY) or len(reply) <= _MOST_IN_A_REPLY:
         return None
     size = len(without_thinking(reply).strip())
-    return f"{size} characters, and a reply may have {MOST_IN_A_REPLY}" if size > MOST_IN_A_REPLY else None
+    return f"{size} characters, and a reply may have {_MOST_IN_A_REPLY}" if size > _MOST_IN_A_REPLY else None
 
 
 def check_known_marker(candidate: Candidate, plan: MiningPlan) -> Result:
@@ -142,8 +142,8 @@ def unanswering(text: str, plan: MiningPlan) -> tuple[DropReason, str] | None:
     return None
 
 
+# The reply's words without its strategy, before or after it was read; empty for a reply that is a strategy.
 def _words_of(candidate: Candidate, plan: MiningPlan) -> str:
-    """The reply's words without its strategy, before or after it was read; empty for a reply that is a strategy."""
     if candidate.reply is not None:
         return candidate.reply
     match _read(candidate, plan):

@@ -52,8 +52,8 @@ def mine_pairs(turn: SupporterTurn, config: Config, plan: MiningPlan, steps: Seq
     return tuple(results)
 
 
+# The candidates of a turn after a step; checks of the human's turn ran before any request.
 def _take(step: TurnStep, results: list[Result], plan: MiningPlan) -> Generator[Requests, Outcomes, list[Result]]:
-    """The candidates of a turn after a step; checks of the human's turn ran before any request."""
     match step:
         case Check():
             return [step.apply(result, plan) if isinstance(result, Candidate) else result for result in results]
@@ -70,8 +70,8 @@ def _take(step: TurnStep, results: list[Result], plan: MiningPlan) -> Generator[
     return results
 
 
+# Holds a step to the drop reasons of its definition.
 def _check_drops(step: TurnStep, before: Sequence[Result], after: Sequence[Result]) -> None:
-    """Holds a step to the drop reasons of its definition."""
     for was, now in zip(before, after, strict=True):
         if isinstance(was, Candidate) and isinstance(now, Drop) and now.reason not in step.definition.drops:
             raise ValueError(f"it dropped a candidate as {now.reason}, which its definition does not name")

@@ -8,21 +8,26 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
+from ...prompts.parsers.strategy import bracketed_strategy
 from ...prompts.readers import Offered
 from ...schemas.config import Config
 from ...schemas.drops import DropReason
 from ...schemas.error_type import ErrorType
 from ...schemas.errors import UsageError
-from ...schemas.inference import Ask, Failed, Outcome, Request, Task
+from ...schemas.inference import Ask, Completion, Failed, Outcome, Request, Role, Task
 from ...schemas.rows.layout_1 import JudgeRecord
-from ...schemas.rows.layout_2 import Judgement, Panel
+from ...schemas.rows.layout_2 import Judgement, Panel, Rewrite
+from ...schemas.text import words_of
 from ...schemas.verdict import Comparison, Unparsed, Verdict
+from ..safety.personal_data import reachable_person
 from .candidate import Candidate, Drop, Result, call_of
+from .checks import too_long, unanswered, unanswering
 from .plan import MiningPlan
+from .reply_rules import prompt_echo
 
 _ORDERS = ("chosen_first", "rejected_first")
+# The errors that a strategy without a reply can have.
 _OFFERED = (ErrorType.STRATEGY_MISMATCH,)
-"""The errors that a strategy without a reply can have."""
 
 
 NO_REPLY = "no_reply: "
@@ -43,6 +48,7 @@ class Vote(StrEnum):
     NOT_WORSE = "not_worse"
 
 
+# The drop of each vote against, in the order in which ties are settled.
 _REASONS = {
     Vote.FAILED: DropReason.JUDGE_FAILED,
     Vote.UNPARSED: DropReason.UNPARSED_VERDICT,
@@ -51,7 +57,6 @@ _REASONS = {
     Vote.REJECTED_SOUND: DropReason.REJECTED_SOUND,
     Vote.NOT_WORSE: DropReason.NOT_WORSE,
 }
-"""The drop of each vote against, in the order in which ties are settled."""
 
 
 def panel_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]:
@@ -135,8 +140,8 @@ def check_majority_of_replies(candidate: Candidate, plan: MiningPlan) -> Result:
     return Drop(candidate, reason, f"no_reply: {max(rejected, chosen)} of {len(votes)} judges")
 
 
+# The sides that a judge calls no reply in both orders.
 def _no_reply(judgements: Sequence[Judgement], at: int) -> set[str]:
-    """The sides that a judge calls no reply in both orders."""
     problems = [judgements[at].problem or "", judgements[at + len(judgements) // 2].problem or ""]
     if not all(problem.startswith(NO_REPLY) for problem in problems):
         return set()
@@ -183,8 +188,8 @@ def _vote(first: Judgement, second: Judgement) -> Vote:
     return Vote.WORSE if first.better == "chosen" else Vote.NOT_WORSE
 
 
+# What both orders have to agree on: judges that name different errors still agree that a side is flawed.
 def _said(judgement: Judgement) -> tuple[str | None, bool, bool]:
-    """What both orders have to agree on: judges that name different errors still agree that a side is flawed."""
     return judgement.better, judgement.chosen_error is None, judgement.rejected_error is None
 
 
@@ -245,8 +250,8 @@ def settle_sides(
     return Drop(candidate, *problems[0]) if problems else candidate
 
 
+# One side's record, and the reason to drop it, if any.
 def _read(plan: MiningPlan, request: Request, outcome: Outcome) -> tuple[JudgeRecord, tuple[DropReason, str] | None]:
-    """One side's record, and the reason to drop it, if any."""
     problem: tuple[DropReason, str] | None = None
     error = rationale = raw = None
     if isinstance(outcome, Failed):
@@ -270,3 +275,67 @@ def _read(plan: MiningPlan, request: Request, outcome: Outcome) -> tuple[JudgeRe
         request_key=request.key,
     )
     return record, problem
+
+
+# Rewrites flawed human replies under the same strategy, where the maintainer asks for it.
+#
+# The panel judges the rewritten reply again like any other; the row says that the words are not the human's.
+
+
+def rewriting_requests(candidate: Candidate, plan: MiningPlan) -> tuple[Request, ...]:
+    """The rewriter's request, where most judges find the human's words flawed and the rewriter has a model."""
+    error = _flaw(candidate, plan)
+    if error is None or not plan.models.get(Role.REWRITER):
+        return ()
+    ask = Ask(
+        task=Task.REWRITER,
+        history=candidate.turn.history,
+        strategy=candidate.turn.strategy,
+        reply=candidate.turn.text,
+        error=error,
+    )
+    return tuple(plan.requests(ask))[:1]
+
+
+def _flaw(candidate: Candidate, plan: MiningPlan) -> ErrorType | None:
+    if candidate.config is Config.STRATEGY:
+        return None
+    votes = votes_of(candidate.judgements)
+    if 2 * votes.count(Vote.CHOSEN_FLAWED) <= len(votes):
+        return None
+    return commonest_error([one.chosen_error for one in candidate.judgements], plan.spec.errors)
+
+
+def settle_rewriting(
+    candidate: Candidate, plan: MiningPlan, requests: tuple[Request, ...], outcomes: tuple[Outcome, ...]
+) -> Result:
+    """The candidate with the rewritten words as its chosen side; dropped as flawed where they cannot be used."""
+    error = _flaw(candidate, plan)
+    if not requests or error is None:
+        return candidate
+    request, outcome = requests[0], outcomes[0]
+    text = plan.prompts[Task.REWRITER].read(str, outcome) if isinstance(outcome, Completion) else ""
+    assert isinstance(text, str), "words are always read"
+    if problem := _problem(candidate, plan, outcome, text):
+        return Drop(candidate, DropReason.CHOSEN_FLAWED, f"{error}; rewritten: {problem}")
+    rewrite = Rewrite(**call_of(request), original=candidate.turn.text, error=error)
+    return candidate.with_(rewrite=rewrite, rewritten=text, judgements=())
+
+
+# What is wrong with a rewriting, or None.
+def _problem(candidate: Candidate, plan: MiningPlan, outcome: Outcome, text: str) -> str | None:
+    if (found := unanswered(outcome)) is not None:
+        return f"{found[0]} {found[1]}".strip()
+    if (detail := too_long(text, plan)) is not None:
+        return detail
+    if words_of(text) == words_of(candidate.turn.text):
+        return "nothing was changed"
+    if words_of(text) == words_of(candidate.reply or ""):
+        return "it is the inferred reply"
+    if bracketed_strategy(text) is not None:
+        return DropReason.BRACKETED_STRATEGY
+    if echo := prompt_echo(text, plan.prompts[Task.REWRITER].instructions):
+        return f"it repeats {echo}"
+    if found := unanswering(text, plan):
+        return f"{found[0]} {found[1]}"
+    return "personal data" if reachable_person(text, plan.spec.safety.personal_data_rules) else None

@@ -14,13 +14,13 @@ from ...schemas.text import words_of
 # in square brackets is a marker where it is in capitals, closes something, or names a part of an answer as models do;
 # `[laughs]` is none, and the name of a strategy is another step's matter. The rule is our own.
 
+# Names that models give to parts of an answer.
 _PART = (
     r"(?:chain[ -]of[ -]thoughts?|inner (?:monologue|thoughts?)|internal (?:monologue|thoughts?|reasoning)"
     r"|(?:my |the )?(?:final |draft |suggested )?(?:thoughts?|thinking|think|thought process|reasoning|rationale"
     r"|analysis|scratch ?pad|commentary|deliberation|answer|response|reply|output|plan|planning)|final|step \d{1,2}|cot"
     r"|(?:supporter|assistant)(?:'s)? (?:reply|response|turn))"
 )
-"""Names that models give to parts of an answer."""
 _FORMS = re.compile(
     r"(?P<tag><\s?/?[a-z][\w:.-]{0,40}(?: [^<>\n]{0,80})?/?>)"
     r"|(?P<token><[|｜][^<>\n]{1,60}[|｜]>|◁[^◁▷\n]{1,40}▷|«\|[^\n]{1,40}\|»)"
@@ -67,8 +67,8 @@ _KIND = (
     r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|llm|chat ?bot|(?:virtual|digital) assistant"
     r"|computer program|software program|machine learning model)"
 )
+# People who work with machines do not speak as one.
 _NO_PERSONS = r"(?![ -](?:engineers?|researchers?|developers?|students?|experts?|specialists?|artists?|company))"
-"""People who work with machines do not speak as one."""
 _MACHINE = re.compile(
     rf"\b(?:as|being|i'?m|i am|though i am|since i am)(?: (?:just|only|simply|merely|actually|also|still))* an? "
     rf"(?:[a-z-]+ ){{0,2}}{_KIND}\b{_NO_PERSONS}"
@@ -122,8 +122,8 @@ _CARE = (
     r"| (?:on|about|with|for) (?:this|that|it)| here)?"
 )
 _TAIL = r"(?:,? (?:as|because|since|due to) [^.!?]{1,120}|, but i can help with [^.!?]{1,80})?"
+# People decline like this too, so the rule asks for an apology before it.
 _WEAK = r"(?:do|say|write|talk about|discuss) (?:this|that)"
-"""People decline like this too, so the rule asks for an apology before it."""
 _COMFORTABLE = (
     r"i(?:'m| am| do not feel| don't feel) (?:not )?comfortable"
     rf" (?:(?:with )?(?:continuing|responding to|answering|discussing|engaging (?:in|with)|providing|writing)) {_IT}"
@@ -177,16 +177,16 @@ def refusal_in(reply: str) -> str | None:
     return None
 
 
+# The reply in small letters with straight quotes; spaces become one, line breaks stay.
 def _folded(reply: str) -> str:
-    """The reply in small letters with straight quotes; spaces become one, line breaks stay."""
     text = unicodedata.normalize("NFKC", reply[: 2 * MOST_CHARACTERS]).translate(_STRAIGHT).casefold()
     return "\n".join(" ".join(line.split()) for line in text.splitlines())
 
 
 # Only white space of the same line before a label: over thousands of empty lines the search would take quadratic time.
 _ROLE_LABEL = re.compile(r"(?im)^[^\S\n]*+(seeker|supporter|assistant|user|system)\s*:|<\|\w+\|>")
+# Words in a row that no reply shares with the instructions by chance (our own choice).
 _ECHO_WORDS = 8
-"""Words in a row that no reply shares with the instructions by chance (our own choice)."""
 
 
 def prompt_echo(reply: str, instructions: str) -> str | None:

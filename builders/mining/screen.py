@@ -53,8 +53,8 @@ def _screen(placed: PlacedDialogue, plan: MiningPlan) -> Screening:
     return placed
 
 
+# The reason for which a dialogue with these findings is held out, with its detail.
 def _barred(findings: Sequence[FoundCrisis], layout: int) -> tuple[DropReason, str]:
-    """The reason for which a dialogue with these findings is held out, with its detail."""
     seen = next((found.category for found in findings if found.category is not None), None)
     if layout < 4:
         return DropReason.CRISIS, str(findings[0].category or UNREAD)
@@ -83,8 +83,8 @@ def _requests(dialogue: Dialogue, plan: MiningPlan) -> tuple[Request, ...]:
     return tuple(request for request in plan.requests(ask) if request.model.name != EMBEDDED)
 
 
+# The sign that a judge sees, or that its answer cannot be read; None where it sees none.
 def _read(dialogue: Dialogue, plan: MiningPlan, request: Request, outcome: Outcome) -> FoundCrisis | None:
-    """The sign that a judge sees, or that its answer cannot be read; None where it sees none."""
     raw = outcome.text if isinstance(outcome, Completion) else None
     prompt, offered = plan.prompts[request.ask.task], Offered(turns=len(dialogue.turns))
     verdict = prompt.read(CrisisVerdict, outcome, offered) if isinstance(outcome, Completion) else None

@@ -16,6 +16,7 @@ from ...schemas.inference import Outcome, Request
 from ...schemas.spec import BuildSpec
 from ...schemas.steps import Stage, StepDefinition, find_step
 from ...schemas.text import words_of
+from ._closeness import keep_hardest
 from .candidate import Candidate, Result
 from .checks import (
     check_answered,
@@ -29,18 +30,18 @@ from .checks import (
     check_strategy_named,
     check_three_errors,
 )
-from .closeness import keep_hardest
 from .panel import (
     check_majority,
     check_majority_of_replies,
     panel_requests,
+    rewriting_requests,
     rewritten_requests,
     settle_panel,
+    settle_rewriting,
     settle_sides,
     side_requests,
 )
 from .plan import MiningPlan
-from .rewriting import rewriting_requests, settle_rewriting
 from .trace_rules import check_rules
 from .turns import SupporterTurn, crowd_chatter, nothing_to_support, turn_too_long
 

@@ -15,14 +15,14 @@ from ...schemas.trace import Modality, NamedCue, Step, Trace
 from ..models.baseline.text import content_words
 
 _QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]")
+# Words from which a quotation has to occur in the conversation; a single one may be a word put in doubt.
 _QUOTED_WORDS = 2
-"""Words from which a quotation has to occur in the conversation; a single one may be a word put in doubt."""
+# Words that fit the summary of any conversation.
 _ABOUT = frozenset(content_words("seeker supporter conversation user asked told says said mentioned described shared"))
-"""Words that fit the summary of any conversation."""
+# The least share of a summary's content words that has to occur in the conversation.
 _SAID = 1 / 3
-"""The least share of a summary's content words that has to occur in the conversation."""
+# Content words from which that share is reliable.
 _ENOUGH = 4
-"""Content words from which that share is reliable."""
 
 History = Sequence[Turn]
 
@@ -109,6 +109,6 @@ def _is_there(cue: NamedCue, seeker: History) -> bool:
     return bool(content_words(cue.description).keys() & content_words(there).keys())
 
 
+# Whether `words` occur in `said` in a row.
 def _stands_in(words: Sequence[str], said: Sequence[str]) -> bool:
-    """Whether `words` occur in `said` in a row."""
     return f" {' '.join(words)} " in f" {' '.join(said)} "

@@ -54,12 +54,10 @@ class SupporterTurn:
 
     @property
     def history(self) -> tuple[Turn, ...]:
-        """Every turn before it."""
         return self.dialogue.turns[: self.index]
 
     @property
     def text(self) -> str:
-        """The human's words."""
         return self.dialogue.turns[self.index].text
 
     @property
@@ -91,9 +89,10 @@ _PACKAGE = files(__package__)
 MOST_IN_A_TURN = 10_000
 """Characters of the longest turn that a prompt may hold: twelve times the longest of ESConv (our own choice)."""
 
+# Phrases of greetings whose single words may say more.
 _PHRASES = re.compile(r"(?i)\b(stay safe|so (very )?much)\b")
-"""Phrases of greetings whose single words may say more."""
 
+# Words of greetings, thanks and goodbyes (our own list); a reply of nothing else gives no support yet.
 _GREETINGS = frozenset(
     """hi hello hey heya hiya howdy greetings there good morning afternoon evening day night weekend bye goodbye take
     goodnight care thanks thank you u very much a lot welcome you're your youre are ok okay yes no sure well great
@@ -102,7 +101,6 @@ _GREETINGS = frozenset(
     anytime problem pleasure no worries merry happy christmas new year holidays thanksgiving lol cheers
     name""".split()
 )
-"""Words of greetings, thanks and goodbyes (our own list); a reply of nothing else gives no support yet."""
 
 
 def crowd_chatter(turn: SupporterTurn) -> str | None:

@@ -18,12 +18,12 @@ from .record_file import Spent
 # What a token costs: a small table, and a user's own on top of it.
 
 
-FORMAT_HELP = (
+# How to write a price file, for messages.
+_FORMAT_HELP = (
     "a price file is YAML with USD per million tokens: 'models: {MODEL: {prompt: 0.40, completion: 1.60}}'; "
     "a model of your own machine is {prompt: 0, completion: 0}; `batch: 0.5` beside them is the share that a call in a "
     "batch costs, half where nothing is said"
 )
-"""How to write a price file, for messages."""
 
 _BUILT_IN = Path(__file__).with_name("prices.yaml")
 
@@ -58,7 +58,6 @@ class Price(Frozen):
         return Price(prompt=self.prompt * self.batch, completion=self.completion * self.batch, batch=1.0)
 
     def of(self, usage: Tokens) -> float:
-        """USD for `usage`."""
         return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.completion) / 1e6
 
 
@@ -100,11 +99,11 @@ def _read(path: Path) -> Prices:
     except OSError as error:
         raise UsageError(f"the price file {path} cannot be read: {error}") from None
     except DocumentError as error:
-        raise UsageError(f"the price file {path} is not YAML: {error}; {FORMAT_HELP}") from None
+        raise UsageError(f"the price file {path} is not YAML: {error}; {_FORMAT_HELP}") from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the top"
-        raise UsageError(f"the price file {path}, at {place}: {first['msg']}; {FORMAT_HELP}") from None
+        raise UsageError(f"the price file {path}, at {place}: {first['msg']}; {_FORMAT_HELP}") from None
 
 
 _CHARACTERS_PER_TOKEN = 4
@@ -148,7 +147,7 @@ class Budget:
         """
         price = self.prices.find(model)
         if price is None and self.limit_usd is not None:
-            raise UsageError(f"a budget is set, but {model!r} has no price; {FORMAT_HELP}")
+            raise UsageError(f"a budget is set, but {model!r} has no price; {_FORMAT_HELP}")
         return price
 
     async def reserve(self, usd: float) -> None:

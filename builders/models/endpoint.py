@@ -21,13 +21,13 @@ from ...schemas.inference import ModelRef, Role
 # alone, unless `IPM_PREFDIAL_PLAIN_HTTP` names the host.
 
 
-PROVIDER_KEY = "OPENAI_API_KEY"
+_PROVIDER_KEY = "OPENAI_API_KEY"
 PROVIDER_URL = "https://api.openai.com/v1"
 """The default base URL of the `openai` package."""
-PLAIN_HTTP = "IPM_PREFDIAL_PLAIN_HTTP"
-MASK = "[key]"
+_PLAIN_HTTP = "IPM_PREFDIAL_PLAIN_HTTP"
+_MASK = "[key]"
+# Letters of a key that is looked for in replies: shorter ones (`none`, `EMPTY`) are words and guard nothing.
 _LEAST_SECRET = 8
-"""Letters of a key that is looked for in replies: shorter ones (`none`, `EMPTY`) are words and guard nothing."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -37,26 +37,26 @@ class FoundKey(NamedTuple):
     secret: SecretStr
     variable: str
 
+    # Whether it is the provider's, which goes to the provider's hosts alone.
     @property
-    def is_providers(self) -> bool:
-        """Whether it is the provider's, which goes to the provider's hosts alone."""
-        return self.variable == PROVIDER_KEY
+    def _is_providers(self) -> bool:
+        return self.variable == _PROVIDER_KEY
 
 
-def role_variable(role: str) -> str:
-    """The variable of the key that goes wherever the role's model is served."""
+# The variable of the key that goes wherever the role's model is served.
+def _role_variable(role: str) -> str:
     return f"IPM_PREFDIAL_{role.upper()}_API_KEY"
 
 
-def find_key(role: str, url: str, environ: Mapping[str, str]) -> FoundKey | None:
+def _find_key(role: str, url: str, environ: Mapping[str, str]) -> FoundKey | None:
     """The key that `role` sends to `url`.
 
     Raises:
         UsageError: it is none that a header can carry.
     """
-    variables = [role_variable(role)]
-    if is_providers(url, environ):
-        variables.append(PROVIDER_KEY)
+    variables = [_role_variable(role)]
+    if _is_providers(url, environ):
+        variables.append(_PROVIDER_KEY)
     for variable in variables:
         if key := environ.get(variable, "").strip():
             if not (key.isascii() and key.isprintable()):
@@ -65,25 +65,25 @@ def find_key(role: str, url: str, environ: Mapping[str, str]) -> FoundKey | None
     return None
 
 
-def is_providers(url: str, environ: Mapping[str, str]) -> bool:
-    """Whether `url` is at a host that `OPENAI_API_KEY` is for."""
+# Whether `url` is at a host that `OPENAI_API_KEY` is for.
+def _is_providers(url: str, environ: Mapping[str, str]) -> bool:
     return _place(url) in {_place(PROVIDER_URL), _place(environ.get("OPENAI_BASE_URL") or PROVIDER_URL)}
 
 
-def check_transport(url: str, key: FoundKey, environ: Mapping[str, str]) -> None:
+def _check_transport(url: str, key: FoundKey, environ: Mapping[str, str]) -> None:
     """Refuses to send a key where anybody on the way can read it.
 
     Raises:
         UsageError: `url` is plain HTTP to another machine, which `IPM_PREFDIAL_PLAIN_HTTP` does not name.
     """
     parts = urlsplit(url)
-    allowed = {one.strip().casefold() for one in environ.get(PLAIN_HTTP, "").split(",")}
+    allowed = {one.strip().casefold() for one in environ.get(_PLAIN_HTTP, "").split(",")}
     host = (parts.hostname or "").casefold()
     if parts.scheme == "https" or is_loopback(host) or {host, parts.netloc.casefold()} & allowed:
         return
     raise UsageError(
         f"the key in {key.variable} would go to {parts.netloc} in clear text: use https:// there, or unset the "
-        f"variable if that server needs no key; if the network is your own, set {PLAIN_HTTP}={parts.netloc}"
+        f"variable if that server needs no key; if the network is your own, set {_PLAIN_HTTP}={parts.netloc}"
     )
 
 
@@ -102,13 +102,13 @@ def is_loopback(host: str) -> bool:
 def mask_key(text: str, key: SecretStr | None) -> str:
     """`text`, that a server wrote about itself, without the key."""
     secret = key.get_secret_value() if key is not None else ""
-    return text.replace(secret, MASK) if secret else text
+    return text.replace(secret, _MASK) if secret else text
 
 
 def mask_reply(text: str, key: SecretStr | None) -> str:
     """`text`, that a model wrote, without the key; itself where it does not hold it."""
     secret = key.get_secret_value() if key is not None else ""
-    return text.replace(secret, MASK) if len(secret) >= _LEAST_SECRET and secret in text else text
+    return text.replace(secret, _MASK) if len(secret) >= _LEAST_SECRET and secret in text else text
 
 
 def _place(url: str) -> tuple[str, int | None]:
@@ -161,7 +161,7 @@ class Endpoint(Frozen):
     """Sent as `Authorization: Bearer`; None sends no such header."""
     keyless_urls: tuple[str, ...] = ()
     """Places that the key is not for."""
-    key_variables: tuple[str, ...] = (PROVIDER_KEY,)
+    key_variables: tuple[str, ...] = (_PROVIDER_KEY,)
     """Environment variables that the key may come from, for messages."""
     key_note: str = ""
     """What else a message about a refused key says."""
@@ -220,14 +220,14 @@ def parse_model(text: str) -> ModelChoice:
         raise UsageError(f"the base URL of model {head.partition('@')[0]!r} needs http:// or https:// ({_FORM})")
     if not name or (hash_sign and not revision) or not head.isprintable() or any(letter.isspace() for letter in head):
         raise UsageError(f"a model is written {_FORM}, without spaces; this one was not: {head!r}")
-    places = [check_base_url(url, f"model {name!r}") for url in _NEXT_URL.split(urls[0])] if urls else [None]
+    places = [_check_base_url(url, f"model {name!r}") for url in _NEXT_URL.split(urls[0])] if urls else [None]
     if len(set(places)) < len(places):
         raise UsageError(f"model {name!r} has one base URL twice; name each place once ({_FORM})")
     more_urls = tuple(url for url in places[1:] if url is not None)
     return ModelChoice(name=name, revision=revision or None, base_url=places[0], more_urls=more_urls)
 
 
-def check_base_url(url: str, owner: str) -> str:
+def _check_base_url(url: str, owner: str) -> str:
     """`url` without the slash at its end; `owner` says in messages whose URL it is, since the URL may hold a secret.
 
     Raises:
@@ -258,13 +258,13 @@ def resolve(choice: ModelChoice, role: Role, environ: Mapping[str, str] = os.env
             machine, or a variable holds what it cannot.
     """
     base_url = choice.base_url or environ.get("OPENAI_BASE_URL") or PROVIDER_URL
-    checked = check_base_url(base_url, f"model {choice.name!r}" if choice.base_url else "OPENAI_BASE_URL")
-    keys = {url: find_key(role, url, environ) for url in (checked, *choice.more_urls)}
+    checked = _check_base_url(base_url, f"model {choice.name!r}" if choice.base_url else "OPENAI_BASE_URL")
+    keys = {url: _find_key(role, url, environ) for url in (checked, *choice.more_urls)}
     for url, key in keys.items():
         if key is not None:
-            check_transport(url, key, environ)
+            _check_transport(url, key, environ)
     found = next((key for key in keys.values() if key is not None), None)
-    variables = (role_variable(role), PROVIDER_KEY) if is_providers(checked, environ) else (role_variable(role),)
+    variables = (_role_variable(role), _PROVIDER_KEY) if _is_providers(checked, environ) else (_role_variable(role),)
     if found is None and base_url == PROVIDER_URL and choice.base_url is None:
         raise UsageError(
             f"{choice.ref} as {role} needs an API key for {base_url}: set {' or '.join(variables)}, "
@@ -282,8 +282,8 @@ def resolve(choice: ModelChoice, role: Role, environ: Mapping[str, str] = os.env
     )
 
 
+# Says where a key stayed, for who wonders why it was not sent.
 def _key_note(found: FoundKey | None, variables: tuple[str, ...], environ: Mapping[str, str]) -> str:
-    """Says where a key stayed, for who wonders why it was not sent."""
-    if found is not None or PROVIDER_KEY in variables or not environ.get(PROVIDER_KEY, "").strip():
+    if found is not None or _PROVIDER_KEY in variables or not environ.get(_PROVIDER_KEY, "").strip():
         return ""
-    return f" ({PROVIDER_KEY} goes only to its provider's own host)"
+    return f" ({_PROVIDER_KEY} goes only to its provider's own host)"

@@ -58,7 +58,6 @@ class ConcurrencyGate:
             raise
 
     def leave(self) -> None:
-        """Give the room back."""
         self.in_flight -= 1
         self._admit()
 

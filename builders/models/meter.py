@@ -27,9 +27,7 @@ class Snapshot(Frozen):
     failed: int = Field(default=0, ge=0)
     """Requests that got no reply in this run, after every retry."""
     prompt_tokens: int = Field(default=0, ge=0)
-    """Of this run's answers, as the endpoint counted."""
     completion_tokens: int = Field(default=0, ge=0)
-    """Of this run's answers, as the endpoint counted."""
     cost_usd: float | None = None
     """Of this run's answers, by the price table; None where the model has no price."""
     in_flight: int = Field(default=0, ge=0)

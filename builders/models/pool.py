@@ -52,7 +52,7 @@ class InProcessModel(Protocol):
         ...
 
 
-def open_reward_models(judges: tuple[str, ...], spec: BuildSpec) -> dict[str, InProcessModel]:
+def _open_reward_models(judges: tuple[str, ...], spec: BuildSpec) -> dict[str, InProcessModel]:
     """The reward models among the judges of a build, by how they were named.
 
     Raises:
@@ -199,7 +199,7 @@ class ModelPool:
             attempt: what is put around single attempts at a model, see `open_model`.
             later: makes the client that stands in for a model whose calls are queued.
         """
-        from .stack import open_model  # brings aiohttp, and files are scored without it
+        from ._http import open_model  # brings aiohttp, and files are scored without it
 
         completers: dict[tuple[Role, ModelRef], Completer] = {**later}
         async with AsyncExitStack() as stack:
@@ -224,7 +224,7 @@ class ModelPool:
         """The counters of every model as they are now."""
         return {name: meter.snapshot() for name, meter in self.meters.items()}
 
-    def told(self) -> str:
+    def format_progress(self) -> str:
         """What the models did in this run so far, in a few words: calls a second, tokens, cost."""
         meters = self.meters.values()
         calls = sum(meter.answered for meter in meters)
@@ -250,14 +250,14 @@ class ModelPool:
             return None
         return round(self.budget(records, ledger).spent, 6)
 
+    # What calls in batches took less than they would have taken one by one.
     def _saved_usd(self, ledger: Ledger | None) -> float:
-        """What calls in batches took less than they would have taken one by one."""
         usages = [] if ledger is None else ledger.usage()
         priced = [(usage, price) for usage in usages if (price := self.prices.find(usage.model)) is not None]
         return sum(price.of(usage) - price.in_batch.of(usage) for usage, price in priced)
 
+    # Who has requests wait, in every role that is asked in batches and reached over HTTP.
     def _deferring(self, known: AnswerStore, ledger: Ledger) -> dict[tuple[Role, ModelRef], Completer]:
-        """Who has requests wait, in every role that is asked in batches and reached over HTTP."""
         found: dict[tuple[Role, ModelRef], Completer] = {}
         for endpoint, roles in self._shared():
             queue = Queue(endpoint.base_url, endpoint.name, roles[0])
@@ -268,8 +268,8 @@ class ModelPool:
             found |= {(role, endpoint.ref): deferring for role in self.options.batch.intersection(roles)}
         return found
 
+    # Each endpoint once, with the roles that it plays: they share its limits.
     def _shared(self) -> list[tuple[Endpoint, list[Role]]]:
-        """Each endpoint once, with the roles that it plays: they share its limits."""
         found: list[tuple[Endpoint, list[Role]]] = []
         for (role, _), endpoint in self.endpoints.items():
             same = next((roles for one, roles in found if one.same_as(endpoint)), None)
@@ -279,11 +279,11 @@ class ModelPool:
                 same.append(role)
         return found
 
+    # Who answers in this process, recorded.
     def _embedded(self, known: AnswerStore) -> Completers:
-        """Who answers in this process, recorded."""
         inside: dict[ModelRef, Completer] = {model.ref: model.completer() for model in self.local}
         if self.corpus is not None:
-            from .baseline.completer import BaselineCompleter
+            from .baseline._completer import BaselineCompleter
 
             inside[self.corpus.ref] = BaselineCompleter(self.corpus)
         recorded = {ref: Recording(completer, known, self.meter_of(ref)) for ref, completer in inside.items()}
@@ -325,7 +325,7 @@ def resolve_models(options: ModelOptions, spec: BuildSpec, dialogues: SplitDialo
     for endpoint in endpoints.values():
         Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
     named = _named(options, spec)
-    rewards = open_reward_models(named.get(Role.JUDGE, ()), spec)  # what may be misnamed comes before what takes long
+    rewards = _open_reward_models(named.get(Role.JUDGE, ()), spec)  # what may be misnamed comes before what takes long
     corpus = None
     if any(CORPUS in texts for texts in named.values()):
         stage("fitting the embedded models", None)
@@ -394,8 +394,8 @@ def _record(
     return ModelRecord(ref=corpus.ref, kind="corpus", facts=_facts(role, corpus, dialogues))
 
 
+# What is measured of the embedded model of a role, for the card.
 def _facts(role: Role, corpus: "BaselineModels", dialogues: SplitDialogues) -> dict[str, JsonValue]:
-    """What is measured of the embedded model of a role, for the card."""
     from .baseline.models import evaluate_planner, known_agreement
 
     if role is Role.PLANNER:

@@ -34,8 +34,8 @@ from .record_file import (
 
 _BATCH_INTERVAL_S = 0.005
 _CHUNK = 5000
+# Rows that may wait for the writer; a further `put` waits, which bounds the memory.
 _MOST_WAITING = 10_000
-"""Rows that may wait for the writer; a further `put` waits, which bounds the memory."""
 
 
 class Records:
@@ -202,8 +202,8 @@ class Records:
                 self._stopped = True
                 self._guard.notify_all()
 
+    # Commit what there is; False when closed and empty.
     def _write_next(self) -> bool:
-        """Commit what there is; False when closed and empty."""
         self._wake.wait()
         self._hurry.wait(self._interval)
         self._hurry.clear()
@@ -300,8 +300,8 @@ class Recording:
         self._meter.count(outcome)
         return outcome
 
+    # The outcome of the call in flight; None where that call was cancelled.
     async def _wait_for(self, key: str) -> Outcome | None:
-        """The outcome of the call in flight; None where that call was cancelled."""
         future = self._flying[key]
         if future is None:
             future = self._flying[key] = asyncio.get_running_loop().create_future()

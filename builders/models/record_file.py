@@ -155,13 +155,11 @@ def outcome_of(key: str, row: Row) -> Outcome:
 
 
 def recorded_of(row: Row) -> Recorded:
-    """A whole row."""
     key, role, model, revision, draw, *outcome = row
     return Recorded(key, Role(role), model, revision, draw, outcome_of(key, tuple(outcome)))
 
 
 def spent_of(row: Row) -> Spent:
-    """A row of totals."""
     role, model, revision, calls, failed, prompt_tokens, completion_tokens = row
     return Spent(
         role=Role(role),

@@ -78,12 +78,13 @@ _FRAME_ENDS = re.compile(
     r"|\[END FINAL RESPONSE\]|<\|(?:end|return)\|>))+\s{0,8}\Z",
     re.IGNORECASE,
 )
+# Letters at the end of a reply in which the end of a frame is looked for.
 _FRAMES_LOOKED_AT = 2_000
-"""Letters at the end of a reply in which the end of a frame is looked for."""
 _BY_NUMBER = tuple(_FORMS.values())
 _CANONICAL = 0
+# What a mark begins with, if it is not one of the phrases.
 _SIGNS = "<[◁`"
-"""What a mark begins with, if it is not one of the phrases."""
+# One of these is in every reply with a mark; a strategy in brackets has none, and is not looked at more closely.
 _HINTS = (
     "<",
     "◁",
@@ -97,12 +98,11 @@ _HINTS = (
     "[begin",
     "[end",
 )
-"""One of these is in every reply with a mark; a strategy in brackets has none, and is not looked at more closely."""
 _PHRASES = ("thought process:", "my response:", "reasoning steps:", "assistantfinal", "thinking...", "done thinking.")
 
 
+# All marks; with a look at the first letter, without which every letter costs as much as a mark.
 def _pattern(beginnings: str) -> re.Pattern[str]:
-    """All marks; with a look at the first letter, without which every letter costs as much as a mark."""
     forms = [
         f"(?P<{kind}_{number}>{pattern})"
         for number, form in enumerate(_BY_NUMBER)
@@ -171,10 +171,10 @@ def _rewrite(text: str, marks: list[_Mark]) -> str:
     return "".join([*kept, rest])
 
 
+# What stands in the place of a mark, None for itself, and in which form of thoughts the text is after it.
 def _decide(
     mark: _Mark, inside: int | None, last_ends: dict[int, int], *, said: bool, thought: bool
 ) -> tuple[str | None, int | None]:
-    """What stands in the place of a mark, None for itself, and in which form of thoughts the text is after it."""
     if inside is not None:
         own_end_follows = last_ends.get(inside, -1) >= mark.start
         ends = not mark.opens and (mark.form == inside or not own_end_follows)
@@ -195,7 +195,7 @@ def _written(mark: _Mark) -> str:
     return f"{_OPEN}{words}" if mark.opens else f"{words}{_CLOSE}"
 
 
+# The end of an answer without what closes its frame.
 def _without_frame_ends(rest: str) -> str:
-    """The end of an answer without what closes its frame."""
     head, tail = rest[:-_FRAMES_LOOKED_AT], rest[-_FRAMES_LOOKED_AT:]
     return head + _FRAME_ENDS.sub("", tail)

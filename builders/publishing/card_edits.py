@@ -15,15 +15,15 @@ from ...cards.front_matter import PRETTY_NAME, TAGS
 from ...cards.maintainers import HEADING, NOTE, check_maintainers, head_of, parse_maintainers, split_card
 from ...schemas.errors import DataError
 from ...schemas.escape import printable
-from ...schemas.maintainers import HEAD_KEYS, Maintainers
+from ...schemas.publishing import HEAD_KEYS, Maintainers
 from ..release.layout import CARD, MAINTAINERS
-from .plan import Payload, earlier_release, is_as_listed
+from ._plan import Payload, earlier_release, is_as_listed
+from ._repo import Entry, HubRepo, Tree
 from .preflight import published_commit
-from .repo import Entry, HubRepo, Tree
 
 OPTION = "--take-card-edits"
+# Lines of a difference.
 _SHOWN = 40
-"""Lines of a difference."""
 _MOST_CARD_BYTES = 1 << 20
 _NOTHING = Maintainers()
 _ABSENT = object()
@@ -44,7 +44,7 @@ class CardEdits:
     entries: Mapping[str, Entry | None]
     """The files that were looked at, as they are on the Hub: only these may be replaced."""
 
-    def told(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """What is taken over, in words."""
         for theirs in self.theirs:
             for tag in theirs.tags:
@@ -141,8 +141,8 @@ def _is_left(repo: HubRepo, name: str, entry: Entry | None, earlier: Mapping[str
     return is_as_listed(repo, name, entry, earlier, head)
 
 
+# The commit that holds the card as it was published.
 def _published(repo: HubRepo, tree: Tree, earlier: Mapping[str, str], tags: Mapping[str, str]) -> str:
-    """The commit that holds the card as it was published."""
     commit = published_commit(repo, tree, tags)
     if commit is not None:
         there = repo.tree(commit)
@@ -154,8 +154,8 @@ def _published(repo: HubRepo, tree: Tree, earlier: Mapping[str, str], tags: Mapp
     )
 
 
+# The words of a file; none where there is no such file.
 def _read(repo: HubRepo, name: str, revision: str, tree: Tree) -> str:
-    """The words of a file; none where there is no such file."""
     if name not in tree:
         return ""
     if tree[name].size > _MOST_CARD_BYTES:
@@ -229,11 +229,10 @@ _SECTION = re.compile(rf"^##[ \t]+{HEADING}[ \t]*#*[ \t]*$", re.IGNORECASE)
 _LARGE_HEADING = re.compile(r"^##?[ \t]")
 
 
+# The words that people added to a card, and where else it was changed.
+#
+# Theirs is what stands in their section, in a section of its own that they made anywhere, or below the last line.
 def _text(body: str, due: str, base: Maintainers) -> tuple[str, list[str]]:
-    """The words that people added to a card, and where else it was changed.
-
-    Theirs is what stands in their section, in a section of its own that they made anywhere, or below the last line.
-    """
     (section, rest), (_, due_rest) = _without_section(body), _without_section(due)
     said, foreign = [section] if section is not None else [base.text] if not _has_section(due) else [], []
     matcher = difflib.SequenceMatcher(None, due_rest, rest, autojunk=False)
@@ -253,8 +252,8 @@ def _has_section(body: str) -> bool:
     return any(_SECTION.match(line) for line in body.splitlines())
 
 
+# The text of the people's section, or None where there is none; and the other lines of a card.
 def _without_section(body: str) -> tuple[str | None, list[str]]:
-    """The text of the people's section, or None where there is none; and the other lines of a card."""
     section: list[str] | None = None
     rest: list[str] = []
     inside = False
@@ -273,13 +272,13 @@ def _without_section(body: str) -> tuple[str | None, list[str]]:
     return None if words is None else words.strip("\n").rstrip(), rest
 
 
+# A piece of a card with its headings at least of the third level.
 def _smaller(text: str) -> str:
-    """A piece of a card with its headings at least of the third level."""
     return "\n".join(line if in_code else re.sub(r"^##?(?=[ \t])", "###", line) for line, in_code in _lines(text))
 
 
+# The lines, and whether each is of a block of code.
 def _lines(text: str) -> Iterator[tuple[str, bool]]:
-    """The lines, and whether each is of a block of code."""
     fence = ""
     for line in text.splitlines():
         found = re.match(r" {0,3}(`{3,}|~{3,})", line)

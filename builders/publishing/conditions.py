@@ -174,5 +174,4 @@ def accept(audit: Audit, earlier: tuple[AcceptedGate, ...], reasons: Mapping[str
 
 
 def publishing_json(accepted: tuple[AcceptedGate, ...]) -> str:
-    """The contents of `publishing.json`."""
     return json.dumps(Publishing(accepted=accepted).model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"

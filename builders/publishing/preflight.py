@@ -11,9 +11,9 @@ from ...schemas.spec import Version
 from ..release.diff.run import diff_releases
 from ..release.layout import MANIFEST
 from ..release.read import Release
-from .failure import HubError
-from .plan import MARK, Payload, tag_of
-from .repo import MAIN, Gating, HubRepo, RepoInfo, Tree
+from ._failure import HubError
+from ._plan import MARK, Payload, tag_of
+from ._repo import MAIN, Gating, HubRepo, RepoInfo, Tree
 
 # The number of a release against what was published before: it may not promise more than the difference keeps.
 
@@ -169,8 +169,8 @@ def ensure_repo(repo: HubRepo, info: RepoInfo | None, options: PublishOptions) -
     return info
 
 
+# The new repo, also where the Hub made it but its answer was lost.
 def _create(repo: HubRepo, options: PublishOptions) -> RepoInfo:
-    """The new repo, also where the Hub made it but its answer was lost."""
     try:
         repo.create(private=options.private)
     except HubError:

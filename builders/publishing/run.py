@@ -23,8 +23,10 @@ from ..release.read import Release
 from ..release.refresh import recover, refresh_views, shows
 from ..release.write import check_writable
 from ..sources.hub import HUB_ID
+from ._commit import check_commit, find_commit, is_published, make_commit, make_tag, propose
+from ._plan import CommitPlan, Payload, payload_of, plan_commit, plan_first
+from ._repo import Entry, HubRepo, RepoInfo
 from .card_edits import OPTION, find_edits, merge, refuse
-from .commit import check_commit, find_commit, is_published, make_commit, make_tag, propose
 from .conditions import (
     accept,
     check_default_config,
@@ -35,7 +37,7 @@ from .conditions import (
     read_accepted,
     read_audit,
 )
-from .plan import CommitPlan, Payload, payload_of, plan_commit, plan_first
+from .fresh_load import ReadAs, ReleaseReader, read_back
 from .preflight import (
     PublishOptions,
     RemoteState,
@@ -45,8 +47,6 @@ from .preflight import (
     inspect_repo,
     newest_release,
 )
-from .reader import ReadAs, ReleaseReader, read_back
-from .repo import Entry, HubRepo, RepoInfo
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 # Before a release is sent, it says where it is published, what is new in it, and what people said of the last one.
 
 
-def tell_publish(release: Release, repo: str, newest: Release | None, diff: Diff | None) -> Release:
+def stamp_repo(release: Release, repo: str, newest: Release | None, diff: Diff | None) -> Release:
     """The release with a card that names its repo, and a changelog that goes on from the newest published one.
 
     What people said in `maintainers.md` of that one is said of this one, too, unless it has such a file of its own; an
@@ -124,7 +124,7 @@ def publish(
         EndpointError: the Hub failed or refused; the same command goes on where it stopped.
     """
     repo = _repo(options.repo, api, sleep)
-    release = check_release(options)
+    release = _check_release(options)
     payload = payload_of(release)
     log.info("%s %s: %d files may be published", release.root, payload.version, len(payload.files))
     seen = inspect_repo(repo, options)
@@ -134,7 +134,7 @@ def publish(
     newest = newest_release(repo, seen.tags)
     diff = check_number(release, newest) if newest is not None else None
     if not options.dry_run:
-        release = tell_publish(release, repo.name, newest, diff)
+        release = stamp_repo(release, repo.name, newest, diff)
         payload = payload_of(release, release_notes(release.manifest, diff, repo.name))
     commit = find_commit(repo, payload) if seen.info is not None else None
     taken = _Taken()
@@ -189,9 +189,9 @@ def _take_edits(
     parse_maintainers(text.encode())  # both together may be too much
     if not options.dry_run and not shows(release, {MAINTAINERS: text}):
         release = refresh_views(release.root, {MAINTAINERS: text})
-    for one in edits.told():
+    for one in edits.lines():
         log.info("taken over from the card on the Hub: %s", one)
-    return release, _Taken(edits.entries, tuple(edits.told()))
+    return release, _Taken(edits.entries, tuple(edits.lines()))
 
 
 def _published_already(
@@ -218,7 +218,7 @@ def _published_already(
     return PublishResult("already published", repo.name, payload, commit)
 
 
-def check_release(options: PublishOptions) -> Release:
+def _check_release(options: PublishOptions) -> Release:
     """The release, where it may be shown to anybody; gates that the command accepts are written into it first.
 
     Raises:
@@ -253,8 +253,8 @@ def _repo(name: str, api: "HfApi | None", sleep: Callable[[float], None]) -> Hub
     return HubRepo(name, api, sleep=sleep)
 
 
+# The commit that holds the release, made now or, as `commit`, by an earlier run.
 def _commit(repo: HubRepo, payload: Payload, head: str, commit: str | None, taken: _Taken) -> str:
-    """The commit that holds the release, made now or, as `commit`, by an earlier run."""
     if commit is None:
         plan = plan_commit(repo, payload, head, taken.entries)
         if plan.done:  # merged from a pull request, or brought there in another way
@@ -280,10 +280,10 @@ def _propose(repo: HubRepo, payload: Payload, info: RepoInfo, taken: _Taken) -> 
     return PublishResult("proposed", repo.name, payload, pull_request=number, taken=taken.told)
 
 
+# The tag was read by a reader, in this run or an earlier one, and that is noted beside the folder.
 def _read_and_note(
     repo: HubRepo, options: PublishOptions, payload: Payload, commit: str, info: RepoInfo, reader: ReleaseReader
 ) -> None:
-    """The tag was read by a reader, in this run or an earlier one, and that is noted beside the folder."""
     from huggingface_hub import get_token
 
     place = PublishedTo(

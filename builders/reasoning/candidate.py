@@ -32,7 +32,6 @@ class TraceCandidate(Candidate):
     origin: "TraceCandidate | None" = None
     """In a pair the chosen trace, this one being the rejected; in a rewriting the trace that was rewritten."""
     profile: Profile | None = None
-    """Of a rewriting."""
 
     @property
     def said(self) -> Trace:
@@ -52,7 +51,6 @@ class TraceCandidate(Candidate):
 
     @property
     def score(self) -> TraceScore:
-        """See `TraceScore`."""
         *process, outcome = (0.0 if panel.rule else panel.votes_for / panel.votes for panel in self.panels)
         return TraceScore(process=round(sum(process) / len(process), 4), outcome=round(outcome, 4))
 

@@ -15,10 +15,9 @@ from ..mining.mine import Outcomes, Requests, barred_turn, settle_each, step_err
 from ..mining.plan import MiningPlan
 from ..mining.steps import HumanCheck, TurnStep
 from ..mining.turns import SupporterTurn
+from ._judging import kept_requests, read_style, settle_labels, settle_style, step_requests, style_requests
 from .candidate import TraceCandidate, TraceResult, in_config, read_traces
-from .labels import settle_labels, step_requests
 from .rows import pair_traces
-from .styling import kept_requests, read_style, settle_style, style_requests
 
 Reasoning = Generator[Requests, Outcomes, tuple[TraceResult, ...]]
 
@@ -59,16 +58,16 @@ def _label(results: Sequence[TraceResult], plan: MiningPlan) -> Generator[Reques
     )
 
 
+# The candidate of `reasoning` from a labelled trace: kept where every step is right.
 def _demonstrate(labelled: TraceResult) -> TraceResult:
-    """The candidate of `reasoning` from a labelled trace: kept where every step is right."""
     result = in_config(labelled, Config.REASONING)
     if isinstance(result, TraceCandidate) and result.wrong_steps:
         return Drop(result, DropReason.STEP_WRONG, ", ".join(result.wrong_steps))
     return result
 
 
+# Every rewriting of every demonstration, kept or dropped.
 def _rewrite(shown: Sequence[TraceResult], plan: MiningPlan) -> Generator[Requests, Outcomes, list[TraceResult]]:
-    """Every rewriting of every demonstration, kept or dropped."""
     asked = [
         (one, request) for one in shown if isinstance(one, TraceCandidate) for request in style_requests(one, plan)
     ]

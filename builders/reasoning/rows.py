@@ -69,8 +69,8 @@ def _compare(best: TraceCandidate, other: TraceCandidate, rule: ReasoningRule) -
     return pair
 
 
-def reasoning_row(candidate: TraceCandidate, plan: MiningPlan) -> Row:
-    """The row of a candidate that was kept, with the weight of a row that nothing repeats."""
+# The row of a candidate that was kept, with the weight of a row that nothing repeats.
+def _reasoning_row(candidate: TraceCandidate, plan: MiningPlan) -> Row:
     ask = Ask(task=Task.REASONER, history=candidate.turn.history)
     assert plan.written is not None, "a release with traces has a prompt that asks for the text form"
     return {
@@ -82,11 +82,10 @@ def reasoning_row(candidate: TraceCandidate, plan: MiningPlan) -> Row:
     }
 
 
-def words_to_compare(candidate: TraceCandidate) -> str:
-    """The words by which two rows of a config repeat each other.
-
-    For demonstrations the reply, since replies grow alike; for labelled steps all reasoning; for pairs both replies.
-    """
+# The words by which two rows of a config repeat each other.
+#
+# For demonstrations the reply, since replies grow alike; for labelled steps all reasoning; for pairs both replies.
+def _words_to_compare(candidate: TraceCandidate) -> str:
     trace = candidate.said
     if candidate.config is Config.REASONING_STEPS:
         return " ".join((trace.history, trace.emotion.cause, trace.strategy.why, trace.reply))
@@ -182,9 +181,9 @@ class Weighing:
 
     def add(self, candidate: TraceCandidate) -> None:
         """Adds a candidate that was kept."""
-        self._rows.write(orjson.dumps(reasoning_row(candidate, self.plan)) + b"\n")
+        self._rows.write(orjson.dumps(_reasoning_row(candidate, self.plan)) + b"\n")
         self._tables.append((candidate.config, candidate.turn.placed.split))
-        self._sketches.add(sketch_of(words_of(words_to_compare(candidate))))
+        self._sketches.add(sketch_of(words_of(_words_to_compare(candidate))))
 
     def release(self, add: Add) -> None:
         """Hands every row to `add`, with its weight, in the order in which they came."""

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from ...schemas.base import Frozen, canonical_json
 from ...schemas.config import Config
 from ...schemas.errors import DataError
-from ...schemas.files import is_inside, printable, read_inside
+from ...schemas.escape import printable
+from ...schemas.files import is_inside, read_inside
 from ...schemas.rows import content_id_of
 from ..sources.files import sha256_of
 from .layout import CARD, CHANGELOG, CROISSANT, LICENSE, MANIFEST, NOTICE, SPLITS, config_and_split, schema_difference

@@ -19,9 +19,9 @@ from ...schemas.audit import AUDIT_FILE as AUDIT
 from ...schemas.base import digest_of
 from ...schemas.config import Config
 from ...schemas.dialogue import Split
-from ...schemas.maintainers import MAINTAINERS_FILE as MAINTAINERS
 from ...schemas.manifest import MANIFEST_FILE as MANIFEST
 from ...schemas.manifest import FileRecord, Manifest
+from ...schemas.publishing import MAINTAINERS_FILE as MAINTAINERS
 from ...schemas.publishing import PUBLISHING_FILE as PUBLISHING
 from ...schemas.report import REPORT_FILE as REPORT
 from ...schemas.review import REVIEW_FILE as REVIEW

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ValidationError
 from ...cards.maintainers import MOST_BYTES, parse_maintainers
 from ...schemas.documents import DocumentError, parse_json, read_bytes, read_json
 from ...schemas.errors import DataError, UsageError
-from ...schemas.files import printable, read_inside, write_whole
-from ...schemas.maintainers import Maintainers
+from ...schemas.escape import printable
+from ...schemas.files import read_inside, write_whole
 from ...schemas.manifest import Manifest
-from ...schemas.publishing import PublishedPlaces, PublishedTo
+from ...schemas.publishing import Maintainers, PublishedPlaces, PublishedTo
 from ...schemas.review import REVIEW_FILE, Review
 from ...schemas.study import STUDY_FILE, Validation
 from .layout import tables_sha256

@@ -14,8 +14,8 @@ from ...schemas.documents import DocumentError, front_matter_of, parse_json
 from ...schemas.errors import DataError
 from ...schemas.files import read_inside
 from ...schemas.licence import licence_of, release_licence
-from ...schemas.maintainers import Maintainers
 from ...schemas.manifest import Manifest
+from ...schemas.publishing import Maintainers
 from ...schemas.rows import candidate_configs
 from .card_context import counted_origins
 from .cross_tables import CrossTableState

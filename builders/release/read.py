@@ -12,7 +12,8 @@ from ...schemas.config import Config
 from ...schemas.dialogue import Dialogue, Split, Turn
 from ...schemas.documents import DocumentError, parse_json
 from ...schemas.errors import DataError, UsageError
-from ...schemas.files import is_inside, plain_files, printable, read_inside
+from ...schemas.escape import printable
+from ...schemas.files import is_inside, plain_files, read_inside
 from ...schemas.licence import LICENCES
 from ...schemas.manifest import Manifest
 from ...schemas.rows import rows_of

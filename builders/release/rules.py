@@ -1,7 +1,7 @@
 """The rules that hold within one batch of rows, each as an Arrow computation over whole columns.
 
 `broken_rows` checks a batch in three steps: nulls and values against the row schema, the row ids, and then the rules
-of `_RULES` (by config) and of `judge_rules` (by layout and config).
+of `_RULES` (by config) and of `_judge_rules` (by layout and config).
 """
 
 import re
@@ -17,8 +17,8 @@ from ...schemas.errors import DataError
 from ...schemas.licence import LICENCES
 from ...schemas.rows import rows_of
 from ...schemas.strategy import STRATEGY_NAMES
+from ._judge_rules import LAYOUT_RULES
 from .findings import Broken, Mask, Rules
-from .judge_rules import LAYOUT_RULES
 from .layout import allowed_values, fields_of, may_be_null, schema_difference, without_none
 from .read import Release
 

@@ -1,6 +1,6 @@
 """Checks every row of every config and every promise of a release, column by column with Arrow.
 
-`findings` has the rules by id, `rules` and `judge_rules` check one batch of rows, `cross_tables` what holds between
+`findings` has the rules by id, `rules` and `_judge_rules` check one batch of rows, `cross_tables` what holds between
 tables, `promises` what holds of the release as a whole.
 """
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from ...schemas.config import PAIR_CONFIGS, Config
 from ...schemas.dialogue import Split
 from ...schemas.errors import DataError
-from ..parallel import ParallelMap
+from ..runtime.environment import ParallelMap
 from .cross_tables import CrossTableState, Digests, LabelledTraces
 from .differences import changed_files
 from .findings import Finding

@@ -16,7 +16,8 @@ from ...schemas.config import Config
 from ...schemas.dialogue import Split
 from ...schemas.documents import parse_json
 from ...schemas.errors import UsageError
-from ...schemas.files import FileSet, NotPlainError, is_cache_snapshot, printable, read_inside, write_whole
+from ...schemas.escape import printable
+from ...schemas.files import FileSet, NotPlainError, is_cache_snapshot, read_inside, write_whole
 from ...schemas.manifest import FileRecord
 from ...schemas.rows import rows_of
 from ..sources.files import sha256_of

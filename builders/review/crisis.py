@@ -22,10 +22,10 @@ from ..release.read import Release
 from ..release.rules import check_table
 from ..release.write import check_writable, write_text
 from ..statistics.agreement import Resampling, alpha, coincidences_of, confusions_of, kappa
-from .figures import resample_dialogues
+from ._figures import resample_dialogues
+from ._readers import BadCells, RawRow, address_fault, read_sheet
 from .forms import check_outside, fit_cell, sheet_text
 from .importing import review_so_far, store_review
-from .readers import BadCells, RawRow, address_fault, read_sheet
 
 _CONTEXT = 2
 """Turns shown before the sign."""

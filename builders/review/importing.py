@@ -17,9 +17,9 @@ from ..release.refresh import refresh_views
 from ..release.rules import check_table
 from ..release.write import check_writable
 from ..statistics.bootstrap import REPLICATES
-from .figures import review_of
+from ._figures import review_of
+from ._readers import ANSWERS, BadCells, RawRow, address_fault, read_rows
 from .forms import BETTER, BETTER_COLUMN, ERROR_COLUMNS, ERROR_LABELS
-from .readers import ANSWERS, BadCells, RawRow, address_fault, read_rows
 from .sample import Key, KeyItem, read_key, rows_by_id
 
 _NO_ERROR = frozenset(("none", "no error"))

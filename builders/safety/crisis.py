@@ -28,7 +28,7 @@ from functools import lru_cache
 
 from ...schemas.base import Frozen
 from ...schemas.safety import CrisisCategory, CrisisFinding, CrisisForm
-from .rule import CrisisRule, compile_phrases, is_past, read_rules, rules_for, written_rules
+from ._rule import CrisisRule, compile_phrases, is_past, read_rules, rules_for, written_rules
 
 # The form of a text that the crisis rules are written for.
 
@@ -102,8 +102,8 @@ class _Question(Frozen):
     answered: str
 
 
-def find_answer(text: str, asked: str) -> CrisisFinding | None:
-    """What a seeker's answer admits to, where the last thing said before was a question about it."""
+# What a seeker's answer admits to, where the last thing said before was a question about it.
+def _find_answer(text: str, asked: str) -> CrisisFinding | None:
     if "?" not in asked or not (said := fold_sentences(text)):
         return None
     question = " ".join(map(decode, fold_sentences(asked)))
@@ -128,7 +128,7 @@ def find_crisis(text: str, previous: Sequence[str] = ()) -> CrisisFinding | None
     """
     found = next(_findings(fold_sentences(text)), None)
     if found is None and previous:
-        return find_answer(text, previous[-1])
+        return _find_answer(text, previous[-1])
     return found
 
 

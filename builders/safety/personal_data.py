@@ -62,8 +62,8 @@ def digest_of_rules(number: int) -> str:
 # Masks what would tell who a person is, in a whole dialogue, before anything else is done with it.
 
 
+# What a source tells of a dialogue beside its turns.
 _TOLD = ("problem", "emotion", "situation")
-"""What a source tells of a dialogue beside its turns."""
 
 
 def personal_data_in(dialogue: Dialogue, rules: int = 1) -> Counter[PiiKind]:

@@ -17,7 +17,6 @@ class RecallShare(Frozen):
     hits: int = Field(ge=0)
     """How many."""
     n: int = Field(ge=0)
-    """Of how many."""
     share: float = Field(ge=0, le=1)
     """`hits / n`; 0 where `n` is 0."""
     low: float = Field(ge=0, le=1)

@@ -14,8 +14,9 @@ from typing import Any, BinaryIO
 
 from ...schemas.documents import DocumentError, parse_json, raise_csv_limit
 from ...schemas.errors import SourceError
-from ...schemas.files import open_inside, open_plain, printable
-from .empathetic import is_utterance_header, read_utterances
+from ...schemas.escape import printable
+from ...schemas.files import open_inside, open_plain
+from ._empathetic import is_utterance_header, read_utterances
 
 _CHUNK = 1 << 20
 _ROWS = 1_000
@@ -142,8 +143,8 @@ def _table_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
         raise SourceError(f"{path}: cannot be read: {reason}") from error
 
 
+# Utterances of EmpatheticDialogues, or rows with a column `text` that holds a dialogue as JSON.
 def _csv_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
-    """Utterances of EmpatheticDialogues, or rows with a column `text` that holds a dialogue as JSON."""
     raise_csv_limit()
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
@@ -165,16 +166,16 @@ def _csv_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
         raise SourceError(f"{path}: not CSV that can be read: {error}") from error
 
 
+# Some bytes from the first that is not a white space on; none where there are none.
 def _first_words(file: BinaryIO) -> bytes:
-    """Some bytes from the first that is not a white space on; none where there are none."""
     words = file.read(_CHUNK).removeprefix(b"\xef\xbb\xbf").lstrip()
     while not words and (chunk := file.read(_CHUNK)):
         words = chunk.lstrip()
     return words
 
 
+# Whether the first line is an object by itself, or goes on past what was read: no pretty-printed object does.
 def _is_json_line(head: bytes) -> bool:
-    """Whether the first line is an object by itself, or goes on past what was read: no pretty-printed object does."""
     line, newline, _ = head.partition(b"\n")
     if not newline:
         return True

@@ -15,8 +15,9 @@ from typing import Any
 from ...schemas.dialogue import Split
 from ...schemas.documents import DocumentError, front_matter_of
 from ...schemas.errors import EndpointError, SourceError
-from ...schemas.files import plain_files, printable, read_inside
-from .data_files import CardError, data_files
+from ...schemas.escape import printable
+from ...schemas.files import plain_files, read_inside
+from ._data_files import CardError, data_files
 from .files import digest_of_lines, read_records, sha256_of
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")

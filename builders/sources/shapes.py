@@ -11,8 +11,8 @@ from ...schemas.base import Frozen
 from ...schemas.dialogue import Dialogue, Speaker, Turn
 from ...schemas.documents import parse_json
 from ...schemas.strategy import parse_strategy
-from .empathetic import spoken
-from .mesc import commonest_emotion, has_emotions, strategy_name, words_and_cues
+from ._empathetic import spoken
+from ._mesc import commonest_emotion, has_emotions, strategy_name, words_and_cues
 
 Record = Mapping[str, Any]
 
@@ -30,7 +30,8 @@ _SPEAKERS = {
 _BRACKETED = re.compile(r"^\s*\[([^\[\]]*)\]\s*")
 
 
-BAD_DIALOGUES = (
+# What can be wrong with a record, as manifests count it.
+_BAD_DIALOGUES = (
     "unknown_strategy",
     "missing_strategy",
     "missing_speaker",
@@ -39,7 +40,6 @@ BAD_DIALOGUES = (
     "wrong_shape",
     "too_long",
 )
-"""What can be wrong with a record, as manifests count it."""
 
 
 class BadDialogue(Frozen):
@@ -52,7 +52,7 @@ class BadDialogue(Frozen):
     turn: int | None
     """The turn at fault, from 0; None where it is the whole dialogue."""
     reason: str
-    """One of `BAD_DIALOGUES`."""
+    """One of `_BAD_DIALOGUES`."""
     detail: str
     """What stands there, shortened; never a whole message."""
 
@@ -90,8 +90,8 @@ def _strategy_of(name: Any, turn: int) -> str:
     return strategy.value
 
 
+# ESConv, FailedESConv (`speaker`/`listener`) and the Hub's `thu-coai/esconv` (`usr`/`sys`, `text`).
 def _esconv_turns(record: Record) -> Iterator[Turn]:
-    """ESConv, FailedESConv (`speaker`/`listener`) and the Hub's `thu-coai/esconv` (`usr`/`sys`, `text`)."""
     for index, (said, speaker, text) in _said(record):
         annotation = said.get("annotation")
         named = annotation if isinstance(annotation, Mapping) and "strategy" in annotation else said
@@ -100,8 +100,8 @@ def _esconv_turns(record: Record) -> Iterator[Turn]:
         yield _turn({"speaker": speaker, "text": text, "strategy": strategy}, index)
 
 
+# MESC: the same with cues, and with strategies of its own; see `mesc`.
 def _mesc_turns(record: Record) -> Iterator[Turn]:
-    """MESC: the same with cues, and with strategies of its own; see `mesc`."""
     for index, (said, speaker, text) in _said(record):
         words, cues = words_and_cues(said, text)
         if not words:
@@ -113,8 +113,8 @@ def _mesc_turns(record: Record) -> Iterator[Turn]:
             yield _turn({"speaker": speaker, "text": words, "cues": cues}, index)
 
 
+# The turns of ESConv's form that have words: each as it stands, its speaker, its text.
 def _said(record: Record) -> Iterator[tuple[int, tuple[Record, Speaker, str]]]:
-    """The turns of ESConv's form that have words: each as it stands, its speaker, its text."""
     for index, said in enumerate(record["dialog"]):
         if not isinstance(said, Mapping):
             raise FaultError("wrong_shape", "a turn is not an object", index)
@@ -128,8 +128,8 @@ def _said(record: Record) -> Iterator[tuple[int, tuple[Record, Speaker, str]]]:
             yield index, (said, speaker, text)
 
 
+# Chat messages: system first, `[Strategy] reply`, blank user turns between consecutive supporter turns.
 def _chat_turns(record: Record) -> Iterator[Turn]:
-    """Chat messages: system first, `[Strategy] reply`, blank user turns between consecutive supporter turns."""
     for index, message in enumerate(record["messages"]):
         if not isinstance(message, Mapping) or not isinstance(message.get("content"), str):
             raise FaultError("wrong_shape", "a message has no `content`", index)
@@ -150,8 +150,8 @@ def _chat_turns(record: Record) -> Iterator[Turn]:
             yield _turn({"speaker": Speaker.SUPPORTER, "text": words, "strategy": strategy}, index)
 
 
+# EmpatheticDialogues: the first speaker is the seeker, and there are no strategies. See `empathetic`.
 def _empathetic_turns(record: Record) -> Iterator[Turn]:
-    """EmpatheticDialogues: the first speaker is the seeker, and there are no strategies. See `empathetic`."""
     numbers = list(dict.fromkeys(number for number, _ in spoken(record)))
     for index, (number, text) in enumerate(spoken(record)):
         if number in numbers[2:]:
@@ -161,8 +161,8 @@ def _empathetic_turns(record: Record) -> Iterator[Turn]:
             yield _turn({"speaker": speaker, "text": text}, index)
 
 
+# Our own `Dialogue`, as JSON Lines or as the `dialogues` config of a release has it.
 def _own_turns(record: Record) -> Iterator[Turn]:
-    """Our own `Dialogue`, as JSON Lines or as the `dialogues` config of a release has it."""
     names_strategies = any(isinstance(said, Mapping) and said.get("strategy") for said in record["turns"])
     for index, said in enumerate(record["turns"]):
         if not isinstance(said, Mapping):
@@ -174,8 +174,8 @@ def _own_turns(record: Record) -> Iterator[Turn]:
         yield _turn(said, index)
 
 
+# The turn that `said` describes; raises `FaultError`.
 def _turn(said: Record, index: int) -> Turn:
-    """The turn that `said` describes; raises `FaultError`."""
     try:
         return Turn.model_validate(said)
     except ValidationError as error:
@@ -246,8 +246,8 @@ def to_dialogue(record: Record, shape: Shape, *, source: str, license_id: str) -
 
 
 _ESCONV_FIELDS = {"problem": "problem_type", "emotion": "emotion_type", "situation": "situation"}
+# What a dialogue is about, by the names that a shape has for it; of all other shapes those of ESConv.
 _FIELDS = {
     "dialogue": {"problem": "problem", "emotion": "emotion", "situation": "situation"},
     "empathetic": {"emotion": "context", "situation": "prompt"},
 }
-"""What a dialogue is about, by the names that a shape has for it; of all other shapes those of ESConv."""

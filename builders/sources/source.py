@@ -8,11 +8,10 @@ from typing import Any
 
 from ...schemas.dialogue import Dialogue, Split
 from ...schemas.errors import SourceError, UsageError
-from ...schemas.escape import one_line, source_name
-from ...schemas.files import printable
+from ...schemas.escape import one_line, printable, source_name
 from ...schemas.licence import LICENCES, UNKNOWN
 from ...schemas.spec import SourceRef
-from .empathetic import NAME, whole_dialogues
+from ._empathetic import NAME, whole_dialogues
 from .files import digest_of_lines, read_records, sha256_of
 from .hub import HUB_ID, SPLITS, DatasetCopy, download
 from .shapes import SHAPES, BadDialogue, FaultError, Shape, shape_of, to_dialogue, unwrap
@@ -20,8 +19,8 @@ from .shapes import SHAPES, BadDialogue, FaultError, Shape, shape_of, to_dialogu
 SAMPLE = "sample"
 """The uri of the corpus that comes with the package."""
 
+# What only a file's name ends with, though it may look like a dataset's on the Hub.
 _SUFFIXES = (".json", ".jsonl", ".txt", ".parquet", ".csv")
-"""What only a file's name ends with, though it may look like a dataset's on the Hub."""
 
 
 @dataclass
@@ -117,8 +116,8 @@ def _split_kind(uri: str) -> tuple[str | None, str]:
     return (None if kind == "hub" else kind), path
 
 
+# Whether there is such a file; a name that no file can have is none.
 def _is_there(path: Path) -> bool:
-    """Whether there is such a file; a name that no file can have is none."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -140,8 +139,8 @@ def _open_file(path: Path, kind: str | None, license_id: str | None) -> Source:
     return Source(name, one_line(path.name), kind, sha256, None, license_id or UNKNOWN, (path,), digests=(sha256,))
 
 
+# The split that the name of a CSV file tells: EmpatheticDialogues is three of them.
 def _own_split(path: Path) -> Split | None:
-    """The split that the name of a CSV file tells: EmpatheticDialogues is three of them."""
     return SPLITS.get(path.stem) if path.suffix == ".csv" else None
 
 

@@ -1,1 +1,1 @@
-"""The arithmetic that audits and evaluations share: intervals over dialogues, and strengths of strategies."""
+"""Statistics that audits, reviews and evaluations share: intervals, bounds, agreement and near-duplicates."""

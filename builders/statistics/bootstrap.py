@@ -15,12 +15,12 @@ REPLICATES = 400
 """Bootstrap samples of every interval."""
 SEED = 20250516
 """Of all draws and samples of an audit."""
-TAIL_PERCENT = 2.5
-"""Per cent of the replicates on either side of a 95 % interval."""
+# Per cent of the replicates on either side of a 95 % interval.
+_TAIL_PERCENT = 2.5
 _DIGITS = 6
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+# Probability that a Poisson(1) draw is at most so much.
 _CUMULATIVE = np.cumsum([1 / e / factorial(count) for count in range(12)])
-"""Probability that a Poisson(1) draw is at most so much."""
 _BLOCK = 4_096
 
 
@@ -64,7 +64,7 @@ def interval(values: np.ndarray, n: int) -> Interval:
         return Interval(value=None, low=None, high=None, n=n)
     if len(rest) < 2 or n < 2:
         return Interval(value=_rounded(first), low=None, high=None, n=n)
-    low, high = np.percentile(rest, (TAIL_PERCENT, 100 - TAIL_PERCENT))
+    low, high = np.percentile(rest, (_TAIL_PERCENT, 100 - _TAIL_PERCENT))
     return Interval(value=_rounded(first), low=_rounded(low), high=_rounded(high), n=n)
 
 
@@ -74,8 +74,8 @@ def ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
     return np.asarray(divided)
 
 
+# Shorter than the noise of floating point, so that an equal audit is equal on another machine.
 def _rounded(value: float) -> float:
-    """Shorter than the noise of floating point, so that an equal audit is equal on another machine."""
     return round(float(value), _DIGITS) + 0.0
 
 

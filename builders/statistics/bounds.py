@@ -23,20 +23,20 @@ from typing import Any
 
 import numpy as np
 
-ERROR_FACTOR = 1.5
-"""See above: Nadeau & Bengio's for five folds."""
-DIMENSION_FACTOR = 1.5
-"""See above: ours, calibrated."""
-TAIL = 0.05
-"""Chance of an error on the side that a bound is about."""
+# See above: Nadeau & Bengio's for five folds.
+_ERROR_FACTOR = 1.5
+# See above: ours, calibrated.
+_DIMENSION_FACTOR = 1.5
+# Chance of an error on the side that a bound is about.
+_TAIL = 0.05
 FOLDS = 5
+# Normal quantile of 80 %: the chance of a pass at the number of pairs that is named.
 _POWER = 0.84
-"""Normal quantile of 80 %: the chance of a pass at the number of pairs that is named."""
+# Pairs beyond which no number is named.
 _MOST = 10_000_000
-"""Pairs beyond which no number is named."""
 _MOST_TIMES = 10_000
+# How the dimension of words grows with the pairs: about their fourth root, from 25 to 2,600 pairs of real replies.
 _GROWTH = 0.25
-"""How the dimension of words grows with the pairs: about their fourth root, from 25 to 2,600 pairs of real replies."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ def auc_error(scores: np.ndarray, dialogues: np.ndarray) -> float | None:
     auc = float(beats.mean())
     of_dialogue = np.bincount(group, (beats + beaten - 2 * auc) / pairs)
     clustered = float((of_dialogue**2).sum()) * len(unique) / (len(unique) - 1)
-    return ERROR_FACTOR * float(np.sqrt(max(clustered, _hanley_mcneil(auc, pairs))))
+    return _ERROR_FACTOR * float(np.sqrt(max(clustered, _hanley_mcneil(auc, pairs))))
 
 
+# The variance of an AUC of that many independent pairs; half a pair on either side keeps it above zero.
 def _hanley_mcneil(auc: float, pairs: int) -> float:
-    """The variance of an AUC of that many independent pairs; half a pair on either side keeps it above zero."""
     area = (max(auc, 1 - auc) * pairs + 0.5) / (pairs + 1)
     one, two = area / (2 - area), 2 * area**2 / (1 + area)
     return (area * (1 - area) + (pairs - 1) * (one + two - 2 * area**2)) / pairs**2
@@ -116,13 +116,13 @@ def auc_bounds(auc: float, error: float, dialogues: int, pairs: int, dimension: 
     return Bounds(max(0.0, auc - reach), _grown(max(auc, 0.5) + reach, pairs * (folds - 1) / folds, dimension))
 
 
+# What a model reaches in the end that reaches `auc` when it is fitted on so many pairs.
 def _grown(auc: float, fitted_on: float, dimension: float) -> float:
-    """What a model reaches in the end that reaches `auc` when it is fitted on so many pairs."""
     from scipy.special import ndtr, ndtri
 
     square = float(ndtri(min(max(auc, 0.5), 1 - 1e-9))) ** 2
     return float(
-        ndtr(np.sqrt((square + np.sqrt(square**2 + 4 * square * DIMENSION_FACTOR * dimension / fitted_on)) / 2))
+        ndtr(np.sqrt((square + np.sqrt(square**2 + 4 * square * _DIMENSION_FACTOR * dimension / fitted_on)) / 2))
     )
 
 
@@ -189,8 +189,8 @@ def clopper_pearson(share: float, number: float) -> Bounds:
     from scipy.special import betaincinv
 
     found = share * number
-    low = betaincinv(found, number - found + 1, TAIL) if found > 0 else 0.0
-    high = betaincinv(found + 1, number - found, 1 - TAIL) if found < number else 1.0
+    low = betaincinv(found, number - found + 1, _TAIL) if found > 0 else 0.0
+    high = betaincinv(found + 1, number - found, 1 - _TAIL) if found < number else 1.0
     return Bounds(float(low), float(high))
 
 
@@ -206,7 +206,7 @@ def student(freedom: float) -> float:
     """The 95 % quantile of Student's t."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, 1 - TAIL))
+    return float(stdtrit(freedom, 1 - _TAIL))
 
 
 # How strongly each strategy is preferred over the others, from counts of which one replaced which.

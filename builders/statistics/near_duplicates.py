@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 PERMUTATIONS = 128
 """Numbers of a sketch."""
 _ROWS_PER_BAND = 4
+# Bands whose keys are held at a time: fewer take less memory, and more readings of the file.
 _BANDS_AT_ONCE = 4
-"""Bands whose keys are held at a time: fewer take less memory, and more readings of the file."""
+# Sketches in memory at a time.
 _CHUNK = 4096
-"""Sketches in memory at a time."""
 _NEIGHBOURS = 128
+# Factors that make a band's key of its numbers; they keep bands apart that share a number by chance.
 _ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], dtype=np.uint64)
-"""Factors that make a band's key of its numbers; they keep bands apart that share a number by chance."""
 
 Read = Callable[[np.ndarray], np.ndarray]
 """Gives the sketches with these numbers, a row each."""
@@ -38,9 +38,9 @@ def sketch_of(words: Sequence[str]) -> np.ndarray:
     return np.asarray(sketch.hashvalues, dtype=np.uint32)
 
 
+# Copied for every text, since what a new one costs is mostly drawing its permutations.
 @lru_cache
 def _empty_sketch() -> "MinHash":
-    """Copied for every text, since what a new one costs is mostly drawing its permutations."""
     from datasketch import MinHash  # brings SciPy, slow to import
 
     return MinHash(num_perm=PERMUTATIONS)
@@ -95,8 +95,8 @@ def near_duplicate_groups(size: int, read: Read, similarity: float) -> np.ndarra
     return groups
 
 
+# A 64-bit key for every sketch, band by band.
 def _keys(size: int, read: Read) -> Iterator[np.ndarray]:
-    """A 64-bit key for every sketch, band by band."""
     bands = PERMUTATIONS // _ROWS_PER_BAND
     for first in range(0, bands, _BANDS_AT_ONCE):
         keys = np.empty((_BANDS_AT_ONCE, size), dtype=np.uint64)
@@ -107,11 +107,10 @@ def _keys(size: int, read: Read) -> Iterator[np.ndarray]:
         yield from keys
 
 
+# Pairs whose places among the sorted keys are at most `_NEIGHBOURS` apart, and whose keys are equal.
+#
+# That is every pair, but in a corpus where over a hundred dialogues share a band; there the chain still holds them.
 def _equal_neighbours(keys: np.ndarray, order: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs whose places among the sorted keys are at most `_NEIGHBOURS` apart, and whose keys are equal.
-
-    That is every pair, but in a corpus where over a hundred dialogues share a band; there the chain still holds them.
-    """
     for apart in range(1, _NEIGHBOURS + 1):
         same = np.flatnonzero(keys[apart:] == keys[:-apart])
         if not len(same):
@@ -121,13 +120,13 @@ def _equal_neighbours(keys: np.ndarray, order: np.ndarray) -> Iterator[tuple[np.
             yield order[at], order[at + apart]
 
 
+# Which pairs agree as far as that.
 def _alike(one: np.ndarray, other: np.ndarray, read: Read, similarity: float) -> np.ndarray:
-    """Which pairs agree as far as that."""
     return np.asarray((read(one) == read(other)).mean(axis=1) >= similarity)
 
 
+# The groups after these pairs were put together.
 def _joined(groups: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The groups after these pairs were put together."""
     if not len(one):
         return groups
     from scipy.sparse import coo_array

@@ -39,8 +39,8 @@ def without_thinking(reply: str) -> str:
 
 
 _DECODER = json.JSONDecoder(strict=False)
+# A whole string, a brace, or the quote of a string that never ends; possessive, so that nothing is tried twice.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["{}]', re.DOTALL)
-"""A whole string, a brace, or the quote of a string that never ends; possessive, so that nothing is tried twice."""
 
 
 def read_json_object(reply: str) -> dict[str, Any] | Unparsed:
@@ -50,7 +50,7 @@ def read_json_object(reply: str) -> dict[str, Any] | Unparsed:
     is a part of an answer, and no answer.
     """
     found: dict[str, Any] | None = None
-    for written in outermost_braces(without_thinking(reply)):
+    for written in _outermost_braces(without_thinking(reply)):
         try:
             found = _DECODER.decode(written)
         except (ValueError, RecursionError):  # a number of too many digits is a ValueError, too
@@ -58,8 +58,8 @@ def read_json_object(reply: str) -> dict[str, Any] | Unparsed:
     return found if found is not None else Unparsed(reason="no_json", raw=reply)
 
 
-def outermost_braces(text: str) -> Iterator[str]:
-    """Every part of `text` from an opening brace to the one that closes it; a brace inside a string does not count."""
+# Every part of `text` from an opening brace to the one that closes it; a brace inside a string does not count.
+def _outermost_braces(text: str) -> Iterator[str]:
     at = text.find("{")
     while at != -1:
         end = _after_braces(text, at)
@@ -69,8 +69,8 @@ def outermost_braces(text: str) -> Iterator[str]:
         at = text.find("{", end)
 
 
+# The place after the brace that closes the one at `at`; None where none does.
 def _after_braces(text: str, at: int) -> int | None:
-    """The place after the brace that closes the one at `at`; None where none does."""
     depth = 0
     for token in _TOKEN.finditer(text, at):
         match token[0]:
@@ -96,8 +96,8 @@ def words_in(value: Any) -> str:
 CUT_ENDINGS = frozenset({"length", "max_tokens"})
 """The endings of an answer that ran into its token limit."""
 
-DEEPEST = 32
-"""The deepest nesting that is read, on every machine alike."""
+# The deepest nesting that is read, on every machine alike.
+_DEEPEST = 32
 
 Fields = Mapping[str, Any]
 T = TypeVar("T")
@@ -135,7 +135,7 @@ def read_one_object(answer: Completion, names: Collection[str], read: Callable[[
     cut = answer.finish_reason in CUT_ENDINGS
     readings: list[T | Unparsed] = []
     others = False
-    for written in outermost_braces(text):
+    for written in _outermost_braces(text):
         try:
             fields = _decode(written)
         except _TwiceError:
@@ -164,7 +164,7 @@ def _decode(written: str) -> Fields:
         ValueError: it is not JSON, or nested too deeply.
         _TwiceError: a name stands twice, with two values.
     """
-    if _depth(written) > DEEPEST:
+    if _depth(written) > _DEEPEST:
         raise ValueError("nested too deeply")
     found: Fields = json.loads(written, strict=False, object_pairs_hook=_once)
     return found
@@ -191,21 +191,20 @@ def _depth(written: str) -> int:
     return deepest
 
 
+# The text from the first outermost brace that is never closed; empty where every one is.
 def _unclosed(text: str) -> str:
-    """The text from the first outermost brace that is never closed; empty where every one is."""
     end = 0
-    for written in outermost_braces(text):
+    for written in _outermost_braces(text):
         end = text.index(written, end) + len(written)
     at = text.find("{", end)
     return "" if at == -1 else text[at:]
 
 
+# The members of an object that came whole before it was cut; none where that is uncertain.
+#
+# A text ends with its quotation mark and a bracket with its closer; a number only with what comes after it, since it
+# may have had more digits.
 def _whole_members(unclosed: str) -> Fields:
-    """The members of an object that came whole before it was cut; none where that is uncertain.
-
-    A text ends with its quotation mark and a bracket with its closer; a number only with what comes after it, since it
-    may have had more digits.
-    """
     for end, open_ in reversed(_places_to_close(unclosed)):
         closed = unclosed[:end] + "".join(_CLOSERS[one] for one in reversed(open_))
         try:
@@ -215,14 +214,14 @@ def _whole_members(unclosed: str) -> Fields:
     return {}
 
 
+# Where a cut object may be closed, and which brackets are open there: before its last comma, and at its end.
 def _places_to_close(unclosed: str) -> list[tuple[int, str]]:
-    """Where a cut object may be closed, and which brackets are open there: before its last comma, and at its end."""
     stack = ""
     comma: tuple[int, str] | None = None
     end: tuple[int, str] | None = None
     for token in _JSON_TOKEN.finditer(unclosed):
         said, end = token[0], None
-        if said == '"' or len(stack) > DEEPEST:
+        if said == '"' or len(stack) > _DEEPEST:
             break
         if said in _CLOSERS:
             stack += said

@@ -10,8 +10,8 @@ from ...schemas.text import mend_half_pairs
 from ...schemas.verdict import Unparsed
 
 _LEADING = re.compile(r"""\s*(?P<wrap>[*_"'`]*)[\[(【<]*(?P<name>[^\[\]()【】<>\n]{1,60})[\])】>]+""")
+# A colon that ends the bracket, and not one that begins a sign such as `:)` or `:D`.
 _COLON = re.compile(r":(?![)(/\\|\[\]<>'^-]|[DPpOoXx3](?![^\W_]))")
-"""A colon that ends the bracket, and not one that begins a sign such as `:)` or `:D`."""
 _FENCED = re.compile(r"```\w*\n(?P<inside>.*?)\n?```", re.DOTALL)
 _ANY_BRACKET = re.compile(r"[\[【]([^\[\]【】\n]{1,80})[\]】]")
 
@@ -58,8 +58,8 @@ def read_joint(reply: str) -> JointReply | Unparsed:
     return JointReply(strategy=strategy, reply=mend_half_pairs(words))
 
 
+# The text without a colon that belongs to the bracket before it; one of a sign such as `:)` stays.
 def _after_colon(text: str) -> str:
-    """The text without a colon that belongs to the bracket before it; one of a sign such as `:)` stays."""
     return _COLON.sub("", text, count=1) if _COLON.match(text) else text
 
 

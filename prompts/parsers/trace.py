@@ -32,18 +32,18 @@ from ...schemas.strategy import parse_strategy
 from ...schemas.text import mend_half_pairs
 from ...schemas.trace import EmotionStep, Modality, NamedCue, Step, StrategyStep, Trace
 from ...schemas.verdict import StepVerdict, StyleVerdict, Unparsed
+from ._verdict import Fields, rationale_of, read_fields, says_no_reply
 from .json_reply import read_json_object, without_thinking, words_in
 from .strategy import without_fence
-from .verdict import Fields, rationale_of, read_fields, says_no_reply
 
 _TAG = re.compile(rf"<(?P<end>/?)(?P<step>{'|'.join(Step)})>", re.IGNORECASE | re.ASCII)
 _INTENSITY = re.compile(r"([1-5])(?:\s*(?:/|of|out of)\s*5)?")
-NO_CUES = "none"
-"""Written where a trace names no cue."""
+# Written where a trace names no cue.
+_NO_CUES = "none"
 
 EMOTION_FIELDS = ("emotion", "intensity", "cause", "cues")
-STRATEGY_FIELDS = ("strategy", "why")
-"""The fields of the two steps that have several, in the order in which they are written."""
+# The fields of the two steps that have several, in the order in which they are written.
+_STRATEGY_FIELDS = ("strategy", "why")
 
 
 class _FaultError(Exception):
@@ -70,7 +70,7 @@ def step_texts(trace: Trace) -> tuple[str, str, str, str]:
     said = {
         "history": trace.history,
         **trace.emotion.model_dump(mode="json", exclude={"cues"}),
-        "cues": "; ".join(f"{cue.modality}: {cue.description}" for cue in trace.emotion.cues) or NO_CUES,
+        "cues": "; ".join(f"{cue.modality}: {cue.description}" for cue in trace.emotion.cues) or _NO_CUES,
         **trace.strategy.model_dump(mode="json"),
         "reply": trace.reply,
     }
@@ -80,7 +80,7 @@ def step_texts(trace: Trace) -> tuple[str, str, str, str]:
 def write_steps(said: Mapping[str, str]) -> tuple[str, str, str, str]:
     """The text of each step from the words of all its fields, whatever they say."""
     emotion, strategy = (
-        "\n".join(f"{name}: {said[name]}" for name in names) for names in (EMOTION_FIELDS, STRATEGY_FIELDS)
+        "\n".join(f"{name}: {said[name]}" for name in names) for names in (EMOTION_FIELDS, _STRATEGY_FIELDS)
     )
     return (
         _block(Step.HISTORY, said["history"]),
@@ -142,11 +142,10 @@ def _blocks(text: str) -> Mapping[Step, str]:
     return {block.step: block.inside for block in found}
 
 
+# Every step from its tag to the next end of the same step, from left to right; what is inside is not a step.
+#
+# One pass from the right finds the next end of every tag; a search from every tag would take quadratic time.
 def _whole_blocks(text: str) -> list[_Block]:
-    """Every step from its tag to the next end of the same step, from left to right; what is inside is not a step.
-
-    One pass from the right finds the next end of every tag; a search from every tag would take quadratic time.
-    """
     tags = list(_TAG.finditer(text))
     nearest: dict[str, int] = {}
     ends: list[int | None] = [None] * len(tags)
@@ -186,15 +185,15 @@ def _emotion(inside: str) -> EmotionStep:
 
 
 def _strategy(inside: str) -> StrategyStep:
-    fields = _fields(inside, STRATEGY_FIELDS)
+    fields = _fields(inside, _STRATEGY_FIELDS)
     strategy = parse_strategy(fields["strategy"])
     if strategy is None:
         raise _FaultError("unknown_strategy")
     return StrategyStep(strategy=strategy, why=fields["why"])
 
 
+# The values of `name: value` lines; a line that begins no field goes on with the one before it.
 def _fields(inside: str, names: Sequence[str]) -> Mapping[str, str]:
-    """The values of `name: value` lines; a line that begins no field goes on with the one before it."""
     found: dict[str, list[str]] = {}
     last: list[str] | None = None
     for line in inside.split("\n"):
@@ -212,7 +211,7 @@ def _fields(inside: str, names: Sequence[str]) -> Mapping[str, str]:
 
 
 def _cues(text: str) -> tuple[NamedCue, ...]:
-    if text.strip(" .").casefold() == NO_CUES:
+    if text.strip(" .").casefold() == _NO_CUES:
         return ()
     cues: list[NamedCue] = []
     for part in text.split(";"):
@@ -283,9 +282,9 @@ def _label(value: Any) -> bool | None:
     return _WORDS.get(value.strip().strip(".").casefold()) if isinstance(value, str) else None
 
 
-FIELDS = ("history", *EMOTION_FIELDS, *STRATEGY_FIELDS, "reply")
+FIELDS = ("history", *EMOTION_FIELDS, *_STRATEGY_FIELDS, "reply")
 """The fields of the JSON form."""
-_LINES = (*EMOTION_FIELDS, *STRATEGY_FIELDS)
+_LINES = (*EMOTION_FIELDS, *_STRATEGY_FIELDS)
 
 
 def read_trace(reply: str) -> Trace | Unparsed:
@@ -310,8 +309,8 @@ def trace_of(fields: Mapping[str, Any], reply: str) -> Trace | Unparsed:
     return read if isinstance(read, Trace) else Unparsed(reason=read.reason, raw=reply)
 
 
+# The text form of the fields; one that is missing, or no text or number, is left empty.
 def _written(fields: Mapping[str, Any]) -> str:
-    """The text form of the fields; one that is missing, or no text or number, is left empty."""
     said = {name: _text_of(fields.get(name)) for name in ("history", "reply")}
     lines = {name: " ".join(_text_of(fields.get(name)).split()) for name in _LINES}
     return "\n".join(write_steps({**said, **lines, "cues": _written_cues(fields.get("cues"))}))
@@ -323,16 +322,16 @@ def _text_of(value: Any) -> str:
     return mend_half_pairs(str(value)).strip()
 
 
+# Cues on one line; anything that is not a cue becomes `?`, which is then read as `bad_cues`.
 def _written_cues(value: Any) -> str:
-    """Cues on one line; anything that is not a cue becomes `?`, which is then read as `bad_cues`."""
     if isinstance(value, str):
-        return " ".join(mend_half_pairs(value).split()) or NO_CUES
+        return " ".join(mend_half_pairs(value).split()) or _NO_CUES
     if not isinstance(value, list):
-        return NO_CUES if value is None else "?"
+        return _NO_CUES if value is None else "?"
     lines = []
     for cue in value:
         if not isinstance(cue, Mapping):
             return "?"
         description = " ".join(_text_of(cue.get("description")).replace(";", ",").split())
         lines.append(f"{_text_of(cue.get('modality'))}: {description}")
-    return "; ".join(lines) or NO_CUES
+    return "; ".join(lines) or _NO_CUES

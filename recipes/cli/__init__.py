@@ -1,1 +1,1 @@
-"""The commands of the recipes; `builders.cli.main` mounts them."""
+"""The verbs `recipe` and `evaluate` of the command; `recipe run` has two workflows, `mine` and `validate-release`."""

@@ -65,7 +65,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluates, and prints the page that stands in the folder, too."""
-    from ...builders.progress import ProgressDisplay
+    from ...builders.runtime.progress import ProgressDisplay
     from ..evaluate.options import EvaluateOptions
     from ..evaluate.run import evaluate, evaluation_json
     from ..evaluate.tables import markdown  # brings numpy

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import UsageError
 from ...schemas.escape import visible, visible_json
-from ..tasks import SYSTEM_STAGES, TrainingStage
-from .settings import read_settings
+from ..catalogue import SYSTEM_STAGES, TrainingStage
+from ..runs.arguments import read_settings
 
 if TYPE_CHECKING:
     from ..loop.plan import MineOptions
@@ -81,8 +81,8 @@ def _options(options: argparse.Namespace) -> "MineOptions":
     )
 
 
+# `K=V` for both stages, `sft.K=V` and `dpo.K=V` for one; what is said of one stage goes before what is of both.
 def _by_stage(given: Iterable[str]) -> dict[TrainingStage, dict[str, Any]]:
-    """`K=V` for both stages, `sft.K=V` and `dpo.K=V` for one; what is said of one stage goes before what is of both."""
     common, own = list[str](), {stage: list[str]() for stage in SYSTEM_STAGES}
     for word in given:
         stage, dot, rest = word.partition(".")

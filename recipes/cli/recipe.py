@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...schemas.errors import DataError, UsageError
 from ...schemas.escape import visible, visible_json
 from ..catalogue import Recipe, find_recipe, recipe_names
+from ..runs.arguments import read_settings
 from ..runs.environment import launcher_words, launchers
 from . import loop as mine
 from . import study as validate_release
-from .settings import read_settings
 
 if TYPE_CHECKING:
     from ..runs.record import TrainingRecord
@@ -37,8 +37,8 @@ class Workflow(Protocol):
         """Runs it, and gives the exit code."""
 
 
-def add_all(workflows: Sequence[Workflow], parser: argparse.ArgumentParser) -> None:
-    """Adds the options of every workflow to the parser of `recipe run`."""
+# Adds the options of every workflow to the parser of `recipe run`.
+def _add_all(workflows: Sequence[Workflow], parser: argparse.ArgumentParser) -> None:
     for workflow in workflows:
         workflow.add_options(parser.add_argument_group(f"for `recipe run {workflow.NAME}` alone"))
 
@@ -59,8 +59,8 @@ def refuse_foreign(workflows: Sequence[Workflow], options: argparse.Namespace) -
                 )
 
 
+# A workflow's own options, by what they are called in the namespace, with what they are where none is given.
 def _defaults(workflow: Workflow) -> dict[str, Any]:
-    """A workflow's own options, by what they are called in the namespace, with what they are where none is given."""
     parser = argparse.ArgumentParser(add_help=False)
     workflow.add_options(parser.add_argument_group())
     return vars(parser.parse_args([]))
@@ -81,22 +81,22 @@ def add_recipe(verbs: Any) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="every recipe with the machine that it needs, and every workflow")
     listing.add_argument("--json", action="store_true", help="print JSON for machines")
-    listing.set_defaults(run=run_list)
+    listing.set_defaults(run=_run_list)
     showing = actions.add_parser("show", help="a recipe's file")
     showing.add_argument("name", metavar="NAME", help="as `recipe list` names it, or a .yaml file")
     showing.add_argument("--json", action="store_true", help="print its settings as JSON")
-    showing.set_defaults(run=run_show)
+    showing.set_defaults(run=_run_show)
     running = actions.add_parser(
         "run", help="train, or run a workflow; what was interrupted goes on", conflict_handler="resolve"
     )
     _add_run(running, f"where to write; {_RUNS}/NAME if it is left out")
-    add_all(WORKFLOWS, running)
-    running.set_defaults(run=run_run)
+    _add_all(WORKFLOWS, running)
+    running.set_defaults(run=_run_run)
     ablating = actions.add_parser(
         "ablate", help="train a GRPO recipe with each part of its reward switched off in turn"
     )
     _add_run(ablating, f"where to write; {_RUNS}/MODEL/TASK/{_ABLATION} if it is left out")
-    ablating.set_defaults(run=run_ablate)
+    ablating.set_defaults(run=_run_ablate)
 
 
 def _add_run(parser: argparse.ArgumentParser, out: str) -> None:
@@ -117,8 +117,8 @@ def _add_run(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--json", action="store_true", help="print what came of it as JSON")
 
 
-def run_list(options: argparse.Namespace) -> int:
-    """Prints a line a recipe, and a line a workflow."""
+# Prints a line a recipe, and a line a workflow.
+def _run_list(options: argparse.Namespace) -> int:
     recipes = [find_recipe(name) for name in recipe_names()]
     if options.json:
         workflows = [{"name": one.NAME, "about": one.ABOUT} for one in WORKFLOWS]
@@ -137,8 +137,8 @@ def run_list(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_show(options: argparse.Namespace) -> int:
-    """Prints a recipe's file, with its comments; of a workflow what it is."""
+# Prints a recipe's file, with its comments; of a workflow what it is.
+def _run_show(options: argparse.Namespace) -> int:
     for workflow in WORKFLOWS:
         if options.name == workflow.NAME:
             told = {"name": workflow.NAME, "about": workflow.ABOUT}
@@ -152,8 +152,8 @@ def run_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_run(options: argparse.Namespace) -> int:
-    """Trains in this process, or in as many as a launcher starts; or runs a workflow."""
+# Trains in this process, or in as many as a launcher starts; or runs a workflow.
+def _run_run(options: argparse.Namespace) -> int:
     refuse_foreign(WORKFLOWS, options)
     for workflow in WORKFLOWS:
         if options.name == workflow.NAME:
@@ -178,8 +178,8 @@ def run_run(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_ablate(options: argparse.Namespace) -> int:
-    """Trains the variants, and prints the table that stands in the folder, too."""
+# Trains the variants, and prints the table that stands in the folder, too.
+def _run_ablate(options: argparse.Namespace) -> int:
     from ..runs.arguments import words_of
     from ..study.ablation import ablate, ablation_page
     from ..train.run import quieten, say_line, train
@@ -202,8 +202,8 @@ def run_ablate(options: argparse.Namespace) -> int:
     return 0
 
 
+# What a list says of a recipe besides its name.
 def _about(recipe: Recipe) -> dict[str, str]:
-    """What a list says of a recipe besides its name."""
     settings = recipe.settings
     trains = "LoRA" if settings.get("use_peft") else "from random weights" if "tiny/" in recipe.name else "all weights"
     model = settings.get("model_name_or_path", "made on the spot")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...schemas.errors import UsageError
 from ...schemas.escape import visible, visible_json
 from ...schemas.study import STUDY_FILE, Scale, Validation
-from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
-from .settings import read_settings
+from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
+from ..runs.arguments import read_settings
 
 if TYPE_CHECKING:
     from ..study.options import Setting, ValidateOptions
@@ -53,7 +53,7 @@ def add_options(group: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Validates; 1 where a question is answered with no, or one that a pass needs cannot be told."""
-    from ...builders.progress import ProgressDisplay
+    from ...builders.runtime.progress import ProgressDisplay
     from ..study.run import validate
     from ..train.run import quieten, say_line
 
@@ -99,8 +99,8 @@ def _wanted(options: argparse.Namespace) -> "ValidateOptions":
     )
 
 
+# The questions that are named; None where the scale's own are wanted.
 def _required(named: list[str]) -> tuple[str, ...] | None:
-    """The questions that are named; None where the scale's own are wanted."""
     from ..study.questions import QUESTIONS
 
     if not named:
@@ -113,8 +113,8 @@ def _required(named: list[str]) -> tuple[str, ...] | None:
     return tuple(named)
 
 
+# `max_steps`, `dpo.beta`, `planner.max_steps` or `planner.sft.max_steps`, as it concerns some trainings or all.
 def _setting(name: str, value: Any) -> "Setting":
-    """`max_steps`, `dpo.beta`, `planner.max_steps` or `planner.sft.max_steps`, as it concerns some trainings or all."""
     from ..study.options import Setting
 
     *where, last = name.split(".")

@@ -139,8 +139,8 @@ def _fit_batch(
     return kept
 
 
+# The tokens of each row, a prompt and its answers: the prompt with the longest answer.
 def _lengths(rows: Sequence[tuple[list[Message], ...]], measure: Measure) -> list[int]:
-    """The tokens of each row, a prompt and its answers: the prompt with the longest answer."""
     if not rows:
         return []
     sides = len(rows[0]) - 1

@@ -132,8 +132,8 @@ def _check_tables(release: PinnedRelease, config: Config) -> None:
             raise DataError(f"{release.name}: {name} changed after its manifest was written")
 
 
+# Downloads the manifest, the splits and the tables of `configs` into the Hub client's cache.
 def _download(repo: str, revision: str | None, *configs: Config) -> Path:
-    """Downloads the manifest, the splits and the tables of `configs` into the Hub client's cache."""
     if revision is None:
         raise UsageError(f"{repo}: name the tag to train on with --revision, such as v1.0.0")
     from huggingface_hub import HfApi
@@ -156,9 +156,9 @@ def _check_tag(repo: str, revision: str, tags: list[str], branches: list[str]) -
     raise UsageError(f"{repo}: there is no tag {revision!r}; {known} (a commit needs all its 40 digits)")
 
 
+# Turns the errors of the Hub's client into ours, one line each.
 @contextmanager
 def _hub_errors(repo: str) -> Iterator[None]:
-    """Turns the errors of the Hub's client into ours, one line each."""
     from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is its HTTP library's, whichever
         GatedRepoError,
         HfHubHTTPError,

@@ -1,1 +1,5 @@
-"""Scores systems: their answers over a release's held-out turns, or those in files that others wrote."""
+"""Evaluation of planners and responders over the test split of a release.
+
+Read `run` first. `players` opens the models, `generate` asks them, `_judging` has their replies judged, `score`
+computes the metrics and `tables` prints them. `predictions` reads the answers of other systems.
+"""

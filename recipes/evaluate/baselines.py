@@ -83,8 +83,8 @@ def _prediction(name: str, turn: HumanTurn, strategy: Strategy) -> Prediction:
     )
 
 
+# A logistic regression over the seeker's last words (TF-IDF) and the two strategies before, both the human's.
 def _linear(samples: Sequence[TurnExample], turns: Sequence[HumanTurn]) -> list[Strategy]:
-    """A logistic regression over the seeker's last words (TF-IDF) and the two strategies before, both the human's."""
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

@@ -29,19 +29,19 @@ from .predictions import Prediction, System
 
 
 T = TypeVar("T")
-R = TypeVar("R")
+_R = TypeVar("_R")
 
 
 async def answer_all(
-    ask: Callable[[T], Awaitable[R]], jobs: Sequence[T], *, at_once: int, on_done: Callable[[], None] = lambda: None
-) -> list[R]:
+    ask: Callable[[T], Awaitable[_R]], jobs: Sequence[T], *, at_once: int, on_done: Callable[[], None] = lambda: None
+) -> list[_R]:
     """What `ask` gives for every job, in the order of the jobs; a slow one does not delay the others.
 
     Raises:
         EndpointError: an endpoint is of no use; the other jobs are stopped first.
         BudgetError: the budget is spent; what was in flight was answered, and is recorded.
     """
-    answers: dict[int, R] = {}
+    answers: dict[int, _R] = {}
     waiting = iter(enumerate(jobs))
     spent: list[BudgetError] = []
 
@@ -66,14 +66,14 @@ async def answer_all(
     return [answers[number] for number in range(len(jobs))]
 
 
+# The first failure; those that follow are mostly echoes of it.
 def _first(errors: BaseExceptionGroup[PrefDialError]) -> PrefDialError:
-    """The first failure; those that follow are mostly echoes of it."""
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 DECOUPLED = "decoupled"
-PLANNER_ALONE = "planner"
+_PLANNER_ALONE = "planner"
 JOINT = "joint"
 REASONING = "reasoning"
 
@@ -129,15 +129,15 @@ def decoupled(planner: GenerationTask, responder: GenerationTask | None) -> Pred
     """The planner, then the responder under its strategy; the planner alone where there is no responder."""
 
     async def predict(turn: HumanTurn) -> Prediction:
-        raw, problem = _said(await planner.ask(turn))
+        raw, problem = _text_of(await planner.ask(turn))
         named = read_strategy(raw) if raw is not None else None
         strategy = named if isinstance(named, Strategy) else None
         reply = None
         if strategy is None:
             problem = problem or "not_a_strategy"
         elif responder is not None:
-            reply, problem = _said(await responder.ask(turn, strategy))
-        return _prediction(DECOUPLED if responder else PLANNER_ALONE, turn, raw, strategy, reply, problem)
+            reply, problem = _text_of(await responder.ask(turn, strategy))
+        return _prediction(DECOUPLED if responder else _PLANNER_ALONE, turn, raw, strategy, reply, problem)
 
     return predict
 
@@ -146,7 +146,7 @@ def joint(model: GenerationTask) -> Predict:
     """Strategy and reply in one answer."""
 
     async def predict(turn: HumanTurn) -> Prediction:
-        raw, problem = _said(await model.ask(turn))
+        raw, problem = _text_of(await model.ask(turn))
         read = read_joint(raw) if raw is not None else None
         if isinstance(read, JointReply):
             return _prediction(JOINT, turn, raw, read.strategy, read.reply, "")
@@ -159,7 +159,7 @@ def reasoning(model: GenerationTask) -> Predict:
     """Strategy and reply at the end of a trace, in its text form or as JSON."""
 
     async def predict(turn: HumanTurn) -> Prediction:
-        raw, problem = _said(await model.ask(turn))
+        raw, problem = _text_of(await model.ask(turn))
         read = parse_trace(raw) if raw is not None else None
         if raw is not None and not isinstance(read, Trace):
             as_json = read_trace(raw)
@@ -172,8 +172,8 @@ def reasoning(model: GenerationTask) -> Predict:
     return predict
 
 
-def _said(outcome: Outcome) -> tuple[str | None, str]:
-    """What was answered, without the model's thoughts; or None, and why there is nothing."""
+# What was answered, without the model's thoughts; or None, and why there is nothing.
+def _text_of(outcome: Outcome) -> tuple[str | None, str]:
     if isinstance(outcome, Failed):
         return None, f"{outcome.reason}: {outcome.detail}"
     assert isinstance(outcome, Completion), "an outcome is the one or the other"
@@ -202,22 +202,21 @@ def _prediction(
 
 def asked_names(options: PlayerOptions) -> list[str]:
     """The names of the systems that the models will make up."""
-    planned = [] if not options.planner else [DECOUPLED if options.responder else PLANNER_ALONE]
+    planned = [] if not options.planner else [DECOUPLED if options.responder else _PLANNER_ALONE]
     return planned + ([JOINT] if options.joint else []) + ([REASONING] if options.reasoner else [])
 
 
-def asked_systems(
+# Name, description and way of asking of every system that the players make up.
+def _asked_systems(
     players: ModelPool, completers: Completers, spec: BuildSpec, temperature: float | None
 ) -> Iterator[tuple[str, str, Predict]]:
-    """Name, description and way of asking of every system that the players make up."""
-
     def asking(role: Role) -> GenerationTask | None:
         model = players.one(role)
         return None if model is None else GenerationTask.of(role, model, completers, spec, temperature)
 
     planner, responder, whole = (asking(role) for role in (Role.PLANNER, Role.RESPONDER, Role.JOINT))
     if planner is not None:
-        name = DECOUPLED if responder is not None else PLANNER_ALONE
+        name = DECOUPLED if responder is not None else _PLANNER_ALONE
         yield name, _about(*[one for one in (planner, responder) if one is not None]), decoupled(planner, responder)
     if whole is not None:
         yield JOINT, _about(whole), joint(whole)
@@ -250,7 +249,7 @@ async def generate(
         BudgetError: the budget is spent; what was answered is recorded.
     """
     systems = []
-    for name, about, predict in asked_systems(players, completers, spec, temperature):
+    for name, about, predict in _asked_systems(players, completers, spec, temperature):
         on_system(name)
         said = await answer_all(predict, turns, at_once=players.options.concurrency, on_done=on_turn)
         systems.append(System(name, "system", about, tuple(said)))

@@ -66,8 +66,8 @@ def training_dialogues(release: PinnedRelease) -> Iterator[Dialogue]:
         yield Dialogue(source="release", license="unknown", turns=turns)
 
 
+# A dialogue's id, its main emotion where that is known, and its turns.
 _Told = tuple[str, Emotion | None, tuple[Turn, ...]]
-"""A dialogue's id, its main emotion where that is known, and its turns."""
 
 
 def _dialogues(release: PinnedRelease, split: Split) -> Iterator[_Told]:

@@ -1,15 +1,16 @@
 """A checkpoint in memory: answers to several requests at once."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ...builders.models.thoughts import canonical_thoughts
 from ...schemas.errors import UsageError
 from ...schemas.inference import Completion, Failed, FailureReason, Message, Outcome, Request
 from ..data.fit import shorten, token_ids
 from ..runs.start import model_errors
-from .checkpoint import Checkpoint
+from .players import Checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -18,13 +19,12 @@ if TYPE_CHECKING:
 # Draws an answer of a batch by the seed of its own request, so that neighbours in the batch do not change it.
 
 
-def seeded_sampling(requests: Sequence[Request]) -> list[Any]:
-    """Processors for `generate` without sampling, after which the largest value is a draw; none where all are greedy.
-
-    The largest of log-probabilities to which Gumbel noise is added is a draw from their distribution (the Gumbel-max
-    trick), and noise can come from a generator a request, which `generate` does not offer. A request at temperature 0
-    keeps its values, and so its most likely token.
-    """
+# Processors for `generate` without sampling, after which the largest value is a draw; none where all are greedy.
+#
+# The largest of log-probabilities to which Gumbel noise is added is a draw from their distribution (the Gumbel-max
+# trick), and noise can come from a generator a request, which `generate` does not offer. A request at temperature 0
+# keeps its values, and so its most likely token.
+def _seeded_sampling(requests: Sequence[Request]) -> list[Any]:
     if all(request.sampling.temperature == 0 for request in requests):
         return []
     import torch
@@ -43,8 +43,8 @@ def seeded_sampling(requests: Sequence[Request]) -> list[Any]:
     return [Seeded()]
 
 
+# One row's scores, whose largest is the token drawn.
 def _drawn(request: Request, generator: "torch.Generator", scores: "torch.Tensor") -> "torch.Tensor":
-    """One row's scores, whose largest is the token drawn."""
     import torch
 
     if request.sampling.temperature == 0:
@@ -56,8 +56,8 @@ def _drawn(request: Request, generator: "torch.Generator", scores: "torch.Tensor
     return torch.where(kept, logs + noise.to(logs), -torch.inf)
 
 
+# Which tokens are in the smallest set of the likeliest that has `top_p` of the mass; the first always is.
 def _nucleus(logs: "torch.Tensor", top_p: float) -> "torch.Tensor":
-    """Which tokens are in the smallest set of the likeliest that has `top_p` of the mass; the first always is."""
     import torch
 
     ordered, order = torch.sort(logs, descending=True)
@@ -67,10 +67,10 @@ def _nucleus(logs: "torch.Tensor", top_p: float) -> "torch.Tensor":
     return kept
 
 
+# Tokens that are looked back on where neither the training nor the model says how many.
 _LONGEST = 8_192
-"""Tokens that are looked back on where neither the training nor the model says how many."""
+# An answer may take this part (one in so many) of the longest sequence.
 _ANSWER_PART = 4
-"""An answer may take this part (one in so many) of the longest sequence."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class LoadedModel:
                     input_ids=ids.to(self.model.device),
                     attention_mask=mask.to(self.model.device),
                     generation_config=config,
-                    logits_processor=seeded_sampling([one.request for one in questions]),
+                    logits_processor=_seeded_sampling([one.request for one in questions]),
                 )
         except torch.OutOfMemoryError as error:
             raise UsageError("out of memory: lower --concurrency, which is the size of a batch") from error
@@ -182,8 +182,8 @@ def load(checkpoint: Checkpoint) -> LoadedModel:
     return LoadedModel(model, tokenizer, min(checkpoint.max_length or longest, longest))
 
 
+# The tokens that end an answer.
 def _ends(model: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
-    """The tokens that end an answer."""
     named = model.generation_config.eos_token_id
     found = named if isinstance(named, list) else [named]
     return frozenset(token for token in (*found, tokenizer.eos_token_id) if token is not None)
@@ -191,3 +191,105 @@ def _ends(model: Any, tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
 
 def _failed(request: Request, detail: str) -> Failed:
     return Failed(key=request.key, reason=FailureReason.BAD_REQUEST, detail=detail)
+
+
+# A checkpoint behind the seam that every model stands behind: requests that wait together are answered in a batch.
+
+
+# Seconds without a new request after which a batch is taken to be complete.
+_QUIET_S = 0.005
+
+
+class InTokens(Protocol):
+    """A request as a model reads it."""
+
+    @property
+    def ids(self) -> list[int]:
+        """Its tokens."""
+        ...
+
+
+Q = TypeVar("Q", bound=InTokens)
+
+
+class Batched(Protocol[Q]):
+    """A model that answers several requests at once; see `LoadedModel`."""
+
+    def put(self, request: Request) -> Q | Failed:
+        """The request in tokens, or why it cannot be asked."""
+        ...
+
+    def answer(self, questions: Sequence[Q]) -> list[Outcome]:
+        """The answers to a batch, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Waiting(Generic[Q]):
+    question: Q
+    answer: "asyncio.Future[Outcome]"
+
+
+class LocalModel(Generic[Q]):
+    """Answers requests in this process.
+
+    Args:
+        model: what answers.
+        turn: taken while a batch is answered, so that models that share a machine answer one after the other.
+        batch: requests that are answered at once, at most.
+    """
+
+    def __init__(self, model: Batched[Q], turn: asyncio.Lock, batch: int) -> None:
+        self._model, self._turn, self._batch = model, turn, batch
+        self._waiting: list[_Waiting[Q]] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def complete(self, request: Request) -> Outcome:
+        """The model's answer; a prompt that does not fit into it is `bad_request`.
+
+        Raises:
+            UsageError: memory was full.
+        """
+        question = self._model.put(request)
+        if isinstance(question, Failed):
+            return question
+        waiting = _Waiting(question, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return await waiting.answer
+
+    async def _work(self) -> None:
+        while self._waiting:
+            await self._wait_for_others()
+            async with self._turn:
+                await self._answer(self._take())
+
+    # Lets everybody ask who is about to: a batch costs little more than one request.
+    async def _wait_for_others(self) -> None:
+        before = 0
+        while before < len(self._waiting) < self._batch:
+            before = len(self._waiting)
+            await asyncio.sleep(_QUIET_S)
+
+    # The longest that wait, since a batch is as wide as the longest in it; the rest come after.
+    def _take(self) -> list[_Waiting[Q]]:
+        self._waiting = [one for one in self._waiting if not one.answer.done()]
+        self._waiting.sort(key=lambda one: len(one.question.ids), reverse=True)
+        taken, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+        return taken
+
+    async def _answer(self, taken: list[_Waiting[Q]]) -> None:
+        if not taken:
+            return
+        try:
+            answers = await asyncio.to_thread(self._model.answer, [one.question for one in taken])
+        except Exception as error:  # noqa: BLE001  # the waiting caller must get any error
+            for one in (*taken, *self._waiting):
+                if not one.answer.done():
+                    one.answer.set_exception(error)
+            self._waiting = []
+            return
+        for one, answer in zip(taken, answers, strict=True):
+            if not one.answer.done():
+                one.answer.set_result(answer)

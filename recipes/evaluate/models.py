@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 from ...builders.models.client import Completers
 from ...builders.models.pool import CORPUS, ModelPool
 from ...builders.models.record import Records
-from ...builders.progress import Progress
+from ...builders.runtime.progress import Progress
 from ...schemas.dialogue import Dialogue
 from ...schemas.evaluation import Evaluation, JudgeFigures
 from ...schemas.inference import ModelRef
 from ..data.release import PinnedRelease
 from ..metrics.sample import AnswerSample
+from ._judging import JudgedReply, JudgeVotes, ReplyJudgement, count_questions, judge_replies, panels_of, replies_of
 from .generate import generate
 from .held_out import HumanTurn
-from .judging import JudgedReply, JudgeVotes, ReplyJudgement, count_questions, judge_replies, panels_of, replies_of
 from .options import EvaluateOptions, EvaluationFolder
 from .players import choose_players, format_calls
 from .predictions import HUMAN, System, align
@@ -108,8 +108,8 @@ class Models:
         )
         return evaluation.model_copy(update={"judged": judged, "wins": (*evaluation.wins, *fair)})
 
+    # What a judge said, with the systems named that it is not independent of.
     def _with_stakes(self, panel: JudgeVotes) -> JudgeFigures:
-        """What a judge said, with the systems named that it is not independent of."""
         known = parts_of(self.players) | dict(self.options.writers)
         systems = [name for name in panel.systems if name != HUMAN]
         if panel.judge.name == CORPUS:
@@ -118,16 +118,15 @@ class Models:
         unknown = [name for name in systems if name not in known]
         return with_stakes(panel.judged(), {name: told for name, told in why.items() if told}, unknown)
 
+    # What reward models say of the traces; nothing where there are none of either.
     def _rewarded(self, replies: Sequence[JudgedReply]) -> dict[ModelRef, tuple[ReplyJudgement, ...]]:
-        """What reward models say of the traces; nothing where there are none of either."""
         if not any(reply.trace for reply in replies):
             return {}
         folders = [reward_folder(named) for named in self.options.players.reward_judges]
         return dict(judge_by_reward(folder, replies, self.ground.release.manifest.spec) for folder in folders)
 
+    # What `ask` gives with everybody reachable; what was answered is on disk when this returns.
     def _with_models(self, ask: Callable[[Completers], Coroutine[Any, Any, T]]) -> T:
-        """What `ask` gives with everybody reachable; what was answered is on disk when this returns."""
-
         async def opened(records: Records) -> T:
             async with self.players.open(records) as completers:
                 return await ask(completers)

@@ -54,7 +54,6 @@ class EvaluationFolder:
 
     @property
     def records(self) -> Path:
-        """Every answer so far."""
         return self.root / _RECORDS
 
     def open(self) -> None:

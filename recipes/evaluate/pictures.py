@@ -58,8 +58,8 @@ def pictures_of(evaluation: Evaluation) -> dict[str, bytes]:
     return {name: png_of(figure) for name, figure in figures.items() if figure is not None}
 
 
+# A panel a system: of the turns with a human strategy (row), the share that was given each answer.
 def _confusion(systems: list[SystemScores]) -> "Figure":
-    """A panel a system: of the turns with a human strategy (row), the share that was given each answer."""
     across = min(3, len(systems))
     down = -(-len(systems) // across)
     figure = new_figure(5.4 * across, 5.2 * down)
@@ -87,8 +87,8 @@ def _confusion_panel(panel: Any, system: SystemScores) -> None:
     panel.set_title(_title(system.name), fontsize=10)
 
 
+# Grouped bars of smoothed strengths, up or down from 1; the legend holds both biases.
 def _preference(systems: list[SystemScores]) -> "Figure":
-    """Grouped bars of smoothed strengths, up or down from 1; the legend holds both biases."""
     figure = new_figure(11, 5)
     panel = figure.subplots()
     width = 0.8 / len(systems)
@@ -114,8 +114,8 @@ def _legend(system: SystemScores) -> str:
     return f"{system.name}: {told}"
 
 
+# A bar a pair of systems and a way of deciding: turns won, tied and lost.
 def _wins(wins: tuple[WinRate, ...]) -> "Figure":
-    """A bar a pair of systems and a way of deciding: turns won, tied and lost."""
     figure = new_figure(9, 1.2 + 0.55 * len(wins))
     panel = figure.subplots()
     rows = list(reversed(wins))
@@ -140,6 +140,6 @@ def _shares(one: WinRate) -> Iterator[tuple[float, str]]:
     yield one.losses / turns, _LOST
 
 
+# Over two lines where it is long; `$` would begin a formula.
 def _title(text: str) -> str:
-    """Over two lines where it is long; `$` would begin a formula."""
     return textwrap.fill(text, 44).replace("$", r"\$")

@@ -1,8 +1,10 @@
 """Which models an evaluation asks: endpoints, the embedded models, and checkpoints that are loaded into its process."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -13,7 +15,71 @@ from ...builders.models.pool import CORPUS, CallOptions, ModelPool, fit_embedded
 from ...schemas.dialogue import Dialogue
 from ...schemas.errors import UsageError
 from ...schemas.inference import ModelRef, Role
-from .checkpoint import Checkpoint, find_checkpoint, is_checkpoint
+from ..runs.record import TrainingRecord, read_run
+
+# A checkpoint folder that plays a role: what it is, and whether it may.
+
+
+_ADAPTER = "adapter_config.json"
+_MODEL = "config.json"
+_WEIGHTS = (".safetensors", ".bin")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model in a folder."""
+
+    folder: Path
+    ref: ModelRef
+    """Its recipe's name, or the folder's, and a digest of its weights; never a path."""
+    run: TrainingRecord | None
+    """How it was trained; None of a model that was not trained here."""
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether it is an adapter over a base model."""
+        return (self.folder / _ADAPTER).is_file()
+
+    @property
+    def max_length(self) -> int | None:
+        """Tokens of the longest sequence that it was trained on, where its recipe says so."""
+        length = self.run.settings.get("max_length") if self.run is not None else None
+        return length if isinstance(length, int) else None
+
+
+# Whether a model is named by a folder.
+def _is_checkpoint(text: str) -> bool:
+    return Path(text).is_dir()
+
+
+def find_checkpoint(text: str, role: Role) -> Checkpoint:
+    """The checkpoint in a folder, to play a role.
+
+    Raises:
+        UsageError: there is no model in it, its training is not finished, or it was trained for another role.
+    """
+    folder = Path(text)
+    run = read_run(folder)
+    if run is not None and run.task.value != role.value:
+        raise UsageError(f"{text}: a checkpoint of the {run.task}, not of the {role}; name the {role}'s folder")
+    if run is not None and run.state != "done":
+        raise UsageError(f"{text}: not trained to its end; repeat the command that began it")
+    if not any((folder / name).is_file() for name in (_ADAPTER, _MODEL)):
+        raise UsageError(f"{text}: no checkpoint: there is neither {_MODEL} nor {_ADAPTER} in it")
+    name = run.recipe if run is not None else folder.resolve().name
+    return Checkpoint(folder, ModelRef(name=name, revision=_digest(text, folder)), run)
+
+
+# 16 hexadecimal digits of a digest over the weights.
+def _digest(text: str, folder: Path) -> str:
+    weights = sorted(path for path in folder.iterdir() if path.suffix in _WEIGHTS and path.name != "training_args.bin")
+    if not weights:
+        raise UsageError(f"{text}: no checkpoint: there are no weights in it")
+    digest = hashlib.sha256()
+    for path in weights:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -67,9 +133,7 @@ class LoadedCheckpoint:
         return self.checkpoint.ref
 
     def completer(self) -> Completer:
-        """Loads the model."""
-        from .loaded import load
-        from .local import LocalModel
+        from .loaded import LocalModel, load
 
         return LocalModel(load(self.checkpoint), self.turn, self.batch)
 
@@ -90,7 +154,7 @@ def choose_players(options: PlayerOptions, training: Callable[[], Iterable[Dialo
         if text == CORPUS:
             baseline = baseline or fit_embedded(training())
             ref = baseline.ref
-        elif is_checkpoint(text):
+        elif _is_checkpoint(text):
             checkpoints.append(LoadedCheckpoint(find_checkpoint(text, role), turn, options.concurrency))
             ref = checkpoints[-1].ref
         else:

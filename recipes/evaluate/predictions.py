@@ -58,7 +58,6 @@ class Prediction(Grown):
 
     @property
     def answer(self) -> TurnAnswer:
-        """What metrics look at."""
         return TurnAnswer(
             self.dialogue_id,
             self.turn,
@@ -111,7 +110,6 @@ class Aligned:
 
     @property
     def left_out(self) -> int:
-        """Predictions at other turns."""
         return len(self.system.predictions) - len(self.predictions)
 
 
@@ -146,8 +144,8 @@ def refuse_same_names(names: Sequence[str]) -> None:
         raise UsageError(f"{twice[0]!r} is taken as a system's name; give another with --predictions NAME=FILE")
 
 
+# The human did one thing at a turn; where files say two, they are not about the same turns.
 def _refuse_other_gold(one: Aligned, other: Aligned) -> None:
-    """The human did one thing at a turn; where files say two, they are not about the same turns."""
     for ours, theirs in zip(one.predictions, other.predictions, strict=True):
         replies = {ours.gold_reply, theirs.gold_reply} - {None}
         if ours.gold_strategy is not theirs.gold_strategy or len({str(reply).strip() for reply in replies}) > 1:
@@ -177,8 +175,8 @@ def human_of(aligned: Sequence[Aligned]) -> System | None:
     return System(HUMAN, "human", "the human supporter's own replies, as a yardstick", said)
 
 
+# The predictions of all systems, turn by turn.
 def _rows(aligned: Sequence[Aligned]) -> list[tuple[Prediction, ...]]:
-    """The predictions of all systems, turn by turn."""
     return list(zip(*(one.predictions for one in aligned), strict=True))
 
 
@@ -192,7 +190,7 @@ def _rows(aligned: Sequence[Aligned]) -> list[tuple[Prediction, ...]]:
 
 
 OURS = ("dialogue_id", "turn", "gold_strategy")
-THEIRS = ("GT_strategy", "predict_strategy", "GT_content", "predict_content")
+_THEIRS = ("GT_strategy", "predict_strategy", "GT_content", "predict_content")
 
 Record = dict[str, Any]
 
@@ -208,14 +206,14 @@ def read_systems(named: str) -> tuple[System, ...]:
     records = list(_records(path))
     if not records:
         raise UsageError(f"{path.name}: no predictions in it")
-    if all(column in records[0][1] for column in THEIRS):
+    if all(column in records[0][1] for column in _THEIRS):
         return (_their_system(name or path.stem, path, records),)
     if all(column in records[0][1] for column in OURS):
         return _our_systems(name, path, records)
     has = ", ".join(sorted(map(str, records[0][1]))) or "none"
     raise UsageError(
         f"{path.name}: {records[0][0]}: its columns are {has}; wanted are {', '.join(OURS)} with strategy and reply, "
-        f"or {', '.join(THEIRS)}"
+        f"or {', '.join(_THEIRS)}"
     )
 
 
@@ -224,8 +222,8 @@ def _split_name(named: str) -> tuple[str, Path]:
     return (name, Path(path)) if equals and name and not Path(named).exists() else ("", Path(named))
 
 
+# Each record with its place in words.
 def _records(path: Path) -> Iterator[tuple[str, Record]]:
-    """Each record with its place in words."""
     try:
         text = read_bytes(path).decode("utf-8")
     except OSError as error:
@@ -318,8 +316,8 @@ def _their_prediction(record: Record, system: str) -> Prediction:
     )
 
 
+# What `make` makes of a record; an error names its place.
 def _checked(path: Path, where: str, record: Record, make: Callable[[Record], Prediction]) -> Prediction:
-    """What `make` makes of a record; an error names its place."""
     try:
         return make(record)
     except KeyError as error:

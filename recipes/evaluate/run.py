@@ -7,7 +7,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...builders.progress import NoProgress, Progress
+from ...builders.runtime.progress import NoProgress, Progress
 from ...schemas.documents import read_bytes
 from ...schemas.errors import UsageError
 from ...schemas.evaluation import EVALUATION_FILE, Evaluated, Evaluation
@@ -121,8 +121,8 @@ def _evaluated(ground: EvalContext | None, options: EvaluateOptions) -> Evaluate
     return Evaluated(name=name, version=version, sha256=digest, split=split, turns=0, dialogues=0)
 
 
+# Every file of the folder; `evaluation.json` last, so that where it is, all of them are.
 def _write(store: EvaluationFolder, systems: Sequence[System], evaluation: Evaluation, progress: Progress) -> None:
-    """Every file of the folder; `evaluation.json` last, so that where it is, all of them are."""
     progress.stage("writing tables and pictures", None)
     taken: list[str] = []
     for system in systems:
@@ -138,5 +138,4 @@ def _write(store: EvaluationFolder, systems: Sequence[System], evaluation: Evalu
 
 
 def evaluation_json(evaluation: Evaluation) -> str:
-    """The contents of `evaluation.json`."""
     return json.dumps(evaluation.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"

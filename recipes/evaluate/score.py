@@ -29,8 +29,8 @@ from ..metrics.sample import REPLICATES, STRATEGIES, AnswerSample
 from ..metrics.strategies import confusion
 from .predictions import Aligned, System, align, human_of
 
+# The most frequent invalid labels that are shown.
 _MOST_LABELS = 20
-"""The most frequent invalid labels that are shown."""
 _LONGEST_LABEL = 80
 NEARER = "nearer to the human's words (unigram F1)"
 
@@ -45,7 +45,6 @@ class ScoredSystem:
 
     @property
     def name(self) -> str:
-        """The system's name."""
         return self.aligned.system.name
 
 
@@ -91,7 +90,7 @@ def score_systems(systems: Sequence[System], on: Evaluated, options: Options | N
     if options.samples is not None:
         options.samples.measured.update({one.name: one.measured for one in scored})
     human = human_of(aligned)
-    told = [_told(one) for one in scored] + ([_told_human(human, options)] if human is not None else [])
+    told = [_scores_of(one) for one in scored] + ([_scores_of_human(human, options)] if human is not None else [])
     first = scored[0].sample
     counted = on.model_copy(
         update={"turns": first.size, "dialogues": len({answer.dialogue for answer in first.answers})}
@@ -116,7 +115,7 @@ def _score(aligned: Aligned, options: Options) -> ScoredSystem:
     return ScoredSystem(aligned, sample, measure(sample, options.similarity_model))
 
 
-def _told(scored: ScoredSystem) -> SystemScores:
+def _scores_of(scored: ScoredSystem) -> SystemScores:
     tables = confusion(scored.sample)[0]
     published = published_strengths(preference_counts(tables))
     smoothed = pair_strengths(preference_counts(tables))
@@ -139,7 +138,7 @@ def _told(scored: ScoredSystem) -> SystemScores:
     )
 
 
-def _told_human(human: System, options: Options) -> SystemScores:
+def _scores_of_human(human: System, options: Options) -> SystemScores:
     sample = AnswerSample.of([one.answer for one in human.predictions], options.replicates)
     return SystemScores(
         name=human.name,
@@ -169,15 +168,15 @@ def _by_strategy(strengths: np.ndarray) -> dict[str, float]:
     return {name.value: round(float(one), 6) for name, one in zip(STRATEGIES, strengths, strict=True)}
 
 
+# Every two of them but two baselines.
 def _pairs(scored: Sequence[ScoredSystem]) -> Iterator[tuple[ScoredSystem, ScoredSystem]]:
-    """Every two of them but two baselines."""
     for one, other in combinations(scored, 2):
         if {one.aligned.system.kind, other.aligned.system.kind} != {"baseline"}:
             yield one, other
 
 
+# Every metric that both of two systems have, and may be compared on.
 def _comparisons(scored: Sequence[ScoredSystem]) -> Iterator[SystemComparison]:
-    """Every metric that both of two systems have, and may be compared on."""
     for one, other in _pairs(scored):
         for name in METRICS:
             ours, theirs = one.measured.get(name), other.measured.get(name)
@@ -189,8 +188,8 @@ def _comparisons(scored: Sequence[ScoredSystem]) -> Iterator[SystemComparison]:
                 yield SystemComparison(metric=name, one=one.name, other=other.name, difference=difference, p=p)
 
 
+# Whose reply shares more words with the human's, turn by turn; of systems that reply.
 def _wins(scored: Sequence[ScoredSystem]) -> Iterator[WinRate]:
-    """Whose reply shares more words with the human's, turn by turn; of systems that reply."""
     for one, other in _pairs([system for system in scored if (system.sample.replied & system.sample.compared).any()]):
         yield win_rate(NEARER, (one.name, _nearness(one)), (other.name, _nearness(other)), one.sample.weights)
 

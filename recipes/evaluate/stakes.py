@@ -72,22 +72,22 @@ def stake(judge: ModelRef, parts: Sequence[SystemModel], release: PinnedRelease)
     return ""
 
 
+# Whether a reward model, named by the digest of its run's record, rewarded a training.
 def _rewarded(judge: ModelRef, run: TrainingRecord) -> bool:
-    """Whether a reward model, named by the digest of its run's record, rewarded a training."""
     if run.reward is None or not judge.only_labels_steps or not judge.revision:
         return False
     return run.reward.run_sha256.startswith(judge.revision)
 
 
+# Whether a judge decided what a model was trained on; demonstrations are a human's, and no judge's.
 def _chose(judge: ModelRef, run: TrainingRecord, release: PinnedRelease) -> bool:
-    """Whether a judge decided what a model was trained on; demonstrations are a human's, and no judge's."""
     if run.data.config in SFT_CONFIGS or run.data.manifest_sha256 != release.sha256:
         return False
-    return plain_name(judge.name) in deciding_judges(release)
+    return plain_name(judge.name) in _deciding_judges(release)
 
 
-def deciding_judges(release: PinnedRelease) -> set[str]:
-    """The plain names of the models whose verdicts decided what the release keeps."""
+# The plain names of the models whose verdicts decided what the release keeps.
+def _deciding_judges(release: PinnedRelease) -> set[str]:
     judges = (one.ref.name for one in release.manifest.models.get(Role.JUDGE, ()))
     return {plain_name(name) for name in judges if name != CORPUS}
 

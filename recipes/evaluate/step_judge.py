@@ -19,8 +19,8 @@ from ...schemas.spec import BuildSpec
 from ...schemas.trace import Step
 from ..runs.record import TRAINING_FILE, read_run
 from ..runs.start import check_reward_run
-from .judging import ALL_STEPS, JudgedReply, JudgeQuestion, Protocol, ReplyJudgement, step_grade
-from .local import LocalModel
+from ._judging import ALL_STEPS, JudgedReply, JudgeQuestion, Protocol, ReplyJudgement, step_grade
+from .loaded import LocalModel
 
 if TYPE_CHECKING:
     from ..reward.model import RewardModel

@@ -8,27 +8,27 @@ from ...schemas.escape import csv_table, markdown_table
 from ...schemas.evaluation import Evaluation, Grade, JudgeFigures, MetricInfo, SystemScores
 from ...schemas.measures import Interval
 from ...schemas.strategy import Strategy
-from ..metrics import bias, diversity, likeness, overlap, strategies
+from ..metrics import bias, diversity, overlap, strategies
 from ..metrics.measured import NO_REPLIES
-from .judging import ALL_STEPS, STEP_GRADES, Protocol
+from ._judging import ALL_STEPS, STEP_GRADES, Protocol
 
 _UNDEFINED = "–"
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 
-FAMILIES = (
+# The tables of scores, with the metrics of each.
+_FAMILIES = (
     ("Strategies", (*strategies.STRATEGY_METRICS, *bias.METRICS)),
     ("Reasoning", tuple(strategies.REASONING_METRICS)),
-    ("Replies beside the human's", (*overlap.METRICS, *likeness.METRICS)),
+    ("Replies beside the human's", (*overlap.OVERLAP_METRICS, *overlap.LIKENESS_METRICS)),
     ("Variety and length", tuple(diversity.DIVERSITY_METRICS)),
     ("Repetition", tuple(diversity.REPETITION_METRICS)),
 )
-"""The tables of scores, with the metrics of each."""
-SIDE_BY_SIDE = (("accuracy", "emotion_accuracy"), ("distinct_2", "self_bleu", *diversity.REPETITION_METRICS))
-"""The metrics of the first table, before and after what judges say."""
-JUDGED_SIDE_BY_SIDE = (ALL_STEPS, "empathy", "human_likeness")
-"""What judges say that stands in it, of replies that they saw alone."""
-HEADLINES = ("accuracy", "macro_f1", "bias", "bias_smoothed", "bleu_2", "rouge_l", "distinct_2", "self_bleu", "words")
-"""The metrics whose differences stand on the page; the file of comparisons has all of them."""
+# The metrics of the first table, before and after what judges say.
+_SIDE_BY_SIDE = (("accuracy", "emotion_accuracy"), ("distinct_2", "self_bleu", *diversity.REPETITION_METRICS))
+# What judges say that stands in it, of replies that they saw alone.
+_JUDGED_SIDE_BY_SIDE = (ALL_STEPS, "empathy", "human_likeness")
+# The metrics whose differences stand on the page; the file of comparisons has all of them.
+_HEADLINES = ("accuracy", "macro_f1", "bias", "bias_smoothed", "bleu_2", "rouge_l", "distinct_2", "self_bleu", "words")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class TextTable:
 
 def tables_of(evaluation: Evaluation) -> tuple[TextTable, ...]:
     """Every table that the evaluation has the numbers of."""
-    found = [_side_by_side(evaluation), *(_scores(evaluation, title, metrics) for title, metrics in FAMILIES)]
+    found = [_side_by_side(evaluation), *(_scores(evaluation, title, metrics) for title, metrics in _FAMILIES)]
     found.append(_strengths(evaluation))
     found += [
         table
@@ -53,10 +53,10 @@ def tables_of(evaluation: Evaluation) -> tuple[TextTable, ...]:
     return tuple(table for table in found if table.rows)
 
 
+# A row a system, whatever way it works; the intervals stand in the tables below.
 def _side_by_side(evaluation: Evaluation) -> TextTable:
-    """A row a system, whatever way it works; the intervals stand in the tables below."""
-    before, after = ([_metric_column(evaluation, name) for name in names] for names in SIDE_BY_SIDE)
-    judged = [_grade_column(one, grade, evaluation) for one in evaluation.judged for grade in JUDGED_SIDE_BY_SIDE]
+    before, after = ([_metric_column(evaluation, name) for name in names] for names in _SIDE_BY_SIDE)
+    judged = [_grade_column(one, grade, evaluation) for one in evaluation.judged for grade in _JUDGED_SIDE_BY_SIDE]
     columns = [(name, values) for name, values in (*before, *judged, *after) if values]
     rows = [
         (_named(system), *(_plain(values.get(system.name)) for _, values in columns)) for system in evaluation.systems
@@ -64,8 +64,8 @@ def _side_by_side(evaluation: Evaluation) -> TextTable:
     return TextTable("Side by side", ("system", *(name for name, _ in columns)), tuple(rows) if columns else ())
 
 
+# A title, and the values of the systems that have one.
 _Column = tuple[str, dict[str, float]]
-"""A title, and the values of the systems that have one."""
 
 
 def _metric_column(evaluation: Evaluation, metric: str) -> _Column:
@@ -98,8 +98,8 @@ def _plain(value: float | None) -> str:
     return _UNDEFINED if value is None else f"{value:.{_digits(value)}f}"
 
 
+# A row a system, baselines below, without the metrics that none of them has.
 def _scores(evaluation: Evaluation, title: str, metrics: Sequence[str]) -> TextTable:
-    """A row a system, baselines below, without the metrics that none of them has."""
     by_system = {system.name: {score.metric: score.value for score in system.scores} for system in evaluation.systems}
     held = [
         name
@@ -108,7 +108,7 @@ def _scores(evaluation: Evaluation, title: str, metrics: Sequence[str]) -> TextT
     ]
     columns = ("system", *(_column(evaluation.metrics[name]) for name in held))
     rows = [
-        (_named(system), *(told(by_system[system.name].get(name)) for name in held))
+        (_named(system), *(format_value(by_system[system.name].get(name)) for name in held))
         for system in evaluation.systems
         if any(_is_told(by_system[system.name].get(name)) for name in held if name != "replied")
     ]
@@ -127,8 +127,8 @@ def _named(system: SystemScores) -> str:
     return f"{system.name} (baseline)" if system.kind == "baseline" else system.name
 
 
+# Smoothed strengths: they are there for every system with enough valid answers.
 def _strengths(evaluation: Evaluation) -> TextTable:
-    """Smoothed strengths: they are there for every system with enough valid answers."""
     rows = [
         (_named(system), *(_UNDEFINED if of is None else f"{of.smoothed[name]:.2f}" for name in Strategy))
         for system in evaluation.systems
@@ -141,7 +141,13 @@ def _strengths(evaluation: Evaluation) -> TextTable:
 def _grades(judged: JudgeFigures) -> TextTable:
     grades = [one for one in judged.grades if one.grade not in STEP_GRADES]
     rows = [
-        (_judged_by(judged, one.system), _spoken(one.protocol), _words(one.grade), told(one.mean, 2), _coverage(one))
+        (
+            _judged_by(judged, one.system),
+            _spoken(one.protocol),
+            _words(one.grade),
+            format_value(one.mean, 2),
+            _coverage(one),
+        )
         for one in grades
     ]
     return TextTable(
@@ -152,7 +158,7 @@ def _grades(judged: JudgeFigures) -> TextTable:
 def _steps(judged: JudgeFigures) -> TextTable:
     steps = [one for one in judged.grades if one.grade in STEP_GRADES]
     rows = [
-        (_judged_by(judged, one.system), one.grade.removeprefix("step: "), told(one.mean), _coverage(one))
+        (_judged_by(judged, one.system), one.grade.removeprefix("step: "), format_value(one.mean), _coverage(one))
         for one in steps
     ]
     return TextTable(
@@ -160,8 +166,8 @@ def _steps(judged: JudgeFigures) -> TextTable:
     )
 
 
+# A system's name, with a word of a judge that has a stake in it; the page says which.
 def _judged_by(judged: JudgeFigures, system: str) -> str:
-    """A system's name, with a word of a judge that has a stake in it; the page says which."""
     return f"{system} (judge not independent)" if system in judged.stakes else system
 
 
@@ -174,7 +180,7 @@ def _errors(judged: JudgeFigures) -> TextTable:
         (
             _judged_by(judged, one.system),
             _spoken(one.protocol),
-            told(one.flagged),
+            format_value(one.flagged),
             *(str(one.errors.get(error, 0)) if one.flagged.n else _UNDEFINED for error in ErrorType),
             f"{one.flagged.n} of {one.asked} replies, {one.turns} turns",
         )
@@ -189,7 +195,7 @@ def _judged_apart(judged: JudgeFigures) -> TextTable:
         (
             f"{one.one} − {one.other}",
             f"{_words(what)}, judge saw {_spoken(protocol)}",
-            told(one.difference, 2),
+            format_value(one.difference, 2),
             p_told(one.p),
         )
         for one in judged.comparisons
@@ -205,16 +211,16 @@ def _spoken(protocol: str) -> str:
 
 def _comparisons(evaluation: Evaluation) -> TextTable:
     rows = [
-        (f"{one.one} − {one.other}", evaluation.metrics[one.metric].name, told(one.difference), p_told(one.p))
+        (f"{one.one} − {one.other}", evaluation.metrics[one.metric].name, format_value(one.difference), p_told(one.p))
         for one in evaluation.comparisons
-        if one.metric in HEADLINES
+        if one.metric in _HEADLINES
     ]
     return TextTable("Differences", ("systems", "metric", "difference", "p"), tuple(rows))
 
 
 def _wins(evaluation: Evaluation) -> TextTable:
     rows = [
-        (f"{one.one} over {one.other}", one.by, told(one.wins), str(one.ties), str(one.losses), str(one.wins.n))
+        (f"{one.one} over {one.other}", one.by, format_value(one.wins), str(one.ties), str(one.losses), str(one.wins.n))
         for one in evaluation.wins
     ]
     return TextTable("Wins", ("systems", "by", "wins (share)", "ties", "losses", "turns"), tuple(rows))
@@ -229,7 +235,7 @@ def _invalid(evaluation: Evaluation) -> TextTable:
     return TextTable("Answers that are none of the eight strategies", ("system", "answer", "turns"), tuple(rows))
 
 
-def told(value: Interval | None, digits: int | None = None) -> str:
+def format_value(value: Interval | None, digits: int | None = None) -> str:
     """A value with its interval; a dash where there is none."""
     if value is None or value.value is None:
         return _UNDEFINED
@@ -244,7 +250,6 @@ def _digits(value: float) -> int:
 
 
 def p_told(p: float | None) -> str:
-    """A p-value for people."""
     return _UNDEFINED if p is None else f"{p:.3f}"
 
 

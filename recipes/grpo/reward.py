@@ -27,8 +27,8 @@ from ..reward.model import RewardModel, ScoredSteps
 from ..runs.arguments import MIN, GrpoArguments
 
 _SUPPORTER = "supporter: "
+# Self-BLEU compares every reply with every other one, so it looks at no more than these.
 _SELF_BLEU_REPLIES = 32
-"""Self-BLEU compares every reply with every other one, so it looks at no more than these."""
 
 LogMetric = Callable[[str, float], None]
 """Takes the name and the value of a metric of one batch."""
@@ -127,8 +127,8 @@ class TraceReward:
         return [next(scores) if trace else None for trace in traces]
 
 
+# The redundancy weight of each reply in its group: the replies to one prompt, which are adjacent.
 def _redundancy(prompts: Sequence[list[Message]], replies: Sequence[str]) -> list[float]:
-    """The redundancy weight of each reply in its group: the replies to one prompt, which are adjacent."""
     weights: list[float] = []
     for prompt, group in groupby(zip(prompts, replies, strict=True), key=lambda pair: pair[0]):
         weights += redundancy_weights([reply for _, reply in group], list(supporter_turns(prompt)))

@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from torch import Tensor
     from trl import GRPOConfig
 
+# The settings, and their values, under which TRL 1.16 takes one advantage for each token.
 _TOKEN_ADVANTAGES = {
     "loss_type": ("grpo", "bnpo", "dr_grpo", "dapo"),
     "importance_sampling_level": ("token",),
     "multi_objective_aggregation": ("sum_then_normalize",),
     "off_policy_mask_threshold": (None,),
 }
-"""The settings, and their values, under which TRL 1.16 takes one advantage for each token."""
+# What TRL adds to a standard deviation before it divides by it.
 _EPSILON = 1e-4
-"""What TRL adds to a standard deviation before it divides by it."""
+# The closing tags of the steps before the reply.
 _ENDS = tuple(re.compile(rf"</{step}>", re.IGNORECASE | re.ASCII) for step in tuple(Step)[:-1])
-"""The closing tags of the steps before the reply."""
 
 
 def check_credit(recipe: str, weights: GrpoArguments, training: "GRPOConfig") -> None:

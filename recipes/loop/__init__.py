@@ -1,1 +1,4 @@
-"""The mining loop of the paper: train, serve, mine, train on what was mined, evaluate."""
+"""The mining loop: train, serve, mine out of fold, train on the mined pairs, evaluate.
+
+`plan` lays the stages out, `_stages` runs one, `run` runs all and goes on where it was stopped, `report` compares.
+"""

@@ -19,13 +19,12 @@ from typing import Any
 
 from ...builders.models.endpoint import parse_model
 from ...schemas.errors import UsageError
-from ..catalogue import recipe_names
+from ..catalogue import SYSTEM_TASKS, TrainingStage, TrainingTask, recipe_names
+from ..catalogue import TrainingStage as Training
 from ..runs.arguments import words_of
 from ..serving.serve import Server
-from ..tasks import SYSTEM_TASKS, TrainingStage, TrainingTask
-from ..tasks import TrainingStage as Training
-from .folds import FoldFiles
-from .stages import LoopCheckpoint, LoopStage, StageKind
+from ._folds import FoldFiles
+from ._stages import LoopCheckpoint, LoopStage, StageKind
 
 # What a mining loop is asked to do.
 
@@ -135,8 +134,8 @@ class LoopPlan:
         """What the checkpoints of all dialogues are called, from the first to the last."""
         return ["sft", *(f"dpo-{number}" for number in range(1, self.options.rounds + 1))]
 
+    # Of the checkpoints of a task: the one for all dialogues, and one a fold where there are several.
     def _fold_numbers(self) -> tuple[int | None, ...]:
-        """Of the checkpoints of a task: the one for all dialogues, and one a fold where there are several."""
         return (None, *self.folds) if len(self.folds) > 1 else (None,)
 
     def miner(self, task: TrainingTask, number: int, fold: int) -> LoopCheckpoint:
@@ -197,8 +196,8 @@ class LoopPlan:
         return LoopStage(EVALUATION, StageKind.COMMAND, tuple(words))
 
 
+# A value that names a file, for a command that runs in another folder; any other as it is.
 def _from_anywhere(value: Any) -> Any:
-    """A value that names a file, for a command that runs in another folder; any other as it is."""
     if isinstance(value, str) and ("/" in value or Path(value).suffix) and Path(value).exists():
         return str(Path(value).resolve())
     return value

@@ -20,9 +20,9 @@ from ..data.release import PinnedRelease
 from ..runs.record import TRAINING_FILE as RUN_FILE
 from ..runs.record import json_text, read_run
 from ..serving.view import revision_of
-from .folds import FoldCounts
+from ._folds import FoldCounts
+from ._stages import LoopStage, State
 from .plan import EVALUATION, LoopPlan, MineOptions
-from .stages import LoopStage, State
 
 JSON_NAME, MARKDOWN_NAME = "mine.json", "mine.md"
 _SHOWN = ("accuracy", "macro_f1", "invalid", "bias_smoothed", "bleu_2", "rouge_l", "distinct_2", "words")
@@ -61,7 +61,6 @@ class Report(Frozen):
     """The release whose dialogues were mined."""
     manifest_sha256: str
     version: str
-    """Of the spec that mined."""
     model: str
     rounds: int
     folds: tuple[FoldCounts, ...]
@@ -72,7 +71,6 @@ class Report(Frozen):
     server: str
     stages: tuple[StageReport, ...]
     seconds: float
-    """Of all stages whose end was noted."""
     metrics: dict[str, str] = Field(default_factory=dict)
     """What the figures are, by id."""
     systems: tuple[LoopFigures, ...] = ()

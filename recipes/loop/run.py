@@ -15,18 +15,17 @@ from ...schemas.documents import read_json
 from ...schemas.errors import UsageError
 from ...schemas.files import write_whole
 from ...schemas.manifest import MANIFEST_FILE, Manifest
-from ..catalogue import find_recipe
+from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingTask, configs_of, find_recipe
+from ..catalogue import TrainingStage as Training
 from ..data.release import PinnedRelease, open_release
 from ..runs.arguments import words_of
 from ..runs.environment import launcher_words
 from ..serving.guard import GRACE_S
 from ..serving.serve import ServeOptions, find_server
-from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, TrainingTask, configs_of
-from ..tasks import TrainingStage as Training
-from .folds import FoldCounts, write_folds
+from ._folds import FoldCounts, write_folds
+from ._stages import LoopStage, StageKind, StageRecord, State, locked, open_state, run_stage, write_state
 from .plan import LoopPlan, MineOptions
 from .report import Report, report_of, write_report
-from .stages import LoopStage, StageKind, StageRecord, State, locked, open_state, run_stage, write_state
 
 Tell = Callable[[str], None]
 """Takes a line about what is going on."""
@@ -64,7 +63,7 @@ def mine(options: MineOptions, tell: Tell, run: RunStage = run_stage) -> Report:
     with locked(options.out, GRACE_S + 5) as lock:
         state = open_state(options.out, wanted)
         folds = write_folds(ground.release, options.out, options.folds, options.limit)
-        _tell_folds(folds, tell)
+        _report_folds(folds, tell)
         serving = replace(ground.serving, keeps=(lock,))
         if not state.stages:
             _check(ground, serving, run, tell)
@@ -74,8 +73,8 @@ def mine(options: MineOptions, tell: Tell, run: RunStage = run_stage) -> Report:
     return report
 
 
+# Everything that can be looked at before anything is written.
 def _ground(options: MineOptions) -> _Ground:
-    """Everything that can be looked at before anything is written."""
     for task in SYSTEM_TASKS:
         open_release(options.data, options.revision, *configs_of(task, Training.SFT))
     release = open_release(options.data, options.revision, Config.DIALOGUES)
@@ -101,20 +100,20 @@ def _ground(options: MineOptions) -> _Ground:
     return _Ground(release, plan, serving, launcher_words(options.launch) if options.launch else ())
 
 
+# A setting of the SFT recipes: as the command has it, or else the recipe's file.
 def _setting(options: MineOptions, name: str) -> object:
-    """A setting of the SFT recipes: as the command has it, or else the recipe's file."""
     filed = find_recipe(options.recipe(TrainingTask.PLANNER, Training.SFT)).settings
     return options.settings.get(Training.SFT, {}).get(name, filed.get(name))
 
 
+# The spec that mines, for a command that runs in another folder.
 def _spec(options: MineOptions, release: PinnedRelease) -> str:
-    """The spec that mines, for a command that runs in another folder."""
     named = options.release or release.manifest.version
     return str(Path(named).resolve()) if Path(named).suffix in (".yaml", ".yml") else named
 
 
+# What decides the loop: another value of any of it is another loop.
 def _wanted(options: MineOptions, ground: _Ground) -> dict[str, JsonValue]:
-    """What decides the loop: another value of any of it is another loop."""
     spec = Path(ground.plan.version)
     return {
         "release": ground.release.name,
@@ -130,7 +129,7 @@ def _wanted(options: MineOptions, ground: _Ground) -> dict[str, JsonValue]:
     }
 
 
-def _tell_folds(folds: Sequence[FoldCounts], tell: Tell) -> None:
+def _report_folds(folds: Sequence[FoldCounts], tell: Tell) -> None:
     if len(folds) == 1:
         tell("one fold: the training dialogues are mined by models that were TRAINED ON them; --folds 2 avoids that")
     for one in folds:
@@ -138,8 +137,8 @@ def _tell_folds(folds: Sequence[FoldCounts], tell: Tell) -> None:
         tell(f"fold {one.fold}: {told} dialogues")
 
 
+# Every setting and the first build are looked at before anything is trained.
 def _check(ground: _Ground, serving: ServeOptions, run: RunStage, tell: Tell) -> None:
-    """Every setting and the first build are looked at before anything is trained."""
     tell("looking whether every recipe and the build can run")
     options, out = ground.plan.options, ground.plan.options.out
     asked = []
@@ -152,8 +151,8 @@ def _check(ground: _Ground, serving: ServeOptions, run: RunStage, tell: Tell) ->
     run(LoopStage("check/build", StageKind.COMMAND, (*build.words, "--dry-run"), lasting=False), out, serving, ())
 
 
+# Every stage that is not done, in order.
 def _run_all(ground: _Ground, serving: ServeOptions, state: State, run: RunStage, tell: Tell) -> State:
-    """Every stage that is not done, in order."""
     out, stages = ground.plan.options.out, ground.plan.stages()
     for number, stage in enumerate(stages, 1):
         place = f"stage {number} of {len(stages)}, {stage.name}"
@@ -163,15 +162,15 @@ def _run_all(ground: _Ground, serving: ServeOptions, state: State, run: RunStage
         else:
             tell(f"{place} (log: {out / stage.log})")
             record = run(stage, out, serving, ground.before if stage.kind is StageKind.TRAIN else ())
-            tell(f"{stage.name}: {record.seconds:g} s{_told_pairs(out / stage.name)}")
+            tell(f"{stage.name}: {record.seconds:g} s{_format_pairs(out / stage.name)}")
         if state.stages.get(stage.name) != record:
             state = state.model_copy(update={"stages": {**state.stages, stage.name: record}})
             write_state(out, state)
     return state
 
 
-def _told_pairs(folder: Path) -> str:
-    """The pairs to train on in what a build made; nothing of other stages."""
+# The pairs to train on in what a build made; nothing of other stages.
+def _format_pairs(folder: Path) -> str:
     path = folder / MANIFEST_FILE
     if not path.is_file():
         return ""

@@ -60,8 +60,8 @@ METRICS = {
     ),
 }
 
+# Iterations of the published recurrence.
 _SWEEPS = 20
-"""Iterations of the published recurrence."""
 
 
 def preference_counts(tables: np.ndarray) -> np.ndarray:
@@ -95,8 +95,8 @@ def published_strengths(wins: np.ndarray) -> np.ndarray:
     return np.where(defined, strengths, np.nan)
 
 
+# The geometric mean of the strengths above zero.
 def _geometric_mean(strengths: np.ndarray) -> np.ndarray:
-    """The geometric mean of the strengths above zero."""
     above = strengths > 0
     product = np.where(above, strengths, 1.0).prod(axis=-1)
     return np.asarray(product ** (1 / above.sum(axis=-1)))
@@ -146,15 +146,15 @@ def measure_bias(sample: AnswerSample) -> dict[str, MetricResult]:
     }
 
 
+# The remark on an interval over fewer than all bootstrap samples.
 def _undefined_samples(published: np.ndarray) -> str:
-    """The remark on an interval over fewer than all bootstrap samples."""
     defined = int(np.isfinite(published[1:]).sum())
     drawn = len(published) - 1
     return "" if defined == drawn else f"its interval is of the {defined} in {drawn} bootstrap samples that define it"
 
 
+# Macro F1 over the valid answers and the strategies that the human or the system names.
 def _proficiency(tables: np.ndarray) -> np.ndarray:
-    """Macro F1 over the valid answers and the strategies that the human or the system names."""
     valid = tables[..., :INVALID]
     occurs = (valid.sum(axis=-1) + valid.sum(axis=-2)) > 0
     return ratio(f1_by_strategy(valid).sum(axis=-1), occurs.sum(axis=-1).astype(float))

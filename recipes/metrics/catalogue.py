@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import bias, diversity, likeness, overlap, strategies
+from . import bias, diversity, overlap, strategies
 from .measured import Metric, MetricResult
 from .sample import AnswerSample
 
@@ -10,8 +10,8 @@ METRICS: dict[str, Metric] = {
     **strategies.STRATEGY_METRICS,
     **bias.METRICS,
     **strategies.REASONING_METRICS,
-    **overlap.METRICS,
-    **likeness.METRICS,
+    **overlap.OVERLAP_METRICS,
+    **overlap.LIKENESS_METRICS,
     **diversity.DIVERSITY_METRICS,
     **diversity.REPETITION_METRICS,
 }
@@ -29,7 +29,7 @@ def measure(sample: AnswerSample, similarity_model: Path | None = None) -> dict[
         **bias.measure_bias(sample),
         **strategies.measure_reasoning(sample),
         **overlap.measure_overlap(sample),
-        **(likeness.measure_likeness(sample, similarity_model) if similarity_model is not None else {}),
+        **(overlap.measure_likeness(sample, similarity_model) if similarity_model is not None else {}),
         **diversity.measure_diversity(sample),
         **diversity.measure_repetition(sample),
     }

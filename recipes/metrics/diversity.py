@@ -14,8 +14,8 @@ from .measured import NO_REPLIES, Metric, MetricResult, jackknife_samples, mean_
 from .sample import WORDS, AnswerSample, Phrases, codes_of, ngrams, phrases_of, tokens
 
 ORDERS = (1, 2, 3)
-SELF_BLEU_REPLIES = 100
-"""Self-BLEU compares every reply with every other one, so it looks at no more than these."""
+# Self-BLEU compares every reply with every other one, so it looks at no more than these.
+_SELF_BLEU_REPLIES = 100
 
 DIVERSITY_METRICS = {
     **{
@@ -29,7 +29,7 @@ DIVERSITY_METRICS = {
     },
     "self_bleu": Metric(
         "self-BLEU",
-        f"mean BLEU-4 of a reply against all the others, 0 to 100 (sacreBLEU), over at most {SELF_BLEU_REPLIES} "
+        f"mean BLEU-4 of a reply against all the others, 0 to 100 (sacreBLEU), over at most {_SELF_BLEU_REPLIES} "
         "replies, at the same turns in every system",
         "lower",
     ),
@@ -60,7 +60,7 @@ REPETITION_METRICS = {
 }
 NO_HUMAN = "there are no human replies to compare with"
 NOTHING_BEFORE = "no reply has one before it in its dialogue"
-ONE_DIALOGUE = "it replies in only one dialogue"
+_ONE_DIALOGUE = "it replies in only one dialogue"
 
 
 def measure_diversity(sample: AnswerSample) -> dict[str, MetricResult]:
@@ -73,12 +73,12 @@ def measure_diversity(sample: AnswerSample) -> dict[str, MetricResult]:
     weights = sample.weights[rows]
     replies = [tokens(sample.answers[row].reply) for row in rows]
     dialogues = [sample.answers[row].dialogue for row in rows]
-    distinct = {f"distinct_{order}": distinct_of(replies, dialogues, weights, order) for order in ORDERS}
+    distinct = {f"distinct_{order}": _distinct_of(replies, dialogues, weights, order) for order in ORDERS}
     words = mean_of(np.array([len(one) for one in replies]), weights)
     return {**distinct, "self_bleu": _self_bleu(sample), "words": words, "replied": replied}
 
 
-def distinct_of(replies: list[list[str]], dialogues: list[str], weights: np.ndarray, order: int) -> MetricResult:
+def _distinct_of(replies: list[list[str]], dialogues: list[str], weights: np.ndarray, order: int) -> MetricResult:
     """Distinct-n (Li et al. 2016, arXiv 1510.03055), with the samples of `measured.jackknife_samples`.
 
     Args:
@@ -105,10 +105,10 @@ def distinct_of(replies: list[list[str]], dialogues: list[str], weights: np.ndar
     return MetricResult(jackknife_samples(len(in_dialogues) / all_grams, np.array(left_out), drawn), len(replies))
 
 
+# Self-BLEU (Zhu et al. 2018, arXiv 1802.01886) over a repeatable sample: the turns with the lowest digests.
 def _self_bleu(sample: AnswerSample) -> MetricResult:
-    """Self-BLEU (Zhu et al. 2018, arXiv 1802.01886) over a repeatable sample: the turns with the lowest digests."""
     digests = codes_of(f"{one.dialogue} {one.turn}" for one in sample.answers)
-    rows = np.sort(np.argsort(digests, kind="stable")[:SELF_BLEU_REPLIES])
+    rows = np.sort(np.argsort(digests, kind="stable")[:_SELF_BLEU_REPLIES])
     rows = rows[sample.replied[rows]]
     if len(rows) < 2:
         return undefined("fewer than two replies", sample.weights.shape[1] - 1)
@@ -136,7 +136,7 @@ def measure_repetition(sample: AnswerSample) -> dict[str, MetricResult]:
     found = {
         "repeats_supporter": (_earlier(sample, own, human), NOTHING_BEFORE if human else NO_HUMAN),
         "repeats_itself": (_earlier(sample, own, own), NOTHING_BEFORE),
-        "repeats_elsewhere": (_elsewhere(sample, own), ONE_DIALOGUE),
+        "repeats_elsewhere": (_elsewhere(sample, own), _ONE_DIALOGUE),
     }
     return {
         name: _mean(shares, sample.weights) if shares else undefined(why, replicates)
@@ -148,8 +148,8 @@ def _mean(shares: dict[int, float], weights: np.ndarray) -> MetricResult:
     return mean_of(np.array(list(shares.values())), weights[list(shares)])
 
 
+# The share of a reply in `said` at earlier turns of its dialogue, by row; only for replies with such a turn.
 def _earlier(sample: AnswerSample, own: dict[int, Phrases], said: dict[int, Phrases]) -> dict[int, float]:
-    """The share of a reply in `said` at earlier turns of its dialogue, by row; only for replies with such a turn."""
     by_dialogue: dict[str, list[int]] = defaultdict(list)
     for row, one in enumerate(sample.answers):
         by_dialogue[one.dialogue].append(row)
@@ -163,8 +163,8 @@ def _earlier(sample: AnswerSample, own: dict[int, Phrases], said: dict[int, Phra
     return shares
 
 
+# The share of a reply that occurs in another dialogue, too, by row; empty for a single dialogue.
 def _elsewhere(sample: AnswerSample, own: dict[int, Phrases]) -> dict[int, float]:
-    """The share of a reply that occurs in another dialogue, too, by row; empty for a single dialogue."""
     by_dialogue: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for row, phrases in own.items():
         by_dialogue[sample.answers[row].dialogue] |= phrases

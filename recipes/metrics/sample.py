@@ -57,7 +57,6 @@ class AnswerSample:
 
     @property
     def size(self) -> int:
-        """The number of turns."""
         return len(self.answers)
 
     @cached_property
@@ -83,7 +82,6 @@ class AnswerSample:
 
     @cached_property
     def replied(self) -> np.ndarray:
-        """Which answers have words."""
         return np.array([bool(one.reply and one.reply.strip()) for one in self.answers], dtype=bool)
 
     @cached_property

@@ -18,7 +18,7 @@ from ..data.fit import fit_rows
 from ..data.release import PinnedRelease, SelectedData
 from ..metrics.measured import mask_single_dialogue, mean_of
 from ..runs.record import json_text
-from .baselines import BASELINES, LabelledExamples, Scores
+from ._baselines import BASELINES, LabelledExamples, Scores
 from .model import RewardModel
 from .rows import ANSWERS, encode, load_reward_rows, measure_traces, trace_ends
 
@@ -30,8 +30,8 @@ PAGE_NAME = "reward.md"
 MODEL = "this model"
 """The model's name among the scorers."""
 _BINS = 10
+# A probability at most this far from 0 or 1 counts as this far, so that its log-odds are finite.
 _NEVER = 1e-9
-"""A probability at most this far from 0 or 1 counts as this far, so that its log-odds are finite."""
 
 
 class StepMeasures(Frozen):
@@ -176,11 +176,11 @@ def score_rows(model: RewardModel, rows: "Dataset") -> Scores:
     )
     sides = [(row["prompt"], text := row[name][0]["content"], trace_ends(text)) for row in paired for name in ANSWERS]
     pairs = np.array(model.score_encoded(encode(model.tokenizer, sides))).reshape(-1, 2, len(Step))
-    return Scores(np.array(steps).reshape(-1, len(Step)), log_odds(pairs).sum(axis=2))
+    return Scores(np.array(steps).reshape(-1, len(Step)), _log_odds(pairs).sum(axis=2))
 
 
-def log_odds(probabilities: np.ndarray) -> np.ndarray:
-    """The inverse of the sigmoid, finite for 0 and 1 as well."""
+# The inverse of the sigmoid, finite for 0 and 1 as well.
+def _log_odds(probabilities: np.ndarray) -> np.ndarray:
     inside = np.clip(probabilities, _NEVER, 1 - _NEVER)
     return np.asarray(np.log(inside) - np.log1p(-inside))
 
@@ -192,7 +192,6 @@ def write_report(folder: Path, report: RewardReport) -> None:
 
 
 def render_report(report: RewardReport) -> str:
-    """The report as Markdown."""
     environment = Environment(
         loader=PackageLoader(__package__, ""), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )

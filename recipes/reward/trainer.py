@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 UNKNOWN = -100
 """The label of a step that has none."""
 _LABELS = "step_labels"
+# The fields of `Losses` that are logged, and their names in the log.
 _LOG_NAMES = {
     "steps": "step_loss",
     "pairs": "pair_loss",
     "right_steps": "step_accuracy",
     "right_pairs": "pair_accuracy",
 }
-"""The fields of `Losses` that are logged, and their names in the log."""
 
 
 def make_reward_trainer(
@@ -175,14 +175,14 @@ def reward_loss(scores: "Tensor", batch: Mapping[str, "Tensor"], *, step_weight:
     return Losses(step_weight * steps + pair_weight * pairs, steps, pairs, right_steps, right_pairs)
 
 
+# 0, with a gradient of 0, if all weights are 0.
 def _weighted_mean(values: "Tensor", weights: "Tensor") -> "Tensor":
-    """0, with a gradient of 0, if all weights are 0."""
     total = weights.sum()
     return (values * weights).sum() / (total if total > 0 else 1)
 
 
+# The mean of each logged part over the batches that have it.
 def _means(losses: Sequence[Losses]) -> dict[str, float]:
-    """The mean of each logged part over the batches that have it."""
     found = {}
     for field, name in _LOG_NAMES.items():
         values = [value for one in losses if not isnan(value := float(getattr(one, field)))]

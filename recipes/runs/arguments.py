@@ -6,15 +6,15 @@ needs them, and stand below the stages, so that a run's arguments can be read wi
 """
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ...schemas.documents import DocumentError, parse_yaml
 from ...schemas.errors import UsageError
-from ..catalogue import Recipe, find_recipe
-from ..tasks import TrainingStage
+from ..catalogue import Recipe, TrainingStage, find_recipe
 from .environment import check_device
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ MEAN, MIN, PER_STEP = "mean", "min", "per_step"
 CREDITS = (MEAN, MIN, PER_STEP)
 """The values of `GrpoArguments.process_credit`."""
 
+# The stages whose recipe names the model; the others continue an SFT checkpoint.
 _NAMED_MODEL = (TrainingStage.SFT, TrainingStage.REWARD)
-"""The stages whose recipe names the model; the others continue an SFT checkpoint."""
+# Settings that `TrainingRecord` has fields for, or that hold paths of this machine.
 _NOT_RECORDED = frozenset(
     {"data", "revision", "dialogues", "sft_checkpoint", "reward_model", "output_dir", "task", "stage", "needs"}
 )
-"""Settings that `TrainingRecord` has fields for, or that hold paths of this machine."""
 
 
 @dataclass
@@ -158,7 +158,6 @@ class Arguments:
 
     @property
     def out(self) -> Path:
-        """The run's folder."""
         return Path(str(self.training.output_dir))
 
     @property
@@ -242,8 +241,8 @@ def _suggest(name: str, known: set[str]) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
+# Refuses what TRL would accept, or would refuse with a page of text.
 def _check_values(recipe: Recipe, given: Namespace) -> None:
-    """Refuses what TRL would accept, or would refuse with a page of text."""
     if (given.task, given.stage) != (recipe.task, recipe.stage):
         raise UsageError(f"{recipe.name}: task and stage are fixed by the recipe; choose another recipe instead")
     if not given.data or not all(given.data):
@@ -253,13 +252,41 @@ def _check_values(recipe: Recipe, given: Namespace) -> None:
     check_device(recipe.name, use_cpu=given.use_cpu, bf16=given.bf16, fp16=given.fp16)
 
 
+# Replaces argparse's `error`, which prints the usage of hundreds of settings and exits.
 def _refuse(message: str) -> NoReturn:
-    """Replaces argparse's `error`, which prints the usage of hundreds of settings and exits."""
     raise UsageError(message)
 
 
+# A value without the folders above a path: a run's record may be published.
 def _strip_folders(value: Any) -> Any:
-    """A value without the folders above a path: a run's record may be published."""
     if isinstance(value, str) and "/" in value and Path(value).exists():
         return Path(value).name
     return [_strip_folders(one) for one in value] if isinstance(value, list) else value
+
+
+# Reads `--set NAME=VALUE`.
+
+
+# What YAML 1.1 takes for truth values, and trainers take as names, such as `eval_strategy=no`, or as either.
+_WORDS = ("no", "off", "on", "yes")
+
+
+def read_settings(given: Sequence[str], *, dotted: bool = False) -> Iterator[tuple[str, Any]]:
+    """The settings in `NAME=VALUE` words; a value is read as YAML reads it, but `no` and its like stay words.
+
+    Args:
+        given: the words.
+        dotted: whether a name may be of several parts, as in `planner.sft.max_steps`.
+
+    Raises:
+        UsageError: there is no equals sign, or no name before it, or the value is not YAML.
+    """
+    for word in given:
+        name, equals, value = word.partition("=")
+        parts = name.split(".") if dotted else [name]
+        if not equals or not all(part.isidentifier() for part in parts):
+            raise UsageError(f"--set: {word!r} is not of the form NAME=VALUE")
+        try:
+            yield name, value if value.lower() in _WORDS else parse_yaml(value)
+        except DocumentError as error:
+            raise UsageError(f"--set: {name}: {value[:60]!r} is not a value: {error}") from error

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from ...builders.environment import git_commit, package_versions, python_version
+from ...builders.runtime.environment import git_commit, package_versions, python_version
 from ...schemas.base import Frozen
 from ...schemas.errors import UsageError
 

@@ -17,9 +17,9 @@ from ...schemas.dialogue import Split
 from ...schemas.documents import DocumentError, read_json
 from ...schemas.errors import OutputExistsError, UsageError
 from ...schemas.files import write_whole
+from ..catalogue import TrainingStage, TrainingTask
 from ..data.fit import RowCounts
 from ..data.release import SelectedData
-from ..tasks import TrainingStage, TrainingTask
 from .environment import Environment
 
 TRAINING_FILE = "run.json"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import EndpointError, UsageError
+from ..catalogue import TrainingStage, TrainingTask
 from ..data.fit import token_ids
-from ..tasks import TrainingStage, TrainingTask
 from .arguments import Arguments, GrpoArguments
 from .record import TRAINING_FILE, StartRecord, TrainingRecord, read_run
 

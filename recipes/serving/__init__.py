@@ -1,1 +1,1 @@
-"""Checkpoints behind OpenAI-compatible endpoints on this machine, for as long as they are used."""
+"""Serving of trained checkpoints on this machine, for as long as a command needs them."""

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 
-def merge_adapter(adapter: Path, folder: Path) -> None:
-    """Writes the whole model, with the adapter's tokenizer, into `folder`."""
+# Writes the whole model, with the adapter's tokenizer, into `folder`.
+def _merge_adapter(adapter: Path, folder: Path) -> None:
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoTokenizer
 
@@ -16,4 +16,4 @@ def merge_adapter(adapter: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    merge_adapter(Path(sys.argv[1]), Path(sys.argv[2]))
+    _merge_adapter(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -192,9 +192,9 @@ def free_port() -> int:
 def _wait_until_healthy(name: str, port: int, child: Child, until: float, limit_s: float) -> None:
     while not is_healthy(port):
         if child.code is not None:
-            raise EndpointError(f"the server of {name} ended with exit code {child.code}{_said(child.log)}")
+            raise EndpointError(f"the server of {name} ended with exit code {child.code}{_last_words(child.log)}")
         if time.monotonic() > until:
-            raise EndpointError(f"the server of {name} was not healthy within {limit_s:g} s{_said(child.log)}")
+            raise EndpointError(f"the server of {name} was not healthy within {limit_s:g} s{_last_words(child.log)}")
         time.sleep(_PAUSE_S)
 
 
@@ -207,14 +207,14 @@ def is_healthy(port: int) -> bool:
         return False
 
 
-def _said(log: Path) -> str:
+def _last_words(log: Path) -> str:
     lines = last_lines(log, _LINES)
     told = f"; its last words: {' | '.join(lines)[:500]}" if lines else ""
     return f"{told} (all of them: {log}); repeat the command once the cause is mended"
 
 
+# How many GPUs this process may use.
 def _count_gpus() -> int:
-    """How many GPUs this process may use."""
     import torch
 
     return int(torch.cuda.device_count())

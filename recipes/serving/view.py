@@ -77,8 +77,8 @@ def make_view(checkpoint: Path, view: Path) -> None:
     (view / _GENERATION).write_text(json.dumps({**settings, "do_sample": True}, indent=1) + "\n", encoding="utf-8")
 
 
+# In a process of its own, whose memory is free when it is done.
 def _merge(checkpoint: Path, view: Path) -> None:
-    """In a process of its own, whose memory is free when it is done."""
     log = view.with_name(f"{view.name}.merge.log")
     command = [sys.executable, "-P", "-m", _MERGE, str(checkpoint.resolve()), str(view.resolve())]
     with log.open("wb") as file:

@@ -7,9 +7,8 @@ from typing import Any
 from ...schemas.errors import UsageError
 from ...schemas.escape import csv_table
 from ...schemas.files import write_whole
-from ..catalogue import find_recipe
+from ..catalogue import TrainingStage, TrainingTask, find_recipe
 from ..runs.arguments import PARTS
-from ..tasks import TrainingStage, TrainingTask
 from ..train.curves import Log, read_curves
 
 PAGE_NAME, TABLE_NAME = "ablation.md", "ablation.csv"
@@ -17,6 +16,7 @@ BEGINNING = "at the beginning"
 """The first steps of the run with all parts: still close to the SFT checkpoint."""
 WHOLE = "all parts"
 
+# What is compared, by the names that it is logged by; no variant's own reward, which is another sum in each.
 _MEASURED = {
     "process": "process",
     "process_min": "weakest step",
@@ -29,7 +29,6 @@ _MEASURED = {
     "self_bleu": "self-BLEU",
     "completions/mean_length": "tokens",
 }
-"""What is compared, by the names that it is logged by; no variant's own reward, which is another sum in each."""
 _FIRST_SHARE, _LAST_SHARE = 6, 4
 """Which share of the steps is the beginning, and which the end: a step alone is of a few prompts, and mostly chance."""
 
@@ -72,13 +71,13 @@ def ablate(name: str, out: Path, settings: Settings, run: Callable[[Settings], N
         if not found:
             found[BEGINNING] = _means(logs[: max(1, len(logs) // _FIRST_SHARE)])
         found[variant] = _means(logs[-max(1, len(logs) // _LAST_SHARE) :])
-    write_whole(out / TABLE_NAME, ablation_csv(found))
+    write_whole(out / TABLE_NAME, _ablation_csv(found))
     write_whole(out / PAGE_NAME, ablation_page(name, found))
     return found
 
 
-def ablation_csv(found: Mapping[str, Mapping[str, float]]) -> str:
-    """The table for machines; what was not measured is empty."""
+# The table for machines; what was not measured is empty.
+def _ablation_csv(found: Mapping[str, Mapping[str, float]]) -> str:
     rows = ((variant, *(values.get(name, "") for name in _MEASURED)) for variant, values in found.items())
     return csv_table([("variant", *_MEASURED), *rows])
 

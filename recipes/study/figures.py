@@ -11,11 +11,11 @@ from ...schemas.measures import Interval
 from ...schemas.study import Answered, StudyOutcome, SystemFigures, Validation
 from ..evaluate.pictures import new_figure, png_of
 from ..evaluate.score import Samples
-from ..evaluate.tables import p_told, told
+from ..evaluate.tables import format_value, p_told
 from ..metrics.catalogue import METRICS
 from ..metrics.measured import MetricResult, undefined
-from .systems import SeedResults
-from .verdicts import over_seeds
+from ._systems import SeedResults
+from ._verdicts import over_seeds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,8 +94,8 @@ def _errors(samples: Samples, one: str, other: str, judges: Sequence[str]) -> Me
     return _NOTHING
 
 
+# Nothing, with as many samples as something.
 def _like(found: MetricResult) -> MetricResult:
-    """Nothing, with as many samples as something."""
     return undefined("the two are not compared", len(found.values) - 1)
 
 
@@ -129,7 +129,6 @@ _SIGNS = {"yes": "✓ yes", "no": "✗ no", "cannot tell at this scale": "? cann
 
 
 def markdown(validation: Validation) -> str:
-    """The whole page."""
     parts = [f"# Validation of {validation.release.name} at scale {validation.scale}", _about(validation)]
     for group, title in (("release", "The release itself"), ("training", "What training on it shows")):
         some = [one for one in validation.questions if one.group == group]
@@ -163,12 +162,12 @@ def _about(validation: Validation) -> str:
 
 
 def _row(one: Answered) -> tuple[str, ...]:
-    return (one.asks, _SIGNS[one.verdict], told(one.figure), p_told(one.p), one.why)
+    return (one.asks, _SIGNS[one.verdict], format_value(one.figure), p_told(one.p), one.why)
 
 
 def _systems(systems: Sequence[SystemFigures]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     names = [name for name in MAIN if any(name in one.figures for one in systems)]
-    rows = [(one.name, *(told(one.figures.get(name)) for name in names)) for one in systems]
+    rows = [(one.name, *(format_value(one.figures.get(name)) for name in names)) for one in systems]
     return ("system", *(METRICS[name].name for name in names)), rows
 
 
@@ -178,7 +177,6 @@ def _times(validation: Validation) -> list[tuple[str, ...]]:
 
 
 def questions_csv(validation: Validation) -> str:
-    """Every question a line."""
     head = ("id", "group", "verdict", "value", "low", "high", "n", "p", "why")
     rows = [(one.id, one.group, one.verdict.value, *_cells(one.figure), one.p, one.why) for one in validation.questions]
     return csv_table([head, *rows])
@@ -217,8 +215,8 @@ def pictures_of(validation: Validation) -> dict[str, bytes]:
     return pictures
 
 
+# A bar a task, in the colour of the verdict, against a half.
 def _rewards(learns: Sequence[Answered]) -> "Figure":
-    """A bar a task, in the colour of the verdict, against a half."""
     figure = new_figure(7, 1.2 + 0.5 * len(learns))
     panel = figure.subplots()
     for at, one in enumerate(reversed(learns)):
@@ -231,8 +229,8 @@ def _rewards(learns: Sequence[Answered]) -> "Figure":
     return figure
 
 
+# A panel a metric, a bar a system.
 def _pictures_systems(systems: Sequence[SystemFigures]) -> "Figure":
-    """A panel a metric, a bar a system."""
     figure = new_figure(12, 1.2 + 0.4 * len(systems))
     panels = figure.subplots(1, len(_PANELS), sharey=True)
     rows = list(reversed(systems))

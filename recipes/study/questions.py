@@ -11,8 +11,8 @@ from typing import Literal
 
 from ...schemas.measures import Interval
 from ...schemas.study import Precondition
+from ..catalogue import TrainingTask
 from ..metrics.bias import MOST_INVALID
-from ..tasks import TrainingTask
 
 # What must hold before an answer means anything, by name; each is found once and serves many questions.
 
@@ -129,7 +129,6 @@ def not_collapsed(largest: Interval, limit: float) -> dict[Name, Precondition]:
 
 
 def judged(models: int, embedded: int) -> dict[Name, Precondition]:
-    """Whether a model judged."""
     told = f"{models} models judged" if models else "the embedded judge alone" if embedded else "no --judge was named"
     return found(Name.JUDGED, models > 0, told)
 
@@ -137,17 +136,17 @@ def judged(models: int, embedded: int) -> dict[Name, Precondition]:
 Range = tuple[float, float]
 """From and to; a figure's whole interval must lie between."""
 
-SWAPPED = 0.01
-"""Share of pairs that may have the human's words on the rejected side."""
-SWAPPED_BY_WORDS = 0.1
-"""The same as a model that read no label estimates it; its interval is wide."""
-CONSTANT = 0.8
-"""Share of a table that one strategy may have; in the real corpora the most frequent has about a fifth."""
+# Share of pairs that may have the human's words on the rejected side.
+_SWAPPED = 0.01
+# The same as a model that read no label estimates it; its interval is wide.
+_SWAPPED_BY_WORDS = 0.1
+# Share of a table that one strategy may have; in the real corpora the most frequent has about a fifth.
+_CONSTANT = 0.8
 COLLAPSED = 0.8
 """Share of turns that a system may answer with one strategy or one reply, and hundredths of its self-BLEU; the human's
 is about 0.2 in the real corpora."""
-CHANGE = 0.1
-"""Part by which DPO may make replies longer, or less varied."""
+# Part by which DPO may make replies longer, or less varied.
+_CHANGE = 0.1
 
 
 @dataclass(frozen=True)
@@ -175,17 +174,17 @@ SIDES = StudyQuestion(
     "release",
     "share of pairs whose rejected side is what the human did at that turn, of those in which either side is; the "
     "config with the largest, 0 to 1",
-    yes=(-inf, SWAPPED),
-    no=(SWAPPED, inf),
+    yes=(-inf, _SWAPPED),
+    no=(_SWAPPED, inf),
     needs=(Name.WORDS, Name.ANCHORED),
 )
 SIDES_BY_WORDS = StudyQuestion(
     "sides_in_order_by_words",
     "Does a model that saw no label find the human's words on the chosen side?",
     "release",
-    "estimated share of `response` pairs with their sides swapped, about 0 to 1 (see `recipes.study.release_answers`)",
-    yes=(-inf, SWAPPED_BY_WORDS),
-    no=(SWAPPED_BY_WORDS, inf),
+    "estimated share of `response` pairs with their sides swapped, about 0 to 1 (see `recipes.study._release_answers`)",
+    yes=(-inf, _SWAPPED_BY_WORDS),
+    no=(_SWAPPED_BY_WORDS, inf),
     needs=(Name.TELLABLE,),
 )
 LEAKAGE = StudyQuestion(
@@ -203,8 +202,8 @@ STRATEGIES = StudyQuestion(
     "Are there several strategies on either side, and in the demonstrations?",
     "release",
     "share of the most frequent strategy in a table's column; the column with the largest, 0 to 1",
-    yes=(-inf, CONSTANT),
-    no=(CONSTANT, inf),
+    yes=(-inf, _CONSTANT),
+    no=(_CONSTANT, inf),
     needs=(Name.ENOUGH_ROWS,),
 )
 RELEASE = (SIDES, SIDES_BY_WORDS, LEAKAGE, STRATEGIES)
@@ -217,7 +216,7 @@ LEARNS = {
         "training",
         "share of test pairs whose chosen side gained more on the SFT model than the rejected side did (reward "
         "accuracy), 0 to 1, among those that neither length nor a bag of words tells apart (see "
-        "`recipes.study.rewards`)",
+        "`recipes.study._rewards`)",
         yes=(0.5, inf),
         no=(-inf, 0.5),
         needs=(Name.SOUND, Name.ENOUGH_SEEDS, Name.ENOUGH_PAIRS),
@@ -283,8 +282,8 @@ KEEPS_LENGTH = StudyQuestion(
     "Does DPO leave replies as long as they were?",
     "training",
     "words of a reply of the decoupled system after DPO over those after SFT, less 1",
-    yes=(-CHANGE, CHANGE),
-    no=(CHANGE, inf),
+    yes=(-_CHANGE, _CHANGE),
+    no=(_CHANGE, inf),
     needs=_QUALITY,
     comparative=True,
 )
@@ -293,8 +292,8 @@ KEEPS_DISTINCT = StudyQuestion(
     "Does DPO leave replies as varied as they were (Distinct-2)?",
     "training",
     "Distinct-2 of the decoupled system after DPO over that after SFT, less 1",
-    yes=(-CHANGE, inf),
-    no=(-inf, -CHANGE),
+    yes=(-_CHANGE, inf),
+    no=(-inf, -_CHANGE),
     needs=_QUALITY,
     comparative=True,
 )
@@ -303,8 +302,8 @@ KEEPS_SELF_BLEU = StudyQuestion(
     "Does DPO leave replies as different from each other as they were (self-BLEU)?",
     "training",
     "self-BLEU of the decoupled system after DPO over that after SFT, less 1",
-    yes=(-inf, CHANGE),
-    no=(CHANGE, inf),
+    yes=(-inf, _CHANGE),
+    no=(_CHANGE, inf),
     needs=_QUALITY,
     comparative=True,
 )

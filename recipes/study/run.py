@@ -4,25 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...builders.auditing.run import audit_release
-from ...builders.progress import NoProgress, Progress
+from ...builders.runtime.progress import NoProgress, Progress
 from ...schemas.audit import Audit
 from ...schemas.inference import Role
 from ...schemas.study import STUDY_FILE, Answered, StudyOutcome, ValidatedRelease, Validation
+from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from ..data.release import PinnedRelease
-from ..evaluate.checkpoint import find_checkpoint
+from ..evaluate.players import find_checkpoint
 from ..runs.record import json_text
-from ..tasks import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
+from ._release_answers import answer_release, open_whole
+from ._rewards import HardPairs, Rewards, hard_pairs, held_out_rewards
+from ._systems import ask_and_evaluate, check_recipes, folder_of, seed_name, train_all
+from ._training_answers import Results, answer_training, unanswered
 from .figures import main_figures, markdown, pictures_of, questions_csv, systems_csv
-from .folder import Folder, StudyKey, plain
-from .options import ValidateOptions
-from .release_answers import answer_release, open_whole
-from .rewards import HardPairs, Rewards, hard_pairs, held_out_rewards
-from .systems import ask_and_evaluate, check_recipes, folder_of, seed_name, train_all
-from .training_answers import Results, answer_training, unanswered
+from .options import Folder, StudyKey, ValidateOptions, plain
 
 Tell = Callable[[str], None]
 
-UNSOUND = "nothing was trained, since the release is not sound: what models make of it would say nothing"
+_UNSOUND = "nothing was trained, since the release is not sound: what models make of it would say nothing"
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def validate(options: ValidateOptions, tell: Tell, progress: Progress | None = N
     about, tables_sha256 = run.look()
     sound = all(one.verdict is not StudyOutcome.NO for one in about)
     results = run.results(sound) if sound else None
-    answers = (*about, *(answer_training(results) if results else unanswered(UNSOUND)))
+    answers = (*about, *(answer_training(results) if results else unanswered(_UNSOUND)))
     validation = _validation(run, tables_sha256, answers, results)
     _write(folder, validation)
     return validation
@@ -122,7 +121,7 @@ def _validation(run: Run, tables_sha256: str, answers: Sequence[Answered], resul
         scale=run.options.scale,
         judges=tuple(one.judge for one in results.evaluation.judged) if results else (),
         questions=tuple(answers),
-        models=tuple(one.told() for one in results.trained) if results else (),
+        models=tuple(one.record() for one in results.trained) if results else (),
         systems=main_figures(results.seeds) if results else (),
         stages=run.folder.times,
         notes=_notes(run, results),
@@ -131,7 +130,7 @@ def _validation(run: Run, tables_sha256: str, answers: Sequence[Answered], resul
 
 def _notes(run: Run, results: Results | None) -> tuple[str, ...]:
     if results is None:
-        return (UNSOUND,)
+        return (_UNSOUND,)
     notes = results.evaluation.notes
     seeds = len(results.seeds)
     trained = (
@@ -143,8 +142,8 @@ def _notes(run: Run, results: Results | None) -> tuple[str, ...]:
     return (*notes, *trained, *(n for one in results.evaluation.judged for n in one.notes))
 
 
+# Every file; `validation.json` last, so that where it is, all of them are.
 def _write(folder: Folder, validation: Validation) -> None:
-    """Every file; `validation.json` last, so that where it is, all of them are."""
     folder.write("validation.md", markdown(validation))
     folder.write("questions.csv", questions_csv(validation))
     folder.write("systems.csv", systems_csv(validation))

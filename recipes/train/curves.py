@@ -19,10 +19,11 @@ from ...schemas.files import read_inside, write_whole
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
-CURVES_FILE = "curves.jsonl"
+_CURVES_FILE = "curves.jsonl"
 PICTURE_FILE = "curves.png"
 _SECONDS_A_LINE = 15.0
 
+# What the picture shows if it was logged, and the title of its panel.
 _PANELS = (
     ("loss", "loss"),
     ("rewards/accuracies", "pairs in order"),
@@ -38,7 +39,6 @@ _PANELS = (
     ("distinct_2", "Distinct-2"),
     ("self_bleu", "self-BLEU"),
 )
-"""What the picture shows if it was logged, and the title of its panel."""
 _PANELS_A_ROW = 5
 
 Log = Mapping[str, Any]
@@ -47,7 +47,7 @@ Log = Mapping[str, Any]
 
 def write_curves(folder: Path, history: Sequence[Log]) -> None:
     """Writes every step's figures in order, one step a line, over what an interrupted run had written."""
-    write_whole(folder / CURVES_FILE, "".join(json.dumps(log) + "\n" for log in history))
+    write_whole(folder / _CURVES_FILE, "".join(json.dumps(log) + "\n" for log in history))
 
 
 def read_curves(folder: Path) -> list[dict[str, Any]]:
@@ -56,9 +56,9 @@ def read_curves(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UsageError: the file is damaged.
     """
-    path = folder / CURVES_FILE
+    path = folder / _CURVES_FILE
     try:
-        lines = (read_inside(folder, CURVES_FILE) or b"").decode().splitlines() if folder.is_dir() else []
+        lines = (read_inside(folder, _CURVES_FILE) or b"").decode().splitlines() if folder.is_dir() else []
         return [parse_json(line, any_numbers=True) for line in lines]
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read: {error}; delete it, and repeat the command") from error
@@ -109,8 +109,8 @@ def curve_callback(folder: Path, print_line: Callable[[str], None] | None) -> "T
     return Curves()
 
 
+# The line after `steps` steps in `seconds`, which leave out those before a resumed part.
 def _format_progress(state: Any, seconds: float, steps: int) -> str:
-    """The line after `steps` steps in `seconds`, which leave out those before a resumed part."""
     left = seconds / steps * (state.max_steps - state.global_step) if steps else 0.0
     loss = next((f", loss {log['loss']:.4g}" for log in reversed(state.log_history) if "loss" in log), "")
     return f"step {state.global_step} of {state.max_steps}{loss}, {left / 60:.1f} min left"

@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING, Any
 from ...schemas.dialogue import Split
 from ...schemas.errors import PrefDialError
 from ...schemas.escape import visible
+from ..catalogue import TrainingStage, configs_of
 from ..data.fit import RowCounts
 from ..data.release import SelectedData, select_data
 from ..runs.arguments import Arguments, parse
 from ..runs.environment import environment_of, memory_errors
 from ..runs.record import RANDOM, TrainingRecord, check_same_run, data_record, read_run, write_run
 from ..runs.start import StartingRun, find_reward, find_start, load_tokenizer, plain_name
-from ..tasks import TrainingStage, configs_of
 from ..tiny import make_tiny
-from .card import write_model_card
+from ._card import write_model_card
+from ._resume import epoch_callback, last_checkpoint, remove_broken, step_of
+from ._rows import load_stage_rows, stage_rows, texts_of
+from ._trainers import make_trainer, save_checkpoint, settings_errors
 from .curves import curve_callback, draw_curves, last_values, on_terminal, write_curves
-from .resume import epoch_callback, last_checkpoint, remove_broken, step_of
-from .rows import load_stage_rows, stage_rows, texts_of
-from .trainers import make_trainer, save_checkpoint, settings_errors
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from ..reward.report import RewardReport
 
 _INTERRUPTED = 130
+# The subfolder with the base model of a run that makes its own.
 _BASE = "base"
-"""The subfolder with the base model of a run that makes its own."""
 
 PrintLine = Callable[[str], None]
 """Prints a line about the progress of a run."""
@@ -64,8 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+# Waits for all processes and closes their connection: the first to exit would break it for the others.
 def _end_processes() -> None:
-    """Waits for all processes and closes their connection: the first to exit would break it for the others."""
     from accelerate import PartialState
 
     state = PartialState()
@@ -141,8 +141,8 @@ def train(argv: Sequence[str], print_line: PrintLine) -> TrainingRecord:
 def _discard(line: str) -> None: ...
 
 
+# Checks that the run may write into `out`.
 def _claim(out: Path, earlier: TrainingRecord | None, record: TrainingRecord) -> None:
-    """Checks that the run may write into `out`."""
     if earlier is not None and earlier.state == "running" and last_checkpoint(out) is None:
         # Nothing has been trained: the run may start again with other settings, but not with a base model made by the
         # old ones, or half of one.
@@ -151,8 +151,8 @@ def _claim(out: Path, earlier: TrainingRecord | None, record: TrainingRecord) ->
         check_same_run(out, earlier, record)
 
 
+# The record of a run before its first step.
 def _first_record(arguments: Arguments, data: SelectedData, parents: _Parents) -> TrainingRecord:
-    """The record of a run before its first step."""
     recipe, training, model, start = arguments.recipe, arguments.training, arguments.model, parents.start
     if start is not None:
         base_model, revision = start.run.base_model, start.run.base_revision
@@ -239,8 +239,8 @@ class _Run:
             seed=self.training.seed,
         )
 
+    # The rows of every split that the run uses, and their counts.
     def _rows(self, tokenizer: "PreTrainedTokenizerBase") -> tuple[dict[Split, "Dataset"], dict[Split, RowCounts]]:
-        """The rows of every split that the run uses, and their counts."""
         # TRL's configurations hold an enum or its value.
         evaluates = str(getattr(self.training.eval_strategy, "value", self.training.eval_strategy)) != "no"
         splits = (Split.TRAIN, Split.VALIDATION) if evaluates else (Split.TRAIN,)
@@ -267,8 +267,8 @@ class _Run:
         trainer.add_callback(curve_callback(self.out, None if on_terminal() else self.print_line))
         return trainer
 
+    # Trains from the checkpoint on; returns the seconds that it took.
     def _train(self, trainer: Any, checkpoint: Path | None) -> float:
-        """Trains from the checkpoint on; returns the seconds that it took."""
         from transformers import set_seed
 
         # The order of rows must not depend on what was drawn before: one part of an interrupted run computes the
@@ -286,8 +286,8 @@ class _Run:
             self.out.mkdir(parents=True, exist_ok=True)
             write_run(self.out, self.record)
 
+    # Writes everything beside the checkpoint; the record last, since it says that everything is there.
     def _finish(self, trainer: Any, training: "Dataset", wall_s: float, resumed_from: int | None) -> None:
-        """Writes everything beside the checkpoint; the record last, since it says that everything is there."""
         history = trainer.state.log_history
         report = self._report(trainer, training)
         # Transformers keeps the commit that it loaded in the configuration.
@@ -306,8 +306,8 @@ class _Run:
             write_model_card(self.out, self.record.model_copy(update=done), report)
         self._write(**done)
 
+    # The report of a reward model on held-out dialogues; None for other stages, and in other processes.
     def _report(self, trainer: Any, training: "Dataset") -> "RewardReport | None":
-        """The report of a reward model on held-out dialogues; None for other stages, and in other processes."""
         if self.arguments.recipe.stage is not TrainingStage.REWARD or not self.writes:
             return None
         from ..reward.model import RewardModel

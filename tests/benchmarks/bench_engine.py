@@ -22,10 +22,10 @@ import aiohttp
 from mock_endpoint import MockEndpoint, why_not
 from openai import AsyncOpenAI
 
+from ipm_prefdial.builders.models._http import open_model
 from ipm_prefdial.builders.models.endpoint import Endpoint
 from ipm_prefdial.builders.models.limit import Limits
 from ipm_prefdial.builders.models.record import Records
-from ipm_prefdial.builders.models.stack import open_model
 from ipm_prefdial.schemas.inference import Ask, Completion, Message, ModelRef, Request, Sampling, Task, derive_seed
 
 LATENCY_MS = 50

@@ -87,15 +87,15 @@ def build_null(out: Path, source: Path, version: str) -> None:
     """A build in which the null endpoint plays every role."""
 
     @asynccontextmanager
-    async def opened(cast: ModelPool, records: Records, *more: Any) -> AsyncIterator[Completers]:
+    async def opened(pool: ModelPool, records: Records, *more: Any) -> AsyncIterator[Completers]:
         model = Recording(NullEndpoint(1 if version == "1.0.0" else 2), records)
-        yield {(role, ref): model for role, refs in cast.models.items() for ref in refs}
+        yield {(role, ref): model for role, refs in pool.models.items() for ref in refs}
 
     ModelPool.open = opened  # type: ignore[method-assign, assignment]
     null = ("null@http://127.0.0.1:9/v1",)
-    cast = ModelOptions(planner=null, responder=null, judge=null)
+    pool = ModelOptions(planner=null, responder=null, judge=null)
     stages = Stages()
-    build(BuildOptions(out, version, (SourceRef(uri=str(source)),), cast), stages)
+    build(BuildOptions(out, version, (SourceRef(uri=str(source)),), pool), stages)
     stages.stage("", None)
 
 

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.releases import build_scripted  # found by the line above
 
+from ipm_prefdial.recipes.catalogue import SYSTEM_STAGES, TrainingStage
 from ipm_prefdial.recipes.runs.arguments import words_of
-from ipm_prefdial.recipes.tasks import SYSTEM_STAGES, TrainingStage
 from ipm_prefdial.recipes.tiny import make_tiny
 
 _OURS, _THEIRS = "ipm_prefdial.recipes.train.run", "trl.scripts.{}"

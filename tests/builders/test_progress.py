@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipm_prefdial.builders import progress
+from ipm_prefdial.builders.runtime import progress
 
 
 def test_stages_and_progress_are_lines_without_a_terminal(

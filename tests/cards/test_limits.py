@@ -7,9 +7,9 @@ import pytest
 from support.cards import full_context
 from support.releases import SCRIPTED, shared_release
 
+from ipm_prefdial.cards._limits import embedded_note, known_biases, known_limits
 from ipm_prefdial.cards.context import CardContext
 from ipm_prefdial.cards.licences import Origin
-from ipm_prefdial.cards.limits import embedded_note, known_biases, known_limits
 from ipm_prefdial.schemas.audit import Audit
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason

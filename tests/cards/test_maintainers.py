@@ -17,7 +17,7 @@ from ipm_prefdial.cards.maintainers import (
     split_card,
 )
 from ipm_prefdial.schemas.errors import DataError
-from ipm_prefdial.schemas.maintainers import Maintainers
+from ipm_prefdial.schemas.publishing import Maintainers
 
 FULL = """---
 tags: [counselling, arxiv:2401.12345]

@@ -5,7 +5,7 @@ import re
 from support.audits import shared_audit
 from support.cards import full_context, rendered
 
-from ipm_prefdial.cards.sections import error_lines, gate_lines, length_lines, number, strategy_lines, unpassed_lines
+from ipm_prefdial.cards._sections import error_lines, gate_lines, length_lines, number, strategy_lines, unpassed_lines
 from ipm_prefdial.schemas.audit import GateResult
 from ipm_prefdial.schemas.config import PAIR_CONFIGS
 from ipm_prefdial.schemas.publishing import AcceptedGate

@@ -14,7 +14,7 @@ from ipm_prefdial.builders.building.rebuild import verify_release
 from ipm_prefdial.builders.release.layout import tables_sha256
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
-from ipm_prefdial.cards.sections import validation_lines
+from ipm_prefdial.cards._sections import validation_lines
 from ipm_prefdial.schemas.study import StudyOutcome
 
 SECTION = "## What training on it shows"

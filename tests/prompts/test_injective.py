@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from support.dialogues import cues, seeker, strategies, supporter
 from support.traces import TRACE, traces
 
-from ipm_prefdial.prompts.context import NOTHING_SAID, chat, fence, fenced_cued_transcript, fenced_trace
+from ipm_prefdial.prompts.context import LEVELS, NOTHING_SAID, TRAITS, chat, fence, fenced_cued_transcript, fenced_trace
 from ipm_prefdial.prompts.library import Prompt, load_prompt, locked
-from ipm_prefdial.prompts.personality import LEVELS, TRAITS
 from ipm_prefdial.schemas.dialogue import Cue, Speaker, Turn
 from ipm_prefdial.schemas.emotion import Profile
 from ipm_prefdial.schemas.error_type import ErrorType

@@ -11,9 +11,8 @@ from support.mining import mining_prompts
 from support.traces import TEXT, TRACE
 
 from ipm_prefdial.prompts import library
-from ipm_prefdial.prompts.context import cued_transcript, numbered_transcript, transcript
+from ipm_prefdial.prompts.context import cued_transcript, draw_profile, numbered_transcript, transcript, wording_of
 from ipm_prefdial.prompts.library import load_prompt, locked, parse_prompt
-from ipm_prefdial.prompts.personality import draw_profile, wording_of
 from ipm_prefdial.schemas.dialogue import Turn
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import PromptError

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from ipm_prefdial.builders.releases import load_release, versions
+from ipm_prefdial.builders.specs.released import load_release, versions
 from ipm_prefdial.prompts.library import load_prompt, locked
 from ipm_prefdial.schemas.inference import Task
 from ipm_prefdial.schemas.spec import Inference

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.prompts.personality import LEVELS, TRAITS, draw_profile, wording_of
+from ipm_prefdial.prompts.context import LEVELS, TRAITS, draw_profile, wording_of
 from ipm_prefdial.schemas.emotion import Profile
 
 _PLAIN = dict.fromkeys(TRAITS, "middle")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipm_prefdial.prompts.library import load_prompt, locked, parse_prompt
+from ipm_prefdial.prompts.parsers._verdict import read_comparison, read_crisis, read_grades, read_verdict
 from ipm_prefdial.prompts.parsers.trace import read_kept, read_step_labels, read_trace
-from ipm_prefdial.prompts.parsers.verdict import read_comparison, read_crisis, read_grades, read_verdict
 from ipm_prefdial.prompts.readers import READERS, Offered
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import PromptError

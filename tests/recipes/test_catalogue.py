@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ipm_prefdial.recipes.catalogue import find_recipe, recipe_names
-from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask, configs_of, stages_of
+from ipm_prefdial.recipes.catalogue import TrainingStage, TrainingTask, configs_of, find_recipe, recipe_names, stages_of
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, REASONING_CONFIGS, SFT_CONFIGS
 from ipm_prefdial.schemas.errors import UsageError
 

@@ -19,7 +19,7 @@ from ipm_prefdial.recipes.evaluate.tables import latex, markdown, scores_csv
 from ipm_prefdial.recipes.metrics.catalogue import measure
 from ipm_prefdial.recipes.metrics.measured import MetricResult, p_value
 from ipm_prefdial.recipes.metrics.sample import AnswerSample, TurnAnswer
-from ipm_prefdial.recipes.reward.baselines import LabelledExamples, Scores
+from ipm_prefdial.recipes.reward._baselines import LabelledExamples, Scores
 from ipm_prefdial.recipes.reward.report import MODEL, make_report, render_report
 from ipm_prefdial.recipes.runs.arguments import parse
 from ipm_prefdial.schemas.dialogue import Split

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.auditing.gate_measures import (
+from ipm_prefdial.builders.auditing._gate_measures import (
     canonical_name,
     family_of,
     find_self_judging,

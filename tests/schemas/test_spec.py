@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.inference import Task
 from ipm_prefdial.schemas.spec import BuildSpec, SourceRef, SplitRule
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ipm_prefdial.builders.models._http import open_model
 from ipm_prefdial.builders.models.endpoint import Endpoint
 from ipm_prefdial.builders.models.limit import Limits
 from ipm_prefdial.builders.models.record import Records
-from ipm_prefdial.builders.models.stack import open_model
 from ipm_prefdial.schemas.inference import Ask, ModelRef, ReplySchema, Request, Sampling, Task
 
 

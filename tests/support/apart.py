@@ -3,7 +3,7 @@
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 
-from ipm_prefdial.builders.parallel import Part, Result
+from ipm_prefdial.builders.runtime.environment import Part, Result
 
 
 def last_first(work: Callable[[Part], Result], parts: Iterable[Part], /) -> Iterator[Result]:

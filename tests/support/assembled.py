@@ -7,7 +7,7 @@ from typing import Any
 
 from support.releases import scripted_plan
 
-from ipm_prefdial.builders.building.assemble import Assembly, assemble
+from ipm_prefdial.builders.building._assemble import Assembly, assemble
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import PlacedDialogue
 from ipm_prefdial.builders.release.layout import splits_of

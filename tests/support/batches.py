@@ -16,12 +16,17 @@ ALL = frozenset(Role)
 
 
 def options(
-    out: Path, server: BatchServer, batch: frozenset[Role] = ALL, release: str = "1.0.0", limit: int = 3, **cast: object
+    out: Path,
+    server: BatchServer,
+    batch: frozenset[Role] = ALL,
+    release: str = "1.0.0",
+    limit: int = 3,
+    **models: object,
 ) -> BuildOptions:
-    """A build of the sample; the model `mock` plays whom `cast` does not name."""
+    """A build of the sample; the model `mock` plays whom `models` does not name."""
     mock = dict.fromkeys(("planner", "responder", "judge"), (f"mock@{server.url}",))
-    named = ModelOptions(**(mock | {"batch": batch, "batch_limits": QUICK} | cast))  # type: ignore[arg-type]
-    return BuildOptions(out=out, release=release, cast=named, limit=limit)
+    named = ModelOptions(**(mock | {"batch": batch, "batch_limits": QUICK} | models))  # type: ignore[arg-type]
+    return BuildOptions(out=out, release=release, models=named, limit=limit)
 
 
 def bytes_of(root: Path) -> dict[str, bytes]:

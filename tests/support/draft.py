@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 
 NEXT_LAYOUT = 4
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from support.releases import build_scripted
 
+from ipm_prefdial.recipes.catalogue import TrainingStage as Training
+from ipm_prefdial.recipes.catalogue import TrainingTask, configs_of
 from ipm_prefdial.recipes.data.fit import RowCounts
 from ipm_prefdial.recipes.data.release import select_data
-from ipm_prefdial.recipes.loop.stages import LoopStage, StageKind, StageRecord
+from ipm_prefdial.recipes.loop._stages import LoopStage, StageKind, StageRecord
 from ipm_prefdial.recipes.runs.environment import Environment
 from ipm_prefdial.recipes.runs.record import DataRecord, TrainingRecord, data_record, write_run
 from ipm_prefdial.recipes.serving.serve import ServeOptions
-from ipm_prefdial.recipes.tasks import TrainingStage as Training
-from ipm_prefdial.recipes.tasks import TrainingTask, configs_of
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 

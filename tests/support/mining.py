@@ -8,7 +8,7 @@ from ipm_prefdial.builders.mining.mine import Mining, mine_pairs
 from ipm_prefdial.builders.mining.plan import OPTIONAL, MiningPlan
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import SupporterTurn
-from ipm_prefdial.builders.releases import load_release, versions
+from ipm_prefdial.builders.specs.released import load_release, versions
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, ModelRef, Outcome, Request, Role, Task
 from ipm_prefdial.schemas.spec import BuildSpec

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from unittest.mock import patch
 
 from ipm_prefdial.builders.safety import patterns, pii
-from ipm_prefdial.builders.safety.rule import _joined, compile_phrases, read_rules
+from ipm_prefdial.builders.safety._rule import _joined, compile_phrases, read_rules
 from ipm_prefdial.builders.safety.words import GIVEN_NAMES, NOT_A_NAME, STATES
 from ipm_prefdial.schemas.safety import PiiKind, PiiSpan
 

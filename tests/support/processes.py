@@ -36,8 +36,8 @@ _PRELOADED = (
     "ipm_prefdial.builders.building.rebuild",
     "ipm_prefdial.builders.cli.main",
     "ipm_prefdial.builders.distributed.run",
-    "ipm_prefdial.builders.models.baseline.completer",
-    "ipm_prefdial.builders.models.stack",
+    "ipm_prefdial.builders.models.baseline._completer",
+    "ipm_prefdial.builders.models._http",
     "ipm_prefdial.builders.release.diff.run",
     "ipm_prefdial.builders.release.report",
 )

@@ -24,7 +24,7 @@ from ipm_prefdial.builders.auditing.run import write_audit
 from ipm_prefdial.builders.release import write
 from ipm_prefdial.builders.release.layout import MANIFEST
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 
 REPO = "acme/prefs"
 MALLORY = "hf_mallory"

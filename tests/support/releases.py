@@ -18,17 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from support.script import scripted_answer, spelt_answer
 
-from ipm_prefdial.builders.building.assemble import Assembly, Find, assemble
-from ipm_prefdial.builders.building.finish import Provenance, finish_release
+from ipm_prefdial.builders.building._assemble import Assembly, Find, Provenance, assemble, finish_release
 from ipm_prefdial.builders.building.ingest import ingest, read_benchmarks
-from ipm_prefdial.builders.environment import package_versions
 from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.release.layout import MANIFEST, arrow_schema, config_and_split
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.write import ROWS_PER_GROUP, ReleaseWriter
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.runtime.environment import package_versions
 from ipm_prefdial.builders.sources.source import open_source
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.base import canonical_json
 from ipm_prefdial.schemas.inference import ModelRef, Role, Task
 from ipm_prefdial.schemas.manifest import ModelRecord, RunRecord
@@ -81,24 +80,24 @@ def build_scripted(
         opened = [open_source(SourceRef(uri=uri)) for uri in sources]
         read = read_benchmarks(benchmarks, spec.overlap_words or 0)
         spool = Path(folder, "spool.jsonl")
-        intake = ingest(opened, spec, spool, on_bad="skip", limit=limit, benchmarks=read)
+        ingested = ingest(opened, spec, spool, on_bad="skip", limit=limit, benchmarks=read)
         plan = scripted_plan(spec)
         script = answer or (scripted_answer if spec.layout == 1 else spelt_answer)
         assembly = Assembly(plan, steps_of(spec), script, ReleaseWriter(root, spec.layout))
-        assemble(intake, assembly)
+        assemble(ingested, assembly)
         told = Provenance(
             spec=spec,
             spec_sha256=released.sha256,
             limit=limit,
-            sources=intake.sources,
-            benchmarks=intake.benchmarks,
+            sources=ingested.sources,
+            benchmarks=ingested.benchmarks,
             models={
                 role: tuple(ModelRecord(ref=ref, kind="scripted") for ref in refs) for role, refs in plan.models.items()
             },
-            licenses=intake.licenses,
+            licenses=ingested.licenses,
             run=RunRecord(started="", wall_s=0, cost_usd=None, python="", packages=versions, git=None),
         )
-        finish_release(root, assembly, intake.splits, told)
+        finish_release(root, assembly, ingested.splits, told)
     return Release(root)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ipm_prefdial.builders.building.ingest import Benchmark, Ingested, OnBadDialogue, ingest
-from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.builders.sources.shapes import BadDialogue
 from ipm_prefdial.builders.sources.source import Source, open_source
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.dialogue import Dialogue
 from ipm_prefdial.schemas.spec import SourceRef, SplitRule
 
@@ -55,6 +55,6 @@ def taken_in(
     benchmarks: Sequence[Benchmark] = (),
     **rules: Any,
 ) -> Ingested:
-    """The intake of these sources under a plain split rule; by 1.0.0 otherwise, but for what `rules` say."""
+    """The ingested of these sources under a plain split rule; by 1.0.0 otherwise, but for what `rules` say."""
     spec = load_release("1.0.0").spec.model_copy(update={"splits": RULE, **rules})
     return ingest(sources, spec, spool, on_bad=on_bad, limit=limit, benchmarks=benchmarks)

@@ -11,9 +11,9 @@ from ....schemas.dialogue import Dialogue, Speaker
 from ....schemas.error_type import ErrorType
 from ....schemas.inference import ModelRef
 from ....schemas.strategy import Strategy
+from ._responder import Responder, fit_responder
+from ._words import rarities
 from .planner import STRATEGIES, Planner, TurnExample, fit_planner
-from .responder import Responder, fit_responder
-from .words import rarities
 
 CORPUS_MODEL = "corpus"
 """The name of the embedded models in requests, rows and manifests."""
@@ -67,16 +67,16 @@ def supporter_samples(dialogues: Iterable[Dialogue]) -> list[TurnExample]:
     return found
 
 
+# The dialogues in the order of their ids, each once: of two that differ in strategies or spelling alone, one.
 def _once_each(dialogues: Iterable[Dialogue]) -> Sequence[Dialogue]:
-    """The dialogues in the order of their ids, each once: of two that differ in strategies or spelling alone, one."""
     first: dict[str, Dialogue] = {}
     for dialogue in sorted(dialogues, key=_taught):
         first.setdefault(dialogue.dialogue_id, dialogue)
     return list(first.values())
 
 
+# What the models learn from a dialogue beyond its id, which neither strategies nor spelling change.
 def _taught(dialogue: Dialogue) -> tuple[str, list[tuple[str, str]]]:
-    """What the models learn from a dialogue beyond its id, which neither strategies nor spelling change."""
     return dialogue.dialogue_id, [(turn.strategy, turn.text) for turn in dialogue.turns if turn.strategy is not None]
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from ....schemas.dialogue import Turn
 from ....schemas.inference import Sampling
 from ....schemas.strategy import Strategy
+from ._words import Floats, Tfidf, Weighed, as_rows
 from .text import View, tokenise, view_history
-from .words import Floats, Tfidf, Weighed, as_rows
 
 STRATEGIES = tuple(Strategy)
 """The order of every distribution here."""
@@ -119,8 +119,8 @@ def _regress(matrix: Any, labels: Any, counts: Any) -> Any:
         return model.fit(matrix, labels)
 
 
+# The place in the dialogue, the seeker's last words, the supporter's last turn, and the turns before that.
 def _features(view: View, seeker: Tfidf, supporter: Tfidf) -> Weighed:
-    """The place in the dialogue, the seeker's last words, the supporter's last turn, and the turns before that."""
     place = np.array(_place(view), dtype=np.float64)
     said = seeker.weigh(view.last_seeker)
     blocks = [Weighed(np.arange(len(place)), place), Weighed(said.terms + len(place), said.weights)]
@@ -137,8 +137,8 @@ def _features(view: View, seeker: Tfidf, supporter: Tfidf) -> Weighed:
     return Weighed(np.concatenate([one.terms for one in blocks]), np.concatenate([one.weights for one in blocks]))
 
 
+# How far the dialogue is, whether the supporter goes on speaking, and the form of what the seeker said.
 def _place(view: View) -> list[float]:
-    """How far the dialogue is, whether the supporter goes on speaking, and the form of what the seeker said."""
     turns, words = len(view.supporter), tokenise(view.last_seeker)
     steps = [low <= turns < high for low, high in pairwise((*_TURN_STEPS, 10**9))]
     return [

@@ -61,8 +61,8 @@ def content_words(text: str) -> Mapping[str, str]:
     return {stem: word for stem, word in stems if stem not in _COMMON}
 
 
+# A crude stem: enough to see that `worries` and `worried` are the same word.
 def _stem(word: str) -> str:
-    """A crude stem: enough to see that `worries` and `worried` are the same word."""
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word.removesuffix(ending) + ("y" if ending in ("ied", "ies") else "")

@@ -9,13 +9,13 @@ from typing import Self
 from pydantic import Field
 
 from ....schemas.base import Frozen
-from ..dialect import Dialect
+from .._dialect import Dialect
 from ..endpoint import Endpoint
 from ..meter import Meter
 from ..record import Records
+from ._provider import Provider
 from .job import Job, Queue
 from .ledger import Ledger
-from .provider import Provider
 
 # How much goes into one batch, and how patiently it is waited for.
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from ....schemas.inference import Role
-from ..bodies import MOST_BYTES
+from .._bodies import MOST_BYTES
 
 
 class JobState(StrEnum):

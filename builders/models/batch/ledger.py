@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Self
 
 from ....schemas.errors import UsageError
 from ....schemas.inference import Outcome, Request, Role
+from .._dialect import Dialect, RequestBody
 from ..budget import Price, estimate_prompt_tokens
 from ..client import AnswerStore
-from ..dialect import Dialect, RequestBody
 from .job import BatchPlan, Job, JobState, Piece, Queue, QueuedRequest, line_of
 
 _CREATE = """
@@ -58,7 +58,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._told():
+        with self._as_our_errors():
             self._file = sqlite3.connect(path, isolation_level=None)
             self._file.execute("PRAGMA journal_mode = WAL")
             self._file.execute("PRAGMA synchronous = FULL")
@@ -203,11 +203,11 @@ class Ledger:
         self._run(statement, values)
 
     def _run(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
-        with self._told():
+        with self._as_our_errors():
             return self._file.execute(statement, tuple(values))
 
     def _many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        with self._told():
+        with self._as_our_errors():
             self._file.executemany(statement, rows)
 
     @contextmanager
@@ -222,7 +222,7 @@ class Ledger:
             raise
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _as_our_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
@@ -232,8 +232,8 @@ class Ledger:
             ) from None
 
 
+# A row in the order of `_JOB`.
 def _job_of(row: tuple[Any, ...]) -> Job:
-    """A row in the order of `_JOB`."""
     number, mark, base_url, model, payer, state, *rest, cancelled = row
     values = [*rest, bool(cancelled)]
     return Job(number, mark, Queue(base_url, model, Role(payer)), JobState(state), *values)

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 
 from ....schemas.errors import EndpointError
 from ..budget import Budget
+from ._finalize import Finalizer
+from ._provider import ENDED, LostFileError, RefusedError, Remote, Unsettled
 from .context import BatchContext
-from .finalize import Finalizer
 from .job import Job, JobState, Queue, Room, cut_next
-from .provider import ENDED, LostFileError, RefusedError, Remote, Unsettled
 
 # From a job's requests to a batch at the provider, made once whatever gets lost on the way.
 
@@ -33,8 +33,8 @@ class Submitting:
     time to show up in the provider's lists.
     """
 
-    def __init__(self, desk: BatchContext) -> None:
-        self._desk = desk
+    def __init__(self, context: BatchContext) -> None:
+        self._context = context
         self._lost: dict[int, int] = {}
 
     def upload(self, job: Job) -> None:
@@ -45,18 +45,18 @@ class Submitting:
             EndpointError: the provider is of no use, or will not take the file.
         """
         if job.state is JobState.UPLOADING and (found := self.find_file(job)) is not None:
-            self._desk.ledger.move(job, JobState.UPLOADED, file_id=found)
+            self._context.ledger.move(job, JobState.UPLOADED, file_id=found)
             return
         with tempfile.TemporaryFile() as content:
-            content.writelines(self._desk.ledger.lines(job))
+            content.writelines(self._context.ledger.lines(job))
             content.seek(0)
-            self._desk.ledger.move(job, JobState.UPLOADING)
+            self._context.ledger.move(job, JobState.UPLOADING)
             try:
-                file_id = self._desk.provider(job).upload(job.file_name, content)
+                file_id = self._context.provider(job).upload(job.file_name, content)
             except RefusedError:
-                self._desk.ledger.settle(job, ())
+                self._context.ledger.settle(job, ())
                 raise
-        self._desk.ledger.move(job, JobState.UPLOADED, file_id=file_id)
+        self._context.ledger.move(job, JobState.UPLOADED, file_id=file_id)
 
     def create(self, job: Job) -> Remote:
         """Has the provider run the batch.
@@ -68,37 +68,37 @@ class Submitting:
         if job.state is JobState.CREATING and (found := self.find_batch(job)) is not None:
             return found
         assert job.file_id is not None, "the state says that the file is there"
-        self._desk.ledger.move(job, JobState.CREATING)
+        self._context.ledger.move(job, JobState.CREATING)
         try:
-            return self._desk.provider(job).create(job.file_id, job.mark)
+            return self._context.provider(job).create(job.file_id, job.mark)
         except RefusedError:
-            self._desk.ledger.settle(job, ())
+            self._context.ledger.settle(job, ())
             raise
         except LostFileError:
             self._lost[job.number] = self._lost.get(job.number, 0) + 1
             if self._lost[job.number] >= _LOST_IN_A_ROW:
-                self._desk.ledger.move(job, JobState.CUT, file_id=None)
+                self._context.ledger.move(job, JobState.CUT, file_id=None)
             raise
 
     def find_file(self, job: Job) -> str | None:
         """The id of an input file whose upload response was lost."""
         self._give_time(job)
-        size = sum(len(line) for line in self._desk.ledger.lines(job))
-        return self._desk.provider(job).find_file(job.file_name, size)
+        size = sum(len(line) for line in self._context.ledger.lines(job))
+        return self._context.provider(job).find_file(job.file_name, size)
 
     def find_batch(self, job: Job) -> Remote | None:
         """A batch whose submit response was lost; of several, the first counts and the others are cancelled."""
         assert job.file_id is not None, "the state says that the file is there"
         self._give_time(job)
-        provider = self._desk.provider(job)
+        provider = self._context.provider(job)
         found = provider.find_batches(job.mark, job.file_id)
         for extra in found[1:]:
             provider.cancel(extra.id)
         return found[0] if found else None
 
     def _give_time(self, job: Job) -> None:
-        poll_s = self._desk.limits.poll_s
-        self._desk.sleep(min(poll_s, max(0.0, job.tried_at + poll_s - time.time())))
+        poll_s = self._context.limits.poll_s
+        self._context.sleep(min(poll_s, max(0.0, job.tried_at + poll_s - time.time())))
 
 
 def gone(job: Job) -> EndpointError:
@@ -115,10 +115,10 @@ def gone(job: Job) -> EndpointError:
 class JobSteps:
     """Takes jobs one step on."""
 
-    def __init__(self, desk: BatchContext) -> None:
-        self._desk = desk
-        self._submitting = Submitting(desk)
-        self._ending = Finalizer(desk)
+    def __init__(self, context: BatchContext) -> None:
+        self._context = context
+        self._submitting = Submitting(context)
+        self._ending = Finalizer(context)
         self._done: dict[int, int] = {}
 
     def done(self, job: Job) -> int:
@@ -158,7 +158,7 @@ class JobSteps:
             Unsettled: to be tried again.
             EndpointError: it makes no sense to go on.
         """
-        ledger = self._desk.ledger
+        ledger = self._context.ledger
         job = ledger.move(job, job.state, cancelled=True)
         match job.state:
             case JobState.CUT | JobState.UPLOADED:
@@ -176,30 +176,30 @@ class JobSteps:
                 return self.advance(job)
         return True
 
+    # Asks for the end of a batch that runs; whether that has come.
     def _end(self, job: Job) -> bool:
-        """Asks for the end of a batch that runs; whether that has come."""
         if (remote := self._look(job)) is None:
-            self._desk.ledger.settle(job, ())
+            self._context.ledger.settle(job, ())
             return True
         if remote.cancellable:
-            self._desk.provider(job).cancel(remote.id)
+            self._context.provider(job).cancel(remote.id)
         return self._note(job, remote)
 
     def _look(self, job: Job) -> Remote | None:
         assert job.batch_id is not None, "the state says that there is a batch"
-        remote = self._desk.provider(job).retrieve(job.batch_id)
+        remote = self._context.provider(job).retrieve(job.batch_id)
         if remote is not None:
             self._done[job.number] = remote.done
             if remote.status in ENDED and remote.answered and remote.output_file_id is None:
                 raise Unsettled(f"batch {remote.id} is {remote.status}, but its output file is not named yet")
         return remote
 
+    # Writes down how a batch stands; whether it has ended.
     def _note(self, job: Job, remote: Remote) -> bool:
-        """Writes down how a batch stands; whether it has ended."""
         ended = remote.status in ENDED
         if remote.status != job.status or remote.id != job.batch_id:
             log.info("job %d: batch %s is %s", job.number, remote.id, remote.status)
-            self._desk.ledger.move(
+            self._context.ledger.move(
                 job,
                 JobState.ENDED if ended else JobState.RUNNING,
                 batch_id=remote.id,
@@ -243,22 +243,22 @@ class BatchRunner:
     """Carries on every batch of a build.
 
     Args:
-        desk: the books, the records and the providers.
+        context: the books, the records and the providers.
         budget: the money as it stands when asked; batches that run are not in it.
         on_look: told how things are after every round.
     """
 
     def __init__(
         self,
-        desk: BatchContext,
+        context: BatchContext,
         budget: Callable[[], Budget],
         *,
         on_look: Callable[[BatchStatus], None] = lambda _: None,
     ) -> None:
-        self._ledger = desk.ledger
-        self._limits = desk.limits
-        self._sleep = desk.sleep
-        self._steps = JobSteps(desk)
+        self._ledger = context.ledger
+        self._limits = context.limits
+        self._sleep = context.sleep
+        self._steps = JobSteps(context)
         self._budget = budget
         self._on_look = on_look
         self._failed: Counter[int] = Counter()
@@ -285,8 +285,8 @@ class BatchRunner:
         while self._round(cancel=True):
             continue
 
+    # One step for every job; False where there is none left.
     def _round(self, *, cancel: bool = False) -> bool:
-        """One step for every job; False where there is none left."""
         jobs = self._ledger.open_jobs()
         moved, wait_s, stops = False, 0.0, list[EndpointError]()
         for job in jobs:

@@ -1,7 +1,7 @@
 """Compares two releases, and derives the version step that the difference needs.
 
 Both are read once, a config at a time. Files that are byte for byte in both are not parsed; every other row is reduced
-to digests on disk (see `store`). Memory is about 100 bytes a row of the largest config.
+to digests on disk (see `_store`). Memory is about 100 bytes a row of the largest config.
 
 Rows are the interface of a release. MAJOR: a row, column, split or config that a user had is gone or changed. MINOR:
 all of them are as they were, and there are more. PATCH: the same rows in other bytes, or other files beside them.
@@ -13,11 +13,11 @@ from functools import partial
 from ....schemas.config import Config
 from ....schemas.diff import ColumnDiff, ConfigDiff, Diff, FileDiff, Presence, Reason, RowChange
 from ....schemas.spec import Bump, Version, largest
-from ...parallel import ParallelMap
+from ...runtime.environment import ParallelMap
 from ..layout import config_and_split
 from ..read import Release
-from .compare import ConfigComparison, ConfigResult
-from .store import same_bytes
+from ._compare import ConfigComparison, ConfigResult
+from ._store import same_bytes
 
 _MOST_NAMES = 5
 """Files or columns that one reason names."""

@@ -7,7 +7,7 @@ import pytest
 from support.audits import audit_release, found_faults
 from support.releases import change_rows, shared_release
 
-from ipm_prefdial.builders.auditing.faults import KINDS
+from ipm_prefdial.builders.auditing._faults import KINDS
 from ipm_prefdial.builders.release.read import Release
 
 Row = dict[str, Any]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.audits import shared_audit
 from support.releases import shared_release
 
-from ipm_prefdial.builders.auditing.gate_evidence import (
+from ipm_prefdial.builders.auditing._gate_evidence import (
     NO_RELEASE,
     Facts,
     GateMeasurement,

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from ipm_prefdial.builders.auditing.measure import DialogueSample
-from ipm_prefdial.builders.auditing.separability import weighted_auc
-from ipm_prefdial.builders.auditing.strategies import keeping_strengths, share_strengths
+from ipm_prefdial.builders.auditing._measure import DialogueSample
+from ipm_prefdial.builders.auditing._separability import weighted_auc
+from ipm_prefdial.builders.auditing._strategies import keeping_strengths, share_strengths
 from ipm_prefdial.builders.statistics.bootstrap import mix
 from ipm_prefdial.builders.statistics.bounds import bias_of
 

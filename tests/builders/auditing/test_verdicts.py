@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from ipm_prefdial.builders.auditing.flags import verdicts_of
+from ipm_prefdial.builders.auditing._flags import verdicts_of
 
 SOUND = {"rationale": "warm", "raw": "{}", "problem": None, "rejected_error": None}
 FLAWED = SOUND | {"rejected_error": "template_response"}

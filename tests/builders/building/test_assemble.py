@@ -15,7 +15,7 @@ from support.dialogues import dialogue, dialogues, placed, seeker, supporter, wo
 from support.mining import ASKED
 from support.releases import scripted_plan, shared_release
 
-from ipm_prefdial.builders.building.assemble import Assembly, DigestSet, assemble, completion_row, dialogue_row
+from ipm_prefdial.builders.building._assemble import Assembly, DigestSet, assemble, completion_row, dialogue_row
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import PlacedDialogue, supporter_turns
 from ipm_prefdial.builders.release.write import ReleaseWriter

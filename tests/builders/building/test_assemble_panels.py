@@ -15,7 +15,7 @@ from support.mining import PANELS
 from support.releases import scripted_plan
 from support.script import spelt_answer
 
-from ipm_prefdial.builders.building.assemble import Assembly, assemble
+from ipm_prefdial.builders.building._assemble import Assembly, assemble
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import PlacedDialogue, supporter_turns
 from ipm_prefdial.builders.release.write import ReleaseWriter

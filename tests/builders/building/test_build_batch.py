@@ -134,7 +134,7 @@ def test_batches_go_to_one_place(tmp_path: Path) -> None:
     with BatchServer(play_role) as server, pytest.raises(UsageError, match="one base URL"):
         build(
             BuildOptions(
-                out=tmp_path / "release", cast=ModelOptions(judge=(f"mock@{server.url},http://h:1/v1",), batch=ALL)
+                out=tmp_path / "release", models=ModelOptions(judge=(f"mock@{server.url},http://h:1/v1",), batch=ALL)
             )
         )
 

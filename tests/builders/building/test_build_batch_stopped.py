@@ -17,7 +17,7 @@ from ipm_prefdial.builders.building.estimate import estimate
 from ipm_prefdial.builders.building.run import build
 from ipm_prefdial.builders.building.workspace import Workspace
 from ipm_prefdial.builders.models.batch.context import BatchLimits
-from ipm_prefdial.builders.progress import NoProgress
+from ipm_prefdial.builders.runtime.progress import NoProgress
 from ipm_prefdial.schemas.errors import UsageError
 
 

@@ -38,12 +38,12 @@ ROUGH = Faults(
 )
 
 
-def options(out: Path, url: str, *, dialogues: int = 6, **cast: object) -> BuildOptions:
+def options(out: Path, url: str, *, dialogues: int = 6, **models: object) -> BuildOptions:
     """A build of the sample corpus in which the mock plays every role."""
     mock = (f"mock@{url}",)
     return BuildOptions(
         out=out,
-        cast=ModelOptions(planner=mock, responder=mock, judge=mock, **cast),  # type: ignore[arg-type]
+        models=ModelOptions(planner=mock, responder=mock, judge=mock, **models),  # type: ignore[arg-type]
         limit=dialogues,
     )
 

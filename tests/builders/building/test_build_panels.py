@@ -83,7 +83,7 @@ def _options(folder: Path, out: str, url: str) -> BuildOptions:
     (folder / "talks.jsonl").write_text(
         "".join(one.model_dump_json(exclude={"dialogue_id"}) + "\n" for one in _talks())
     )
-    cast = ModelOptions(
+    models = ModelOptions(
         planner=(f"mock@{url}",),
         responder=(f"mock@{url}",),
         judge=tuple(f"{judge}@{url}" for judge in JUDGES),
@@ -94,7 +94,7 @@ def _options(folder: Path, out: str, url: str) -> BuildOptions:
         out=folder / out,
         release="2.0.0",
         sources=(SourceRef(uri=str(folder / "talks.jsonl")), SourceRef(uri="sample")),
-        cast=cast,
+        models=models,
         limit=12,
         benchmarks=(str(folder / "exam.jsonl"),),
     )

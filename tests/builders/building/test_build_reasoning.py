@@ -13,8 +13,8 @@ from ipm_prefdial.builders.building.run import BuildOptions, build
 from ipm_prefdial.builders.models.pool import ModelOptions
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
+from ipm_prefdial.prompts.context import draw_profile
 from ipm_prefdial.prompts.parsers.trace import parse_trace
-from ipm_prefdial.prompts.personality import draw_profile
 from ipm_prefdial.schemas.config import REASONING_CONFIGS, Config
 from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.emotion import Profile
@@ -32,13 +32,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The build; planner, responder and joint are embedded, so that only traces are asked of the server."""
     out = tmp_path_factory.mktemp("traces") / "release"
     with ChatServer(play_role_of_panels, faults=ROUGH, models=MODELS) as server:
-        cast = ModelOptions(
+        models = ModelOptions(
             reasoner=tuple(f"{name}@{server.url}" for name in ("one", "two")),
             stylist=(f"mock@{server.url}",),
             judge=tuple(f"{name}@{server.url}" for name in ("first", "second", "third")),
             concurrency=8,
         )
-        build(BuildOptions(out=out, release="2.1.0", sources=(SourceRef(uri="sample"),), cast=cast, limit=4))
+        build(BuildOptions(out=out, release="2.1.0", sources=(SourceRef(uri="sample"),), models=models, limit=4))
     assert {"rate_limited", "fenced", "prose"} <= server.met.keys()
     return Release(out)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.command import ipm_prefdial
 
-from ipm_prefdial.builders.auditing.gate_evidence import facts_of
+from ipm_prefdial.builders.auditing._gate_evidence import facts_of
 from ipm_prefdial.builders.auditing.gates import check_gates
 from ipm_prefdial.builders.auditing.run import audit_release
 from ipm_prefdial.builders.building.rebuild import verify_release

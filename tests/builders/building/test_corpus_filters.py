@@ -12,7 +12,7 @@ from support.dialogues import dialogue, seeker, supporter
 from support.mining import PANELS, by_task, mined, plan_of, said
 from support.panels import sees
 
-from ipm_prefdial.builders.building.corpus_filters import CorpusFilter, duel_quotas, quotas
+from ipm_prefdial.builders.building._corpus_filters import CorpusFilter, duel_quotas, quotas
 from ipm_prefdial.builders.mining.candidate import Candidate, Drop, Result
 from ipm_prefdial.builders.mining.steps import CorpusStep
 from ipm_prefdial.builders.mining.turns import PlacedDialogue, supporter_turns

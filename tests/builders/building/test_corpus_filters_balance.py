@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.dialogues import strategies
 
-from ipm_prefdial.builders.building.corpus_filters import duel_quotas, quotas, spread_of
+from ipm_prefdial.builders.building._corpus_filters import duel_quotas, quotas, spread_of
 from ipm_prefdial.schemas.spec import BalanceRule
 from ipm_prefdial.schemas.strategy import Strategy
 

@@ -11,7 +11,7 @@ from ipm_prefdial.builders.building.run import BuildOptions, build
 from ipm_prefdial.builders.mining.turns import MOST_IN_A_TURN
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason
 

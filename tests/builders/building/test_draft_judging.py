@@ -18,7 +18,7 @@ from ipm_prefdial.builders.building.run import BuildOptions, build
 from ipm_prefdial.builders.models.pool import ModelOptions
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.errors import PrefDialError
 from ipm_prefdial.schemas.inference import ModelRef, Outcome, Request, Role, Task
@@ -88,8 +88,8 @@ def test_a_build_with_awkward_answers_names_what_it_drops(tmp_path: Path) -> Non
     out, draft = tmp_path / "release", write_draft(tmp_path, steps=STEPS, **PROMPTS)
     with ChatServer(play_role_of_panels, raw=awkward) as server:
         mock = (f"mock@{server.url}",)
-        cast = ModelOptions(planner=mock, responder=mock, judge=mock)
-        build(BuildOptions(out=out, release=str(draft), cast=cast, limit=4))
+        models = ModelOptions(planner=mock, responder=mock, judge=mock)
+        build(BuildOptions(out=out, release=str(draft), models=models, limit=4))
     release = Release(out)
     assert list(validate_release(release)) == []
     assert verify_release(out).differences == ()

@@ -14,7 +14,7 @@ from support.script import scripted_answer, spelt_answer
 from support.sources import opened
 from support.traces import TEXT
 
-from ipm_prefdial.builders.building.assemble import Assembly, assemble
+from ipm_prefdial.builders.building._assemble import Assembly, assemble
 from ipm_prefdial.builders.building.estimate import estimate
 from ipm_prefdial.builders.building.ingest import ingest
 from ipm_prefdial.builders.building.run import BuildOptions, build
@@ -22,7 +22,7 @@ from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.models.pool import ModelOptions
 from ipm_prefdial.builders.release.write import ReleaseWriter
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.errors import EndpointError
 from ipm_prefdial.schemas.inference import Completion, ModelRef, Outcome, Request, Role, Task
 from ipm_prefdial.schemas.spec import SourceRef
@@ -48,7 +48,7 @@ def _options(
         out=out,
         release=release,
         limit=DIALOGUES,
-        cast=ModelOptions(rewrite=rewrite, **named),  # type: ignore[arg-type]
+        models=ModelOptions(rewrite=rewrite, **named),  # type: ignore[arg-type]
     )
 
 
@@ -63,14 +63,14 @@ def _asked(folder: Path, options: BuildOptions, answer: Answer) -> Counter[Role]
     """How many distinct calls a build comes to where the models answer like this."""
     released = load_release(options.release).spec
     refs = {
-        role: tuple(ModelRef(name=named.partition("@")[0]) for named in options.cast.of(role, released))
+        role: tuple(ModelRef(name=named.partition("@")[0]) for named in options.models.of(role, released))
         for role in Role
-        if options.cast.of(role, released)
+        if options.models.of(role, released)
     }
-    intake = ingest([opened("sample")], released, folder / "spool", on_bad="stop", limit=DIALOGUES)
+    ingested = ingest([opened("sample")], released, folder / "spool", on_bad="stop", limit=DIALOGUES)
     writer = ReleaseWriter(folder / "tables", released.layout)
     assembly = Assembly(MiningPlan.of(released, refs), steps_of(released), answer, writer)
-    assemble(intake, assembly).counts()
+    assemble(ingested, assembly).counts()
     return Counter({role: usage.calls for role, usage in assembly.usages().items()})
 
 

@@ -35,29 +35,29 @@ _BAD = [
 
 def test_dialogues_come_back_in_order_with_position_and_counts(tiny: Path, tmp_path: Path) -> None:
     names = ("esconv.json", "failed.json", "dialogues.jsonl")
-    intake = taken_in(*(opened(tiny / name) for name in names), spool=tmp_path / "spool")
+    ingested = taken_in(*(opened(tiny / name) for name in names), spool=tmp_path / "spool")
     wanted = [one for name in names for one in dialogues_in(tiny / name)]
-    assert [placed.dialogue for placed in intake] == wanted
-    assert [placed.position for placed in intake] == list(range(10))
-    assert [(one.name, one.kind, one.dialogues, one.turns) for one in intake.sources] == [
+    assert [placed.dialogue for placed in ingested] == wanted
+    assert [placed.position for placed in ingested] == list(range(10))
+    assert [(one.name, one.kind, one.dialogues, one.turns) for one in ingested.sources] == [
         ("esconv", "esconv", 6, 36),
         ("failed", "esconv", 2, 8),
         ("dialogues", "dialogue", 2, 6),
     ]
-    assert intake.licenses == {"unknown", "cc-by-4.0"}
+    assert ingested.licenses == {"unknown", "cc-by-4.0"}
 
 
 def test_an_intake_can_be_walked_through_again(tiny: Path, tmp_path: Path) -> None:
-    intake = taken_in(opened(tiny / "esconv.json"), spool=tmp_path / "spool")
-    assert list(intake) == list(intake)
+    ingested = taken_in(opened(tiny / "esconv.json"), spool=tmp_path / "spool")
+    assert list(ingested) == list(ingested)
 
 
 def test_splits_part_the_dialogues_and_respect_a_sources_own(tiny: Path, tmp_path: Path) -> None:
-    intake = taken_in(opened(tiny / "esconv.json"), opened(tiny / "dialogues.jsonl"), spool=tmp_path / "spool")
-    ids = [one.dialogue_id for split in Split for one in intake.of_split(split)]
-    assert sorted(ids) == sorted(placed.dialogue.dialogue_id for placed in intake)
+    ingested = taken_in(opened(tiny / "esconv.json"), opened(tiny / "dialogues.jsonl"), spool=tmp_path / "spool")
+    ids = [one.dialogue_id for split in Split for one in ingested.of_split(split)]
+    assert sorted(ids) == sorted(placed.dialogue.dialogue_id for placed in ingested)
     own = dialogues_in(tiny / "dialogues.jsonl")[0]
-    assert own in list(intake.of_split(Split.TEST))
+    assert own in list(ingested.of_split(Split.TEST))
 
 
 @pytest.mark.parametrize(("file", "reason", "message"), _BAD)
@@ -73,10 +73,10 @@ def test_a_bad_dialogue_stops_the_build_and_is_named(
 def test_a_bad_dialogue_is_left_out_and_counted(
     tiny: Path, tmp_path: Path, file: str, reason: str, message: str
 ) -> None:
-    intake = taken_in(opened(tiny / "bad" / file), spool=tmp_path / "spool", on_bad="skip")
-    (record,) = intake.sources
+    ingested = taken_in(opened(tiny / "bad" / file), spool=tmp_path / "spool", on_bad="skip")
+    (record,) = ingested.sources
     assert record.skipped == {reason: 1}
-    kept = [placed.dialogue.problem for placed in intake]
+    kept = [placed.dialogue.problem for placed in ingested]
     assert kept[0] == "academic pressure"
     assert kept[-1] == "ongoing depression"
     assert record.dialogues == len(kept) == (3 if reason == "duplicate_dialogue" else 2)
@@ -106,13 +106,15 @@ def test_the_same_file_twice_is_a_duplicate(tiny: Path, tmp_path: Path) -> None:
         match=r"esconv\.json: dialogue 0, turn 0: duplicate dialogue: the same words as esconv\.json: dialogue 0",
     ):
         taken_in(*twice, spool=tmp_path / "spool")
-    intake = taken_in(*twice, spool=tmp_path / "spool", on_bad="skip")
-    assert [(one.dialogues, one.skipped) for one in intake.sources] == [(6, {}), (0, {"duplicate_dialogue": 6})]
+    ingested = taken_in(*twice, spool=tmp_path / "spool", on_bad="skip")
+    assert [(one.dialogues, one.skipped) for one in ingested.sources] == [(6, {}), (0, {"duplicate_dialogue": 6})]
 
 
 def test_the_same_dialogue_in_another_shape_is_a_duplicate(tiny: Path, tmp_path: Path) -> None:
-    intake = taken_in(opened(tiny / "esconv.json"), opened(tiny / "chat.json"), spool=tmp_path / "spool", on_bad="skip")
-    assert intake.sources[1].skipped == {"duplicate_dialogue": 2}
+    ingested = taken_in(
+        opened(tiny / "esconv.json"), opened(tiny / "chat.json"), spool=tmp_path / "spool", on_bad="skip"
+    )
+    assert ingested.sources[1].skipped == {"duplicate_dialogue": 2}
 
 
 @pytest.mark.parametrize(
@@ -121,19 +123,23 @@ def test_the_same_dialogue_in_another_shape_is_a_duplicate(tiny: Path, tmp_path:
 def test_a_limit_counts_dialogues_over_all_sources(
     tiny: Path, tmp_path: Path, limit: int | None, counts: tuple[int, int]
 ) -> None:
-    intake = taken_in(opened(tiny / "esconv.json"), opened(tiny / "failed.json"), spool=tmp_path / "spool", limit=limit)
-    assert tuple(one.dialogues for one in intake.sources) == counts
-    assert len(list(intake)) == sum(counts)
+    ingested = taken_in(
+        opened(tiny / "esconv.json"), opened(tiny / "failed.json"), spool=tmp_path / "spool", limit=limit
+    )
+    assert tuple(one.dialogues for one in ingested.sources) == counts
+    assert len(list(ingested)) == sum(counts)
 
 
 def test_a_bad_dialogue_beyond_the_limit_stops_nothing(tiny: Path, tmp_path: Path) -> None:
-    intake = taken_in(opened(tiny / "bad" / "unknown_strategy.json"), spool=tmp_path / "spool", limit=1)
-    assert len(list(intake)) == 1
+    ingested = taken_in(opened(tiny / "bad" / "unknown_strategy.json"), spool=tmp_path / "spool", limit=1)
+    assert len(list(ingested)) == 1
 
 
 def test_dialogues_that_were_left_out_do_not_count_towards_the_limit(tiny: Path, tmp_path: Path) -> None:
-    intake = taken_in(opened(tiny / "bad" / "unknown_strategy.json"), spool=tmp_path / "spool", limit=2, on_bad="skip")
-    assert [placed.dialogue.problem for placed in intake] == ["academic pressure", "ongoing depression"]
+    ingested = taken_in(
+        opened(tiny / "bad" / "unknown_strategy.json"), spool=tmp_path / "spool", limit=2, on_bad="skip"
+    )
+    assert [placed.dialogue.problem for placed in ingested] == ["academic pressure", "ongoing depression"]
 
 
 @pytest.mark.parametrize("records", [[], [{"dialog": []}]])
@@ -164,35 +170,35 @@ def _talks(path: Path, *openings: str) -> Source:
     return opened(path)
 
 
-def _first_words(intake: Ingested) -> list[str]:
-    return [placed.dialogue.turns[0].text for placed in intake]
+def _first_words(ingested: Ingested) -> list[str]:
+    return [placed.dialogue.turns[0].text for placed in ingested]
 
 
 def test_personal_data_is_masked_before_anything_else_and_counted(tmp_path: Path) -> None:
     source = _talks(tmp_path / "talks.jsonl", _PERSONAL[0], "It hails.", " ".join(_PERSONAL))
-    intake = taken_in(source, spool=tmp_path / "spool", safety=SafetyRule(personal_data="mask"))
-    assert _first_words(intake) == [mask_pii(_PERSONAL[0]), "It hails.", mask_pii(" ".join(_PERSONAL))]
-    (record,) = intake.sources
+    ingested = taken_in(source, spool=tmp_path / "spool", safety=SafetyRule(personal_data="mask"))
+    assert _first_words(ingested) == [mask_pii(_PERSONAL[0]), "It hails.", mask_pii(" ".join(_PERSONAL))]
+    (record,) = ingested.sources
     assert record.masked == {PiiKind.EMAIL: 2, PiiKind.NAME: 1}
     assert (record.dialogues, record.skipped) == (3, {})
     assert "example.org" not in (tmp_path / "spool").read_text()
-    assert list(intake.splits.ids) == [placed.dialogue.dialogue_id for placed in intake]
+    assert list(ingested.splits.ids) == [placed.dialogue.dialogue_id for placed in ingested]
 
 
 @pytest.mark.parametrize("on_bad", ["stop", "skip"])
 def test_dialogues_with_personal_data_are_left_out_and_counted(tmp_path: Path, on_bad: OnBadDialogue) -> None:
     source = _talks(tmp_path / "talks.jsonl", _PERSONAL[0], "It hails.", _PERSONAL[1])
-    intake = taken_in(source, spool=tmp_path / "spool", on_bad=on_bad, safety=SafetyRule(personal_data="drop"))
-    assert _first_words(intake) == ["It hails."]
-    (record,) = intake.sources
+    ingested = taken_in(source, spool=tmp_path / "spool", on_bad=on_bad, safety=SafetyRule(personal_data="drop"))
+    assert _first_words(ingested) == ["It hails."]
+    (record,) = ingested.sources
     assert (record.dialogues, record.turns, record.skipped, record.masked) == (1, 2, {"personal_data": 2}, {})
 
 
 def test_a_release_that_keeps_personal_data_changes_nothing(tmp_path: Path) -> None:
     source = _talks(tmp_path / "talks.jsonl", *_PERSONAL)
-    intake = taken_in(source, spool=tmp_path / "spool")
-    assert _first_words(intake) == list(_PERSONAL)
-    assert intake.sources[0].model_dump().keys().isdisjoint({"masked"})
+    ingested = taken_in(source, spool=tmp_path / "spool")
+    assert _first_words(ingested) == list(_PERSONAL)
+    assert ingested.sources[0].model_dump().keys().isdisjoint({"masked"})
 
 
 def test_dialogues_that_are_one_once_they_are_masked_are_duplicates(tmp_path: Path) -> None:
@@ -201,19 +207,19 @@ def test_dialogues_that_are_one_once_they_are_masked_are_duplicates(tmp_path: Pa
     path = tmp_path / "talks.jsonl"
     path.write_text("".join(one.model_dump_json(exclude={"dialogue_id"}) + "\n" for one in talks))
     mask = SafetyRule(personal_data="mask")
-    intake = taken_in(opened(path), spool=tmp_path / "spool", on_bad="skip", safety=mask)
-    (record,) = intake.sources
+    ingested = taken_in(opened(path), spool=tmp_path / "spool", on_bad="skip", safety=mask)
+    (record,) = ingested.sources
     assert (record.dialogues, record.skipped) == (1, {"duplicate_dialogue": 1})
     assert record.masked == {PiiKind.EMAIL: 1}
 
 
 def test_dialogues_in_a_crisis_are_known_at_intake_and_nobody_learns_from_them(tmp_path: Path) -> None:
     source = _talks(tmp_path / "talks.jsonl", "I want to kill myself.", "It hails.")
-    intake = taken_in(source, spool=tmp_path / "spool", safety=SafetyRule(crisis="hold_out"))
-    grave, calm = intake
+    ingested = taken_in(source, spool=tmp_path / "spool", safety=SafetyRule(crisis="hold_out"))
+    grave, calm = ingested
     assert [found.turn for found in grave.by_rule or ()] == [0]
     assert not calm.by_rule
-    learnt = [one.turns[0].text for split in Split for one in intake.of_split(split)]
+    learnt = [one.turns[0].text for split in Split for one in ingested.of_split(split)]
     assert learnt == ["It hails."]
     kept = taken_in(source, spool=tmp_path / "spool")
     assert sum(1 for split in Split for _ in kept.of_split(split)) == 2
@@ -225,8 +231,8 @@ def test_a_dialogue_that_repeats_an_earlier_one_says_which(tmp_path: Path) -> No
     talks = [dialogue(seeker(opening), supporter("When was that?")) for opening in openings]
     path = tmp_path / "talks.jsonl"
     path.write_text("".join(one.model_dump_json(exclude={"dialogue_id"}) + "\n" for one in talks))
-    intake = taken_in(opened(path), spool=tmp_path / "spool")
-    assert [placed.repeats for placed in intake] == [None, None, talks[0].dialogue_id]
+    ingested = taken_in(opened(path), spool=tmp_path / "spool")
+    assert [placed.repeats for placed in ingested] == [None, None, talks[0].dialogue_id]
 
 
 @pytest.mark.parametrize(
@@ -247,5 +253,5 @@ def test_a_dialogue_beyond_all_bounds_is_a_bad_one(tmp_path: Path, turns: list[T
     with pytest.raises(SourceError, match=re.escape(said)):
         taken_in(opened(path), spool=tmp_path / "spool", safety=SafetyRule(personal_data="mask"))
     calm = _talks(tmp_path / "calm.jsonl", "It hails.")
-    intake = taken_in(opened(path), calm, spool=tmp_path / "spool", on_bad="skip")
-    assert intake.sources[0].skipped == {"too_long": 1}
+    ingested = taken_in(opened(path), calm, spool=tmp_path / "spool", on_bad="skip")
+    assert ingested.sources[0].skipped == {"too_long": 1}

@@ -223,7 +223,7 @@ def test_several_benchmarks_are_read_in_order_and_none_is_none(tmp_path: Path) -
     assert read_benchmarks([], 13) == ()
 
 
-# At intake.
+# At ingested.
 
 
 def _sources(folder: Path) -> Any:
@@ -236,10 +236,10 @@ def test_overlapping_dialogues_are_marked_by_the_first_benchmark_and_counted(tmp
     (tmp_path / "one.txt").write_text(SAID)
     (tmp_path / "two.txt").write_text(f"{SAID} That was long ago, they said.")
     benchmarks = read_benchmarks([str(tmp_path / name) for name in ("one.txt", "two.txt")], 13)
-    intake = taken_in(_sources(tmp_path), spool=tmp_path / "spool", benchmarks=benchmarks)
-    assert [placed.contaminated_by for placed in intake] == ["one.txt", None, "one.txt"]
-    assert [(one.name, one.dialogues) for one in intake.benchmarks] == [("one.txt", 2), ("two.txt", 0)]
-    learnt = [one.turns[0].text for split in {placed.split for placed in intake} for one in intake.of_split(split)]
+    ingested = taken_in(_sources(tmp_path), spool=tmp_path / "spool", benchmarks=benchmarks)
+    assert [placed.contaminated_by for placed in ingested] == ["one.txt", None, "one.txt"]
+    assert [(one.name, one.dialogues) for one in ingested.benchmarks] == [("one.txt", 2), ("two.txt", 0)]
+    learnt = [one.turns[0].text for split in {placed.split for placed in ingested} for one in ingested.of_split(split)]
     assert learnt == ["It hails."]
 
 
@@ -252,11 +252,11 @@ def test_two_benchmarks_of_one_name_are_counted_apart(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "test.txt").write_text(text)
         places.append(str(tmp_path / folder / "test.txt"))
-    intake = taken_in(_sources(tmp_path), spool=tmp_path / "spool", benchmarks=read_benchmarks(places, 13))
-    assert [one.dialogues for one in intake.benchmarks] == [0, 2]
+    ingested = taken_in(_sources(tmp_path), spool=tmp_path / "spool", benchmarks=read_benchmarks(places, 13))
+    assert [one.dialogues for one in ingested.benchmarks] == [0, 2]
 
 
 def test_without_benchmarks_nothing_overlaps(tmp_path: Path) -> None:
-    intake = taken_in(_sources(tmp_path), spool=tmp_path / "spool")
-    assert {placed.contaminated_by for placed in intake} == {None}
-    assert intake.benchmarks == ()
+    ingested = taken_in(_sources(tmp_path), spool=tmp_path / "spool")
+    assert {placed.contaminated_by for placed in ingested} == {None}
+    assert ingested.benchmarks == ()

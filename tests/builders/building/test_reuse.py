@@ -29,14 +29,14 @@ COMPLETIONS = "data/completions/train-00000-of-00001.parquet"
 
 
 def asking(
-    out: Path, url: str, *reuse: Path | str, release: str = "1.0.0", limit: int = 4, **cast: object
+    out: Path, url: str, *reuse: Path | str, release: str = "1.0.0", limit: int = 4, **models: object
 ) -> BuildOptions:
     """A build of the sample in which the model at `url` plays every role."""
     model = (f"mock@{url}",)
     return BuildOptions(
         out,
         release,
-        cast=ModelOptions(planner=model, responder=model, judge=model, **cast),  # type: ignore[arg-type]
+        models=ModelOptions(planner=model, responder=model, judge=model, **models),  # type: ignore[arg-type]
         limit=limit,
         reuse=tuple(map(str, reuse)),
     )
@@ -122,7 +122,7 @@ def test_what_failed_in_passing_is_asked_again(tmp_path: Path, server: ChatServe
 
     with ChatServer(play_role_of_panels, raw=fail) as flawed:
         options = asking(tmp_path / "flawed", flawed.url, limit=2)
-        build(replace(options, cast=replace(options.cast, concurrency=1)))
+        build(replace(options, models=replace(options.models, concurrency=1)))
     rows = [row for row in Release(tmp_path / "flawed").rows(Config.COMPLETIONS) if row["failure"]]
     passing = [row for row in rows if row["failure"] != "bad_request"]
     assert len(rows) > 3
@@ -140,7 +140,7 @@ def test_a_stopped_build_goes_on_with_its_own_answers_first(tmp_path: Path, firs
     (planner, *_) = estimate(options).roles
     assert planner.new + planner.recorded + sum(planner.reused.values()) == planner.calls
     assert sum(one.recorded for one in estimate(options).roles) == own > 0
-    manifest = build(replace(options, cast=replace(options.cast, budget_usd=1000.0)))
+    manifest = build(replace(options, models=replace(options.models, budget_usd=1000.0)))
     assert all(times == 1 for times in server.answered.values())
     assert manifest.run.cost_usd == pytest.approx(server.answered.total() * 19 * 1000 / 1e6)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.command import ipm_prefdial
 
-from ipm_prefdial.builders.releases import versions
+from ipm_prefdial.builders.specs.released import versions
 
 
 def test_a_draft_is_written_and_the_way_on_is_told(tmp_path: Path) -> None:

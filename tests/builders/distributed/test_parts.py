@@ -1,18 +1,18 @@
-"""What is done apart without a cluster, and what is told where a node does not see the data."""
+"""The local engine, and the error where a node does not see the data."""
 
 from pathlib import Path
 
 import pytest
 from support.command import ipm_prefdial
 
-from ipm_prefdial.builders.distributed.connection import _do, apart_on
-from ipm_prefdial.builders.parallel import Engine
+from ipm_prefdial.builders.distributed.connection import _do, parallel_map_on
+from ipm_prefdial.builders.runtime.environment import Engine
 from ipm_prefdial.schemas.errors import UsageError
 
 
 def test_the_local_engine_does_nothing_apart(tmp_path: Path) -> None:
-    with apart_on(Engine(), (tmp_path,)) as apart:
-        assert apart is None
+    with parallel_map_on(Engine(), (tmp_path,)) as parallel:
+        assert parallel is None
 
 
 def test_a_node_that_does_not_see_a_folder_is_no_damaged_release(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("local") / "release"
     with ChatServer(play_role) as server:
         model = (f"mock@{server.url}",)
-        build(BuildOptions(out, cast=ModelOptions(planner=model, responder=model, judge=model), limit=LIMIT))
+        build(BuildOptions(out, models=ModelOptions(planner=model, responder=model, judge=model), limit=LIMIT))
     return out
 
 

@@ -10,8 +10,8 @@ from ipm_prefdial.builders.mining.checks import check_no_personal_data
 from ipm_prefdial.builders.mining.mine import mine_pairs
 from ipm_prefdial.builders.mining.steps import find_steps
 from ipm_prefdial.builders.mining.turns import MOST_IN_A_TURN, turn_too_long
-from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.builders.safety.personal_data import reachable_person
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.inference import FailureReason, ModelRef, Role

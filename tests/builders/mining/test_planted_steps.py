@@ -8,7 +8,7 @@ from support.draft import write_draft
 from support.mining import by_task, mined, plan_of, said
 from support.releases import scripted_plan
 
-from ipm_prefdial.builders.building import corpus_filters
+from ipm_prefdial.builders.building import _corpus_filters as corpus_filters
 from ipm_prefdial.builders.building.conversations import replay
 from ipm_prefdial.builders.building.run import BuildOptions, build
 from ipm_prefdial.builders.cli.main import main
@@ -19,7 +19,7 @@ from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import Check, HumanCheck, steps_of
 from ipm_prefdial.builders.mining.turns import SupporterTurn
 from ipm_prefdial.builders.reasoning import reason
-from ipm_prefdial.builders.releases import load_release, read_spec
+from ipm_prefdial.builders.specs.released import load_release, read_spec
 from ipm_prefdial.schemas import steps as defined
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason

@@ -19,9 +19,9 @@ from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import supporter_turns
 from ipm_prefdial.builders.sources.files import read_records
 from ipm_prefdial.builders.sources.shapes import SHAPES, to_dialogue
+from ipm_prefdial.prompts.context import draw_profile
 from ipm_prefdial.prompts.library import load_prompt
-from ipm_prefdial.prompts.parsers.verdict import read_verdict
-from ipm_prefdial.prompts.personality import draw_profile
+from ipm_prefdial.prompts.parsers._verdict import read_verdict
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Turn
 from ipm_prefdial.schemas.drops import DropReason

@@ -20,7 +20,7 @@ from ipm_prefdial.builders.mining.steps import (
     pair_key,
     steps_of,
 )
-from ipm_prefdial.builders.releases import load_release, versions
+from ipm_prefdial.builders.specs.released import load_release, versions
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.errors import PromptError, UsageError
 from ipm_prefdial.schemas.inference import ModelRef, Role, Task

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.chat_server import answer_with
 
-from ipm_prefdial.builders.models.api_errors import (
+from ipm_prefdial.builders.models._api_errors import (
     ApiError,
     HttpAnswer,
     error_in,
@@ -19,7 +19,7 @@ from ipm_prefdial.builders.models.api_errors import (
     read_retry_after,
     shorten,
 )
-from ipm_prefdial.builders.models.replies import Sent, read_reply
+from ipm_prefdial.builders.models._replies import Sent, read_reply
 from ipm_prefdial.schemas.inference import Completion, FailureReason
 
 SENT = Sent("k", "mock", structured=False, size=400, max_tokens=64)

@@ -8,13 +8,13 @@ import pytest
 from servers.asking import make_request
 from servers.chat_server import ChatServer, Faults, RawAnswer
 
-from ipm_prefdial.builders.models.balancer import LoadBalanced
+from ipm_prefdial.builders.models._balancer import LoadBalanced
+from ipm_prefdial.builders.models._http import open_model
+from ipm_prefdial.builders.models._retry import RetryPolicy
 from ipm_prefdial.builders.models.endpoint import Endpoint
 from ipm_prefdial.builders.models.limit import Limits
 from ipm_prefdial.builders.models.meter import Meter
 from ipm_prefdial.builders.models.record import Records
-from ipm_prefdial.builders.models.retry import RetryPolicy
-from ipm_prefdial.builders.models.stack import open_model
 from ipm_prefdial.schemas.errors import EndpointError
 from ipm_prefdial.schemas.inference import Completion, Outcome, Request
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.models.balancer import Places
+from ipm_prefdial.builders.models._balancer import Places
 
 steps = st.lists(
     st.tuples(st.floats(0, 5), st.sampled_from(["begin", "well", "failed", "unknown"]), st.integers(0, 50)), max_size=80

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from servers.asking import make_request
 from servers.chat_server import answer_with
 
-from ipm_prefdial.builders.models.bodies import MOST_BYTES, CodingError, inflate
+from ipm_prefdial.builders.models._bodies import MOST_BYTES, CodingError, inflate
+from ipm_prefdial.builders.models._http import HttpCompleter
 from ipm_prefdial.builders.models.endpoint import Endpoint
-from ipm_prefdial.builders.models.http import HttpCompleter
 from ipm_prefdial.schemas.errors import EndpointError
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Outcome
 

@@ -13,13 +13,13 @@ from servers.batch_server import BatchServer
 from servers.batching import ask_in_batches
 from servers.chat_server import ChatServer, RawAnswer
 
-from ipm_prefdial.builders.models.api_errors import ApiError
+from ipm_prefdial.builders.models._api_errors import ApiError
+from ipm_prefdial.builders.models._dialect import REPEATED_ROLES, SYSTEM_ROLE, Dialect, RequestBody
+from ipm_prefdial.builders.models._http import HttpCompleter
 from ipm_prefdial.builders.models.batch.context import known_dialect
 from ipm_prefdial.builders.models.batch.job import Queue
 from ipm_prefdial.builders.models.batch.ledger import Ledger
-from ipm_prefdial.builders.models.dialect import REPEATED_ROLES, SYSTEM_ROLE, Dialect, RequestBody
 from ipm_prefdial.builders.models.endpoint import Endpoint
-from ipm_prefdial.builders.models.http import HttpCompleter
 from ipm_prefdial.builders.models.meter import Meter
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Message, Request, Role
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from servers.asking import make_request
 from servers.chat_server import ChatServer, RawAnswer, answer_with
 
+from ipm_prefdial.builders.models._http import HttpCompleter, open_model
 from ipm_prefdial.builders.models.endpoint import (
     PROVIDER_URL,
     Endpoint,
@@ -20,9 +21,7 @@ from ipm_prefdial.builders.models.endpoint import (
     parse_model,
     resolve,
 )
-from ipm_prefdial.builders.models.http import HttpCompleter
 from ipm_prefdial.builders.models.record import Records
-from ipm_prefdial.builders.models.stack import open_model
 from ipm_prefdial.schemas.errors import EndpointError, UsageError
 from ipm_prefdial.schemas.inference import Completion, Role
 

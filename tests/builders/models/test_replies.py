@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.chat_server import answer_with
 
-from ipm_prefdial.builders.models.api_errors import ApiError, model_names, read_error
-from ipm_prefdial.builders.models.replies import MOST_REPLY, ReadReply, Sent, read_reply
+from ipm_prefdial.builders.models._api_errors import ApiError, model_names, read_error
+from ipm_prefdial.builders.models._replies import MOST_REPLY, ReadReply, Sent, read_reply
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason
 
 anything = st.recursive(

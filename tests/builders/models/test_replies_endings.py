@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.models.replies import ReplyEnding, ending_of
+from ipm_prefdial.builders.models._replies import ReplyEnding, ending_of
 
 
 @pytest.mark.parametrize("word", ["stop", "Stop", "eos_token", "end_turn", "endTurn", "stop sequence", "eosFound"])

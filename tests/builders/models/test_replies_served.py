@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.models.replies import is_same_model
+from ipm_prefdial.builders.models._replies import is_same_model
 
 
 @pytest.mark.parametrize(

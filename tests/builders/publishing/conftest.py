@@ -10,8 +10,8 @@ import pytest
 from support.publishing import HubServer, hub_server, publishable
 from support.releases import copy_release
 
+from ipm_prefdial.builders.publishing.fresh_load import ReadAs
 from ipm_prefdial.builders.publishing.preflight import PublishOptions
-from ipm_prefdial.builders.publishing.reader import ReadAs
 from ipm_prefdial.builders.publishing.run import PublishResult, publish
 from ipm_prefdial.builders.release.read import Release
 

@@ -14,7 +14,7 @@ from support.publishing import MALLORY, PROPOSER, HubServer, publishable
 from support.releases import copy_release
 
 from ipm_prefdial.builders.building.rebuild import verify_release
-from ipm_prefdial.builders.publishing.card_edits import OPTION, read_card
+from ipm_prefdial.builders.publishing.card_edits import OPTION, TAGS, _tags, read_card
 from ipm_prefdial.builders.publishing.run import PublishResult
 from ipm_prefdial.builders.release.diff.run import diff_releases
 from ipm_prefdial.builders.release.read import Release
@@ -22,7 +22,7 @@ from ipm_prefdial.builders.release.refresh import refresh_views
 from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.cards.maintainers import HEADING, split_card
 from ipm_prefdial.schemas.errors import DataError
-from ipm_prefdial.schemas.maintainers import Maintainers
+from ipm_prefdial.schemas.publishing import Maintainers
 from ipm_prefdial.schemas.spec import Bump
 
 from .conftest import Publish
@@ -334,3 +334,9 @@ def test_the_command_names_the_option_and_takes_it(card: Card, second: Release) 
     assert done.code == 0, done.err
     assert "took over from the card on the Hub: tag added: counselling" in done.out
     assert "counselling" in card.head()["tags"]  # type: ignore[operator]
+
+
+def test_a_tag_that_stayed_is_kept_and_a_new_one_is_added() -> None:
+    base = Maintainers(tags=("ours-too", "gone"))
+    tags, wrong = _tags(["ours-too", "new", *TAGS], ["ours-too", "gone", *TAGS], base)
+    assert (tags, wrong) == (["ours-too", "new"], [])

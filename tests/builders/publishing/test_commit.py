@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ipm_prefdial.builders.publishing.commit import check_commit
-from ipm_prefdial.builders.publishing.plan import payload_of
-from ipm_prefdial.builders.publishing.repo import Entry
+from ipm_prefdial.builders.publishing._commit import check_commit
+from ipm_prefdial.builders.publishing._plan import payload_of
+from ipm_prefdial.builders.publishing._repo import Entry
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.errors import DataError
 

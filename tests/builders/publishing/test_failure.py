@@ -6,7 +6,7 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.publishing.failure import ATTEMPTS, HubError, patiently, said, telling
+from ipm_prefdial.builders.publishing._failure import ATTEMPTS, HubError, hub_failures, patiently, plain_reason
 
 
 def refusal(status: int, headers: dict[str, str] | None = None, message: str = "Go away") -> HfHubHTTPError:
@@ -18,7 +18,7 @@ def refusal(status: int, headers: dict[str, str] | None = None, message: str = "
 
 def told_of(error: Exception) -> HubError:
     """What becomes of an error."""
-    with pytest.raises(HubError) as found, telling("take it"):
+    with pytest.raises(HubError) as found, hub_failures("take it"):
         raise error
     assert "\n" not in str(found.value)
     return found.value
@@ -59,7 +59,7 @@ def test_a_token_in_a_foreign_message_is_not_passed_on(token: str, around: str) 
 
 
 def test_an_empty_message_is_told_by_its_kind() -> None:
-    assert said(RuntimeError("")) == "RuntimeError"
+    assert plain_reason(RuntimeError("")) == "RuntimeError"
 
 
 def test_only_what_may_pass_is_tried_again() -> None:

@@ -9,7 +9,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from support.hub import TOKEN
 from support.publishing import MALLORY, GitRepo, HubServer
 
-from ipm_prefdial.builders.publishing.commit import MovedError
+from ipm_prefdial.builders.publishing._commit import MovedError
 from ipm_prefdial.builders.publishing.run import PublishResult
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.errors import DataError, EndpointError, PrefDialError

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ipm_prefdial.builders.publishing.plan import read_front_matter
+from ipm_prefdial.builders.publishing._plan import read_front_matter
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.errors import DataError
 

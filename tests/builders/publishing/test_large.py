@@ -20,7 +20,7 @@ from support.hub import TOKEN
 from support.publishing import HubServer, hub_server, publishable
 from support.releases import copy_release
 
-from ipm_prefdial.builders.publishing.repo import _batches
+from ipm_prefdial.builders.publishing._repo import _batches
 from ipm_prefdial.builders.release.layout import MANIFEST
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.errors import DataError

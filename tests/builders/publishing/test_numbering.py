@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.publishing.plan import tag_of
+from ipm_prefdial.builders.publishing._plan import tag_of
 from ipm_prefdial.builders.publishing.preflight import released_versions
 
 VERSIONS = st.tuples(*[st.integers(0, 30)] * 3)

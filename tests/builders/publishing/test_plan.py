@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ipm_prefdial.builders.publishing.plan import (
+from ipm_prefdial.builders.publishing._plan import (
     MOST_BYTES,
     MOST_IN_FOLDER,
     MOST_LARGE_FILES,

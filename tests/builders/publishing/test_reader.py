@@ -11,8 +11,7 @@ from support.publishing import HubServer
 from support.releases import change_manifest
 
 from ipm_prefdial.builders.publishing import fresh_load as as_reader
-from ipm_prefdial.builders.publishing.fresh_load import _shards, other_rows
-from ipm_prefdial.builders.publishing.reader import ReadAs, read_back
+from ipm_prefdial.builders.publishing.fresh_load import ReadAs, _shards, other_rows, read_back
 from ipm_prefdial.builders.release.parts import read_places
 from ipm_prefdial.builders.release.read import Release, read_manifest
 from ipm_prefdial.schemas.errors import DataError, EndpointError

@@ -7,7 +7,7 @@ from support.publishing import REPO, publishable
 from support.releases import copy_release
 
 from ipm_prefdial.builders.building.rebuild import verify_release
-from ipm_prefdial.builders.publishing.run import tell_publish
+from ipm_prefdial.builders.publishing.run import stamp_repo
 from ipm_prefdial.builders.release.diff.run import diff_releases
 from ipm_prefdial.builders.release.layout import CARD, CHANGELOG, MANIFEST
 from ipm_prefdial.builders.release.read import Release
@@ -32,7 +32,7 @@ def files_of(release: Release) -> dict[str, bytes]:
 
 
 def test_changelog_goes_on_from_what_is_published(first: Release, second: Release) -> None:
-    told = tell_publish(second, REPO, first, diff_releases(first, second))
+    told = stamp_repo(second, REPO, first, diff_releases(first, second))
     changelog = (told.root / CHANGELOG).read_text()
     assert changelog.index("## 1.1.0") < changelog.index("Against 1.0.0") < changelog.index("## 1.0.0")
     card = (told.root / CARD).read_text()
@@ -44,23 +44,23 @@ def test_changelog_goes_on_from_what_is_published(first: Release, second: Releas
 
 def test_what_says_so_already_is_left_alone(first: Release, second: Release) -> None:
     diff = diff_releases(first, second)
-    told = tell_publish(second, REPO, first, diff)
+    told = stamp_repo(second, REPO, first, diff)
     before = {path: path.stat().st_mtime_ns for path in told.root.rglob("*")}
-    assert tell_publish(told, REPO, first, diff) is told
+    assert stamp_repo(told, REPO, first, diff) is told
     assert {path: path.stat().st_mtime_ns for path in told.root.rglob("*")} == before
 
 
 def test_what_was_stopped_half_way_is_told_again(first: Release, second: Release) -> None:
     diff = diff_releases(first, second)
     manifest = (second.root / MANIFEST).read_bytes()
-    whole = files_of(tell_publish(second, REPO, first, diff))
+    whole = files_of(stamp_repo(second, REPO, first, diff))
     (second.root / MANIFEST).write_bytes(manifest)
-    assert files_of(tell_publish(Release(second.root), REPO, first, diff)) == whole
+    assert files_of(stamp_repo(Release(second.root), REPO, first, diff)) == whole
 
 
 def test_a_first_release_names_its_repo_alone(first: Release, tmp_path: Path) -> None:
     release = copy_release(tmp_path / "first", first)
     changelog = (release.root / CHANGELOG).read_bytes()
-    told = tell_publish(release, REPO, None, None)
+    told = stamp_repo(release, REPO, None, None)
     assert told.manifest.repo == REPO
     assert (told.root / CHANGELOG).read_bytes() == changelog

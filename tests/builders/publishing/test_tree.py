@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.publishing.repo import Entry, LocalFile, disturbed, local_file, missing
+from ipm_prefdial.builders.publishing._repo import Entry, LocalFile, disturbed, local_file, missing
 
 NAMES = st.sampled_from(["README.md", "LICENSE", "data/a.parquet", "data/b.parquet", "notes/c.md"])
 CONTENTS = st.dictionaries(NAMES, st.binary(max_size=3))

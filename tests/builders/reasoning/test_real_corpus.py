@@ -10,8 +10,8 @@ from support.sources import opened
 
 from ipm_prefdial.builders.mining.trace_rules import RULES, contradictions
 from ipm_prefdial.builders.mining.turns import PlacedDialogue, SupporterTurn, supporter_turns
+from ipm_prefdial.builders.models.baseline._reasoner import feelings, reason
 from ipm_prefdial.builders.models.baseline.models import BaselineModels, fit_baseline
-from ipm_prefdial.builders.models.baseline.reasoner import feelings, reason
 from ipm_prefdial.prompts.parsers.trace import format_trace, parse_trace, read_trace
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.inference import Ask, Request, Sampling, Task

@@ -14,7 +14,7 @@ from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.reasoning.candidate import TraceCandidate
 from ipm_prefdial.builders.reasoning.reason import reason
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.config import REASONING_CONFIGS, Config
 from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.inference import FailureReason, ModelRef, Outcome, Request, Role, Task

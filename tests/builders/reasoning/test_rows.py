@@ -10,7 +10,7 @@ from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.turns import supporter_turns
 from ipm_prefdial.builders.reasoning.candidate import TraceCandidate
 from ipm_prefdial.builders.reasoning.rows import Weighing, difference
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.inference import Ask, Completion, ModelRef, Role, Task

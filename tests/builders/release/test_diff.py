@@ -24,7 +24,7 @@ from support.releases import (
     refresh_hashes,
 )
 
-from ipm_prefdial.builders.release.diff import store
+from ipm_prefdial.builders.release.diff import _store as store
 from ipm_prefdial.builders.release.diff.run import diff_releases
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.config import Config

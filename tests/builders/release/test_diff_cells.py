@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.release.diff.store import cell_digests, type_name
+from ipm_prefdial.builders.release.diff._store import cell_digests, type_name
 from ipm_prefdial.builders.release.layout import arrow_schema
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.base import canonical_json

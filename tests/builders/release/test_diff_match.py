@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.release.diff.compare import match_rows
+from ipm_prefdial.builders.release.diff._compare import match_rows
 
 _IDS = st.lists(st.integers(0, 12), max_size=20)
 

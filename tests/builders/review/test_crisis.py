@@ -25,7 +25,7 @@ from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.builders.review.crisis import COLUMNS, ImportedCrisis, export_crisis, import_crisis
 from ipm_prefdial.builders.review.importing import import_review
-from ipm_prefdial.cards.sections import crisis_lines
+from ipm_prefdial.cards._sections import crisis_lines
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.errors import DataError, OutputExistsError, UsageError
 from ipm_prefdial.schemas.review import CrisisDecision, CrisisReview, Review

@@ -19,7 +19,15 @@ from support.releases import Row, copy_release, refresh_hashes, shared_release
 from support.review import STRATA, Export, export
 
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.builders.review.forms import COLUMNS, SHEETS, Item, csv_text, export_review, instructions_text
+from ipm_prefdial.builders.review.forms import (
+    COLUMNS,
+    SHEETS,
+    Item,
+    argilla_settings,
+    csv_text,
+    export_review,
+    instructions_text,
+)
 from ipm_prefdial.builders.review.sample import Stratify, allocate, draw_pairs, rows_by_id
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.error_type import ErrorType
@@ -338,3 +346,10 @@ def test_wrong_and_null_columns_are_one_message(
     with pytest.raises(DataError, match=what):
         export(refresh_hashes(release.root), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_argilla_requires_every_field_but_the_strategy() -> None:
+    """Pairs of strategies and joint pairs have none."""
+    fields = json.loads(argilla_settings("Read."))["fields"]
+    assert {field["name"]: field["required"] for field in fields}["strategy"] is False
+    assert all(field["required"] for field in fields if field["name"] != "strategy")

@@ -17,11 +17,11 @@ from ipm_prefdial.builders.building.rebuild import verify_release
 from ipm_prefdial.builders.release.parts import read_review
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
-from ipm_prefdial.builders.review.figures import review_of
+from ipm_prefdial.builders.review._figures import review_of
 from ipm_prefdial.builders.review.importing import BLANK, Imported, import_review
 from ipm_prefdial.builders.review.sample import KeyItem
+from ipm_prefdial.cards._sections import review_lines
 from ipm_prefdial.cards.context import CardContext
-from ipm_prefdial.cards.sections import review_lines
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import DataError, UsageError

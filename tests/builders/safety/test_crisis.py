@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipm_prefdial.builders.safety._rule import _Denials, written_rules
 from ipm_prefdial.builders.safety.crisis import decode, find_crisis, fold_sentences
-from ipm_prefdial.builders.safety.rule import _Denials, written_rules
 from ipm_prefdial.schemas.safety import CrisisCategory, CrisisFinding, CrisisForm
 
 

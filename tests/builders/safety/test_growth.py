@@ -15,9 +15,9 @@ from ipm_prefdial.builders.mining import reply_rules
 from ipm_prefdial.builders.mining import turns as human
 from ipm_prefdial.builders.safety import crisis as folding
 from ipm_prefdial.builders.safety import patterns
+from ipm_prefdial.builders.safety._rule import _Denials
 from ipm_prefdial.builders.safety.crisis import find_crisis
 from ipm_prefdial.builders.safety.pii import find_pii, mask_pii
-from ipm_prefdial.builders.safety.rule import _Denials
 
 _PIECES = st.sampled_from(
     """a b. c+ d' e- @ @b.c . , : - _ ' ’ ( [at] (at) dot (dot) at com Aa Bb- Cc' John Smith Mary ā é É A. St. Texas

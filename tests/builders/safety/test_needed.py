@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipm_prefdial.builders.safety._rule import needed_words, rules_for, written_rules
 from ipm_prefdial.builders.safety.crisis import decode, fold_sentences
-from ipm_prefdial.builders.safety.rule import needed_words, rules_for, written_rules
 
 SENTENCES = Path(__file__).parents[2] / "safety" / "crisis_sentences.jsonl"
 

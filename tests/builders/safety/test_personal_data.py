@@ -5,8 +5,8 @@ from importlib import resources
 import pytest
 
 from ipm_prefdial.builders import safety
-from ipm_prefdial.builders.releases import load_release
 from ipm_prefdial.builders.safety.personal_data import FILES, RULES, digest_of_rules, reachable_person
+from ipm_prefdial.builders.specs.released import load_release
 
 
 def test_a_released_number_is_never_edited() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.sources import TALK, dialogues_in, found_in, opened, written
 
-from ipm_prefdial.builders.sources.data_files import CardError, DataFile, data_files, matches
+from ipm_prefdial.builders.sources._data_files import CardError, DataFile, data_files, matches
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import SourceError
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from support.sources import TALK, dialogues_in, found_in, opened, taken_in, written
 
-from ipm_prefdial.builders.sources.empathetic import is_utterance_header, whole_dialogues
+from ipm_prefdial.builders.sources._empathetic import is_utterance_header, whole_dialogues
 from ipm_prefdial.builders.sources.shapes import BadDialogue
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import SourceError
@@ -78,8 +78,8 @@ def test_a_release_without_traces_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"train.csv: dialogue 0, turn 1: missing strategy: .* release 1.0.0 has no"):
         taken_in(source, spool=tmp_path / "spool")
     talk = opened(written(tmp_path / "talk.json", [TALK]))
-    intake = taken_in(source, talk, spool=tmp_path / "spool", on_bad="skip")
-    assert [one.skipped for one in intake.sources] == [{"missing_strategy": 2}, {}]
+    ingested = taken_in(source, talk, spool=tmp_path / "spool", on_bad="skip")
+    assert [one.skipped for one in ingested.sources] == [{"missing_strategy": 2}, {}]
 
 
 @given(some.lists(some.sampled_from("abc"), max_size=12))

@@ -76,8 +76,8 @@ def test_every_supporter_turn_has_its_own_strategy(real_data: Path) -> None:
 
 def test_all_three_are_taken_in_together(real_data: Path, tmp_path: Path) -> None:
     sources = [opened(real_data / file) for file in _SIZES]
-    intake = taken_in(*sources, spool=tmp_path / "spool", on_bad="skip")
-    counted = {record.name: record.dialogues + sum(record.skipped.values()) for record in intake.sources}
+    ingested = taken_in(*sources, spool=tmp_path / "spool", on_bad="skip")
+    counted = {record.name: record.dialogues + sum(record.skipped.values()) for record in ingested.sources}
     assert counted == {Path(file).stem: dialogues for file, (dialogues, _) in _SIZES.items()}
-    assert all(record.skipped.keys() <= {"duplicate_dialogue"} for record in intake.sources)
+    assert all(record.skipped.keys() <= {"duplicate_dialogue"} for record in ingested.sources)
     assert sum(counted.values()) == 712

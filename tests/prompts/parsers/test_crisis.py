@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.prompts.parsers.verdict import read_crisis
+from ipm_prefdial.prompts.parsers._verdict import read_crisis
 from ipm_prefdial.schemas.safety import CrisisCategory
 from ipm_prefdial.schemas.verdict import CrisisVerdict, Unparsed
 

@@ -14,9 +14,9 @@ from support.traces import TEXT
 
 from ipm_prefdial.prompts.parsers import json_reply as json_object
 from ipm_prefdial.prompts.parsers import trace
+from ipm_prefdial.prompts.parsers._verdict import read_comparison
 from ipm_prefdial.prompts.parsers.json_reply import read_json_object, without_thinking
 from ipm_prefdial.prompts.parsers.trace import find_steps, parse_trace
-from ipm_prefdial.prompts.parsers.verdict import read_comparison
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.trace import Step, StrategyStep, Trace
 from ipm_prefdial.schemas.verdict import Comparison, Unparsed

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.prompts.parsers.verdict import read_verdict
+from ipm_prefdial.prompts.parsers._verdict import read_verdict
 from ipm_prefdial.schemas.error_type import ErrorType, parse_error_type, says_no_error
 from ipm_prefdial.schemas.verdict import Unparsed, Verdict
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from support.command import ipm_prefdial
 
+from ipm_prefdial.recipes.catalogue import TrainingStage
 from ipm_prefdial.recipes.cli import loop as mine
 from ipm_prefdial.recipes.cli.recipe import refuse_foreign
-from ipm_prefdial.recipes.tasks import TrainingStage
 from ipm_prefdial.schemas.errors import UsageError
 
 

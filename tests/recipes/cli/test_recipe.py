@@ -12,9 +12,8 @@ import yaml
 from support.command import Done, clean_environ, command_line, ipm_prefdial
 from support.training import QUICK, SMALLEST, small_release, words
 
-from ipm_prefdial.recipes.catalogue import find_recipe, recipe_names
+from ipm_prefdial.recipes.catalogue import TrainingStage, find_recipe, recipe_names
 from ipm_prefdial.recipes.cli.recipe import WORKFLOWS
-from ipm_prefdial.recipes.tasks import TrainingStage
 
 _SCRIPT = "ipm_prefdial.recipes.train.run"
 SETS = [f"--set={name}={json.dumps(value)}" for name, value in (QUICK | SMALLEST).items()]

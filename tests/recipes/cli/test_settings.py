@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ipm_prefdial.recipes.cli.settings import read_settings
+from ipm_prefdial.recipes.runs.arguments import read_settings
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from support.predictions import many, prediction, system
 from ipm_prefdial.recipes.evaluate.baselines import majority_of
 from ipm_prefdial.recipes.evaluate.pictures import pictures_of
 from ipm_prefdial.recipes.evaluate.score import Options, score_systems
-from ipm_prefdial.recipes.evaluate.tables import comparisons_csv, latex, markdown, scores_csv, tables_of, told
+from ipm_prefdial.recipes.evaluate.tables import comparisons_csv, format_value, latex, markdown, scores_csv, tables_of
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.evaluation import ErrorShare, Evaluated, Evaluation, Grade, JudgeFigures
 from ipm_prefdial.schemas.measures import Interval
@@ -127,4 +127,4 @@ def test_planner_alone_has_no_table_of_replies() -> None:
     ],
 )
 def test_values_are_told_with_their_intervals(value: Interval | None, text: str) -> None:
-    assert told(value) == text
+    assert format_value(value) == text

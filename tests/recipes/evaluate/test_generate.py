@@ -7,7 +7,7 @@ import pytest
 from support.dialogues import SHORT_TURNS
 
 from ipm_prefdial.builders.models.client import Script, ScriptedCompleter
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.recipes.evaluate.generate import answer_all, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players

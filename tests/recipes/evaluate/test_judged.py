@@ -10,8 +10,7 @@ from support.predictions import prediction, system
 
 from ipm_prefdial.builders.models.client import ScriptedCompleter
 from ipm_prefdial.prompts.library import load_prompt
-from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.judging import (
+from ipm_prefdial.recipes.evaluate._judging import (
     GRADES,
     PROMPTS,
     JudgeQuestion,
@@ -22,6 +21,7 @@ from ipm_prefdial.recipes.evaluate.judging import (
     panels_of,
     replies_of,
 )
+from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players
 from ipm_prefdial.recipes.evaluate.predictions import align
 from ipm_prefdial.recipes.metrics.sample import AnswerSample

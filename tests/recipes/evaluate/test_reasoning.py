@@ -10,11 +10,11 @@ from support.predictions import prediction, system
 from support.traces import TEXT, TRACE
 
 from ipm_prefdial.builders.models.client import Script, ScriptedCompleter
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.prompts.library import load_prompt
+from ipm_prefdial.recipes.evaluate._judging import ALL_STEPS, count_questions, judge_replies, panels_of, replies_of
 from ipm_prefdial.recipes.evaluate.generate import REASONING, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.judging import ALL_STEPS, count_questions, judge_replies, panels_of, replies_of
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players
 from ipm_prefdial.recipes.evaluate.predictions import Prediction, align, predictions_text
 from ipm_prefdial.recipes.metrics.sample import AnswerSample

@@ -11,9 +11,9 @@ from support.reasoning import reasoning_release
 from support.traces import TRACE
 from support.training import run_quick
 
-from ipm_prefdial.builders.releases import load_release
+from ipm_prefdial.builders.specs.released import load_release
+from ipm_prefdial.recipes.evaluate._judging import ALL_STEPS, JudgedReply, panels_of
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.judging import ALL_STEPS, JudgedReply, panels_of
 from ipm_prefdial.recipes.evaluate.step_judge import judge_by_reward, reward_folder
 from ipm_prefdial.recipes.metrics.sample import AnswerSample, TurnAnswer
 from ipm_prefdial.schemas.errors import UsageError

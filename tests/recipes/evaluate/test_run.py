@@ -10,8 +10,8 @@ from support.persona import play_role
 from support.predictions import many, their_rows, written
 from support.releases import shared_release
 
+from ipm_prefdial.recipes.evaluate._judging import GRADES
 from ipm_prefdial.recipes.evaluate.baselines import BASELINES
-from ipm_prefdial.recipes.evaluate.judging import GRADES
 from ipm_prefdial.recipes.evaluate.options import EvaluateOptions
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions
 from ipm_prefdial.recipes.evaluate.predictions import predictions_text, read_systems

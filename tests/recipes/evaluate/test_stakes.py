@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from support.loops import a_run
 
-from ipm_prefdial.recipes.evaluate.judging import ANY_ERROR
+from ipm_prefdial.recipes.catalogue import TrainingStage, TrainingTask
+from ipm_prefdial.recipes.evaluate._judging import ANY_ERROR
 from ipm_prefdial.recipes.evaluate.score import score_systems
 from ipm_prefdial.recipes.evaluate.stakes import SystemModel, stake, with_stakes
 from ipm_prefdial.recipes.evaluate.tables import markdown
 from ipm_prefdial.recipes.runs.record import StartRecord, TrainingRecord
-from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.evaluation import Evaluated, Grade, JudgeFigures, SystemComparison
 from ipm_prefdial.schemas.inference import ModelRef, Role

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ipm_prefdial.recipes.loop.stages import LoopCheckpoint, LoopStage, StageKind, run_stage
+from ipm_prefdial.recipes.catalogue import TrainingTask
+from ipm_prefdial.recipes.loop._stages import LoopCheckpoint, LoopStage, StageKind, run_stage
 from ipm_prefdial.recipes.serving.serve import ServeOptions, Server
-from ipm_prefdial.recipes.tasks import TrainingTask
 from ipm_prefdial.schemas.errors import DataError, EndpointError, UsageError
 
 

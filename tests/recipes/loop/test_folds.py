@@ -10,7 +10,7 @@ from support.releases import build_scripted, change_rows, copy_release, refresh_
 
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.recipes.data.release import open_release
-from ipm_prefdial.recipes.loop.folds import FoldFiles, fold_of, write_folds
+from ipm_prefdial.recipes.loop._folds import FoldFiles, fold_of, write_folds
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.errors import DataError

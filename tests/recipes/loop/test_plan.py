@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from support.releases import shared_release
 
+from ipm_prefdial.recipes.catalogue import TrainingStage as Training
 from ipm_prefdial.recipes.data.release import open_release
-from ipm_prefdial.recipes.loop.folds import FoldFiles, write_folds
+from ipm_prefdial.recipes.loop._folds import FoldFiles, write_folds
+from ipm_prefdial.recipes.loop._stages import LoopStage, StageKind
 from ipm_prefdial.recipes.loop.plan import LoopPlan, MineOptions
-from ipm_prefdial.recipes.loop.stages import LoopStage, StageKind
-from ipm_prefdial.recipes.tasks import TrainingStage as Training
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Dialogue
 from ipm_prefdial.schemas.errors import UsageError

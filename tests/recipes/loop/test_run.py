@@ -15,9 +15,9 @@ from support.releases import build_scripted, copy_release, shared_release
 from ipm_prefdial.recipes.evaluate.options import EvaluateOptions
 from ipm_prefdial.recipes.evaluate.players import PlayerOptions
 from ipm_prefdial.recipes.evaluate.run import evaluate
+from ipm_prefdial.recipes.loop._stages import LoopStage
 from ipm_prefdial.recipes.loop.plan import MineOptions
 from ipm_prefdial.recipes.loop.run import mine
-from ipm_prefdial.recipes.loop.stages import LoopStage
 from ipm_prefdial.recipes.serving.serve import Server
 from ipm_prefdial.schemas.errors import DataError, OutputExistsError, UsageError
 

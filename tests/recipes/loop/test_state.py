@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ipm_prefdial.recipes.loop.stages import FILE_NAME, StageRecord, locked, open_state, write_state
+from ipm_prefdial.recipes.loop._stages import FILE_NAME, StageRecord, locked, open_state, write_state
 from ipm_prefdial.schemas.errors import OutputExistsError, UsageError
 
 WANTED = {"model": "tiny", "rounds": 1, "settings": {"sft": {"max_steps": 3}}}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.answers import spoken_sample
 
-from ipm_prefdial.recipes.metrics.likeness import likeness, measure_likeness
+from ipm_prefdial.recipes.metrics.overlap import likeness, measure_likeness
 from ipm_prefdial.schemas.errors import UsageError
 
 pytestmark = pytest.mark.train

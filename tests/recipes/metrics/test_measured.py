@@ -45,3 +45,11 @@ def test_nothing_is_told_of_what_is_undefined() -> None:
     one, nothing = _accuracy([(0, 0), (1, 0)], replicates=20), undefined("it gives no replies", 20)
     assert p_value(one, nothing) is None
     assert difference_of(nothing, one).value is None
+
+
+def test_no_p_value_where_a_figure_is_undefined_or_was_drawn_once() -> None:
+    one, nothing = MetricResult(np.array([0.5, 0.4, 0.6]), 9), MetricResult(np.array([np.nan, 0.1, 0.2]), 9)
+    drawn_once = MetricResult(np.array([0.5, 0.4, np.nan]), 9)
+    assert p_value(one, nothing) is None
+    assert p_value(one, drawn_once) is None
+    assert p_value(one, MetricResult(np.array([0.1, 0.2, 0.3]), 9)) is not None

@@ -9,7 +9,7 @@ from sacrebleu.metrics.bleu import BLEU
 from support.answers import spoken_sample
 
 from ipm_prefdial.recipes.metrics.measured import NO_REPLIES
-from ipm_prefdial.recipes.metrics.overlap import METRICS, measure_overlap, unigram_f1
+from ipm_prefdial.recipes.metrics.overlap import OVERLAP_METRICS, measure_overlap, unigram_f1
 
 _SAID = st.lists(st.sampled_from("the kiln broke and you feel low . ? !".split()), min_size=1, max_size=9).map(" ".join)
 _PAIRS = st.lists(st.tuples(_SAID, _SAID), min_size=1, max_size=8)
@@ -68,7 +68,7 @@ def test_nothing_is_told_where_nobody_replies_or_nothing_is_to_compare_with() ->
     assert {one.why for one in silent.values()} == {NO_REPLIES}
     alone = measure_overlap(spoken_sample([("I hear you.", None)]))
     assert {one.why for one in alone.values()} == {"there are no human replies to compare with"}
-    assert silent.keys() == alone.keys() == METRICS.keys()
+    assert silent.keys() == alone.keys() == OVERLAP_METRICS.keys()
 
 
 @given(_SAID, _SAID)

@@ -13,7 +13,7 @@ from support.compared import compared_release, dialogues
 from support.training import run_quick
 
 from ipm_prefdial.recipes.data.release import open_release
-from ipm_prefdial.recipes.reward.baselines import BASELINES, LabelledExamples
+from ipm_prefdial.recipes.reward._baselines import BASELINES, LabelledExamples
 from ipm_prefdial.recipes.reward.report import MODEL, RewardReport
 from ipm_prefdial.recipes.reward.rows import load_reward_rows
 from ipm_prefdial.schemas.config import Config

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from ipm_prefdial.recipes.reward.baselines import BASELINES, LabelledExamples, Scores, score_by_majority, score_by_words
+from ipm_prefdial.recipes.reward._baselines import (
+    BASELINES,
+    LabelledExamples,
+    Scores,
+    score_by_majority,
+    score_by_words,
+)
 from ipm_prefdial.recipes.reward.report import MODEL, RewardReport, calibration_error, make_report, render_report
 from ipm_prefdial.schemas.dialogue import Split
 

@@ -14,13 +14,13 @@ from support.releases import copy_release, refresh_hashes
 from support.traces import TRACE, traces
 
 from ipm_prefdial.prompts.parsers.trace import format_trace, step_texts
+from ipm_prefdial.recipes.catalogue import TrainingStage, TrainingTask
 from ipm_prefdial.recipes.data.release import PinnedRelease, open_release
-from ipm_prefdial.recipes.reward.baselines import LabelledExamples
+from ipm_prefdial.recipes.reward._baselines import LabelledExamples
 from ipm_prefdial.recipes.reward.rows import encode, load_reward_rows, measure_traces, step_ends, trace_ends
 from ipm_prefdial.recipes.reward.trainer import UNKNOWN, collate
-from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask
 from ipm_prefdial.recipes.tiny import make_tiny
-from ipm_prefdial.recipes.train.rows import load_stage_rows
+from ipm_prefdial.recipes.train._rows import load_stage_rows
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import DataError, UsageError

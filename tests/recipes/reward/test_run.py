@@ -15,7 +15,7 @@ from support.releases import copy_release, flip_byte, refresh_hashes
 from support.training import run_quick, small_release
 
 from ipm_prefdial.recipes.data.release import open_release
-from ipm_prefdial.recipes.reward.baselines import LabelledExamples
+from ipm_prefdial.recipes.reward._baselines import LabelledExamples
 from ipm_prefdial.recipes.reward.model import RewardModel
 from ipm_prefdial.recipes.reward.report import MODEL, RewardReport, score_rows
 from ipm_prefdial.recipes.reward.rows import encode, load_reward_rows
@@ -122,7 +122,8 @@ def test_adapter_with_its_head_is_loaded_again(tmp_path: Path) -> None:
 def test_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers import TrainerCallback
 
-    from ipm_prefdial.recipes.train import run, trainers
+    from ipm_prefdial.recipes.train import _trainers as trainers
+    from ipm_prefdial.recipes.train import run
 
     class Interrupt(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:

@@ -10,9 +10,8 @@ pytest.importorskip("trl", reason="needs the [train] extra")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.recipes.catalogue import find_recipe, recipe_names
-from ipm_prefdial.recipes.runs.arguments import Arguments, parse, words_of
-from ipm_prefdial.recipes.tasks import TrainingStage
+from ipm_prefdial.recipes.catalogue import TrainingStage, find_recipe, recipe_names
+from ipm_prefdial.recipes.runs.arguments import Arguments, RewardArguments, parse, words_of
 from ipm_prefdial.schemas.errors import UsageError
 
 pytestmark = [
@@ -182,3 +181,10 @@ def test_words_of_a_value_are_read_back(value: Any) -> None:
 def test_null_cannot_be_written_as_a_word() -> None:
     with pytest.raises(UsageError, match="beta: null"):
         words_of([("beta", None)])
+
+
+def test_one_part_of_the_reward_models_loss_may_be_left_out() -> None:
+    RewardArguments(step_weight=0.0).check("mine")
+    RewardArguments(pair_weight=0.0).check("mine")
+    with pytest.raises(UsageError, match="both 0"):
+        RewardArguments(step_weight=0.0, pair_weight=0.0).check("mine")

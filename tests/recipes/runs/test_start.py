@@ -14,10 +14,10 @@ pytest.importorskip("trl", reason="needs the [train] extra")
 
 from support.training import small_release
 
+from ipm_prefdial.recipes.catalogue import ANSWERS, TrainingStage, TrainingTask, configs_of
 from ipm_prefdial.recipes.data.fit import fit_rows, load_rows, measure_with
 from ipm_prefdial.recipes.data.release import open_release
 from ipm_prefdial.recipes.runs.start import check_end_of_turn
-from ipm_prefdial.recipes.tasks import ANSWERS, TrainingStage, TrainingTask, configs_of
 from ipm_prefdial.recipes.tiny import make_tiny
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import UsageError

@@ -11,8 +11,8 @@ from support.releases import change_rows, copy_release, refresh_hashes
 from support.training import small_release
 from support.validations import quick_words
 
+from ipm_prefdial.recipes.study._release_answers import open_whole
 from ipm_prefdial.recipes.study.questions import QUESTIONS
-from ipm_prefdial.recipes.study.release_answers import open_whole
 from ipm_prefdial.schemas.errors import DataError
 from ipm_prefdial.schemas.study import StudyOutcome, Validation
 

@@ -8,9 +8,9 @@ from ipm_prefdial.recipes.evaluate.options import EvaluateOptions
 from ipm_prefdial.recipes.evaluate.predictions import Prediction, predictions_text
 from ipm_prefdial.recipes.evaluate.run import evaluate
 from ipm_prefdial.recipes.evaluate.score import Samples
+from ipm_prefdial.recipes.study._release_answers import largest, largest_answer, largest_share
+from ipm_prefdial.recipes.study._systems import SeedResults
 from ipm_prefdial.recipes.study.figures import change, difference, errors_difference, hundredth, main_figures, score
-from ipm_prefdial.recipes.study.release_answers import largest, largest_answer, largest_share
-from ipm_prefdial.recipes.study.systems import SeedResults
 
 VARIED = many("varied").predictions
 

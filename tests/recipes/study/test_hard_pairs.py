@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from ipm_prefdial.recipes.study.rewards import are_hard
+from ipm_prefdial.recipes.study._rewards import are_hard
 
 WORDS = "kiln tram hail lead bench lantern harbour".split()
 

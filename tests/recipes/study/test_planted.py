@@ -15,7 +15,7 @@ from support.releases import copy_release, shared_release
 from ipm_prefdial.builders.auditing.run import audit_release
 from ipm_prefdial.builders.building.run import BuildOptions, build
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.recipes.study.release_answers import answer_release, open_whole
+from ipm_prefdial.recipes.study._release_answers import answer_release, open_whole
 from ipm_prefdial.schemas.spec import SourceRef
 from ipm_prefdial.schemas.study import Answered, StudyOutcome
 

@@ -4,8 +4,8 @@ import pytest
 from support.validations import figure
 
 from ipm_prefdial.recipes.study import questions as preconditions
-from ipm_prefdial.recipes.study.questions import Found, Name
-from ipm_prefdial.recipes.study.verdicts import nothing
+from ipm_prefdial.recipes.study._verdicts import nothing
+from ipm_prefdial.recipes.study.questions import PAIRS, Found, Name, enough_pairs
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,8 @@ def test_a_precondition_holds_or_says_why_not(name: Name, holds: Found, fails: F
     assert holds[name].holds
     assert not fails[name].holds
     assert told in fails[name].told
+
+
+@pytest.mark.parametrize(("pairs", "holds"), [(PAIRS - 1, False), (PAIRS, True), (PAIRS + 1, True)])
+def test_pairs_are_enough_from_the_stated_number_on(pairs: int, holds: bool) -> None:
+    assert enough_pairs(pairs, pairs, pairs)[Name.ENOUGH_PAIRS].holds is holds

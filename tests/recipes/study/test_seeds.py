@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipm_prefdial.recipes.metrics.measured import MetricResult, undefined
-from ipm_prefdial.recipes.study.verdicts import holm, over_seeds, tail_p
+from ipm_prefdial.recipes.study._verdicts import holm, over_seeds, tail_p
 
 INF = float("inf")
 
@@ -66,3 +66,9 @@ def test_adjusted_p_is_never_smaller_and_keeps_the_order(values: dict[str, float
     assert all(values[name] <= adjusted[name] <= 1 for name in values)
     ranked = sorted(values, key=lambda name: values[name])
     assert [adjusted[name] for name in ranked] == sorted(adjusted.values())
+
+
+def test_the_p_value_is_two_sided() -> None:
+    """One of nineteen samples lies beyond: twice (1 + 1) / (19 + 1)."""
+    values = np.array([0.5, *np.linspace(0.1, 0.9, 18), -0.1])
+    assert tail_p(MetricResult(values, 10), (0.0, 1.0)) == pytest.approx(2 * 2 / 20)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ipm_prefdial.recipes.study.release_answers import DemonstratedPair, tell_pairs_apart
+from ipm_prefdial.recipes.study._release_answers import DemonstratedPair, separate_pairs
 
 HUMAN = ("that sounds hard", "how long has it been", "you did well there", "what would help today")
 OTHER = ("please stay calm", "everything happens for a reason", "just think positive", "others have it worse")
@@ -29,18 +29,18 @@ def swapped(some: list[DemonstratedPair], share: float) -> list[DemonstratedPair
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_it_estimates_the_share_that_is_swapped(share: float) -> None:
-    found = tell_pairs_apart(swapped(pairs(300), share))
+    found = separate_pairs(swapped(pairs(300), share))
     assert found.swapped.value == pytest.approx(share, abs=0.1)
 
 
 def test_swapping_changes_nothing_that_it_learns_from() -> None:
     some = pairs(150)
-    assert tell_pairs_apart(some).tellable.value == pytest.approx(
-        tell_pairs_apart(swapped(some, 1.0)).tellable.value, abs=1e-3
+    assert separate_pairs(some).tellable.value == pytest.approx(
+        separate_pairs(swapped(some, 1.0)).tellable.value, abs=1e-3
     )
 
 
 def test_it_says_so_where_sides_cannot_be_told_apart() -> None:
-    tellable = tell_pairs_apart(pairs(300, like_human=True)).tellable
+    tellable = separate_pairs(pairs(300, like_human=True)).tellable
     assert tellable.low is not None
     assert tellable.low < 0.55

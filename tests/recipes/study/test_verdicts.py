@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.validations import figure
 
+from ipm_prefdial.recipes.catalogue import TrainingTask
+from ipm_prefdial.recipes.study._verdicts import answer, exactly, nothing, range_of
 from ipm_prefdial.recipes.study.questions import (
     COLLAPSE,
     KEEPS_LENGTH,
@@ -24,8 +26,6 @@ from ipm_prefdial.recipes.study.questions import (
     StudyQuestion,
     found,
 )
-from ipm_prefdial.recipes.study.verdicts import answer, exactly, nothing, range_of
-from ipm_prefdial.recipes.tasks import TrainingTask
 from ipm_prefdial.schemas.measures import Interval
 from ipm_prefdial.schemas.study import StudyOutcome
 

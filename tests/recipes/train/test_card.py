@@ -4,11 +4,11 @@ import pytest
 import yaml
 from jinja2 import UndefinedError
 
+from ipm_prefdial.recipes.catalogue import TrainingStage, TrainingTask
 from ipm_prefdial.recipes.data.fit import RowCounts
 from ipm_prefdial.recipes.runs.environment import Environment
 from ipm_prefdial.recipes.runs.record import RANDOM, DataRecord, StartRecord, TrainingRecord
-from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask
-from ipm_prefdial.recipes.train.card import render_model_card
+from ipm_prefdial.recipes.train._card import render_model_card
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.licence import LICENCES

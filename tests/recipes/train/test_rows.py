@@ -6,9 +6,9 @@ pytest.importorskip("datasets", reason="needs datasets")
 
 from support.reasoning import count_rows, reasoning_release
 
+from ipm_prefdial.recipes.catalogue import TrainingStage, TrainingTask
 from ipm_prefdial.recipes.data.release import SelectedData, open_release
-from ipm_prefdial.recipes.tasks import TrainingStage, TrainingTask
-from ipm_prefdial.recipes.train.rows import load_stage_rows
+from ipm_prefdial.recipes.train._rows import load_stage_rows
 from ipm_prefdial.schemas.base import digest_of
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split

@@ -12,13 +12,13 @@ pytest.importorskip("trl", reason="needs the [train] extra")
 from support.releases import change_rows, copy_release, refresh_hashes
 from support.training import run_quick, small_release, words
 
+from ipm_prefdial.recipes.catalogue import ANSWERS, SYSTEM_STAGES, TrainingStage, TrainingTask, configs_of, stages_of
 from ipm_prefdial.recipes.data.fit import fit_rows, load_rows, measure_with
 from ipm_prefdial.recipes.data.release import open_release
 from ipm_prefdial.recipes.runs.arguments import parse
 from ipm_prefdial.recipes.runs.record import TrainingRecord, read_run
 from ipm_prefdial.recipes.runs.start import load_tokenizer
-from ipm_prefdial.recipes.tasks import ANSWERS, SYSTEM_STAGES, TrainingStage, TrainingTask, configs_of, stages_of
-from ipm_prefdial.recipes.train import trainers
+from ipm_prefdial.recipes.train import _trainers as trainers
 from ipm_prefdial.recipes.train.curves import read_curves
 from ipm_prefdial.recipes.train.run import train
 from ipm_prefdial.schemas.dialogue import Split

@@ -13,7 +13,7 @@ from support.reasoning import reasoning_release
 from support.training import run_quick
 
 from ipm_prefdial.recipes.tiny import make_tiny
-from ipm_prefdial.recipes.train.weighted import make_weighted_trainer
+from ipm_prefdial.recipes.train._trainers import make_weighted_trainer
 from ipm_prefdial.schemas.errors import UsageError
 
 pytestmark = [

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ipm_prefdial.builders.models.baseline.completer import BaselineCompleter
+from ipm_prefdial.builders.models.baseline._completer import BaselineCompleter
 from ipm_prefdial.builders.models.baseline.models import CORPUS_MODEL, BaselineModels, fit_baseline
 from ipm_prefdial.schemas.dialogue import Dialogue, Speaker, Turn
 from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Request, Sampling, Task
@@ -104,7 +104,7 @@ async def test_a_request_that_no_embedded_model_can_answer_fails(
 
 def test_importing_loads_no_training_library() -> None:
     code = (
-        "import sys; import ipm_prefdial.builders.models.baseline.completer; "
+        "import sys; import ipm_prefdial.builders.models.baseline._completer; "
         "sys.exit(any(name in sys.modules for name in ('sklearn', 'scipy', 'torch')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

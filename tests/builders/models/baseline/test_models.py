@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from ipm_prefdial.builders.models.baseline._rubric import judge
 from ipm_prefdial.builders.models.baseline.models import BaselineModels, evaluate_planner, fit_baseline
-from ipm_prefdial.builders.models.baseline.rubric import judge
 from ipm_prefdial.schemas.dialogue import Dialogue, Speaker, Turn
 from ipm_prefdial.schemas.inference import Sampling
 from ipm_prefdial.schemas.strategy import Strategy

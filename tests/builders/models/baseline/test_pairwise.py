@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.models.baseline.completer import compare_replies, compare_strategies
+from ipm_prefdial.builders.models.baseline._completer import compare_replies, compare_strategies
+from ipm_prefdial.builders.models.baseline._rubric import judge
 from ipm_prefdial.builders.models.baseline.models import BaselineModels
-from ipm_prefdial.builders.models.baseline.rubric import judge
 from ipm_prefdial.schemas.dialogue import Dialogue, Speaker, Turn
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.strategy import Strategy

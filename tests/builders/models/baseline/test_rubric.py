@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.models.baseline.rubric import judge
+from ipm_prefdial.builders.models.baseline._rubric import judge
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.strategy import Strategy

@@ -7,9 +7,9 @@ from support.dialogues import histories, seeker, supporter
 from support.traces import TRACE
 
 from ipm_prefdial.builders.mining.trace_rules import RULES, contradictions
-from ipm_prefdial.builders.models.baseline.completer import answer, judge_style, judge_trace
+from ipm_prefdial.builders.models.baseline._completer import answer, judge_style, judge_trace
+from ipm_prefdial.builders.models.baseline._reasoner import feelings, latest_words, reason
 from ipm_prefdial.builders.models.baseline.models import BaselineModels
-from ipm_prefdial.builders.models.baseline.reasoner import feelings, latest_words, reason
 from ipm_prefdial.prompts.parsers.trace import read_kept, read_step_labels, read_trace
 from ipm_prefdial.schemas.dialogue import Cue, Turn
 from ipm_prefdial.schemas.emotion import Emotion

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ipm_prefdial.builders.models.batch.provider import Provider, Unsettled
+from ipm_prefdial.builders.models.batch._provider import Provider, Unsettled
 from ipm_prefdial.builders.models.endpoint import Endpoint
 
 BATCH = {

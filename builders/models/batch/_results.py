@@ -1,0 +1,166 @@
+"""What the files of an ended batch mean for its requests, and how that gets into the records."""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....schemas.inference import Completion, Failed, FailureReason, Outcome
+from .._api_errors import ApiError, HttpAnswer, read_error, read_failure, shorten
+from .._dialect import Dialect, RequestBody
+from .._replies import Sent, read_reply
+from ..endpoint import Endpoint
+from ..meter import Meter
+from ..record import Records
+from ..record_file import Recorded
+from .job import CANCELLED, EXPIRED, Job, Line, QueuedRequest
+from .ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Taken:
+    """What a batch brought."""
+
+    answered: int = 0
+    """Replies."""
+    refused: int = 0
+    """Final failures."""
+    passing: list[str] = field(default_factory=list)
+    """Keys of requests that failed in passing: expired, missing, or a fault of the provider's."""
+    cancelled: int = 0
+    """Requests that never ran, because the batch was cancelled."""
+    unheard: int = 0
+    """Requests that had a parameter or a role that the endpoint does not take; they are asked without it."""
+    useless: str | None = None
+    """What the endpoint said where it is of no use at all, as for a wrong key or a spent account."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class ResultImporter:
+    """Takes in the results of one job.
+
+    Args:
+        job: ended.
+        ledger: knows its requests.
+        records: where the outcomes go.
+        dialect: learns what the endpoint does not take.
+        meter: where outcomes are counted.
+        endpoint: where the batch went; its key is masked in what is recorded.
+    """
+
+    def __init__(
+        self, job: Job, ledger: Ledger, records: Records, dialect: Dialect, meter: Meter, endpoint: Endpoint
+    ) -> None:
+        self._job = job
+        self._ledger = ledger
+        self._records = records
+        self._dialect = dialect
+        self._meter = meter
+        self._endpoint = endpoint
+
+    def take(self, lines: Iterable[Line]) -> Taken:
+        """Records every outcome in `lines`, and a failure for every request that they leave out; on disk at return.
+
+        Whatever order the lines come in, and however often; those of other jobs are left alone.
+        """
+        taken, missing = Taken(), set(self._ledger.keys(self._job))
+        self._records.put_many(self._outcomes(lines, taken, missing))
+        if self._job.status != "cancelled":
+            said = f"batch {self._job.batch_id} ended as {self._job.status} without a result for this request"
+            left = sorted(missing)
+            self._records.put_many(self._failures(left, FailureReason.MALFORMED, said))
+            taken.passing += left
+        else:
+            taken.cancelled += len(missing)
+        self._records.flush()
+        return taken
+
+    def refuse(self, faults: Iterable[tuple[str, str]]) -> None:
+        """Records requests, by key, that the provider will not take, with what it said; on disk at return."""
+        for key, said in faults:
+            self._records.put_many(self._failures([key], FailureReason.BAD_REQUEST, self._mask(said)))
+        self._records.flush()
+
+    def _failures(self, keys: Iterable[str], reason: FailureReason, said: str) -> Iterator[Recorded]:
+        for key in keys:
+            asked = self._ledger.find(self._job, key)
+            assert asked is not None, "the keys are the job's"
+            yield self._recorded(asked, Failed(key=key, reason=reason, detail=said))
+
+    def _outcomes(self, lines: Iterable[Line], taken: Taken, missing: set[str]) -> Iterator[Recorded]:
+        strangers = 0
+        for line in lines:
+            asked = self._ledger.find(self._job, line.key) if line.key in missing else None
+            if asked is None:
+                strangers += 1
+                continue
+            missing.discard(line.key)
+            outcome = self._read(line, asked, taken)
+            if outcome is not None:
+                yield self._recorded(asked, outcome)
+        if strangers:
+            log.warning("batch %s: %d results of no request of it, or there twice", self._job.batch_id, strangers)
+
+    def _recorded(self, asked: QueuedRequest, outcome: Outcome) -> Recorded:
+        self._meter.calls += 1
+        self._meter.count(outcome)
+        return Recorded(asked.key, asked.role, asked.model, asked.revision, asked.draw, outcome)
+
+    # The outcome of one line; None where the request is simply to be asked again.
+    def _read(self, line: Line, asked: QueuedRequest, taken: Taken) -> Outcome | None:
+        if line.code == CANCELLED:
+            taken.cancelled += 1
+            return None
+        outcome = self._outcome(line, asked, taken)
+        if isinstance(outcome, Completion):
+            taken.answered += 1
+            taken.prompt_tokens += outcome.prompt_tokens
+            taken.completion_tokens += outcome.completion_tokens
+            return outcome.model_copy(update={"text": self._endpoint.mask_reply(outcome.text)})
+        if outcome is None:
+            return None
+        if outcome.transient:
+            taken.passing.append(line.key)
+        else:
+            taken.refused += 1
+        return outcome.model_copy(update={"detail": self._mask(outcome.detail)})
+
+    def _outcome(self, line: Line, asked: QueuedRequest, taken: Taken) -> Outcome | None:
+        if line.status is None:
+            reason = FailureReason.TIMEOUT if line.code == EXPIRED else FailureReason.SERVER_ERROR
+            return Failed(key=line.key, reason=reason, detail=f"{line.code}: {line.message}")
+        data = self._ledger.body(line.key)
+        fields = json.loads(data)
+        sent = RequestBody.of(fields, data)
+        read = self._read_answer(line, asked, fields, sent)
+        if not isinstance(read, ApiError):
+            return read
+        if self._dialect.learn(read, sent, line.status):
+            taken.unheard += 1
+            return None
+        failed = read_failure(line.key, HttpAnswer(line.status, {}, line.body), read)
+        if failed is None:
+            taken.useless = self._mask(f"HTTP {line.status}: {read}")
+        return failed
+
+    # As of a live call: what an answer says, an error whatever status it came under.
+    def _read_answer(
+        self, line: Line, asked: QueuedRequest, fields: dict[str, Any], sent: RequestBody
+    ) -> Outcome | ApiError:
+        if line.status != 200:
+            return read_error(line.body)
+        limit = fields.get("max_tokens") or fields.get("max_completion_tokens") or 0
+        reply = read_reply(Sent(line.key, asked.model, asked.structured, len(sent.data), limit), line.body)
+        place = f"{asked.model} at {self._job.queue.base_url}"
+        if reply.served is not None:
+            self._meter.note_served(place, self._mask(reply.served))
+        if reply.odd_usage:
+            self._meter.note_odd_usage(place)
+        return reply.outcome
+
+    def _mask(self, text: str) -> str:
+        return shorten(self._endpoint.mask(text))

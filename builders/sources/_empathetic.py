@@ -1,0 +1,91 @@
+"""Reads EmpatheticDialogues (arXiv 1811.00207), whose rows are utterances, and whose listeners name no strategies.
+
+The first speaker describes a situation and is the seeker; the other one listens and is the supporter. The emotion
+that the situation was asked for is the dialogue's. There are no strategies, and none are made up: such dialogues give
+reasoning traces, and no rows that need a human's strategy.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from ...schemas.dialogue import Split
+from ...schemas.errors import SourceError
+
+NAME = "empathetic_dialogues"
+"""What rows call it where its files are called by their splits alone."""
+
+_COLUMNS = ("conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance")
+# The last column, which lines without tags may lack.
+_LAST = "tags"
+
+
+# Whether a record is one utterance rather than a dialogue.
+def _is_utterance(record: Any) -> bool:
+    return isinstance(record, Mapping) and all(name in record for name in _COLUMNS)
+
+
+def is_utterance_header(header: Sequence[str]) -> bool:
+    """Whether a CSV file's columns are those of utterances."""
+    return all(name in header for name in _COLUMNS)
+
+
+def whole_dialogues(rows: Iterable[tuple[Any, Split | None]]) -> Iterator[tuple[Any, Split | None]]:
+    """Utterances that follow each other in one conversation as one record, `{"utterances": [...]}`; others as they are.
+
+    Args:
+        rows: records, each with its split.
+    """
+    for _, together in groupby(enumerate(rows), key=_conversation):
+        (record, split), *others = (row for _, row in together)
+        if _is_utterance(record):
+            about = {name: _text(record[name]) for name in ("context", "prompt")}
+            record = {"utterances": [record, *(other for other, _ in others)], **about}
+        yield record, split
+
+
+def spoken(record: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    """Who says what in a record of utterances: the number of the speaker, and the words."""
+    for said in record["utterances"]:
+        yield said["speaker_idx"], _text(said["utterance"])
+
+
+def read_utterances(path: Path, lines: Iterable[str]) -> Iterator[dict[str, str]]:
+    """The rows of a CSV file, as they were published: `_comma_` for a comma, and quotation marks that quote nothing.
+
+    A file that a tool has written anew, with quoted cells, is understood as well.
+
+    Raises:
+        SourceError: it lacks a column, or a line has not as many cells as there are columns.
+    """
+    header: list[str] | None = None
+    for number, line in enumerate(lines, 1):
+        line = line.rstrip("\r\n")
+        if header is None:
+            header = next(csv.reader([line]))
+            if missing := [name for name in _COLUMNS if name not in header]:
+                raise SourceError(
+                    f"{path}: line 1: no column {missing[0]}; of CSV files those of EmpatheticDialogues can be read"
+                )
+        elif line:
+            yield dict(zip(header, _cells(path, number, line, header), strict=False))
+
+
+def _cells(path: Path, number: int, line: str, header: Sequence[str]) -> list[str]:
+    fits = (len(header), len(header) - (header[-1] == _LAST))
+    for cells in (line.split(","), next(csv.reader([line]))):
+        if len(cells) in fits:
+            return cells
+    raise SourceError(f"{path}: line {number}: {len(line.split(','))} cells where the header has {len(header)}")
+
+
+# What the utterances of one conversation have in common; of any other record its own number.
+def _conversation(numbered: tuple[int, tuple[Any, Split | None]]) -> tuple[Any, Any]:
+    number, (record, split) = numbered
+    return (record["conv_id"], split) if _is_utterance(record) else (number, None)
+
+
+def _text(value: Any) -> str:
+    return str(value).replace("_comma_", ",").strip()
