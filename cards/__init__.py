@@ -1,4 +1,8 @@
-"""What people read of a release: the dataset card (`render`), the report (`report`), Croissant and the licence files.
+"""What a release shows to people: its card, its licence files, `croissant.json` and `report.html`, all from its files.
 
-All of it is computed from the manifest and the files beside it (`context`); no number is typed by hand.
+- the card: `context` (what it shows besides the manifest), `render`, `front_matter`, `columns`, `tables`, `_sections`,
+  `_limits`, `licences`, `maintainers`, `pictures`, and the templates `*.md.jinja`;
+- Croissant metadata: `croissant`;
+- the report of an audit: `report`, `_charts`, `_panel_charts`, `_plotting`, `_report_tables`, and `report.*`;
+- for all: `_words`.
 """

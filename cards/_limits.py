@@ -1,4 +1,4 @@
-"""Known limits and biases of a release, each told only where the release itself shows it."""
+"""Known limits and biases of a release, each stated only if the release itself shows it."""
 
 from collections.abc import Iterator
 
@@ -10,39 +10,38 @@ from ..schemas.escape import escape_code, escape_markdown
 from ..schemas.inference import Role
 from ..schemas.manifest import Manifest
 from ._sections import LEAST_LABELS
-from ._words import fixed, format_interval
+from ._words import fixed, format_ci
 from .context import CardContext
 from .licences import corpus_of
 from .tables import rows_by_split
 
-# Pairs to train on below which the card says so; ours.
 _FEW_PAIRS = 1_000
-# Pairs to test on below which the card says so; ours.
+"""Fewer training pairs than this are a limit on the card. Our own choice, like the next two."""
 _FEW_HELD_OUT = 100
-# Verdicts on a strategy below which the card draws nothing from them; ours.
+"""Fewer test pairs than this are a limit on the card."""
 _FEW_VERDICTS = 20
-# Corpora that many of ESC-Eval's role cards were made from.
+"""Strategies with fewer verdicts than this are not compared."""
 _IN_ESC_EVAL = ("ESConv", "ExTES")
+"""Corpora that many of ESC-Eval's role cards were made from."""
 
 
-def known_limits(manifest: Manifest, beside: CardContext) -> list[str]:
-    """What the data cannot do, or what is not known yet."""
+def known_limits(manifest: Manifest, context: CardContext) -> list[str]:
+    """Sentences on what the data cannot do, and on what is not known yet."""
     return [
         *_of_language(),
-        *_of_models(manifest, beside),
+        *_of_models(manifest, context),
         *_of_size(manifest),
-        *_of_sources(manifest, beside),
-        *_unseen(beside),
+        *_of_sources(manifest, context),
+        *_unseen(context),
     ]
 
 
-def known_biases(manifest: Manifest, beside: CardContext) -> list[str]:
-    """What the data leans towards."""
-    return [*_of_people(), *_of_judges(manifest), *(_measured(beside.audit) if beside.audit else _unmeasured())]
+def known_biases(manifest: Manifest, context: CardContext) -> list[str]:
+    return [*_of_people(), *_of_judges(manifest), *(_measured(context.audit) if context.audit else _unmeasured())]
 
 
 def embedded_note(manifest: Manifest) -> str:
-    """What the embedded models played, and what that means; empty where they played nothing."""
+    """A note on the roles that the embedded models played; empty if they played none."""
     roles = _embedded(manifest)
     if not roles:
         return ""
@@ -59,7 +58,6 @@ def embedded_note(manifest: Manifest) -> str:
     return " ".join(means)
 
 
-# The roles that the embedded models play.
 def _embedded(manifest: Manifest) -> list[Role]:
     return [role for role, records in manifest.models.items() if any(one.kind == "corpus" for one in records)]
 
@@ -69,7 +67,7 @@ def _of_language() -> Iterator[str]:
     yield "The human side is what volunteers wrote: mostly good, not always, and never a professional standard."
 
 
-def _of_models(manifest: Manifest, beside: CardContext) -> Iterator[str]:
+def _of_models(manifest: Manifest, context: CardContext) -> Iterator[str]:
     roles = _embedded(manifest)
     if {Role.RESPONDER, Role.JOINT} & set(roles):
         yield (
@@ -78,7 +76,7 @@ def _of_models(manifest: Manifest, beside: CardContext) -> Iterator[str]:
         )
     if Role.JUDGE in roles:
         yield "Verdicts come from written rules that look at words: they miss what a capable reader sees."
-    if beside.crises is not None and (unread := beside.crises.unread):
+    if context.crises is not None and (unread := context.crises.unread):
         yield (
             f"{unread} {'dialogue is' if unread == 1 else 'dialogues are'} held out unread, since a crisis judge gave "
             "no answer that can be read: it is not known whether they hold a crisis."
@@ -102,10 +100,10 @@ def _of_size(manifest: Manifest) -> Iterator[str]:
         yield f"Made of the first {manifest.limit} dialogues of its sources alone."
 
 
-def _of_sources(manifest: Manifest, beside: CardContext) -> Iterator[str]:
+def _of_sources(manifest: Manifest, context: CardContext) -> Iterator[str]:
     if skipped := sum(sum(source.skipped.values()) for source in manifest.sources):
         yield f"{skipped} dialogues of the sources were left out; the table above says why."
-    known = [corpus.name for one in beside.origins if (corpus := corpus_of(one.source)) is not None]
+    known = [corpus.name for one in context.origins if (corpus := corpus_of(one.source)) is not None]
     shared = [name for name in dict.fromkeys(known) if name in _IN_ESC_EVAL]
     if shared and not manifest.benchmarks:
         yield (
@@ -114,10 +112,10 @@ def _of_sources(manifest: Manifest, beside: CardContext) -> Iterator[str]:
         )
 
 
-def _unseen(beside: CardContext) -> Iterator[str]:
-    if beside.audit is None:
+def _unseen(context: CardContext) -> Iterator[str]:
+    if context.audit is None:
         yield "Not audited yet: how far the sides can be told apart by their surface, for one, is not known."
-    compared = max((one.judge.flagged.n for one in beside.review.configs.values()), default=0) if beside.review else 0
+    compared = max((one.judge.flagged.n for one in context.review.configs.values()), default=0) if context.review else 0
     if not compared:
         yield "No human has compared its verdicts with their own yet."
     elif compared < LEAST_LABELS:
@@ -161,7 +159,7 @@ def _measured(audit: Audit) -> Iterator[str]:
         if one.config == Config.RESPONSE and one.features in ("words", "length") and one.auc.value is not None:
             yield (
                 f"A simple model that sees {'the words' if one.features == 'words' else 'the length'} of a reply alone "
-                f"tells chosen from rejected with AUC {format_interval(one.auc)}; 0.5 is not at all."
+                f"tells chosen from rejected with AUC {format_ci(one.auc)}; 0.5 is not at all."
             )
     for order in audit.orders:
         if order.first.value is not None:
@@ -172,7 +170,6 @@ def _measured(audit: Audit) -> Iterator[str]:
             )
 
 
-# How far the judge's flag depends on the strategy.
 def _flags(audit: Audit, config: str) -> Iterator[str]:
     rates = [
         one
@@ -196,17 +193,14 @@ def _share(value: float | None) -> str:
     return "an unknown share" if value is None else f"{value:.0%}"
 
 
-# What a release is for and what it is not for: the same words on the card and in `croissant.json`.
-
-
 GOOD_FOR = (
     "research on emotional-support dialogue: training and comparing planners and responders with SFT and preference "
     "learning, and studying typical psychological errors of such systems"
 )
-"""Read after the word `for`."""
+"""The intended use, after the word `for`, on the card and in `croissant.json`."""
 
 NOT_FOR = (
     "counselling, diagnosis, crisis response or any deployment without professional oversight; not for imitating the "
     "rejected side; not for profiling people, and not for finding out who they are"
 )
-"""Read after the words `not for`."""
+"""The excluded use, after the words `not for`."""

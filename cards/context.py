@@ -1,4 +1,4 @@
-"""What a release holds besides its manifest that its card and `croissant.json` show."""
+"""What the card and `croissant.json` show of a release besides its manifest."""
 
 from dataclasses import dataclass
 
@@ -12,25 +12,25 @@ from .licences import Origin
 
 @dataclass(frozen=True)
 class CardContext:
-    """What else there is to tell, as far as the release has it."""
+    """Everything is optional: the card leaves out what a release does not have."""
 
     origins: tuple[Origin, ...] = ()
     """The sources and licences that its dialogues name."""
     crisis_recall: str = "an unknown share of them."
-    """How much the rules that look for a crisis find, in words."""
+    """The measured recall of the crisis rules, in words: the end of the sentence 'Rules find …'."""
     changelog: str = ""
-    """What CHANGELOG.md says of this version, without its heading."""
+    """The entry of CHANGELOG.md for this version, without its heading."""
     audit: Audit | None = None
-    """The audit of these very tables; None where there is none."""
+    """The audit of these very tables."""
     accepted: tuple[AcceptedGate, ...] = ()
     """Gates that did not pass and that the maintainer accepted."""
     review: Review | None = None
-    """What people said of the release's pairs and of dialogues that are held out."""
+    """The review of pairs and of held-out dialogues by people."""
     validation: Validation | None = None
-    """What training on these very tables showed; None where they were not validated."""
+    """The validation of these very tables by training."""
     crises: CrisisCounts | None = None
-    """What is held out, seen and unread apart; None where the release holds nothing out."""
+    """The number of held-out dialogues, with and without a sign of a crisis; None if the release holds none out."""
     maintainers: Maintainers | None = None
-    """What people said beside all that; None where they said nothing."""
+    """The maintainers' own section and keys."""
     pictures: tuple[str, ...] = ()
-    """Paths of the pictures that lie in the release."""
+    """Paths of the release's pictures."""

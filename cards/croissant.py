@@ -1,7 +1,9 @@
 """`croissant.json`: the release in Croissant 1.0 with the RAI properties, a view of the manifest.
 
-Addresses are relative to the file, so it is read from a copy of the release as it is; `mlcroissant` then compares every
-table that it reads with its digest. See https://docs.mlcommons.org/croissant/docs/croissant-spec.html.
+Addresses are relative to the file, so that any copy of the release can be read; `mlcroissant` compares every table that
+it reads with its digest. Properties that the release cannot answer are left out. The specifications are
+https://docs.mlcommons.org/croissant/docs/croissant-spec.html and
+https://docs.mlcommons.org/croissant/docs/croissant-rai-spec.html.
 """
 
 import json
@@ -16,18 +18,167 @@ from ..schemas.rows import rows_of
 from ..schemas.steps import find_step
 from ._limits import GOOD_FOR, NOT_FOR, known_biases, known_limits
 from ._sections import crisis_lines, review_lines
+from .columns import Column, columns_of
 from .context import CardContext
 from .front_matter import PRETTY_NAME, TAGS
 from .licences import citations
-from .tables import Column, columns_of, filled, tables_of
+from .tables import filled, tables_of
 
-# What `croissant.json` says on responsible use, in the RAI vocabulary of Croissant, from the release alone.
-#
-# See https://docs.mlcommons.org/croissant/docs/croissant-rai-spec.html; what the release cannot tell is left out.
+PARQUET = "application/x-parquet"
+
+_TYPES = {"string": "sc:Text", "int64": "sc:Integer", "float64": "sc:Float", "bool": "sc:Boolean"}
+_CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+"""The JSON-LD context that Croissant prescribes."""
 
 
-def rai_properties(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
-    """The properties by their names; texts, or lists of them."""
+def croissant_json(manifest: Manifest, features: Mapping[Config, Any], context: CardContext) -> str:
+    """The text of `croissant.json`; equal arguments give equal bytes.
+
+    Args:
+        manifest: the manifest of the release.
+        features: for each config, the `features` list of the card's `dataset_info`.
+        context: what else the release holds.
+    """
+    metadata = {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
+        "name": PRETTY_NAME,
+        "description": f"Preference data for emotional-support dialogue. {manifest.spec.notes} The rejected side is "
+        "harmful by design.",
+        "version": manifest.version,
+        **_addresses(manifest),
+        **({"datePublished": manifest.run.started[:10]} if manifest.run.started else {}),
+        "citeAs": "\n".join(citations([origin.source for origin in context.origins])),
+        "inLanguage": "en",
+        "keywords": TAGS,
+        **rai_properties(manifest, context),
+        "distribution": [*_files(manifest), *_shards_together(manifest)],
+        "recordSet": record_sets(manifest, features),
+    }
+    return json.dumps(metadata, indent=1, ensure_ascii=False) + "\n"
+
+
+def _addresses(manifest: Manifest) -> dict[str, str]:
+    """The URLs of the release and its licence."""
+    url = {"url": f"https://huggingface.co/datasets/{manifest.repo}"} if manifest.repo else {}
+    return {"license": licence_of(manifest.license).url or "LICENSE", **url}
+
+
+def _files(manifest: Manifest) -> list[dict[str, Any]]:
+    """Every table; the other files are views of the tables and the manifest."""
+    return [
+        {
+            "@type": "cr:FileObject",
+            "@id": path,
+            "name": path,
+            "contentUrl": path,
+            "contentSize": f"{manifest.files[path].bytes} B",
+            "encodingFormat": PARQUET,
+            "sha256": manifest.files[path].sha256,
+        }
+        for config in rows_of(manifest.spec.layout)
+        for shards in tables_of(manifest, config).values()
+        for path in shards
+    ]
+
+
+def _shards_together(manifest: Manifest) -> list[dict[str, Any]]:
+    """A file set for every split with several shards."""
+    return [
+        {
+            "@type": "cr:FileSet",
+            "@id": f"{config}/{split}/shards",
+            "name": f"{config}/{split}/shards",
+            "encodingFormat": PARQUET,
+            "includes": f"data/{config}/{split}-*.parquet",
+        }
+        for config in rows_of(manifest.spec.layout)
+        for split, shards in tables_of(manifest, config).items()
+        if len(shards) > 1
+    ]
+
+
+def record_sets(manifest: Manifest, features: Mapping[Config, Any]) -> list[dict[str, Any]]:
+    """A record set, with the id `CONFIG/SPLIT`, for every split that has rows."""
+    found = []
+    for config, row in rows_of(manifest.spec.layout).items():
+        columns = columns_of(row, features[config])
+        about = (row.__doc__ or "").splitlines()[0]
+        for split, shards in filled(manifest, config).items():
+            name = f"{config}/{split}"
+            source = {"fileObject": {"@id": shards[0]}} if len(shards) == 1 else {"fileSet": {"@id": f"{name}/shards"}}
+            found.append(
+                {
+                    "@type": "cr:RecordSet",
+                    "@id": name,
+                    "name": name,
+                    "description": about,
+                    "field": [_field(column, name, source, ()) for column in columns],
+                }
+            )
+    return found
+
+
+def _field(column: Column, within: str, source: dict[str, Any], way: tuple[str, ...]) -> dict[str, Any]:
+    """A column, or a field of a struct; `way` is the path of its parents, the column first."""
+    name, way = f"{within}/{column.name}", (*way, column.name)
+    field: dict[str, Any] = {"@type": "cr:Field", "@id": name, "name": column.name}
+    if column.about:
+        field["description"] = column.about
+    if column.is_list:
+        field["repeated"] = True
+    if column.fields:
+        # Readers of Croissant 1.0 accept no lists within lists, so only the files have those.
+        inner = (one for one in column.fields if not (one.is_list and (column.is_list or len(way) > 1)))
+        field["subField"] = [_field(one, name, source, way) for one in inner]
+    else:
+        field["dataType"] = _TYPES[column.type]
+        field["source"] = {**source, "extract": {"column": way[0]}}
+        if len(way) > 1:
+            field["source"]["transform"] = {"jsonPath": ".".join(way[1:])}
+    return field
+
+
+def rai_properties(manifest: Manifest, context: CardContext) -> dict[str, Any]:
+    """The properties of responsible use (RAI) by name; each is a text or a list of texts."""
     found: dict[str, Any] = {
         "dataCollection": _collection(manifest),
         "dataCollectionType": ["Secondary Data Analysis", "Others"],
@@ -36,16 +187,16 @@ def rai_properties(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
         "dataCollectionMissingData": _missing(manifest),
         "dataPreprocessingProtocol": [f"{step}: {find_step(step).sentence}" for step in manifest.spec.steps],
         "dataAnnotationProtocol": _annotation(manifest),
-        "dataAnnotationPlatform": ["Sheets that show both sides unlabelled"] if review_lines(beside.review) else [],
-        "dataAnnotationAnalysis": list(_agreement(beside)),
+        "dataAnnotationPlatform": ["Sheets that show both sides unlabelled"] if review_lines(context.review) else [],
+        "dataAnnotationAnalysis": list(_agreement(context)),
         "annotationsPerItem": _per_item(manifest),
         "machineAnnotationTools": [str(record.ref) for record in manifest.models.get(Role.JUDGE, ())],
-        "dataBiases": known_biases(manifest, beside),
-        "dataLimitations": known_limits(manifest, beside),
+        "dataBiases": known_biases(manifest, context),
+        "dataLimitations": known_limits(manifest, context),
         "dataUseCases": [f"For {GOOD_FOR}.", f"Not for {NOT_FOR}."],
         "dataSocialImpact": "Meant to make systems that talk to people in distress less harmful. The rejected side is "
         "harmful by design: imitated or shown to anybody as help, it would do the opposite.",
-        "personalSensitiveInformation": list(_sensitive(manifest, beside)),
+        "personalSensitiveInformation": list(_sensitive(manifest, context)),
         "dataReleaseMaintenancePlan": "Versions are MAJOR.MINOR.PATCH by what happens to old rows; a tag never moves, "
         "and CHANGELOG.md tells what changed.",
     }
@@ -85,14 +236,14 @@ def _per_item(manifest: Manifest) -> str:
     return f"{votes} judges' answers in either order" if manifest.spec.layout > 1 else f"{votes} verdict on each side"
 
 
-def _agreement(beside: CardContext) -> Iterator[str]:
-    for section in review_lines(beside.review):
+def _agreement(context: CardContext) -> Iterator[str]:
+    for section in review_lines(context.review):
         for line in section["lines"]:
             judge = f", with the judge {line['judge']} (kappa)" if line["judge"] else ""
             yield f"{section['config']}, {line['what']}: among people {line['among']} (alpha){judge}"
 
 
-def _sensitive(manifest: Manifest, beside: CardContext) -> Iterator[str]:
+def _sensitive(manifest: Manifest, context: CardContext) -> Iterator[str]:
     safety = manifest.spec.safety
     yield "Dialogues tell of people's distress, in their own words."
     done = {"keep": "left as it is", "mask": "masked", "drop": "a reason to leave the dialogue out"}
@@ -100,162 +251,4 @@ def _sensitive(manifest: Manifest, beside: CardContext) -> Iterator[str]:
     yield f"Personal data in them was {done[safety.personal_data]}{f': {masked} traces' if masked else ''}."
     if safety.crisis == "hold_out":
         yield "Dialogues in which a seeker may be in a crisis are in `crisis_holdout` and in no split."
-        yield from crisis_lines(beside.review)
-
-
-# The record sets of `croissant.json`: a split of a config each, with every column that the format can tell.
-
-
-_PARQUET = "application/x-parquet"
-
-_TYPES = {"string": "sc:Text", "int64": "sc:Integer", "float64": "sc:Float", "bool": "sc:Boolean"}
-
-
-# A record set for every split that has rows, with the id `CONFIG/SPLIT`.
-def _record_sets(manifest: Manifest, features: Mapping[Config, Any]) -> list[dict[str, Any]]:
-    found = []
-    for config, row in rows_of(manifest.spec.layout).items():
-        columns = columns_of(row, features[config])
-        about = (row.__doc__ or "").splitlines()[0]
-        for split, shards in filled(manifest, config).items():
-            name = f"{config}/{split}"
-            source = {"fileObject": {"@id": shards[0]}} if len(shards) == 1 else {"fileSet": {"@id": f"{name}/shards"}}
-            found.append(
-                {
-                    "@type": "cr:RecordSet",
-                    "@id": name,
-                    "name": name,
-                    "description": about,
-                    "field": [_field(column, name, source, ()) for column in columns],
-                }
-            )
-    return found
-
-
-# A column, or a field of a struct that `way` leads to: the column's name first.
-def _field(column: Column, within: str, source: dict[str, Any], way: tuple[str, ...]) -> dict[str, Any]:
-    name, way = f"{within}/{column.name}", (*way, column.name)
-    field: dict[str, Any] = {"@type": "cr:Field", "@id": name, "name": column.name}
-    if column.about:
-        field["description"] = column.about
-    if column.is_list:
-        field["repeated"] = True
-    if column.fields:
-        # Lists within lists have no form that readers of Croissant 1.0 take: the files alone have those.
-        inner = (one for one in column.fields if not (one.is_list and (column.is_list or len(way) > 1)))
-        field["subField"] = [_field(one, name, source, way) for one in inner]
-    else:
-        field["dataType"] = _TYPES[column.type]
-        field["source"] = {**source, "extract": {"column": way[0]}}
-        if len(way) > 1:
-            field["source"]["transform"] = {"jsonPath": ".".join(way[1:])}
-    return field
-
-
-# The names that the format itself prescribes.
-_CONTEXT = {
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "cr": "http://mlcommons.org/croissant/",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "equivalentProperty": "cr:equivalentProperty",
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileProperty": "cr:fileProperty",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
-    "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
-}
-
-
-def croissant_json(manifest: Manifest, features: Mapping[Config, Any], beside: CardContext) -> str:
-    """The contents of `croissant.json`; equal releases give equal bytes.
-
-    Args:
-        manifest: of the release.
-        features: per config, the `features` list of the card's `dataset_info`.
-        beside: what else the release holds.
-    """
-    metadata = {
-        "@context": _CONTEXT,
-        "@type": "sc:Dataset",
-        "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
-        "name": PRETTY_NAME,
-        "description": f"Preference data for emotional-support dialogue. {manifest.spec.notes} The rejected side is "
-        "harmful by design.",
-        "version": manifest.version,
-        **_addresses(manifest),
-        **({"datePublished": manifest.run.started[:10]} if manifest.run.started else {}),
-        "citeAs": "\n".join(citations([origin.source for origin in beside.origins])),
-        "inLanguage": "en",
-        "keywords": TAGS,
-        **rai_properties(manifest, beside),
-        "distribution": [*_files(manifest), *_shards_together(manifest)],
-        "recordSet": _record_sets(manifest, features),
-    }
-    return json.dumps(metadata, indent=1, ensure_ascii=False) + "\n"
-
-
-# Where the release and its licence are.
-def _addresses(manifest: Manifest) -> dict[str, str]:
-    url = {"url": f"https://huggingface.co/datasets/{manifest.repo}"} if manifest.repo else {}
-    return {"license": licence_of(manifest.license).url or "LICENSE", **url}
-
-
-# Every table; the other files are views of these, or of what is said about them.
-def _files(manifest: Manifest) -> list[dict[str, Any]]:
-    return [
-        {
-            "@type": "cr:FileObject",
-            "@id": path,
-            "name": path,
-            "contentUrl": path,
-            "contentSize": f"{manifest.files[path].bytes} B",
-            "encodingFormat": _PARQUET,
-            "sha256": manifest.files[path].sha256,
-        }
-        for config in rows_of(manifest.spec.layout)
-        for shards in tables_of(manifest, config).values()
-        for path in shards
-    ]
-
-
-# Splits that lie in several shards, as one thing to read.
-def _shards_together(manifest: Manifest) -> list[dict[str, Any]]:
-    return [
-        {
-            "@type": "cr:FileSet",
-            "@id": f"{config}/{split}/shards",
-            "name": f"{config}/{split}/shards",
-            "encodingFormat": _PARQUET,
-            "includes": f"data/{config}/{split}-*.parquet",
-        }
-        for config in rows_of(manifest.spec.layout)
-        for split, shards in tables_of(manifest, config).items()
-        if len(shards) > 1
-    ]
+        yield from crisis_lines(context.review)

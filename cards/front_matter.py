@@ -25,7 +25,6 @@ _SIZES = (
     ("10M<n<100M", 10**8),
 )
 TAGS = ["trl", "preference", "dpo", "sft", "synthetic", "emotional-support", "mental-health"]
-# What readers agree to where the maintainer gates the repo; the Hub passes over it elsewhere.
 _GATED = {
     "extra_gated_heading": "Data on people in distress",
     "extra_gated_prompt": "The rejected side of every pair is harmful by design: it shows how a reply fails a person "
@@ -36,15 +35,16 @@ _GATED = {
         "I will not try to find out who anybody in the data is": "checkbox",
     },
 }
+"""What readers agree to if the maintainer gates the repo; the Hub ignores these keys otherwise."""
 
 
 def front_matter(manifest: Manifest, features: Mapping[Config, Any], said: Maintainers | None = None) -> str:
     """The YAML, without the lines of dashes around it.
 
     Args:
-        manifest: of the release.
-        features: per config, the `features` list of `dataset_info`.
-        said: what people added; of the keys that the release computes, it can only add tags and rename it.
+        manifest: the manifest of the release.
+        features: for each config, the `features` list of `dataset_info`.
+        said: the maintainers' keys; of the computed keys, they can only extend the tags and change the name.
     """
     added = head_of(said) if said else {}
     tags = [*TAGS, *(tag for tag in added.pop("tags", ()) if tag not in TAGS)]
@@ -72,16 +72,16 @@ def front_matter(manifest: Manifest, features: Mapping[Config, Any], said: Maint
     ).rstrip()
 
 
-# The Hub takes only ids of its own list; what else there is it calls `other`.
 def _license(manifest: Manifest) -> dict[str, str]:
+    """The Hub accepts only the ids of its own list; every other licence is `other` with a name and a link."""
     licence = licence_of(manifest.license)
     if licence.is_ours:
         return {"license": "other", "license_name": licence.id, "license_link": "LICENSE"}
     return {"license": licence.id}
 
 
-# Words are a machine's where any model but the embedded ones, which repeat people, wrote some.
 def _machine(manifest: Manifest) -> Iterator[str]:
+    """`machine-generated` if a language model wrote text: the embedded models only repeat what people wrote."""
     writers = (Role.RESPONDER, Role.JOINT, Role.REWRITER)
     if any(record.kind != "corpus" for role in writers for record in manifest.models.get(role, ())):
         yield "machine-generated"

@@ -1,4 +1,7 @@
-"""LICENSE and NOTICE of a release, and what its card says of its sources' licences."""
+"""LICENSE and NOTICE of a release, the card's lines on licences, and the corpora that are known by name.
+
+Authors and addresses of corpora are copied from their publications; an unknown corpus gets no credit line made up.
+"""
 
 import re
 from collections.abc import Sequence
@@ -10,27 +13,22 @@ from ..schemas.licence import LICENCES, licence_of, refusals
 from ..schemas.manifest import Manifest, SourceRecord
 from ._words import ours
 
-# The corpora that maintainers meet: whom to credit, where they are, and how they are cited.
-#
-# Authors and places are as the publications themselves name them; a corpus that is not listed here has no entry.
-
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus that is known here."""
+    """A known corpus."""
 
     name: str
-    """What its authors call it."""
     url: str
-    """Where it, or its paper, is."""
+    """The address of the corpus or its paper."""
     key: str
-    """Key of its BibTeX entry."""
+    """The key of its BibTeX entry."""
     entry: dict[str, str] = field(default_factory=dict)
-    """The fields of that entry, `author` and `title` among them; empty where there is no publication."""
+    """The fields of that entry, with at least `author`, `title` and `year`; empty if there is no publication."""
 
     @property
     def credit(self) -> str:
-        """Whom to credit, in one line."""
+        """The authors, title and year, in one line."""
         if not self.entry:
             return self.name
         return f"{_in_words(self.entry['author'])}: {self.entry['title']} ({self.entry['year']})"
@@ -55,7 +53,7 @@ METHOD = Corpus(
         "url": "https://aclanthology.org/2025.findings-emnlp.1209/",
     },
 )
-"""The work whose method a release follows."""
+"""The paper whose method a release follows."""
 
 _ESCONV = {
     "author": "Liu, Siyang and Zheng, Chujie and Demasi, Orianna and Sabour, Sahand and Li, Yu and Yu, Zhou and Jiang, "
@@ -113,7 +111,7 @@ _SAMPLE = {"ipm-prefdial/sample": Corpus("the sample corpus of ipm-prefdial: ori
 
 
 def corpus_of(source: str) -> Corpus | None:
-    """The known corpus that a source is, or is a part of, by the beginning of its file's or repo's name."""
+    """The known corpus of a source, recognised by the beginning of the name of its file or repo; None if unknown."""
     if source in _SAMPLE:
         return _SAMPLE[source]
     name = re.sub(r"[\W_]+", "", source.rpartition("/")[2].casefold())
@@ -121,33 +119,32 @@ def corpus_of(source: str) -> Corpus | None:
 
 
 def citations(sources: list[str]) -> list[str]:
-    """BibTeX of the method and of every known corpus among the sources, each once."""
+    """The BibTeX entries of the method and of every known corpus among the sources, without repetitions."""
     found = [METHOD, *(corpus for source in sources if (corpus := corpus_of(source)) is not None)]
     return list(dict.fromkeys(corpus.bibtex for corpus in found if corpus.entry))
 
 
-# BibTeX's list of authors as it is read aloud.
 def _in_words(authors: str) -> str:
+    """BibTeX's list of authors, with first names first."""
     names = [" ".join(reversed(name.split(", "))) for name in authors.split(" and ")]
     return ", ".join(names)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Dialogues that come from one source under one licence, as their rows name both."""
+    """The dialogues from one source under one licence."""
 
     source: str
     license: str
-    """Id of the licence."""
+    """The id of the licence."""
     dialogues: int
+    """The number of dialogues."""
 
 
 def license_text(manifest: Manifest, origins: Sequence[Origin]) -> str:
-    """The contents of LICENSE: the one licence of the release, or why there is none.
+    """The text of LICENSE: the licence of the release, or why it must not be passed on.
 
-    Args:
-        manifest: of the release.
-        origins: of its dialogues.
+    `validate` recognises the licence by its full name, so the text may name no other.
     """
     licence = licence_of(manifest.license)
     parts = [f"The data of this release is under: {licence.name}\n{licence.url or ''}".rstrip()]
@@ -158,11 +155,9 @@ def license_text(manifest: Manifest, origins: Sequence[Origin]) -> str:
 
 
 def notice_text(manifest: Manifest, origins: Sequence[Origin]) -> str:
-    """The contents of NOTICE: every source with its licence, whom to credit and where it is from.
+    """The text of NOTICE: a paragraph for each source with its licence, credit and origin.
 
-    Args:
-        manifest: of the release.
-        origins: of its dialogues.
+    `validate` expects every paragraph to begin with `SOURCE (` and to contain the full name of the licence.
     """
     head = (
         f"IPM-PrefDial {manifest.version}\n\n"
@@ -174,12 +169,12 @@ def notice_text(manifest: Manifest, origins: Sequence[Origin]) -> str:
 
 
 def refusals_of(origins: Sequence[Origin]) -> list[str]:
-    """Why the release must not be passed on, each reason with the way out; empty where it may be."""
+    """Why the release must not be passed on, each reason with its remedy; empty if it may be."""
     return refusals((one.source, one.license) for one in origins)
 
 
 def license_lines(origins: Sequence[Origin]) -> list[dict[str, Any]]:
-    """The licence chain, a line for each source and licence."""
+    """The card's line for each source and licence."""
     return [
         {
             "source": one.source,
@@ -207,8 +202,8 @@ def _notice(origin: Origin, manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
-# What the manifest says of the source; None where dialogues name sources of their own.
 def _record_of(origin: Origin, manifest: Manifest) -> SourceRecord | None:
+    """The manifest's record of the source; None if the dialogues name a source that the manifest does not list."""
     return next((one for one in manifest.sources if one.name == origin.source), None)
 
 

@@ -1,8 +1,8 @@
-"""`maintainers.md`: reads and writes what people say on a release's card.
+"""`maintainers.md`: reads, checks and writes the section that people add to a release's card.
 
-The text goes onto the card as Markdown. It may hold paragraphs, lists, tables, code, links and headings from the third
-level on. It may not hold anything that reaches beyond its section or acts by itself: raw HTML, pictures, definitions of
-links, larger headings, a code block that is not closed. That list is our own decision.
+The text is Markdown with paragraphs, lists, tables, code, links and headings from the third level on. Refused is what
+acts by itself or reaches beyond the section: raw HTML, pictures, definitions of links, larger headings, an unclosed
+code block. This list is our own choice.
 """
 
 import re
@@ -19,33 +19,34 @@ from ..schemas.licence import LICENCES
 from ..schemas.publishing import MAINTAINERS_FILE, Maintainers
 
 HEADING = "From the maintainers"
-"""Of the card's section."""
+"""The heading of the card's section. `publish` finds the section by it on published cards, so it must not change."""
 NOTE = (
     f"*People wrote this section, and `{MAINTAINERS_FILE}` holds it; the rest of the card is made from the release's "
     "files.*"
 )
-"""What the section begins with."""
+"""The first paragraph of the section; must not change, either."""
 
 MOST_BYTES = 64 * 1024
-"""Of the file."""
+"""The largest size of the file, in bytes."""
 
 _HEAD = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-# Controls, and what turns the direction of the text that follows.
+# Control characters, and characters that reverse the direction of the following text.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _ACTIVE_LINK = re.compile(r"\b(?:javascript|vbscript|file):|\bdata:[a-z]+/", re.IGNORECASE)
-# What PyYAML raises on foreign text; a date that is none is a ValueError.
 _YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError)
+"""What PyYAML raises on foreign text; an invalid date is a ValueError."""
 
 
 def parse_maintainers(data: bytes, where: str = MAINTAINERS_FILE) -> Maintainers:
-    """What the file says.
+    """The keys and the text of the file.
 
     Args:
-        data: its bytes.
-        where: what messages call it.
+        data: the bytes of the file.
+        where: the name of the file in messages.
 
     Raises:
-        DataError: it is too large, malformed, or says what people may not say; the message names the key or the line.
+        DataError: the file is too large, malformed, or holds something that is refused; the message names the key or
+            the line.
     """
     if len(data) > MOST_BYTES:
         raise DataError(f"{where}: {len(data):,} bytes: at most {MOST_BYTES:,} are allowed")
@@ -54,7 +55,7 @@ def parse_maintainers(data: bytes, where: str = MAINTAINERS_FILE) -> Maintainers
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: byte {error.start} is not UTF-8") from error
     found = _HEAD.match(text)
-    head = _read_mapping(found[1], where) if found else {}
+    head = read_mapping(found[1], where) if found else {}
     body = text[found.end() :] if found else text
     return check_maintainers(head, body, where)
 
@@ -69,17 +70,17 @@ def split_card(card: str, where: str = "README.md") -> tuple[dict[str, Any], str
     found = _HEAD.match(text)
     if found is None:
         raise DataError(f"{where}: it does not begin with YAML between lines of dashes")
-    return _read_mapping(found[1], where), text[found.end() :]
+    return read_mapping(found[1], where), text[found.end() :]
 
 
 def check_maintainers(head: dict[str, Any], text: str, where: str) -> Maintainers:
-    """The same of YAML and text that stand apart.
+    """The checked keys and text, from YAML and text that are already separate.
 
     Raises:
         DataError: as `parse_maintainers`.
     """
     if "text" in head:
-        raise DataError(f"{where}: text: the words stand below the YAML")
+        raise DataError(f"{where}: text: write the text below the YAML")
     text = text.strip("\n").rstrip()
     try:
         said = Maintainers.model_validate({**head, "text": text})
@@ -94,22 +95,22 @@ def check_maintainers(head: dict[str, Any], text: str, where: str) -> Maintainer
 
 
 def maintainers_md(said: Maintainers) -> str:
-    """The file that says so; what is written is read as the same."""
+    """The text of the file; `parse_maintainers` reads it back unchanged."""
     head = head_of(said)
     yaml_lines = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=120) if head else ""
     return f"---\n{yaml_lines}---\n" + (f"\n{said.text}\n" if said.text else "")
 
 
 def head_of(said: Maintainers) -> dict[str, Any]:
-    """The keys that are set, as YAML has them."""
+    """The keys that are set, as plain values."""
     return said.model_dump(mode="json", exclude={"text"}, exclude_defaults=True)
 
 
-def _read_mapping(text: str, where: str) -> dict[str, Any]:
-    """The mapping that a piece of YAML holds; an empty one where it holds nothing.
+def read_mapping(text: str, where: str) -> dict[str, Any]:
+    """The mapping in a piece of YAML; empty if the YAML is empty.
 
     Raises:
-        DataError: it is not YAML, no mapping with words as keys, or has a key twice.
+        DataError: it is not YAML, not a mapping with strings as keys, or has a key twice.
     """
     try:
         loader = yaml.SafeLoader(text)
@@ -123,12 +124,12 @@ def _read_mapping(text: str, where: str) -> dict[str, Any]:
         raise DataError(f"{where}: its YAML is not a mapping of keys")
     keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
     if twice := {key for key in keys if keys.count(key) > 1}:
-        raise DataError(f"{where}: {_UNSEEN.sub('?', sorted(twice)[0])[:100]}: the key stands there twice")
+        raise DataError(f"{where}: {_UNSEEN.sub('?', sorted(twice)[0])[:100]}: the key occurs twice")
     return found
 
 
 def other_licences(said: Maintainers, allowed: set[str]) -> list[str]:
-    """Ids of the licences that the words name, in any usual spelling, and that are not among the allowed ones."""
+    """The ids of all licences, in any usual spelling, that the text names and that are not allowed."""
     words = " \n".join((said.text, *(str(value) for value in head_of(said).values())))
     named = {one.id for one in LICENCES.values() if one.name.lower() in words.lower()}
     for pattern, write in _SPELLINGS:
@@ -138,7 +139,6 @@ def other_licences(said: Maintainers, allowed: set[str]) -> list[str]:
     )
 
 
-# How licences are written in running text, and the id of each.
 _SPELLINGS = (
     (re.compile(r"\bcc[- ]?0(?:[- ]?1\.0)?\b", re.IGNORECASE), lambda found: "cc0-1.0"),
     (
@@ -156,13 +156,14 @@ _SPELLINGS = (
         lambda found: found[0].lower(),
     ),
 )
+"""Patterns of licences in running text, and the id of each."""
 
 
 def _faults(text: str) -> Iterator[str]:
     if found := _UNSEEN.search(text):
         yield f"{_place(text, found.start())}: an invisible character (U+{ord(found[0]):04X})"
     if found := _ACTIVE_LINK.search(text):
-        yield f"{_place(text, found.start())}: a link may lead to https:, http: or mailto: alone"
+        yield f"{_place(text, found.start())}: a link may only lead to https:, http: or mailto:"
     reader, kept = MarkdownIt("commonmark").enable("table"), "what comes after"
     definitions: dict[str, Any] = {}
     try:
@@ -171,10 +172,10 @@ def _faults(text: str) -> Iterator[str]:
         yield "it is nested too deeply"
         return
     if len(tokens) < 3 or tokens[-2].content != kept or tokens[-1].level:
-        yield "a code block or comment is not closed: it would take in the rest of the card"
+        yield "a code block or comment is not closed: it would swallow the rest of the card"
         return
     if definitions.get("references"):
-        yield "it defines the target of a link ([name]: https://…): write the target beside the link"
+        yield "it defines the target of a link ([name]: https://…): write the target into the link"
     for token in tokens[:-3]:
         yield from _token_faults(token)
 
@@ -184,12 +185,12 @@ def _token_faults(token: Token) -> Iterator[str]:
     if token.type == "html_block":
         yield f"{where}: HTML: use Markdown"
     if token.type == "heading_open" and token.tag in ("h1", "h2"):
-        yield f"{where}: a heading of the first or second level: begin it with ###"
+        yield f"{where}: a heading of the first or second level: use ###"
     for child in token.children or ():
         if child.type == "html_inline":
             yield f"{where}: HTML: use Markdown"
         elif child.type == "image":
-            yield f"{where}: a picture, which would be loaded from elsewhere: link to it"
+            yield f"{where}: a picture, which would be loaded from another site: link to it"
 
 
 def _place(text: str, at: int) -> str:

@@ -1,6 +1,6 @@
-"""The card's pictures (PNG), drawn from the audit; where matplotlib is not installed there are none.
+"""The card's pictures (PNG), drawn from the audit; without matplotlib there are none.
 
-Equal audits give equal bytes under the same matplotlib: no theme, font or setting of the user's has a say.
+Equal audits give equal bytes under the same matplotlib: the user's themes, fonts and settings are ignored.
 """
 
 import io
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..schemas.audit import Audit, Counts, Histogram
 from ..schemas.config import PAIR_CONFIGS, Config
 from ._sections import error_lines
-from ._words import in_words
+from ._words import as_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,25 +24,25 @@ PICTURES = {
     "pictures/errors.png": "How often the rejected side has each error",
     "pictures/lengths.png": "How long the chosen and the rejected replies of `response` are, in words",
 }
-"""By path in the release, what each shows, in words for those who do not see it; the card has them in this order."""
+"""The alternative text of each picture by its path in the release, in the order of the card."""
 
 _DPI = 110
 _MOST_REASONS = 6
-# Told apart by those who do not see all colours (Okabe and Ito 2008).
+# Distinguishable with colour blindness (Okabe and Ito 2008).
 _CHOSEN, _REJECTED, _OTHER = "#0072B2", "#E69F00", "#BBBBBB"
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 
 
 def draw_pictures(audit: Audit) -> dict[str, bytes]:
-    """Every picture that the audit has the numbers of, by its path in the release; none without matplotlib."""
+    """Every picture for which the audit has numbers, by its path in the release; none without matplotlib."""
     if find_spec("matplotlib") is None:
         return {}
     return dict(_draw(audit.model_dump_json()))
 
 
-# Draws the pictures of an audit once: it takes a second, and `publish` refreshes a release several times.
 @lru_cache(maxsize=4)
 def _draw(audit_json: str) -> dict[str, bytes]:
+    """Draws the pictures of an audit once: it takes a second, and `publish` refreshes a release several times."""
     from matplotlib import rc_context, rcParamsDefault
 
     audit = Audit.model_validate_json(audit_json)
@@ -78,13 +78,13 @@ def _candidates(audit: Audit) -> "Figure | None":
     _down(panel, [f"{flow.config}\n{flow.candidates} candidates" for flow in flows])
     panel.set_xlim(0, 1)
     panel.xaxis.set_major_formatter(_percent)
-    names = ["rows", *(in_words(reason) for reason in reasons), "other reasons"]
+    names = ["rows", *(as_words(reason) for reason in reasons), "other reasons"]
     _legend(figure, names, _band(len(names)))
     return figure
 
 
-# Names along the y axis, to be read from above.
 def _down(panel: Any, names: Sequence[str]) -> None:
+    """Puts names on the y axis, from top to bottom."""
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.4, -0.6)
 
@@ -93,8 +93,8 @@ def _percent(value: float, _: object) -> str:
     return f"{value:.0%}"
 
 
-# The reasons that most candidates were dropped for, over all configs.
 def _commonest(counts: Sequence[Counts]) -> list[str]:
+    """The most frequent drop reasons over all configs."""
     sums: Counts = {}
     for one in counts:
         for reason, number in one.items():
@@ -102,8 +102,8 @@ def _commonest(counts: Sequence[Counts]) -> list[str]:
     return sorted((reason for reason in sums if sums[reason]), key=lambda one: (-sums[one], one))[:_MOST_REASONS]
 
 
-# Colours of that many parts, the last for the rest.
 def _band(number: int) -> list[str]:
+    """Colours of that many parts, the last for the rest."""
     return [*_COLOURS[: number - 1], _OTHER]
 
 
@@ -152,7 +152,7 @@ def _errors(audit: Audit) -> "Figure | None":
         bars = panel.barh(range(len(lines)), [line["counts"][at] for line in lines], color=_REJECTED)
         panel.bar_label(bars, padding=2)
         panel.margins(x=0.12)
-        _down(panel, [in_words(line["error"]) for line in lines])
+        _down(panel, [as_words(line["error"]) for line in lines])
         panel.set_title(config)
         panel.set_xlabel("pairs")
     return figure
@@ -180,8 +180,8 @@ def _histogram(histogram: Histogram) -> "Figure":
     return figure
 
 
-# Where the last bin that holds anything ends.
 def _last_edge(edges: Sequence[float], *counts: Sequence[int]) -> float:
+    """The end of the last bin that is not empty."""
     return max(edge for some in counts for edge, number in zip(edges[1:], some, strict=True) if number)
 
 

@@ -1,4 +1,8 @@
-"""Renders the dataset card from a release's manifest and what lies beside it; whatever is undefined is an error."""
+"""Renders the dataset card from a release's manifest and context.
+
+Templates run with `StrictUndefined`, so that a renamed field fails the rendering instead of leaving a gap in the card.
+Text from outside is escaped unless it is marked as Markdown (`_words.ours`).
+"""
 
 import re
 from collections import Counter
@@ -28,17 +32,18 @@ from ._sections import (
     validation_lines,
 )
 from ._words import escaped, ours
+from .columns import member_docs
 from .context import CardContext
 from .front_matter import PRETTY_NAME, front_matter
 from .licences import citations, license_lines, refusals_of
 from .maintainers import HEADING, NOTE
 from .pictures import PICTURES
-from .tables import config_lines, drop_lines, facts, loadable, member_docs, source_lines, task_lines, token_lines
+from .tables import config_lines, drop_lines, facts, loadable, source_lines, task_lines, token_lines
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
-# What stands for the repo as long as nobody has said where the release is to be.
-_PLACEHOLDER = "ORG/IPM-PrefDial"
+PLACEHOLDER = "ORG/IPM-PrefDial"
+"""The repo on the card of a release that is not published yet."""
 
 _PERSONAL_DATA = {
     "keep": "left as it is",
@@ -47,13 +52,13 @@ _PERSONAL_DATA = {
 }
 
 
-def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: CardContext) -> str:
-    """The card, as the bytes of README.md should be.
+def render_card(manifest: Manifest, features: Mapping[Config, Any], context: CardContext) -> str:
+    """The text of README.md; equal arguments give equal bytes.
 
     Args:
-        manifest: of the release; its counts and records are most of the numbers that the card has.
-        features: per config, the `features` list of the card's `dataset_info`.
-        beside: what else the release holds.
+        manifest: the manifest of the release, with most of the card's numbers.
+        features: for each config, the `features` list of the card's `dataset_info`.
+        context: what else the card shows.
     """
     environment = Environment(
         loader=PackageLoader(__package__, ""),
@@ -62,34 +67,34 @@ def render_card(manifest: Manifest, features: Mapping[Config, Any], beside: Card
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("dataset_card.md.jinja").render(values_of(manifest, features, beside))
+    return environment.get_template("dataset_card.md.jinja").render(values_of(manifest, features, context))
 
 
-def values_of(manifest: Manifest, features: Mapping[Config, Any], beside: CardContext) -> dict[str, Any]:
-    """Everything that the template may show, whether this release has it or not."""
+def values_of(manifest: Manifest, features: Mapping[Config, Any], context: CardContext) -> dict[str, Any]:
+    """The variables of the templates; all are defined for every release."""
     return {
-        "front_matter": Markdown(front_matter(manifest, features, beside.maintainers)),
+        "front_matter": Markdown(front_matter(manifest, features, context.maintainers)),
         "manifest": manifest,
         "pretty_name": PRETTY_NAME,
         "notes": escape_prose(manifest.spec.notes),
-        "changelog": escape_prose(beside.changelog or manifest.spec.notes),
-        "limits": ours(known_limits(manifest, beside)),
-        "biases": ours(known_biases(manifest, beside)),
+        "changelog": escape_prose(context.changelog or manifest.spec.notes),
+        "limits": ours(known_limits(manifest, context)),
+        "biases": ours(known_biases(manifest, context)),
         "good_for": ours(GOOD_FOR),
         "not_for": ours(NOT_FOR),
         "maintainers_heading": ours(HEADING),
         "maintainers_note": ours(NOTE),
-        "maintainers_text": ours(beside.maintainers.text if beside.maintainers else ""),
+        "maintainers_text": ours(context.maintainers.text if context.maintainers else ""),
         **_loading(manifest, features),
-        **_making(manifest, beside),
-        **_measures(beside),
-        **_rights(manifest, beside),
+        **_making(manifest, context),
+        **_measures(context),
+        **_rights(manifest, context),
     }
 
 
 def _loading(manifest: Manifest, features: Mapping[Config, Any]) -> dict[str, Any]:
     named = manifest.repo if manifest.repo and _REPO.fullmatch(manifest.repo) else None
-    repo = named or _PLACEHOLDER
+    repo = named or PLACEHOLDER
     splits = loadable(manifest)
     first = next(iter(splits), None)
     return {
@@ -103,7 +108,7 @@ def _loading(manifest: Manifest, features: Mapping[Config, Any]) -> dict[str, An
     }
 
 
-def _making(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
+def _making(manifest: Manifest, context: CardContext) -> dict[str, Any]:
     errors, spec = member_docs(ErrorType), manifest.spec
     return {
         "tasks": task_lines(manifest),
@@ -112,12 +117,12 @@ def _making(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
         "errors": ours([{"name": error.value, "about": errors[error.name]} for error in spec.errors]),
         "steps": ours([{"id": step, "about": find_step(step).sentence} for step in spec.steps]),
         "pair_names": [config.value for config in PAIR_CONFIGS],
-        "drops": ours(drop_lines(manifest, beside.crises)),
+        "drops": ours(drop_lines(manifest, context.crises)),
         "screened": spec.safety.crisis == "hold_out",
         "crisis_judged": spec.crisis_judge is not None and _has_models(manifest, Task.CRISIS_JUDGE),
-        "crisis_recall": ours(beside.crisis_recall),
-        "crisis": ours(" ".join(crisis_lines(beside.review))),
-        "unread": beside.crises.unread if beside.crises else 0,
+        "crisis_recall": ours(context.crisis_recall),
+        "crisis": ours(" ".join(crisis_lines(context.review))),
+        "unread": context.crises.unread if context.crises else 0,
         "personal_data": _PERSONAL_DATA[spec.safety.personal_data],
         "masked": _masked(manifest),
         "facts": ours(facts(manifest)),
@@ -125,39 +130,39 @@ def _making(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
     }
 
 
-def _measures(beside: CardContext) -> dict[str, Any]:
-    audit = beside.audit
+def _measures(context: CardContext) -> dict[str, Any]:
+    audit = context.audit
     return {
         "audit": audit is not None,
         "pictures": ours(
-            [{"path": path, "about": about} for path, about in PICTURES.items() if path in beside.pictures]
+            [{"path": path, "about": about} for path, about in PICTURES.items() if path in context.pictures]
         ),
         "strategies": strategy_lines(audit) if audit else [],
         "error_counts": error_lines(audit) if audit else [],
         "lengths": ours(list(length_lines(audit))) if audit else [],
         "gates": gate_lines(audit) if audit else [],
-        "unpassed": unpassed_lines(audit, beside.accepted) if audit else [],
-        "reviews": ours(review_lines(beside.review)),
-        "validation": ours(validation_lines(beside.validation)),
+        "unpassed": unpassed_lines(audit, context.accepted) if audit else [],
+        "reviews": ours(review_lines(context.review)),
+        "validation": ours(validation_lines(context.validation)),
     }
 
 
-def _rights(manifest: Manifest, beside: CardContext) -> dict[str, Any]:
+def _rights(manifest: Manifest, context: CardContext) -> dict[str, Any]:
     return {
         "license": ours(licence_of(manifest.license).model_dump(mode="json")),
-        "refusals": [escape_sentence(one) for one in refusals_of(beside.origins)],
-        "licences": license_lines(beside.origins),
+        "refusals": [escape_sentence(one) for one in refusals_of(context.origins)],
+        "licences": license_lines(context.origins),
         "sources": source_lines(manifest),
-        "citations": ours(citations([origin.source for origin in beside.origins])),
+        "citations": ours(citations([origin.source for origin in context.origins])),
     }
 
 
-# Whether a model beside the embedded one is asked.
 def _has_models(manifest: Manifest, task: Task) -> bool:
+    """Whether the task has a model besides the embedded ones."""
     return any(record.kind != "corpus" for record in manifest.models[task.role])
 
 
-# What was masked in all sources, by kind.
 def _masked(manifest: Manifest) -> str:
+    """The number of masked traces by kind, over all sources."""
     finds = sum((Counter(source.masked) for source in manifest.sources), Counter[PiiKind]())
     return ", ".join(f"{number} × {kind.value}" for kind, number in sorted(finds.items())) or "nothing"

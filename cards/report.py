@@ -1,4 +1,8 @@
-"""Renders an audit and some of the pairs that it tells of as one HTML file that needs nothing but a browser."""
+"""Renders an audit and a sample of its pairs as one HTML file that needs only a browser.
+
+The page loads nothing, and its Content-Security-Policy forbids it. Text from the data reaches the page escaped, or as
+JSON that scripts insert as text nodes, so that no dialogue can be markup.
+"""
 
 import base64
 import hashlib
@@ -15,26 +19,23 @@ from ..schemas.drops import DropReason
 from ..schemas.error_type import ErrorType
 from ..schemas.report import HeldOut, ReportPair
 from ._charts import charts_of, configs_of
-from ._figures import gate_lines, judges_of, other_tables, verdict_table
-from .tables import member_docs
+from ._report_tables import gate_lines, judges_of, other_tables, verdict_table
+from .columns import member_docs
 
-# The page's own scripts, in the order in which they need each other.
 _SCRIPTS = ("report_charts.js", "report_judges.js", "report.js")
+"""The page's own scripts, in the order of their dependencies."""
 
 _MARKUP = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
 def render_report(audit: Audit, pairs: Iterable[ReportPair], *, of: int, held_out: HeldOut | None = None) -> str:
-    """The page, as the bytes of `report.html` should be.
-
-    Nothing in it is fetched, and the page's own policy forbids that anything be. Words from the data reach it as
-    escaped text or as JSON that scripts put into text nodes, so no dialogue can be markup.
+    """The text of `report.html`.
 
     Args:
-        audit: all the numbers that the page has.
-        pairs: those to look at.
-        of: how many there are, `pairs` among them.
-        held_out: what is neither among `pairs` nor in `of`; None where the data holds nothing out.
+        audit: the source of all numbers about the data as a whole.
+        pairs: the sample to show.
+        of: the number of pairs and drops that the sample was drawn from.
+        held_out: the counts of what was left out of `of` for a crisis; None if the data holds nothing out.
     """
     shown, charts = list(pairs), charts_of(audit)
     scripts = {"plotly": _plotly(), "page": "".join(map(_asset, _SCRIPTS))}
@@ -68,17 +69,17 @@ def render_report(audit: Audit, pairs: Iterable[ReportPair], *, of: int, held_ou
 
 
 def embed(value: Any) -> str:
-    """`value` as JSON that can stand inside a script element, whatever its texts hold."""
+    """`value` as JSON that is safe inside a script element, whatever its texts contain."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_MARKUP)
 
 
-# What drop reasons and errors mean.
 def _about() -> dict[str, str]:
+    """The meanings of drop reasons and errors."""
     return {one.value: member_docs(kind)[one.name] for kind in (DropReason, ErrorType) for one in kind}
 
 
-# Only these scripts run, and nothing is fetched; charts write styles, and pictures of themselves.
 def _policy(scripts: Iterable[str]) -> str:
+    """A policy under which only these scripts run and nothing loads; Plotly needs inline styles and `data:` images."""
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (
@@ -91,9 +92,9 @@ def _asset(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-# Plotly's JavaScript, with line ends as browsers see them when they take its digest.
 @lru_cache
 def _plotly() -> str:
+    """Plotly's JavaScript with LF line ends: browsers normalise them before they compute the script's digest."""
     from plotly.offline import get_plotlyjs  # slow to import
 
     return str(get_plotlyjs()).replace("\r\n", "\n").replace("\r", "\n")

@@ -19,10 +19,7 @@ from ...schemas.study import STUDY_FILE as VALIDATION
 from ..mining.plan import MiningPlan
 from ..mining.steps import steps_of
 from ..mining.turns import PlacedDialogue
-from ..release.layout import CHANGELOG, MAINTAINERS, MANIFEST
-from ..release.read import Release, placed_dialogues
-from ..release.splits import SplitPlan, Splits
-from ..release.validate import (
+from ..release.differences import (
     Difference,
     changed_files,
     changed_inputs,
@@ -30,6 +27,9 @@ from ..release.validate import (
     unfit_rows,
     written_by_another,
 )
+from ..release.layout import CHANGELOG, MAINTAINERS, MANIFEST
+from ..release.read import Release, placed_dialogues
+from ..release.splits import SplitPlan, Splits
 from ..release.write import ReleaseWriter
 from ..specs.released import load_release, versions
 from ._assemble import Assembly, Find, Provenance, assemble, finish_release

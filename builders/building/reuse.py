@@ -15,9 +15,9 @@ from ...schemas.files import is_inside
 from ...schemas.inference import Completion, Failed, FailureReason, Outcome, Request, Role
 from ...schemas.manifest import ReusedRecord
 from ..models.record import Records
+from ..release.differences import unfit_rows
 from ..release.layout import tables_sha256
 from ..release.read import Release, local_release
-from ..release.validate import unfit_rows
 from ..sources.files import sha256_of
 from ._assemble import DigestSet
 

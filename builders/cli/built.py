@@ -13,9 +13,8 @@ from ...schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, REASONING_CONFIGS, C
 from ...schemas.manifest import AnswersRecord, Manifest
 from ...schemas.safety import CrisisCounts, PiiKind
 from ..building.failures import advice_on_cut_offs
-from ..release.card_context import count_crises
+from ..release.card_context import count_crises, origins_of
 from ..release.layout import splits_of
-from ..release.promises import origins_of
 from ..release.read import Release
 from .show import say, say_error, say_json, say_table
 

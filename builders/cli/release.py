@@ -13,13 +13,14 @@ from ...schemas.escape import visible_json
 from ...schemas.study import STUDY_FILE as VALIDATION
 from ..building.rebuild import verify_release
 from ..distributed.connection import parallel_map_on
-from ..release.card_context import changelog_of, changelog_text
+from ..release.changelog import changelog_of, changelog_text
 from ..release.diff.run import diff_releases
+from ..release.findings import RULES
 from ..release.layout import CARD, CHANGELOG
 from ..release.parts import validation_text
 from ..release.read import Release
 from ..release.refresh import refresh_views
-from ..release.validate import MOST_FINDINGS, RULES, validate_release
+from ..release.validate import MOST_FINDINGS, validate_release
 from ..release.write import check_writable, disk_errors
 from ..runtime.environment import parse_engine
 from ..sources.hub import HUB_ID

@@ -15,10 +15,10 @@ from ...schemas.diff import Diff
 from ...schemas.errors import DataError, UsageError
 from ...schemas.publishing import PUBLISHING_FILE as PUBLISHING
 from ...schemas.publishing import PublishedTo
-from ..release.card_context import changelog_of, changelog_text, release_notes
+from ..release.changelog import changelog_of, changelog_text, release_notes
 from ..release.layout import CARD, CHANGELOG, MAINTAINERS, MANIFEST
-from ..release.parts import note_place, read_places
-from ..release.promises import contradiction, read_maintainers
+from ..release.parts import note_place, read_maintainers, read_places
+from ..release.promises import contradiction
 from ..release.read import Release
 from ..release.refresh import recover, refresh_views, shows
 from ..release.write import check_writable

@@ -1,5 +1,9 @@
-"""A release in a folder: `layout` names its files, `read` and `write` handle them, `validate` checks every promise.
+"""A release folder: its layout, how it is written, read and checked, and the views that show it.
 
-`rules`, `_row_checks`, `cross_tables` and `promises` are the checks of `validate`. `card_context` and `refresh` keep
-the card and the other views true to the tables, `report` makes report.html, `diff/` compares two releases.
+In reading order:
+
+- the folder: `layout` (files, splits, Arrow columns), `write`, `read`, `parts` (the one-file parts), `splits`;
+- its checks: `findings`, `rules`, `_judge_rules`, `cross_tables`, `promises`, `validate`; for `verify`, `differences`;
+- its views: `changelog`, `card_context`, `refresh`, `report`;
+- two releases: `diff`.
 """

@@ -1,4 +1,7 @@
-"""Where things stand in a release folder."""
+"""The layout of a release folder: its files, its splits and shards, and the Arrow columns of its tables.
+
+The Arrow schemas are derived from the pydantic row schemas, so that columns are defined in one place.
+"""
 
 import re
 import types
@@ -57,27 +60,27 @@ FILES = frozenset(
         *PICTURES,
     )
 )
-"""Every file of a release besides its manifest and its tables; a release has no other."""
+"""Every file that a release may have besides its manifest and its tables."""
 
 _SHARD = re.compile(r"data/(?P<config>[a-z_]+)/(?P<split>train|validation|test)-[0-9]{5}-of-[0-9]{5}\.parquet")
 
 
 def splits_of(config: Config) -> tuple[Split, ...]:
-    """The splits that a config has: mostly all three.
+    """The splits that a config has: all three, with two exceptions.
 
-    `completions` has only `train`, since calls belong to no split; `crisis_holdout` only `test`, since none of it is
-    for training.
+    `completions` has only `train`, since calls belong to no split, and `crisis_holdout` only `test`, since none of it
+    is for training.
     """
     return {Config.COMPLETIONS: (Split.TRAIN,), Config.CRISIS_HOLDOUT: (Split.TEST,)}.get(config, tuple(Split))
 
 
 def shard_path(config: Config, split: Split, shard: int, shards: int) -> str:
-    """The path of a table's shard below the release, counted from 0."""
+    """The path of a shard below the release; `shard` counts from 0."""
     return PurePosixPath("data", config, f"{split}-{shard:05d}-of-{shards:05d}.parquet").as_posix()
 
 
 def config_and_split(path: str) -> tuple[Config, Split] | None:
-    """The table that a file is a shard of, or None where it is none."""
+    """The table that a file is a shard of; None if it is not a shard."""
     found = _SHARD.fullmatch(path)
     if found is None or found["config"] not in tuple(Config):
         return None
@@ -85,7 +88,7 @@ def config_and_split(path: str) -> tuple[Config, Split] | None:
 
 
 def tables_sha256(files: Mapping[str, FileRecord]) -> str:
-    """A digest over the names and bytes of a release's tables, by the manifest's records of its files."""
+    """The digest of a release's tables, from the manifest's records: audits and validations name their data by it."""
     return digest_of({name: record.sha256 for name, record in files.items() if config_and_split(name)})
 
 
@@ -99,12 +102,9 @@ def unknown_files(manifest: Manifest) -> Iterator[str]:
 
 
 def release_files(manifest: Manifest) -> tuple[str, ...]:
-    """The files of a release, by its layout: what is published, and nothing else. The manifest is one of them."""
+    """The files that are published: those of the manifest that its layout knows, and the manifest itself."""
     unknown = set(unknown_files(manifest))
     return tuple(sorted({*manifest.files, MANIFEST} - unknown))
-
-
-# The Arrow form of the row schemas: made from the pydantic ones, so that there is one truth about columns.
 
 
 _SCALARS: dict[type, pa.DataType] = {
@@ -119,8 +119,7 @@ _SCALARS: dict[type, pa.DataType] = {
 def arrow_schema(config: Config, layout: int) -> pa.Schema:
     """The columns of a config's Parquet files in a layout, in order.
 
-    Every field is nullable in the file, as `datasets` expects it; which may be null is known by `schemas.rows` and
-    checked by `validate`.
+    Every field is nullable in the file, as `datasets` expects it; `validate` checks which columns may hold nulls.
     """
     return pa.schema([pa.field(name, arrow_type(hint)) for name, hint in fields_of(rows_of(layout)[config]).items()])
 
@@ -161,7 +160,7 @@ def may_be_null(hint: Any) -> bool:
 
 
 def allowed_values(hint: Any) -> tuple[str, ...] | None:
-    """The values that an enumeration or a literal allows, or None where any string will do."""
+    """The values that an enumeration or a literal allows; None for any other type."""
     hint = without_none(hint)
     if get_origin(hint) is Literal:
         return get_args(hint)
@@ -171,7 +170,7 @@ def allowed_values(hint: Any) -> tuple[str, ...] | None:
 
 
 def schema_difference(schema: pa.Schema, config: Config, layout: int) -> str | None:
-    """What of a file's columns is not as the config's are, or None."""
+    """The first difference of a file's columns from the config's, in words; None if they are the same."""
     due = arrow_schema(config, layout)
     if schema.equals(due):
         return None

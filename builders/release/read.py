@@ -1,4 +1,4 @@
-"""Reads a release folder: its manifest and its rows, as a stream."""
+"""Reads a release, from a folder or from the Hub: its manifest, and its rows as a stream."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 ROWS_PER_BATCH = 1_000
 
-# What a damaged file may raise; a ValueError where the name of a column is not UTF-8 any more.
 _DAMAGE = (OSError, pa.ArrowException, ValueError)
+"""What pyarrow raises for a damaged file; a ValueError if the damage is in the name of a column."""
 
 
 class Release:
-    """A release in a folder; no table is read before it is asked for.
+    """A release in a folder; opening it reads the manifest and no table.
 
-    Everything below the folder is a plain file (or, in the cache of the Hub's client, a link to a blob of its own), and
-    the manifest lists nothing but files that its layout knows: this is checked before anything is done with a release.
+    A release may come from anybody. So opening it checks that every path below the folder is a plain file (or, in the
+    cache of the Hub's client, a link to that cache's own blobs), and that the manifest lists only files of its layout.
 
     Raises:
-        UsageError: there is no release.
-        DataError: its manifest is none, or a file is not plain.
+        UsageError: there is no release in the folder.
+        DataError: the manifest is malformed, or a path is not a plain file.
     """
 
     def __init__(self, root: Path) -> None:
@@ -50,21 +50,20 @@ class Release:
                 "so nothing was done with it"
             )
         if not self.manifest.files:
-            raise DataError(f"{root / MANIFEST}: files: it lists none, so there is nothing in this release")
-        _check_plain(root)
+            raise DataError(f"{root / MANIFEST}: files: the list is empty, so there is nothing in this release")
+        check_plain(root)
 
     @property
     def layout(self) -> int:
-        """Which columns its rows have."""
+        """The number of the layout, which decides its configs and their columns."""
         return self.manifest.spec.layout
 
     @property
     def configs(self) -> tuple[Config, ...]:
-        """The configs that it has."""
         return tuple(rows_of(self.layout))
 
     def files(self, config: Config, split: Split | None = None) -> list[Path]:
-        """The shards of a config, or of one of its splits, in order of split and number."""
+        """The shards of a config, or of one of its splits, ordered by split and number."""
         order = {one: place for place, one in enumerate(Split)}
         found = []
         for name in self.manifest.files:
@@ -74,10 +73,10 @@ class Release:
         return [self.root / name for _, name in sorted(found)]
 
     def batches(self, path: Path) -> Iterator[pa.RecordBatch]:
-        """A shard's rows as Arrow batches.
+        """A shard's rows as Arrow batches of at most `ROWS_PER_BATCH` rows.
 
         Raises:
-            DataError: the file is gone or damaged; the message names the row group and the rows in it.
+            DataError: the file is missing or damaged; the message names the row group and its rows.
         """
         with self._open(path) as file:
             first = 0
@@ -87,14 +86,14 @@ class Release:
                     yield from file.iter_batches(ROWS_PER_BATCH, row_groups=[group])
                 except _DAMAGE as error:
                     where = f"rows {first} to {last} (row group {group})"
-                    raise DataError(f"{self.name_of(path)}: {where}: damaged: {_first_line(error)}") from error
+                    raise DataError(f"{self.name_of(path)}: {where}: damaged: {first_line(error)}") from error
                 first = last + 1
 
     def schema(self, path: Path) -> pa.Schema:
         """A shard's columns.
 
         Raises:
-            DataError: the file is gone or damaged.
+            DataError: the file is missing or damaged.
         """
         with self._open(path) as file:
             return file.schema_arrow
@@ -102,13 +101,13 @@ class Release:
     def _open(self, path: Path) -> pq.ParquetFile:
         try:
             if not is_inside(self.root, self.name_of(path)):
-                raise DataError(f"{self.name_of(path)}: cannot be read: it is gone")
+                raise DataError(f"{self.name_of(path)}: cannot be read: it is missing")
             return pq.ParquetFile(path, page_checksum_verification=True)
         except _DAMAGE as error:
-            raise DataError(f"{self.name_of(path)}: cannot be read: {_first_line(error)}") from error
+            raise DataError(f"{self.name_of(path)}: cannot be read: {first_line(error)}") from error
 
     def rows(self, config: Config, split: Split | None = None) -> Iterator[dict[str, Any]]:
-        """The rows of a config, or of one of its splits, as plain dictionaries, in order."""
+        """The rows of a config, or of one of its splits, as dictionaries, in the order of the files."""
         for path in self.files(config, split):
             for batch in self.batches(path):
                 yield from batch.to_pylist()
@@ -118,8 +117,65 @@ class Release:
         return path.relative_to(self.root).as_posix()
 
 
-def _check_plain(root: Path) -> None:
-    """Everything below a release's folder is a plain file, so that nothing is read or written elsewhere.
+def read_release(place: str | Path) -> Release:
+    """The release in a folder, or `ORG/NAME[@REV]` on the Hub.
+
+    Raises:
+        UsageError: there is no release at that place, or it needs a token.
+        EndpointError: the Hub cannot be reached or failed.
+        DataError: its manifest cannot be read, or it holds links.
+    """
+    return Release(local_release(str(place)))
+
+
+def local_release(place: str, *, cache: Path | None = None) -> Path:
+    """The folder of a release: the path itself, or a snapshot of `ORG/NAME[@REV]` from the Hub.
+
+    A path that exists is never looked up on the Hub.
+
+    Args:
+        place: a path, or a repo on the Hub; `REV` is a tag, a branch or a commit, and `main` if it is left out.
+        cache: the folder for snapshots; None is the cache of the Hub's client.
+
+    Raises:
+        UsageError: there is no such repo or revision, the token does not give access to it, or it holds no release.
+        EndpointError: the Hub cannot be reached or failed.
+        DataError: its manifest is malformed.
+    """
+    if Path(place).exists() or not HUB_ID.match(place):
+        return Path(place)
+    from huggingface_hub import HfApi
+
+    name, _, revision = place.partition("@")
+    with hub_errors(place):
+        return fetch_release(HfApi(), name, revision or None, cache)
+
+
+def fetch_release(api: "HfApi", name: str, revision: str | None, cache: Path | None = None) -> Path:
+    """Downloads a snapshot of the release in a repo: the files that its manifest lists, and no others.
+
+    Raises:
+        UsageError: the repo has no manifest.
+        DataError: its manifest is malformed.
+    """
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    try:
+        manifest = Path(api.hf_hub_download(name, MANIFEST, repo_type="dataset", revision=revision, cache_dir=cache))
+    except RemoteEntryNotFoundError as error:
+        where = f"{name}@{revision}" if revision else name
+        raise UsageError(f"{where}: no release: there is no {MANIFEST} in it") from error
+    # A branch may move in between, so the other files come from the manifest's commit.
+    commit = manifest.parent.name
+    # The client takes names as patterns, so a name that the layout does not know could match any file.
+    files = list(release_files(read_manifest(manifest)))
+    return Path(
+        api.snapshot_download(name, repo_type="dataset", revision=commit, cache_dir=cache, allow_patterns=files)
+    )
+
+
+def check_plain(root: Path) -> None:
+    """Checks that everything below a release's folder is a plain file, so that no read or write leaves the folder.
 
     Raises:
         DataError: there is a link, a named pipe or the like.
@@ -132,16 +188,16 @@ def _check_plain(root: Path) -> None:
 
 
 def read_text(root: Path, name: str) -> str | None:
-    """The words of a text file of a release; None where there is none.
+    """The contents of a text file of a release; None if there is no such file.
 
     Raises:
-        DataError: it is not text in UTF-8, or no plain file.
+        DataError: it is not UTF-8, or not a plain file.
     """
     try:
         data = read_inside(root, name)
         return None if data is None else data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{root / name}: not UTF-8 (byte {error.start}): restore it, or remove it") from error
+        raise DataError(f"{root / name}: not UTF-8 (byte {error.start}); restore or remove it") from error
     except OSError as error:
         raise DataError(f"{printable(error.filename or root / name)}: {error.strerror or error}") from error
 
@@ -150,7 +206,7 @@ def read_manifest(path: Path) -> Manifest:
     """The manifest in a file.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such file.
         DataError: it is not a manifest; the message names the field.
     """
     root = path.parent
@@ -171,10 +227,10 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def placed_dialogues(release: Release) -> Iterator[PlacedDialogue]:
-    """The release's dialogues in source order, merged from its tables, which are each in that order.
+    """The release's dialogues in the order of their source, merged from its tables, which are sorted that way.
 
     Raises:
-        DataError: a dialogue is not what its id says.
+        DataError: a dialogue is withheld, or does not have the id that its contents give.
     """
     import heapq
 
@@ -197,7 +253,7 @@ def _dialogue(row: dict[str, Any], where: str) -> Dialogue:
     if row["license"] not in LICENCES:
         raise DataError(f"{where}: license: {row['license']!r} is not a licence that is known")
     if row["withheld"]:
-        raise DataError(f"{where}: dialogue {row['dialogue_id']} is withheld by its licence: give its source")
+        raise DataError(f"{where}: dialogue {row['dialogue_id']} is withheld by its licence; give its source instead")
     try:
         dialogue = Dialogue(
             source=row["source"],
@@ -216,66 +272,5 @@ def _dialogue(row: dict[str, Any], where: str) -> Dialogue:
     return dialogue
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-# A release wherever it is: in a folder, or on the Hub and then in the Hub client's cache.
-
-
-def read_release(place: str | Path) -> Release:
-    """The release in a folder, or `ORG/NAME[@REV]` on the Hub.
-
-    Raises:
-        UsageError: there is no release at that place, or it needs a token.
-        EndpointError: the Hub cannot be reached or failed.
-        DataError: its manifest cannot be read, or it holds links.
-    """
-    return Release(local_release(str(place)))
-
-
-def local_release(place: str, *, cache: Path | None = None) -> Path:
-    """The folder of a release: the path itself, or a snapshot of `ORG/NAME[@REV]` in the cache.
-
-    What exists as a path is that path. On the Hub, `REV` is a tag, a branch or a commit; without it, `main`.
-
-    Args:
-        place: a path, or a repo of the Hub.
-        cache: where snapshots are kept; where the Hub's client keeps its own if it is None.
-
-    Raises:
-        UsageError: there is no such repo or revision, it is private or gated and the token does not open it, or it
-            holds no release.
-        EndpointError: the Hub cannot be reached or failed.
-        DataError: its manifest is none.
-    """
-    if Path(place).exists() or not HUB_ID.match(place):
-        return Path(place)
-    from huggingface_hub import HfApi
-
-    name, _, revision = place.partition("@")
-    with hub_errors(place):
-        return fetch_release(HfApi(), name, revision or None, cache)
-
-
-def fetch_release(api: "HfApi", name: str, revision: str | None, cache: Path | None = None) -> Path:
-    """A snapshot of the release in a repo, with the files that its manifest lists and no others.
-
-    Raises:
-        UsageError: there is no manifest in it.
-        DataError: its manifest is none.
-    """
-    from huggingface_hub.errors import RemoteEntryNotFoundError
-
-    try:
-        manifest = Path(api.hf_hub_download(name, MANIFEST, repo_type="dataset", revision=revision, cache_dir=cache))
-    except RemoteEntryNotFoundError as error:
-        where = f"{name}@{revision}" if revision else name
-        raise UsageError(f"{where}: no release: there is no {MANIFEST} in it") from error
-    # A branch may move meanwhile: the rest comes from the commit that the manifest is of.
-    commit = manifest.parent.name
-    # Names are patterns to the client: those that the layout does not know are not asked for.
-    files = list(release_files(read_manifest(manifest)))
-    return Path(
-        api.snapshot_download(name, repo_type="dataset", revision=commit, cache_dir=cache, allow_patterns=files)
-    )

@@ -1,4 +1,7 @@
-"""`report.html` of a release: its audit as charts, and a sample of its pairs to look at."""
+"""`report.html` of a release: its audit as charts, and a sample of its pairs and drops.
+
+The sample is spread over strata (config, strategy, error or drop reason) and does not depend on the order of the rows.
+"""
 
 import hashlib
 from bisect import insort
@@ -29,29 +32,123 @@ from .card_context import count_crises
 from .read import Release
 from .write import write_into
 
-# Rows of either layout as a report shows them.
+SAMPLE = 400
+"""Pairs on a page: a few MB, which any browser can show."""
 
+_HELD_OUT = frozenset(reason.value for reason in HELD_OUT)
 
-# Turns before a reply that are shown.
 _TURNS = 60
+"""Most turns shown before a reply."""
 
-# Of one text that are shown.
 _CHARACTERS = 4_000
+"""Most characters shown of one text."""
 
 Row = dict[str, Any]
+Stratum = tuple[str, ...]
+T = TypeVar("T")
 Numbers = TypeVar("Numbers", Panel, Closeness)
+Offered = tuple[Stratum, str, Callable[[], Row]]
+"""Stratum, rank, and a function that makes the row of a candidate for the sample."""
+
+
+def write_report(release: Release, audit: Audit, sample: int = SAMPLE) -> None:
+    """Writes `report.html` into the release, and its record into the manifest.
+
+    The page shows no dialogue that is held out for a crisis, and no pair or drop made from one.
+
+    Raises:
+        DataError: a table is missing or damaged.
+        UsageError: the release is a snapshot in the Hub's cache.
+    """
+    held_out = _held_out(release)
+    found = StratifiedSample[Row](sample)
+    for stratum, rank, make in _candidates(release, held_out):
+        found.offer(stratum, rank, make)
+    pairs = report_pairs(release, found.items())
+    page = render_report(audit, pairs, of=found.seen, held_out=_count_held_out(release))
+    write_into(release.root, REPORT_FILE, page)
+
+
+def report_pairs(release: Release, rows: list[Row]) -> list[ReportPair]:
+    """The pairs of a report, from rows of preference configs and of `dropped` with `config` and `split` added."""
+    dialogues = _dialogues(release, {row["dialogue_id"] for row in rows})
+    return [report_pair(row, dialogues.get(row["dialogue_id"])) for row in rows]
+
+
+def _held_out(release: Release) -> set[str]:
+    """Ids of the dialogues whose seeker may be in a crisis, or for which no judge could tell."""
+    files = release.files(Config.CRISIS_HOLDOUT)
+    return {one for path in files for batch in release.batches(path) for one in _cells(batch, "dialogue_id")}
+
+
+def _count_held_out(release: Release) -> HeldOut | None:
+    """How much the page leaves out for a crisis; None if the release holds nothing out."""
+    if (crises := count_crises(release.root, release.manifest)) is None:
+        return None
+    dropped = [crises.split_unread(config, release.manifest.counts[config].dropped) for config in PAIR_CONFIGS]
+    seen, unread = (sum(reasons.get(one, 0) for reasons in dropped) for one in HELD_OUT)
+    return HeldOut(dialogues=crises.seen, candidates=seen, unread=crises.unread, unread_candidates=unread)
+
+
+def _candidates(release: Release, held_out: set[str]) -> Iterator[Offered]:
+    """Every pair and every dropped candidate, except those of dialogues that are held out."""
+    for config in (*PAIR_CONFIGS, Config.DROPPED):
+        for split in Split:
+            for path in release.files(config, split):
+                for batch in release.batches(path):
+                    yield from _of_batch(batch, config, split, held_out)
+
+
+def _of_batch(batch: pa.RecordBatch, config: Config, split: Split, held_out: set[str]) -> Iterator[Offered]:
+    dropped = config is Config.DROPPED
+    configs = _cells(batch, "config") if dropped else [config.value] * batch.num_rows
+    strategies = _cells(batch, "strategy", "chosen_strategy")
+    outcomes = _cells(batch, "reason" if dropped else "rejected_error")
+    columns = zip(configs, _cells(batch, "row_id"), _cells(batch, "dialogue_id"), strategies, outcomes, strict=True)
+    for at, (name, row_id, dialogue_id, strategy, outcome) in enumerate(columns):
+        if name in PAIR_CONFIGS and outcome not in _HELD_OUT and dialogue_id not in held_out:
+            stratum = (name, strategy, "dropped" if dropped else "kept", outcome)
+            # A row's id is a digest, so its order is as good as random and the same in every release.
+            yield stratum, row_id, partial(_row, batch, at, {"config": name, "split": split.value})
+
+
+def _cells(batch: pa.RecordBatch, *names: str) -> list[str]:
+    """The first of these columns that the batch has, as text; empty texts if a damaged release has none of them."""
+    for name in names:
+        if name in batch.schema.names:
+            return ["" if cell is None else str(cell) for cell in batch.column(name).to_pylist()]
+    return [""] * batch.num_rows
+
+
+def _row(batch: pa.RecordBatch, at: int, place: Row) -> Row:
+    return {**batch.slice(at, 1).to_pylist()[0], **place}
+
+
+def _dialogues(release: Release, wanted: set[str]) -> dict[str, Row]:
+    found = {}
+    for path in release.files(Config.DIALOGUES):
+        for batch in release.batches(path):
+            for at, dialogue_id in enumerate(batch.column("dialogue_id").to_pylist()):
+                if dialogue_id in wanted:
+                    found[dialogue_id] = _row(batch, at, {})
+    return found
 
 
 def report_pair(row: Row, dialogue: Row | None) -> ReportPair:
-    """A row of a preference config or of `dropped`, with `config` and `split`; `dialogue` is its row of `dialogues`."""
+    """One pair of a report.
+
+    Args:
+        row: of a preference config or of `dropped`, with `config` and `split` added.
+        dialogue: its row of `dialogues`, if there is one.
+    """
     turns = dialogue["turns"] if dialogue else []
     here = len(turns) if row["turn"] is None else row["turn"]
     before = turns[:here]
     dropped = "reason" in row
     strategy = row.get("strategy") or row.get("chosen_strategy")
-    wordless = row["config"] == Config.STRATEGY
-    chosen = row["human"] or "" if dropped else _words(row["chosen"])
-    rejected = row["reply"] if dropped else _words(row["rejected"])
+    is_strategy = row["config"] == Config.STRATEGY
+    chosen = row["human"] or "" if dropped else _text_of(row["chosen"])
+    rejected = row["reply"] if dropped else _text_of(row["rejected"])
     return ReportPair(
         id=row["row_id"],
         config=row["config"],
@@ -66,14 +163,14 @@ def report_pair(row: Row, dialogue: Row | None) -> ReportPair:
         error=row.get("rejected_error"),
         earlier=max(0, len(before) - _TURNS),
         turns=tuple(_turn(turn) for turn in before[-_TURNS:]),
-        human=_cut(turns[here]["text"]) if wordless and here < len(turns) else None,
-        chosen=_cut(strategy or "" if wordless else chosen),
+        human=_cut(turns[here]["text"]) if is_strategy and here < len(turns) else None,
+        chosen=_cut(strategy or "" if is_strategy else chosen),
         rejected=None if rejected is None else _cut(rejected),
         chosen_verdict=_verdict(row.get("chosen_verdict")),
         rejected_verdict=_verdict(row.get("rejected_verdict")),
-        panel=_whole(Panel, row.get("panel")),
+        panel=_numbers_of(Panel, row.get("panel")),
         judges=_judges(row.get("judgements") or []),
-        closeness=_whole(Closeness, row.get("closeness")),
+        closeness=_numbers_of(Closeness, row.get("closeness")),
         rewrite=_rewrite(row.get("rewrite")),
     )
 
@@ -90,8 +187,8 @@ def _verdict(record: Row | None) -> ReportVerdict | None:
     return ReportVerdict(judge=judge, error=record["error"], **said)
 
 
-# The judges in the order in which they were asked; they are called what the audit calls them.
 def _judges(judgements: list[Row]) -> tuple[ReportJudge, ...]:
+    """The judges in the order of their answers, named as in the audit."""
     by_judge: dict[str, list[Row]] = {}
     for one in judgements:
         by_judge.setdefault(_model(one) + (f" (draw {one['draw']})" if one["draw"] else ""), []).append(one)
@@ -104,7 +201,7 @@ def _judges(judgements: list[Row]) -> tuple[ReportJudge, ...]:
 def _vote(answers: list[Row]) -> str | None:
     try:
         (vote,) = votes_of([Judgement.model_validate(one) for one in answers])
-    except ValueError:  # an answer is missing, or holds what no judge can say: for `validate` to tell
+    except ValueError:  # an answer is missing or impossible: `validate` reports it
         return None
     return vote.value
 
@@ -115,8 +212,8 @@ def _answer(record: Row) -> ReportAnswer:
     return ReportAnswer(**found, **said)
 
 
-# The numbers of a record; None where there is none, and where one is missing: for `validate` to tell.
-def _whole(kind: type[Numbers], record: Row | None) -> Numbers | None:
+def _numbers_of(kind: type[Numbers], record: Row | None) -> Numbers | None:
+    """The numbers of a record; None if there is no record, or if one is missing (which `validate` reports)."""
     return kind(**record) if record and None not in record.values() else None
 
 
@@ -131,7 +228,7 @@ def _model(record: Row) -> str:
     return f"{record['model']}#{record['revision']}" if record["revision"] else str(record["model"])
 
 
-def _words(messages: list[Row] | None) -> str:
+def _text_of(messages: list[Row] | None) -> str:
     return "\n".join(message["content"] or "" for message in messages or ())
 
 
@@ -139,19 +236,11 @@ def _cut(text: str) -> str:
     return text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]} … ({len(text) - _CHARACTERS} characters more)"
 
 
-# A sample that is spread over strata: deterministic, of any stream, in memory that is bounded.
-
-
-T = TypeVar("T")
-
-Stratum = tuple[str, ...]
-
-
 class StratifiedSample(Generic[T]):
-    """Keeps `limit` items, one after the other from every stratum that has more, those with the lowest ranks first.
+    """A sample of `limit` items, taken in turn from every stratum that has items left, lowest ranks first.
 
-    The order in which items are offered changes nothing. Of more strata than `limit`, those with the lowest digests
-    are in.
+    It does not depend on the order in which items are offered, and memory stays below 2 `limit` items. If there are
+    more strata than `limit`, those with the lowest digests are sampled.
     """
 
     def __init__(self, limit: int) -> None:
@@ -162,7 +251,7 @@ class StratifiedSample(Generic[T]):
         self._most = limit
 
     def offer(self, stratum: Stratum, rank: str, make: Callable[[], T]) -> None:
-        """Takes in an item, or not; `make` is called only where it may stay, and `rank` must be its own alone."""
+        """Offers an item; `make` is called only if the item may stay. No two items of a stratum may share a rank."""
         self.seen += 1
         items = self._strata.setdefault(stratum, [])
         if len(items) >= self._most:
@@ -176,12 +265,12 @@ class StratifiedSample(Generic[T]):
             self._trim()
 
     def items(self) -> list[T]:
-        """The sample, stratum by stratum in the order of their names."""
+        """The sample, stratum by stratum, sorted by name."""
         self._trim()
         return [item for _, items in sorted(self._strata.items()) for _, item in items]
 
-    # Lets go of what is not in the sample; it never comes back, since more items only push it further down.
     def _trim(self) -> None:
+        """Discards items that are not in the sample: further items can only push them further down."""
         places = [
             (place, _digest(stratum), stratum)
             for stratum, items in self._strata.items()
@@ -202,91 +291,3 @@ def _rank_of(item: tuple[str, T]) -> str:
 
 def _digest(stratum: Stratum) -> str:
     return hashlib.sha256("\0".join(stratum).encode()).hexdigest()
-
-
-SAMPLE = 400
-"""Pairs on a page: some MB that any browser takes."""
-
-_HELD_OUT = frozenset(reason.value for reason in HELD_OUT)
-
-Offered = tuple[tuple[str, ...], str, Callable[[], Row]]
-"""Stratum, rank and row of something that may be in the sample."""
-
-
-def write_report(release: Release, audit: Audit, sample: int = SAMPLE) -> None:
-    """Writes `report.html` into the release, and the manifest's record of it; nothing else of the manifest changes.
-
-    No dialogue that is held out for a crisis is on the page, nor anything that was to be made of it.
-    """
-    held_out = _held_out(release)
-    found = StratifiedSample[Row](sample)
-    for stratum, rank, make in _candidates(release, held_out):
-        found.offer(stratum, rank, make)
-    pairs = _report_pairs(release, found.items())
-    page = render_report(audit, pairs, of=found.seen, held_out=_report_held_out(release))
-    write_into(release.root, REPORT_FILE, page)
-
-
-# Rows of preference configs and of `dropped`, with `config` and `split`, as a report shows them.
-def _report_pairs(release: Release, rows: list[Row]) -> list[ReportPair]:
-    dialogues = _dialogues(release, {row["dialogue_id"] for row in rows})
-    return [report_pair(row, dialogues.get(row["dialogue_id"])) for row in rows]
-
-
-# Ids of the dialogues whose seeker may be in a crisis, or for which no judge could tell.
-def _held_out(release: Release) -> set[str]:
-    files = release.files(Config.CRISIS_HOLDOUT)
-    return {one for path in files for batch in release.batches(path) for one in _cells(batch, "dialogue_id")}
-
-
-# What the page says of them; None where the release holds nothing out.
-def _report_held_out(release: Release) -> HeldOut | None:
-    if (crises := count_crises(release.root, release.manifest)) is None:
-        return None
-    dropped = [crises.split_unread(config, release.manifest.counts[config].dropped) for config in PAIR_CONFIGS]
-    seen, unread = (sum(reasons.get(one, 0) for reasons in dropped) for one in HELD_OUT)
-    return HeldOut(dialogues=crises.seen, candidates=seen, unread=crises.unread, unread_candidates=unread)
-
-
-# Everything that is a pair or was to become one, but for dialogues that are held out.
-def _candidates(release: Release, held_out: set[str]) -> Iterator[Offered]:
-    for config in (*PAIR_CONFIGS, Config.DROPPED):
-        for split in Split:
-            for path in release.files(config, split):
-                for batch in release.batches(path):
-                    yield from _of_batch(batch, config, split, held_out)
-
-
-def _of_batch(batch: pa.RecordBatch, config: Config, split: Split, held_out: set[str]) -> Iterator[Offered]:
-    dropped = config is Config.DROPPED
-    configs = _cells(batch, "config") if dropped else [config.value] * batch.num_rows
-    strategies = _cells(batch, "strategy", "chosen_strategy")
-    outcomes = _cells(batch, "reason" if dropped else "rejected_error")
-    columns = zip(configs, _cells(batch, "row_id"), _cells(batch, "dialogue_id"), strategies, outcomes, strict=True)
-    for at, (name, row_id, dialogue_id, strategy, outcome) in enumerate(columns):
-        if name in PAIR_CONFIGS and outcome not in _HELD_OUT and dialogue_id not in held_out:
-            stratum = (name, strategy, "dropped" if dropped else "kept", outcome)
-            # A row's id is a digest: as good a draw as any, and the same wherever the row stands.
-            yield stratum, row_id, partial(_row, batch, at, {"config": name, "split": split.value})
-
-
-# The first of these columns that there is, as text; empty where a damaged release lacks it.
-def _cells(batch: pa.RecordBatch, *names: str) -> list[str]:
-    for name in names:
-        if name in batch.schema.names:
-            return ["" if cell is None else str(cell) for cell in batch.column(name).to_pylist()]
-    return [""] * batch.num_rows
-
-
-def _row(batch: pa.RecordBatch, at: int, place: Row) -> Row:
-    return {**batch.slice(at, 1).to_pylist()[0], **place}
-
-
-def _dialogues(release: Release, wanted: set[str]) -> dict[str, Row]:
-    found = {}
-    for path in release.files(Config.DIALOGUES):
-        for batch in release.batches(path):
-            for at, dialogue_id in enumerate(batch.column("dialogue_id").to_pylist()):
-                if dialogue_id in wanted:
-                    found[dialogue_id] = _row(batch, at, {})
-    return found

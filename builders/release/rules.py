@@ -1,4 +1,8 @@
-"""The rules that hold within one batch of rows, each as an Arrow computation over whole columns."""
+"""The rules that hold within one batch of rows, each as an Arrow computation over whole columns.
+
+`broken_rows` checks a batch in three steps: nulls and values against the row schema, the row ids, and then the rules
+of `_RULES` (by config) and of `_judge_rules` (by layout and config).
+"""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +17,8 @@ from ...schemas.errors import DataError
 from ...schemas.licence import LICENCES
 from ...schemas.rows import rows_of
 from ...schemas.strategy import STRATEGY_NAMES
-from ._row_checks import LAYOUT_RULES, Broken, Mask, Rules
+from ._judge_rules import LAYOUT_RULES
+from .findings import Broken, Mask, Rules
 from .layout import allowed_values, fields_of, may_be_null, schema_difference, without_none
 from .read import Release
 
@@ -22,7 +27,10 @@ _BRACKETED = rf"(?i)[\[【]\s*({_NAMED})\s*[\]】]"
 
 
 def broken_rows(batch: pa.RecordBatch, config: Config, layout: int) -> Iterator[Broken]:
-    """Every rule that a batch breaks, with the rows that break it."""
+    """Every rule that a batch of a config breaks, with the rows that break it.
+
+    The batch must have the columns of the config: compare its schema first, with `layout.schema_difference`.
+    """
     hints = fields_of(rows_of(layout)[config])
     numbers = np.arange(batch.num_rows)
     shape_holds = True
@@ -30,15 +38,15 @@ def broken_rows(batch: pa.RecordBatch, config: Config, layout: int) -> Iterator[
         for broken in _wrong_values(batch.column(name), hints[name], numbers, name):
             shape_holds = False
             yield broken
-    yield from _failing(batch, "row_id", "is not 32 hexadecimal digits", _is_no_id)
+    yield from _failing(batch, "row_id", "is not 32 hexadecimal digits", _has_bad_id)
     if not shape_holds:
-        return  # the rules below would tell the same fault again in other words
+        return  # the rules below would report the same fault again in other words
     for rule, detail, mask in (*_RULES.get(config, ()), *LAYOUT_RULES[layout].get(config, ())):
         yield from _failing(batch, rule, detail, mask)
 
 
-# Nulls where none may be, and values outside an enumeration, at any depth; `numbers` are the elements' rows.
 def _wrong_values(array: pa.Array, hint: Any, numbers: np.ndarray, name: str) -> Iterator[Broken]:
+    """Nulls in required columns, and values outside an enumeration, at any depth; `numbers` are the elements' rows."""
     if array.null_count:
         here = np.asarray(array.is_null())
         if not may_be_null(hint):
@@ -64,24 +72,24 @@ def _failing(batch: pa.RecordBatch, rule: str, detail: str, mask: Mask) -> Itera
         yield Broken(rule, rows, detail)
 
 
-def _is_no_id(batch: pa.RecordBatch) -> pa.Array:
+def _has_bad_id(batch: pa.RecordBatch) -> pa.Array:
     return pc.invert(pc.match_substring_regex(batch.column("row_id"), r"^[0-9a-f]{32}$"))
 
 
 def contents(batch: pa.RecordBatch, column: str) -> pa.Array:
-    """The words of a column of messages, those of one row joined by a character that no text holds."""
+    """The texts of a column of messages, those of one row joined by a character that no text holds."""
     messages = batch.column(column)
     words = pa.ListArray.from_arrays(messages.offsets, messages.values.field("content"))
     return pc.binary_join(words, "\0")
 
 
 def normalised(text: pa.Array) -> pa.Array:
-    """Texts as they count when they are compared: letters and digits, lower case, one space between words."""
+    """Texts normalised for comparison: letters and digits, lower case, one space between words."""
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(text), r"[^\p{L}\p{N}\p{M}]+", " "))
 
 
-# Prompts without messages, or whose last one is not the user's.
-def _ends_wrongly(batch: pa.RecordBatch) -> pa.Array:
+def _has_bad_end(batch: pa.RecordBatch) -> pa.Array:
+    """Prompts without messages, or whose last message is not the user's."""
     messages = batch.column("prompt")
     empty = np.asarray(pc.equal(pc.list_value_length(messages), 0))
     last = np.asarray(messages.offsets)[1:] - 1
@@ -89,7 +97,7 @@ def _ends_wrongly(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(empty | ~users[last])
 
 
-def _is_no_answer(column: str) -> Mask:
+def _is_not_one_answer(column: str) -> Mask:
     def mask(batch: pa.RecordBatch) -> pa.Array:
         messages = batch.column(column)
         one = pc.equal(pc.list_value_length(messages), 1)
@@ -104,13 +112,14 @@ def _sides_same(batch: pa.RecordBatch) -> pa.Array:
     return pc.equal(normalised(contents(batch, "chosen")), normalised(contents(batch, "rejected")))
 
 
-# A side that is not the very name of its strategy.
 def _differs_from(column: str, strategy: str) -> Mask:
+    """Messages that are not exactly the name of their strategy."""
     return lambda batch: pc.not_equal(contents(batch, column), batch.column(strategy))
 
 
-# A side that does not begin with its strategy in brackets.
 def _lacks_bracket_of(column: str, strategy: str) -> Mask:
+    """Messages that do not begin with their strategy in brackets."""
+
     def mask(batch: pa.RecordBatch) -> pa.Array:
         found = pc.extract_regex(contents(batch, column), r"^\[(?P<name>[^\]]*)\] \S")
         return pc.not_equal(pc.struct_field(found, "name"), batch.column(strategy))
@@ -126,15 +135,15 @@ def _same_strategies(batch: pa.RecordBatch) -> pa.Array:
     return pc.equal(batch.column("chosen_strategy"), batch.column("rejected_strategy"))
 
 
-# Calls with both a reply and a failure, with neither, or with half of what belongs to either.
-def _answers_not_once(batch: pa.RecordBatch) -> pa.Array:
+def _is_not_one_outcome(batch: pa.RecordBatch) -> pa.Array:
+    """Calls with both a reply and a failure, with neither, or with only some of the columns of one."""
     replied, failed = batch.column("reply").is_valid(), batch.column("failure").is_valid()
     whole_reply = pc.equal(replied, batch.column("finish_reason").is_valid())
     whole_failure = pc.equal(failed, batch.column("failure_detail").is_valid())
     return pc.invert(pc.and_(pc.xor(replied, failed), pc.and_(whole_reply, whole_failure)))
 
 
-def _is_no_key(batch: pa.RecordBatch) -> pa.Array:
+def _has_bad_key(batch: pa.RecordBatch) -> pa.Array:
     return pc.invert(pc.match_substring_regex(batch.column("request_key"), r"^[0-9a-f]{64}$"))
 
 
@@ -142,20 +151,20 @@ def _unknown_license(batch: pa.RecordBatch) -> pa.Array:
     return pc.invert(pc.is_in(batch.column("license"), value_set=pa.array(list(LICENCES))))
 
 
-# Dialogues that have turns though they are withheld, or have none though they are not.
-def _turns_unlike_withheld(batch: pa.RecordBatch) -> pa.Array:
+def _contradicts_withheld(batch: pa.RecordBatch) -> pa.Array:
+    """Dialogues with turns that are withheld, and dialogues without turns that are not."""
     return pc.not_equal(pc.equal(pc.list_value_length(batch.column("turns")), 0), batch.column("withheld"))
 
 
 _PAIR: Rules = (
-    ("messages", "the prompt is empty or does not end with the user", _ends_wrongly),
-    ("messages", "chosen is not one assistant message with words", _is_no_answer("chosen")),
-    ("messages", "rejected is not one assistant message with words", _is_no_answer("rejected")),
+    ("messages", "the prompt is empty or does not end with the user", _has_bad_end),
+    ("messages", "chosen is not one assistant message with words", _is_not_one_answer("chosen")),
+    ("messages", "rejected is not one assistant message with words", _is_not_one_answer("rejected")),
     ("sides_differ", "chosen and rejected say the same", _sides_same),
 )
 _SFT: Rules = (
-    ("messages", "the prompt is empty or does not end with the user", _ends_wrongly),
-    ("messages", "completion is not one assistant message with words", _is_no_answer("completion")),
+    ("messages", "the prompt is empty or does not end with the user", _has_bad_end),
+    ("messages", "completion is not one assistant message with words", _is_not_one_answer("completion")),
 )
 
 
@@ -164,19 +173,19 @@ def _without_findings(batch: pa.RecordBatch) -> pa.Array:
 
 
 _DIALOGUE: Rules = (
-    ("license", "license is none that is known", _unknown_license),
-    ("dialogue", "it has turns if and only if it is withheld", _turns_unlike_withheld),
+    ("license", "license is not a known licence", _unknown_license),
+    ("dialogue", "a dialogue has turns unless it is withheld, and only then", _contradicts_withheld),
 )
-_PROMPT: Rules = (("messages", "the prompt is empty or does not end with the user", _ends_wrongly),)
+_PROMPT: Rules = (("messages", "the prompt is empty or does not end with the user", _has_bad_end),)
 _RULES: dict[Config, Rules] = {
     Config.REASONING: _SFT,
     Config.REASONING_STEPS: _PROMPT,
     Config.REASONING_PAIRS: _PAIR,
     Config.DIALOGUES: _DIALOGUE,
-    Config.CRISIS_HOLDOUT: (*_DIALOGUE, ("dialogue", "it is held out, and nothing was seen in it", _without_findings)),
+    Config.CRISIS_HOLDOUT: (*_DIALOGUE, ("dialogue", "it is held out without a finding", _without_findings)),
     Config.COMPLETIONS: (
-        ("known_call", "request_key is not 64 hexadecimal digits", _is_no_key),
-        ("known_call", "it is neither one whole reply nor one whole failure", _answers_not_once),
+        ("known_call", "request_key is not 64 hexadecimal digits", _has_bad_key),
+        ("known_call", "it is neither one complete reply nor one complete failure", _is_not_one_outcome),
     ),
     Config.STRATEGY: (
         *_PAIR,
@@ -214,10 +223,10 @@ _RULES: dict[Config, Rules] = {
 
 
 def check_table(release: Release, config: Config) -> None:
-    """The rows of a config are as its layout has them, so that whatever reads them may rely on it.
+    """Checks the rows of a config before other code reads them.
 
     Raises:
-        DataError: a column is another, or rows break a rule; the first fault is named.
+        DataError: a column differs from the layout's, or a row breaks a rule; the message names the first fault.
     """
     for path in release.files(config):
         name = release.name_of(path)

@@ -1,10 +1,9 @@
-"""Shares dialogues out to splits: by what was said in them alone, with near-duplicates together.
+"""Assigns dialogues to splits by their words alone, with near-duplicates together.
 
-A dialogue's place is a number made from a hash of its words, so neither the order of the input nor other dialogues move
-it. Near-duplicates (MinHash over word triples, datasketch's) form a group with one place, the smallest of its members'
-numbers. That number is the smallest hash among a dialogue's runs of eight words, which near-duplicates mostly share: so
-a near-duplicate that is added later finds its group where it was, unless the few words that are its own happen to hash
-lowest. All of this is our own design; ESConv has no canonical split.
+A dialogue's place is the smallest hash among its runs of eight words, so it depends neither on the order of the input
+nor on other dialogues. Near-duplicates (MinHash over word triples, by datasketch) form a group, whose place is the
+smallest of its members' places. They share most of their runs: so a near-duplicate that is added later rarely moves its
+group, only if one of its own words hashes lowest. This is our own design; ESConv has no canonical split.
 """
 
 import hashlib
@@ -19,14 +18,14 @@ from ...schemas.text import normalise_text
 from ..statistics.near_duplicates import Sketches, sketch_of
 
 HELD_OUT = "held_out"
-"""The key of `splits.json` under which dialogues stand that are in no split."""
+"""The key of `splits.json` for dialogues that are in no split."""
 
 _PLACE_WORDS = 8
 
 
 @dataclass
 class SplitPlan:
-    """Takes in dialogues one by one and then says where each goes; holds no words, and sketches on disk."""
+    """Collects dialogues one by one and then assigns all of them; keeps no words in memory, and sketches on disk."""
 
     rule: SplitRule
     _ids: list[str] = field(default_factory=list)
@@ -35,7 +34,6 @@ class SplitPlan:
     _sketches: Sketches = field(default_factory=Sketches)
 
     def add(self, dialogue: Dialogue) -> None:
-        """Takes in the next dialogue."""
         words = normalise_text(" ".join(turn.text for turn in dialogue.turns)).split()
         self._ids.append(dialogue.dialogue_id)
         self._own.append(dialogue.split)
@@ -43,7 +41,7 @@ class SplitPlan:
         self._sketches.add(sketch_of(words))
 
     def decide(self) -> "Splits":
-        """The split of every dialogue taken in; after it nothing more can be."""
+        """Assigns every dialogue that was added; none can be added afterwards."""
         groups = self._sketches.groups(self.rule.near_duplicate)
         self._sketches.close()
         order = np.argsort(groups, kind="stable")
@@ -55,8 +53,8 @@ class SplitPlan:
                 splits[member] = split
         return Splits(self._ids, groups, splits)
 
-    # Where a group goes: to its members' own split, the most held-out of several; else by its place.
     def _split(self, members: Sequence[int]) -> Split:
+        """The split that a source gave a member (test before validation before train), or else that of the place."""
         own = {self._own[member] for member in members} - {None}
         for split in (Split.TEST, Split.VALIDATION, Split.TRAIN):
             if split in own:
@@ -70,17 +68,17 @@ class SplitPlan:
 
 @dataclass(frozen=True)
 class Splits:
-    """The decision."""
+    """The groups and splits of all dialogues."""
 
     ids: Sequence[str]
-    """Dialogue ids, in the order in which they were taken in."""
+    """Dialogue ids, in the order in which they were added."""
     groups: np.ndarray
-    """The group of each."""
+    """The number of each dialogue's group of near-duplicates."""
     splits: Sequence[Split]
-    """The split of each."""
+    """Each dialogue's split."""
 
     def repeats(self) -> list[str | None]:
-        """Of each dialogue, the id of the first one that it nearly repeats; None of the first ones themselves."""
+        """For each dialogue, the id of the first one of its group; None for the first ones themselves."""
         first: dict[int, str] = {}
         found = []
         for dialogue_id, group in zip(self.ids, self.groups.tolist(), strict=True):
@@ -92,8 +90,8 @@ class Splits:
         """The content of `splits.json`: the rule, every dialogue's split, and the groups of near-duplicates.
 
         Args:
-            rule: that the splits were decided by.
-            held_out: dialogues that are in no split; None where the release holds none out.
+            rule: the rule that decided the splits.
+            held_out: dialogues that are in no split; None if the release's spec holds none out.
         """
         by_split: dict[str, list[str]] = {split.value: [] for split in Split}
         for dialogue_id, split in zip(self.ids, self.splits, strict=True):
@@ -111,7 +109,7 @@ class Splits:
         }
 
 
-# The smallest 64-bit hash among the runs of eight words, or the hash of all where there are fewer.
 def _place(words: Sequence[str], salt: str) -> int:
+    """The smallest 64-bit hash among the runs of eight words; with fewer words, the hash of all of them."""
     runs = {" ".join(words[at : at + _PLACE_WORDS]) for at in range(max(1, len(words) - _PLACE_WORDS + 1))}
     return min(int.from_bytes(hashlib.sha1(f"{salt}\0{run}".encode()).digest()[:8]) for run in runs)

@@ -24,9 +24,9 @@ from ..sources.files import sha256_of
 from .layout import MANIFEST, arrow_schema, shard_path, splits_of
 
 ROWS_PER_GROUP = 500
-"""Rows of a row group: what is held in memory per table, far under what the Hub's viewer can scan."""
+"""Rows of a row group: also what a table holds in memory, and far below what the Hub's viewer can scan."""
 ROWS_PER_SHARD = 100_000
-"""Rows of a shard: a fixed number, so that shards do not depend on the machine that writes them."""
+"""Rows of a shard: a fixed number, and not bytes, so that shards do not depend on compression or machine."""
 
 Row = dict[str, Any]
 
@@ -44,7 +44,7 @@ class TableWriter:
         self._shard_rows = 0
 
     def add(self, row: Row) -> None:
-        """Takes in the next row, which has exactly the columns of the config."""
+        """Adds the next row; it must have exactly the columns of the config."""
         self._waiting.append(row)
         self._digest.update(canonical_json(row))
         self._digest.update(b"\n")
@@ -56,7 +56,10 @@ class TableWriter:
             self._close_shard()
 
     def finish(self) -> dict[str, FileRecord]:
-        """Every shard's record by its path; an empty table has one shard without row groups."""
+        """Names the shards, whose number is only known now, and returns their records by path.
+
+        An empty table has one shard without row groups.
+        """
         if self._shard_rows or not self._shards:
             self._close_shard()
         records = {}
@@ -109,15 +112,14 @@ class ReleaseWriter:
         }
 
     def add(self, config: Config, split: Split, row: Row) -> None:
-        """Takes in the next row of a table."""
         self._tables[config, split].add(row)
 
     def count(self, config: Config, split: Split) -> int:
-        """Rows that a table has so far."""
+        """The number of rows that a table has so far."""
         return self._tables[config, split].rows
 
     def finish(self) -> dict[str, FileRecord]:
-        """The records of every file written, by path."""
+        """Closes all tables and returns the records of their files, by path."""
         records: dict[str, FileRecord] = {}
         for table in self._tables.values():
             records |= table.finish()
@@ -125,23 +127,23 @@ class ReleaseWriter:
 
 
 def file_record(path: Path, *, rows: int | None = None, rows_sha256: str | None = None) -> FileRecord:
-    """What the manifest says of a file."""
+    """The manifest's record of a file on disk."""
     return FileRecord(sha256=sha256_of(path), bytes=path.stat().st_size, rows=rows, rows_sha256=rows_sha256)
 
 
 def record_of(data: bytes) -> FileRecord:
-    """What the manifest says of a file that holds these bytes and is not a table."""
+    """The manifest's record of a file with these bytes, which is not a table."""
     return FileRecord(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
 
 def write_text(path: Path, text: str) -> FileRecord:
-    """Writes a text file whole and durably, and tells what the manifest should say of it."""
+    """Writes a text file atomically and durably; returns the manifest's record of it."""
     write_whole(path, text)
     return record_of(text.encode())
 
 
 def write_into(root: Path, name: str, text: str) -> None:
-    """Writes a text file into a finished release, and the manifest's record of it; nothing else there changes."""
+    """Writes a text file into a finished release, and its record into the manifest; no other file changes."""
     check_writable(root)
     manifest = parse_json(read_inside(root, MANIFEST) or b"")
     files = {**manifest["files"], name: record_of(text.encode()).model_dump(mode="json")}
@@ -152,30 +154,30 @@ def write_into(root: Path, name: str, text: str) -> None:
 
 
 def check_writable(root: Path) -> None:
-    """A release that lies in the cache of the Hub's client is never written to: the next download would be altered.
+    """Refuses to write to a release in the cache of the Hub's client, where the next download would find the changes.
 
     Raises:
-        UsageError: it does.
+        UsageError: the release is such a snapshot.
     """
     if is_cache_snapshot(root):
         raise UsageError(
-            f"{printable(root)}: it is a snapshot in the cache of the Hub's client, which is never written to; copy it "
+            f"{printable(root)}: this is a snapshot in the cache of the Hub's client and must stay as it is; copy it "
             f"first (cp -rL {printable(root)} MY-COPY) and work on the copy"
         )
 
 
 def sync_file(path: Path) -> None:
-    """Makes a file's bytes durable: a release is renamed into place only when all of it is on disk."""
+    """Flushes a file to disk: a release is renamed into place only when all of it is on disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """A full or read-only disk becomes one clear line.
+    """Reports a full or read-only disk in one line.
 
     Raises:
-        UsageError: the disk would not take what was written.
+        UsageError: a file could not be written; the message names it.
     """
     try:
         yield
@@ -184,6 +186,6 @@ def disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(
-            f"{error.filename or folder}: cannot be written: {reason}; make room or choose another --out, and repeat "
-            "the command: every answer so far is kept"
+            f"{error.filename or folder}: cannot be written: {reason}; make room or choose another --out, and "
+            "repeat the command: all answers so far are kept"
         ) from error

@@ -1,4 +1,6 @@
-"""Review by people: `sample` draws pairs, `forms` writes blind sheets, `importing` reads them back, `_figures` counts.
+"""People review a release: blind sheets go out, filled ones come back, and the release stores their agreement.
 
-`crisis` does the same for the dialogues that are held out for signs of a crisis.
+Pairs: `sample` draws them and keeps the key, `forms` writes the sheets, `_readers` reads the filled ones, `importing`
+stores the labels, `_figures` computes the agreement. `crisis` does the same for dialogues that are
+held out for a crisis.
 """

@@ -1,4 +1,7 @@
-"""All figures of a review, computed from its labelled pairs and from nothing else."""
+"""The figures of a review, computed from its labelled pairs alone.
+
+All intervals are bootstrap intervals over dialogues, since the pairs of one dialogue are not independent.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,17 +45,17 @@ _EACH = range(len(_ERRORS))
 _ANY_ERROR = tuple(int(one != NO_ERROR) for one in _ERRORS)
 
 Units = list[list[int]]
-"""Per unit (a reply, or the pair) the labels that were given, as numbers."""
+"""The labels of each unit (a reply, or the pair), as numbers."""
 Both = list[tuple[int, int]]
-"""Per unit what two said of it, as numbers; units that one of them left blank are not in it."""
+"""The labels of two raters for each unit that both labelled, as numbers."""
 Reader = Callable[[Label], int | None]
-"""Reads one cell of a label as a number; None where it is blank."""
-Told = Callable[[Sequence[int]], Interval]
-"""A statistic of error labels, once these are merged into groups."""
+"""Reads one cell of a label as a number; None if it is blank."""
+Grouped = Callable[[Sequence[int]], Interval]
+"""Computes a statistic of error labels after merging the labels into groups."""
 
 
 def review_of(pairs: Iterable[ReviewedPair]) -> ConfigReview:
-    """The review that the labels of these pairs make."""
+    """The review of a config, from its labelled pairs."""
     ordered = tuple(sorted(pairs, key=lambda pair: pair.row_id))
     figures = _Figures(ordered)
     return ConfigReview(
@@ -91,6 +94,12 @@ def _better(label: Label) -> int | None:
 _REPLIES: tuple[Reader, ...] = (_chosen_error, _rejected_error)
 
 
+def resample_dialogues(dialogue_ids: Sequence[str]) -> Resampling:
+    """A bootstrap over dialogues, for units that belong to these dialogues."""
+    dialogues = np.array([int(one, 16) for one in dialogue_ids], dtype=np.uint64)
+    return Resampling(dialogues, weights_of(dialogues))
+
+
 @dataclass(frozen=True)
 class _Figures:
     pairs: tuple[ReviewedPair, ...]
@@ -101,19 +110,18 @@ class _Figures:
 
     @cached_property
     def _resampling(self) -> Resampling:
-        dialogues = np.array([int(pair.dialogue_id, 16) for pair in self.pairs], dtype=np.uint64)
-        return Resampling(dialogues, weights_of(dialogues))
+        return resample_dialogues([pair.dialogue_id for pair in self.pairs])
 
     def among(self) -> AmongPeople:
-        """Alpha over all annotators, and kappa of every two."""
-        errors = [_labels_of(pair, _REPLIES) for pair in self.pairs]
-        better = [_labels_of(pair, (_better,)) for pair in self.pairs]
+        """Krippendorff's alpha of all annotators, and Cohen's kappa of every two."""
+        errors = [_said(pair, _REPLIES) for pair in self.pairs]
+        better = [_said(pair, (_better,)) for pair in self.pairs]
         tables = np.array([coincidences_of(units, len(_ERRORS)) for units in errors])
-        told = self._of(alpha, tables, _pairable(errors))
+        grouped = self._of(alpha, tables, _pairable(errors))
         return AmongPeople(
-            flagged=told(_ANY_ERROR),
-            error=told(_EACH),
-            by_error=_one_vs_rest(told),
+            flagged=grouped(_ANY_ERROR),
+            error=grouped(_EACH),
+            by_error=_one_vs_rest(grouped),
             better=self._resampling.interval(
                 alpha, np.array([coincidences_of(units, len(_BETTER)) for units in better]), _pairable(better)
             ),
@@ -123,24 +131,24 @@ class _Figures:
     def _pairwise(self, one: str, other: str) -> PairwiseKappa:
         errors = [_both(pair.labels, one, other, _REPLIES) for pair in self.pairs]
         better = [_both(pair.labels, one, other, (_better,)) for pair in self.pairs]
-        told = self._confused(kappa, errors)
+        grouped = self._confused(kappa, errors)
         tables = np.array([confusions_of(both, len(_BETTER)) for both in better])
         return PairwiseKappa(
             annotators=(one, other),
-            flagged=told(_ANY_ERROR),
-            error=told(_EACH),
+            flagged=grouped(_ANY_ERROR),
+            error=grouped(_EACH),
             better=self._resampling.interval(kappa, tables, sum(map(len, better))),
         )
 
     def judge(self) -> WithJudge:
-        """Every label of a judged reply against the judge's."""
+        """Agreement of every label of a judged reply with the judge's."""
         chosen = [_against(pair.judge_chosen, pair, _chosen_error) for pair in self.pairs]
         rejected = [_against(pair.judge_rejected, pair, _rejected_error) for pair in self.pairs]
-        told = self._confused(kappa, [one + other for one, other in zip(chosen, rejected, strict=True)])
+        grouped = self._confused(kappa, [one + other for one, other in zip(chosen, rejected, strict=True)])
         return WithJudge(
-            flagged=told(_ANY_ERROR),
-            error=told(_EACH),
-            by_error=_one_vs_rest(told),
+            flagged=grouped(_ANY_ERROR),
+            error=grouped(_EACH),
+            by_error=_one_vs_rest(grouped),
             chosen=self._side(chosen),
             rejected=self._side(rejected),
         )
@@ -151,7 +159,7 @@ class _Figures:
 
     def preference(self) -> Preference:
         """How often each side is preferred."""
-        given = [[one for unit in _labels_of(pair, (_better,)) for one in unit] for pair in self.pairs]
+        given = [[one for unit in _said(pair, (_better,)) for one in unit] for pair in self.pairs]
         counts = np.array([np.bincount(labels, minlength=len(_BETTER)) for labels in given], dtype=np.float64)
         total = sum(map(len, given))
         return Preference(
@@ -161,20 +169,20 @@ class _Figures:
             }
         )
 
-    def _confused(self, statistic: Statistic, both: Sequence[Both]) -> Told:
+    def _confused(self, statistic: Statistic, both: Sequence[Both]) -> Grouped:
         tables = np.array([confusions_of(of_pair, len(_ERRORS)) for of_pair in both])
         return self._of(statistic, tables, sum(map(len, both)))
 
-    def _of(self, statistic: Statistic, tables: np.ndarray, n: int) -> Told:
+    def _of(self, statistic: Statistic, tables: np.ndarray, n: int) -> Grouped:
         return lambda groups: self._resampling.interval(statistic, merged(tables, groups), n)
 
 
-def _one_vs_rest(told: Told) -> dict[ErrorType, Interval]:
-    return {error: told([int(one == error) for one in _ERRORS]) for error in ErrorType}
+def _one_vs_rest(grouped: Grouped) -> dict[ErrorType, Interval]:
+    return {error: grouped([int(one == error) for one in _ERRORS]) for error in ErrorType}
 
 
-# What all annotators said, by unit: a reply each, or the pair.
-def _labels_of(pair: ReviewedPair, readers: Sequence[Reader]) -> Units:
+def _said(pair: ReviewedPair, readers: Sequence[Reader]) -> Units:
+    """The labels of all annotators, by unit: the two replies, or the pair."""
     answers = ([reader(label) for label in pair.labels.values()] for reader in readers)
     return [[answer for answer in unit if answer is not None] for unit in answers]
 
@@ -186,8 +194,8 @@ def _both(labels: Mapping[str, Label], one: str, other: str, readers: Sequence[R
     return [(first, second) for first, second in answers if first is not None and second is not None]
 
 
-# What every annotator and the judge said of one reply.
 def _against(judge: Found | None, pair: ReviewedPair, read: Reader) -> Both:
+    """The labels of each annotator and the judge for one reply."""
     answers = (read(label) for label in pair.labels.values())
     return [(one, _ERRORS.index(judge)) for one in answers if one is not None and judge is not None]
 

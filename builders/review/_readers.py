@@ -1,10 +1,14 @@
-"""Reads filled sheets in the forms that people hand in: cells as they stand, with their places, not yet judged."""
+"""Reads filled sheets: CSV, JSON Lines, and the exports of Label Studio and Argilla, as rows of raw cells.
+
+`importing` and `crisis` parse the cells. `BadCells` collects what cannot be parsed, so that one run reports all of it.
+"""
 
 import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +17,11 @@ from ...schemas.errors import UsageError
 from .forms import BETTER_COLUMN, ERROR_COLUMNS
 
 ANSWERS = (*ERROR_COLUMNS, BETTER_COLUMN)
-"""The columns that are read besides `item`; others are let be."""
+"""The columns that are read besides `item`; others are ignored."""
 
 _DELIMITERS = (",", ";", "\t")
-# What no spreadsheet program fills a cell with.
 _LONGEST_CELL = 1 << 17
+"""In characters; more than any spreadsheet program writes into a cell."""
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -26,44 +30,45 @@ class RawRow:
     """One filled row."""
 
     place: str
-    """Where it stands in the file, such as `row 5`."""
+    """Its place in the file, such as `row 5`."""
     item: Any
     cells: dict[str, Any]
-    """What stands under each of the columns that were to be filled in."""
+    """The contents of the columns that were to be filled in, by column."""
     annotator: str = ""
-    """Who filled it, where the file itself says so: an id, never a name or an address."""
+    """The annotator according to the file: an id, never a name or an address; empty if the file does not say."""
 
 
 def read_rows(path: Path) -> list[RawRow]:
-    """The rows of a file in any of the forms; the form is known by the ending, and of JSON by what is in it.
+    """The rows of a filled file; its ending gives the format, and the contents of a JSON file whose export it is.
 
     Raises:
-        UsageError: it cannot be read; the message names the place.
+        UsageError: the file cannot be read; the message names the place.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise UsageError(f"{path}: {path.suffix or 'no ending'}: save it as .csv (UTF-8), or give .jsonl or .json")
-    try:
-        return list(reader(path, read_bytes(path)))
-    except (OSError, DocumentError) as error:
-        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return _read(path, reader)
 
 
 def read_sheet(path: Path, item: str, answers: Sequence[str]) -> list[RawRow]:
-    """The rows of a sheet that was filled in with a spreadsheet program.
+    """The rows of a sheet from a spreadsheet program.
 
     Args:
         path: the sheet.
-        item: the column that says what a row is about.
-        answers: the columns that were filled in.
+        item: the column with the id of the row's item.
+        answers: the columns that were to be filled in.
 
     Raises:
-        UsageError: it cannot be read, or lacks one of these columns.
+        UsageError: the sheet cannot be read, or lacks one of these columns.
     """
     if _READERS.get(path.suffix.lower()) is not _csv_rows:
         raise UsageError(f"{path}: {path.suffix or 'no ending'}: save it as .csv (UTF-8)")
+    return _read(path, partial(_csv_rows, item=item, answers=answers))
+
+
+def _read(path: Path, reader: Callable[[Path, bytes], Iterator[RawRow]]) -> list[RawRow]:
     try:
-        return list(_csv_rows(path, read_bytes(path), item, answers))
+        return list(reader(path, read_bytes(path)))
     except (OSError, DocumentError) as error:
         raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
@@ -72,9 +77,9 @@ def _csv_rows(path: Path, data: bytes, item: str = "item", answers: Sequence[str
     text, wanted = _decoded(data), (item, *answers)
     first, _, rest = text.partition("\n")
     shift = 1
-    if first.strip().lower().startswith("sep="):  # a hint that some programs write for others
+    if first.strip().lower().startswith("sep="):  # Excel writes this line to name the delimiter
         text, shift = rest, 2
-    csv.field_size_limit(_LONGEST_CELL)  # of the whole process: a source may have raised it
+    csv.field_size_limit(_LONGEST_CELL)  # process-wide: reading a source may have raised it
     try:
         headers = {one: next(csv.reader(io.StringIO(text), delimiter=one), []) for one in _DELIMITERS}
     except csv.Error as error:
@@ -94,8 +99,8 @@ def _csv_rows(path: Path, data: bytes, item: str = "item", answers: Sequence[str
         raise UsageError(f"{path}: line {reader.line_num}: no CSV: {error}") from error
 
 
-# The place of each column that is read, by its name; the first where there are several.
 def _known(header: list[str], wanted: Sequence[str]) -> dict[str, int]:
+    """The index of each wanted column that the header has, by name; the first of several."""
     names = [name.strip().casefold() for name in header]
     return {name: names.index(name) for name in wanted if name in names}
 
@@ -107,7 +112,7 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        # An old code page: the cells that count are plain ASCII in all of them.
+        # An old code page: the cells that are read are plain ASCII in all of them.
         return data.decode("latin-1")
 
 
@@ -172,8 +177,8 @@ def _argilla_rows(place: str, record: dict[str, Any]) -> Iterator[RawRow]:
         yield RawRow(place, record.get("id"), cells, user_id[:8])
 
 
-# An id of a user that is fit to be published: Label Studio may export an e-mail address in its place.
 def _opaque(completed_by: Any) -> str:
+    """A publishable id of a user: Label Studio may export an e-mail address, which is hashed here."""
     user = completed_by
     if isinstance(user, dict):
         user = user.get("id", user.get("email"))
@@ -190,26 +195,28 @@ _READERS: dict[str, Callable[[Path, bytes], Iterator[RawRow]]] = {
 }
 
 
-# Cells that cannot be read: all are reported together, each with its place, before anything is stored.
+def address_fault(name: str) -> str:
+    """Why a name must not be stored, since names are published with the release; empty if it may be."""
+    return "is published with the release: give a pseudonym, not an address" if "@" in name else ""
 
 
-_MOST_TOLD = 50
+_MOST_LISTED = 50
 
 
 @dataclass
 class BadCells:
-    """In the order in which they were met."""
+    """The cells that cannot be parsed: all are reported together, before anything is stored."""
 
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
-    def cell(self, file: Path, row: RawRow, column: str, what: str) -> None:
-        self.told.append(f"{file}: {row.place}: column {column}: {what}")
+    def add(self, file: Path, row: RawRow, column: str, what: str) -> None:
+        self.lines.append(f"{file}: {row.place}: column {column}: {what}")
 
-    def stop(self) -> None:
+    def raise_any(self) -> None:
         """
         Raises:
-            UsageError: there are any; the message has a line for each.
+            UsageError: there are bad cells; the message has a line for each of the first 50.
         """
-        if self.told:
-            more = [f"… and {len(self.told) - _MOST_TOLD} more"] if len(self.told) > _MOST_TOLD else []
-            raise UsageError("\n  ".join([f"{len(self.told)} bad cells:", *self.told[:_MOST_TOLD], *more]))
+        if self.lines:
+            more = [f"… and {len(self.lines) - _MOST_LISTED} more"] if len(self.lines) > _MOST_LISTED else []
+            raise UsageError("\n  ".join([f"{len(self.lines)} bad cells:", *self.lines[:_MOST_LISTED], *more]))

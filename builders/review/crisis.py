@@ -1,4 +1,7 @@
-"""Writes the sheet on which people sign off what a release holds out for a crisis: one line a sign."""
+"""People review the dialogues that a release holds out for a crisis: one line of a sheet for every sign.
+
+`export_crisis` writes the sheet, and `import_crisis` counts the decisions. Nothing leaves the holdout by them.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,30 +16,26 @@ from ...schemas.base import Frozen, digest_of
 from ...schemas.config import Config
 from ...schemas.errors import DataError, OutputExistsError, UsageError
 from ...schemas.measures import Interval
-from ...schemas.review import REVIEW_FILE, CrisisDecision, CrisisReview, ReaderKappa, ReadFinding, Review
+from ...schemas.review import CrisisDecision, CrisisReview, ReaderKappa, ReadFinding
 from ...schemas.safety import CrisisCategory
-from ..release.parts import read_review, review_json
 from ..release.read import Release
-from ..release.refresh import refresh_views
 from ..release.rules import check_table
 from ..release.write import check_writable, write_text
 from ..statistics.agreement import Resampling, alpha, coincidences_of, confusions_of, kappa
-from ..statistics.bootstrap import REPLICATES, weights_of
-from ._readers import BadCells, RawRow, read_sheet
-from .forms import fit_cell, sheet_text
+from ._figures import resample_dialogues
+from ._readers import BadCells, RawRow, address_fault, read_sheet
+from .forms import check_outside, fit_cell, sheet_text
+from .importing import review_so_far, store_review
 
-# The signs of a crisis for which a release holds dialogues out, one by one, as readers see them.
-
-
-# Turns before the sign that stand beside it.
 _CONTEXT = 2
+"""Turns shown before the sign."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class CrisisItem:
-    """A sign of a crisis, and where it is."""
+    """A sign of a crisis, and its place."""
 
     finding: str
     """An id that is the same in every release that holds the dialogue out for this sign."""
@@ -46,32 +45,32 @@ class CrisisItem:
     seen_by: str
     """`rule NAME` or `judge MODEL`."""
     category: CrisisCategory | None
-    """What it was held to be about; None where a judge gave no answer that can be read."""
+    """The kind of crisis; None if the judge's answer could not be read."""
     form: str
-    """How it is said, as the rules see it; empty where a judge saw it."""
+    """The grammatical form of the sign that the rule found; empty if a judge found it."""
     note: str
     """The judge's reason, or what else is known of it; may be empty."""
     words: str
-    """The words of that turn, or of the situation; empty where its place is unknown."""
+    """The text of that turn, or of the situation; empty if its place is unknown."""
     context: str
-    """The two turns before; the whole dialogue where the turn is unknown."""
+    """The two turns before; the whole dialogue if the turn is unknown."""
 
     @property
     def unread(self) -> bool:
-        """Whether it is an answer of a judge that could not be read, and no sign."""
+        """Whether this is a judge's unreadable answer instead of a sign."""
         return self.category is None
 
 
 def dialogues_unread(items: Sequence[CrisisItem]) -> int:
-    """How many dialogues have no sign among their items: a judge gave no answer that can be read, and that is all."""
+    """The number of dialogues that are held out for unreadable answers alone."""
     return len({item.dialogue_id for item in items} - {item.dialogue_id for item in items if not item.unread})
 
 
-def _crisis_items(release: Release) -> list[CrisisItem]:
-    """Every sign in the holdout of a release, in its order.
+def crisis_items(release: Release) -> list[CrisisItem]:
+    """Every sign in the holdout of a release, in the order of its rows.
 
     Raises:
-        UsageError: a release of its kind has no holdout.
+        UsageError: the release's layout has no holdout.
         DataError: nothing is held out.
     """
     if Config.CRISIS_HOLDOUT not in release.configs:
@@ -88,7 +87,7 @@ def _of_dialogue(row: Row) -> Iterator[CrisisItem]:
     for found in row["findings"]:
         place = [row["dialogue_id"], found["turn"], found["rule"], found["request_key"]]
         yield CrisisItem(
-            # A word before the digits, as spreadsheet programs take bare ones such as 12e45 for a number.
+            # The prefix keeps spreadsheet programs from reading ids such as 12e45 as numbers.
             finding=f"finding-{digest_of(place)[:12]}",
             dialogue_id=row["dialogue_id"],
             turn=found["turn"],
@@ -123,8 +122,8 @@ def _context(turns: Sequence[Row], found: Row) -> str:
     return fit_cell("\n".join(f"{turn['speaker']}: {turn['text']}" for turn in turns))
 
 
-_DECISION_COLUMN = "decision"
-_READER_COLUMN = "reader"
+DECISION_COLUMN = "decision"
+READER_COLUMN = "reader"
 
 COLUMNS = (
     "finding",
@@ -136,22 +135,21 @@ COLUMNS = (
     "note",
     "context",
     "words",
-    _DECISION_COLUMN,
-    _READER_COLUMN,
+    DECISION_COLUMN,
+    READER_COLUMN,
     "comment",
 )
-"""The columns of the sheet, in order; the last three are to be filled in."""
+"""The columns of the sheet, in order; readers fill in the last three."""
 
 
 class ExportedCrisis(Frozen):
-    """What the sheet holds."""
+    """The counts of a sheet."""
 
     findings: int
-    """Signs, a line each."""
+    """Lines of the sheet."""
     dialogues: int
-    """Dialogues that they are of."""
     findings_unread: int
-    """Lines that are not signs, but answers of judges that could not be read."""
+    """Lines with a judge's unreadable answer instead of a sign."""
     dialogues_unread: int
     """Dialogues with such lines alone."""
 
@@ -160,15 +158,19 @@ def export_crisis(release: Release, out: Path) -> ExportedCrisis:
     """Writes the sheet; equal releases give equal bytes.
 
     Args:
-        release: the release; nothing in it changes.
-        out: a new .csv file outside the release. It holds words of people in distress: not for publication.
+        release: the release, which stays as it is.
+        out: a new .csv file outside the release. It holds words of people in distress and must not be published.
 
     Raises:
-        UsageError: `out` is not a place for it, or the release has no holdout.
+        UsageError: `out` is inside the release or not a new .csv file, or the release has no holdout.
         DataError: nothing is held out.
     """
-    _check_place(release.root, out)
-    items = _crisis_items(release)
+    if out.suffix.lower() != ".csv":
+        raise UsageError(f"{out} is not a .csv file; choose another --out")
+    check_outside(release.root, out)
+    if out.exists():
+        raise OutputExistsError(f"{out} already exists; choose another --out")
+    items = crisis_items(release)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_text(out, sheet_text(COLUMNS, [_line(item) for item in items]))
     return ExportedCrisis(
@@ -179,32 +181,20 @@ def export_crisis(release: Release, out: Path) -> ExportedCrisis:
     )
 
 
-def _check_place(root: Path, out: Path) -> None:
-    if out.suffix.lower() != ".csv":
-        raise UsageError(f"{out} would be no .csv file; choose another --out")
-    if out.resolve().is_relative_to(root.resolve()):
-        raise UsageError(f"{out} is inside the release, where every file is published; choose another --out")
-    if out.exists():
-        raise OutputExistsError(f"{out} is there already; choose another --out")
-
-
 def _line(item: CrisisItem) -> dict[str, str]:
     cells = {name: getattr(item, name, "") for name in COLUMNS}
     return {name: "" if cell is None else str(cell) for name, cell in cells.items()}
 
 
-# All figures of what people decided about signs of a crisis, computed from their decisions and from nothing else.
-
-
 _DECISIONS = tuple(CrisisDecision)
 
 
-def _crisis_review_of(items: Sequence[CrisisItem], read: Sequence[ReadFinding]) -> CrisisReview:
-    """The review that decisions make.
+def crisis_review_of(items: Sequence[CrisisItem], read: Sequence[ReadFinding]) -> CrisisReview:
+    """The counts and the agreement of decisions.
 
     Args:
         items: every sign in the holdout.
-        read: those with a decision, in order of their ids.
+        read: the signs with a decision, in the order of their ids.
     """
     ids = {one.finding for one in read}
     unread = {item.dialogue_id for item in items if item.finding not in ids}
@@ -227,6 +217,7 @@ def _crisis_review_of(items: Sequence[CrisisItem], read: Sequence[ReadFinding]) 
 
 
 def _alpha(read: Sequence[ReadFinding]) -> Interval:
+    """Krippendorff's alpha of all readers."""
     units = [[_DECISIONS.index(decision) for decision in one.decisions.values()] for one in read]
     tables = np.array([coincidences_of([unit], len(_DECISIONS)) for unit in units])
     return _resampled(read).interval(alpha, tables, sum(len(unit) > 1 for unit in units))
@@ -244,58 +235,54 @@ def _pairwise(read: Sequence[ReadFinding], one: str, other: str) -> ReaderKappa:
 
 
 def _resampled(read: Sequence[ReadFinding]) -> Resampling:
-    dialogues = np.array([int(one.dialogue_id, 16) for one in read], dtype=np.uint64)
-    return Resampling(dialogues, weights_of(dialogues))
-
-
-# Takes decisions about signs of a crisis into a release. They are counted and shown; nothing leaves the holdout.
+    return resample_dialogues([one.dialogue_id for one in read])
 
 
 Decided = dict[tuple[str, str], CrisisDecision]
-"""By id of the sign and reader."""
+"""Decisions by the id of the sign and the reader."""
 
 
 class ImportedCrisis(Frozen):
-    """What an import did."""
+    """The result of an import."""
 
     decisions: dict[str, int]
-    """Decisions in the sheets, by reader."""
+    """The number of decisions in the sheets, by reader."""
     replaced: int
-    """Of them those that a reader had made before, and otherwise."""
+    """Decisions that differ from an earlier one of the same reader."""
     blank: int
     """Lines of the sheets without a decision."""
     review: CrisisReview
-    """With all decisions so far."""
+    """The review with all decisions so far."""
 
 
 def import_crisis(root: Path, files: Sequence[Path]) -> ImportedCrisis:
-    """Stores the decisions of filled sheets in a release, and renews its card and manifest.
+    """Stores the decisions of filled sheets in a release, and refreshes its card and manifest.
 
     Decisions of other readers, and about other signs, stay; a line without a decision changes nothing. Comments are
-    not stored, and nothing is stored at all where a cell is bad.
+    not stored. If any cell is bad, nothing is stored.
 
     Args:
         root: the release that the sheet was written for.
-        files: filled sheets, of any number of readers.
+        files: the filled sheets, of any number of readers.
 
     Raises:
-        UsageError: the release has no holdout, cells cannot be read (each is named), or no line has a decision.
+        UsageError: the release has no holdout, cells cannot be parsed (the message names each), or no line has a
+            decision.
         DataError: nothing is held out.
     """
     release = Release(root)
     check_writable(root)
-    items = {item.finding: item for item in _crisis_items(release)}
+    items = {item.finding: item for item in crisis_items(release)}
     decided, blank = _read(files, items)
     if not decided:
         raise UsageError(
-            f"{', '.join(path.name for path in files)}: no line has a decision, so there is nothing to store: fill in "
-            f"{_DECISION_COLUMN} and {_READER_COLUMN}"
+            f"{', '.join(path.name for path in files)}: no line has a decision, so there is nothing to store; fill in "
+            f"{DECISION_COLUMN} and {READER_COLUMN}"
         )
-    review = read_review(root) or Review(replicates=REPLICATES, configs={})
+    review = review_so_far(root)
     earlier = _decided(review.crisis)
-    found = _crisis_review_of(list(items.values()), _joined(items, {**earlier, **decided}))
-    review = review.model_copy(update={"replicates": REPLICATES, "crisis": found})
-    refresh_views(release.root, {REVIEW_FILE: review_json(review)})
+    found = crisis_review_of(list(items.values()), _read_findings(items, {**earlier, **decided}))
+    store_review(root, review, crisis=found)
     return ImportedCrisis(
         decisions=dict(sorted(Counter(reader for _, reader in decided).items())),
         replaced=sum(earlier.get(key, decision) != decision for key, decision in decided.items()),
@@ -304,51 +291,44 @@ def import_crisis(root: Path, files: Sequence[Path]) -> ImportedCrisis:
     )
 
 
-# Every decision in the sheets, and the number of lines without one.
 def _read(files: Sequence[Path], items: Mapping[str, CrisisItem]) -> tuple[Decided, int]:
+    """Every decision in the sheets, and the number of lines without one."""
     bad, decided, places, blank = BadCells(), Decided(), dict[tuple[str, str], str](), 0
     for path in files:
-        for row in read_sheet(path, "finding", (_DECISION_COLUMN, _READER_COLUMN)):
-            if not row.cells[_DECISION_COLUMN]:
+        for row in read_sheet(path, "finding", (DECISION_COLUMN, READER_COLUMN)):
+            if not row.cells[DECISION_COLUMN]:
                 blank += 1
             elif (key := _key(path, row, items, bad)) is None:
                 continue
             elif key in places:
-                bad.cell(path, row, "finding", f"{key[1]} decided on {key[0]} in {places[key]} already")
+                bad.add(path, row, "finding", f"{key[1]} already decided on {key[0]} in {places[key]}")
             else:
                 decided[key], places[key] = CrisisDecision(_folded(row)), f"{path.name}, {row.place}"
-    bad.stop()
+    bad.raise_any()
     return decided, blank
 
 
-# The sign and the reader of a line with a decision; None where one of its cells is bad.
 def _key(path: Path, row: RawRow, items: Mapping[str, CrisisItem], bad: BadCells) -> tuple[str, str] | None:
-    finding, reader = str(row.item).casefold(), " ".join(row.cells[_READER_COLUMN].split())
+    """The sign and the reader of a line with a decision; None if one of its cells is bad."""
+    finding, reader = str(row.item).casefold(), " ".join(row.cells[READER_COLUMN].split())
+    unknown = f"{row.item!r} is not a finding of this release" if finding else "is empty"
     wrong = {
-        "finding": ""
-        if finding in items
-        else f"{row.item!r} is not a finding of this release"
-        if finding
-        else "is empty",
-        _DECISION_COLUMN: "" if _folded(row) in tuple(CrisisDecision) else _none_of(row.cells[_DECISION_COLUMN]),
-        _READER_COLUMN: "is empty: who decided?" if not reader else _address(reader),
+        "finding": "" if finding in items else unknown,
+        DECISION_COLUMN: "" if _folded(row) in tuple(CrisisDecision) else _none_of(row.cells[DECISION_COLUMN]),
+        READER_COLUMN: address_fault(reader) if reader else "is empty: who decided?",
     }
     for column, what in wrong.items():
         if what:
-            bad.cell(path, row, column, what)
+            bad.add(path, row, column, what)
     return None if any(wrong.values()) else (finding, reader)
 
 
 def _folded(row: RawRow) -> str:
-    return "_".join(row.cells[_DECISION_COLUMN].casefold().replace("_", " ").split())
+    return "_".join(row.cells[DECISION_COLUMN].casefold().replace("_", " ").split())
 
 
 def _none_of(cell: str) -> str:
     return f"{cell!r} is none of {', '.join(CrisisDecision)}"
-
-
-def _address(reader: str) -> str:
-    return "it is published with the release: give a pseudonym, not an address" if "@" in reader else ""
 
 
 def _decided(review: CrisisReview | None) -> Decided:
@@ -356,8 +336,8 @@ def _decided(review: CrisisReview | None) -> Decided:
     return {(one.finding, reader): decision for one in read for reader, decision in one.decisions.items()}
 
 
-# Every sign with a decision; decisions about signs that the release no longer has are discarded.
-def _joined(items: Mapping[str, CrisisItem], decided: Decided) -> list[ReadFinding]:
+def _read_findings(items: Mapping[str, CrisisItem], decided: Decided) -> list[ReadFinding]:
+    """Every sign with a decision; decisions about signs that the release no longer has are discarded."""
     by_finding: dict[str, dict[str, CrisisDecision]] = {}
     for (finding, reader), decision in sorted(decided.items()):
         if finding in items:

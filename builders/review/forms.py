@@ -1,4 +1,8 @@
-"""The forms in which a review goes out: a sheet, JSON Lines, Label Studio's tasks and Argilla's records."""
+"""Exports pairs for review: a CSV sheet, JSON Lines, Label Studio's tasks and Argilla's records, and the key to them.
+
+Annotators see the conversation and two replies in random order; only the key, which stays outside the folder for them,
+says which reply is the chosen one.
+"""
 
 import csv
 import io
@@ -10,7 +14,7 @@ from xml.sax.saxutils import quoteattr
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ...cards.tables import member_docs
+from ...cards.columns import member_docs
 from ...schemas.base import Frozen
 from ...schemas.config import PAIR_CONFIGS, Config
 from ...schemas.error_type import ErrorType
@@ -22,49 +26,46 @@ from ..release.write import write_text
 from .sample import KEY_FILE as KEY
 from .sample import Drawn, Key, KeyItem, Stratify, draw_pairs, rank_of, rows_by_id
 
-# What annotators see of a pair: the conversation and two replies, in an order that says nothing.
-
-
 COLUMNS = ("item", "conversation", "strategy", "reply_a", "reply_b", "error_a", "error_b", "better", "comment")
 """The columns of a sheet, in order."""
 ERROR_COLUMNS = ("error_a", "error_b")
-"""To be filled with an error type or `none`."""
+"""Annotators fill in an error type or `none`."""
 BETTER_COLUMN = "better"
-"""To be filled with one of `BETTER`."""
+"""Annotators fill in one of `BETTER`."""
 BETTER = ("a", "b", "tie")
 
 _SPEAKERS = {"user": "seeker", "assistant": "supporter"}
-# Of a conversation: a spreadsheet's cell holds 32,767.
 _MOST_CHARACTERS = 30_000
+"""Most characters of a conversation: a spreadsheet's cell holds 32,767."""
 _LEFT_OUT = "(earlier turns are left out)\n"
 
 
 class Item(Frozen):
-    """A pair without anything that tells its sides apart."""
+    """A pair without anything that says which side is the chosen one."""
 
     item: str
-    """An id that is not a number and no date to any spreadsheet program, and tells nothing without the key."""
+    """An id that no spreadsheet program takes for a number or a date, and that says nothing without the key."""
     conversation: str
-    """What was said before, a line a turn."""
+    """The turns before the replies, one a line."""
     strategy: str
-    """The strategy that both replies follow; empty where each has its own."""
+    """The strategy of both replies; empty if each has its own."""
     reply_a: str
     reply_b: str
 
 
 def blind(drawn: Sequence[Drawn], seed: int) -> dict[str, KeyItem]:
-    """Every drawn pair's item id and what it stands for, shuffled by the seed."""
+    """The key items of the drawn pairs by new item ids; the seed decides their order and which side is reply A."""
     items = {}
     for pair in sorted(drawn, key=lambda pair: rank_of(seed, "shuffle", pair.row_id)):
-        # A word before the digits: a spreadsheet program takes bare ones such as 12e45 for a number and rewrites them.
+        # The prefix keeps spreadsheet programs from reading ids such as 12e45 as numbers and rewriting them.
         name = f"pair-{rank_of(seed, 'item', pair.row_id)[:12]}"
         heads = int(rank_of(seed, "side", pair.row_id), 16) % 2
         items[name] = KeyItem(row_id=pair.row_id, dialogue_id=pair.dialogue_id, a="chosen" if heads else "rejected")
     return items
 
 
-# What annotators see of a row.
-def _item_of(name: str, config: Config, row: dict[str, Any], key: KeyItem) -> Item:
+def item_of(name: str, config: Config, row: dict[str, Any], key: KeyItem) -> Item:
+    """The item of a row, as annotators see it."""
     sides = [row[side][0]["content"] for side in ("chosen", "rejected")]
     reply_a, reply_b = sides if key.a == "chosen" else sides[::-1]
     return Item(
@@ -86,12 +87,12 @@ def _conversation(config: Config, prompt: Sequence[dict[str, str]]) -> str:
 
 
 def fit_cell(text: str) -> str:
-    """A conversation, a line a turn, without its beginning where it is too long for a cell."""
+    """A conversation, one turn a line, without its first turns if it is too long for a spreadsheet's cell."""
     return text if len(text) <= _MOST_CHARACTERS else _LEFT_OUT + text[-_MOST_CHARACTERS:].partition("\n")[2]
 
 
 ERROR_LABELS = (NO_ERROR, *(error.value for error in ErrorType))
-"""What an error cell may hold."""
+"""The values that an error cell may hold."""
 
 _TITLES = {
     "conversation": "Conversation so far",
@@ -105,19 +106,19 @@ _TITLES = {
 }
 _SHOWN = ("conversation", "strategy", "reply_a", "reply_b")
 _OPTIONS = {**dict.fromkeys(ERROR_COLUMNS, ERROR_LABELS), BETTER_COLUMN: BETTER}
-# How many people Argilla asks to look at each record: agreement needs two.
 _ANNOTATORS_EACH = 2
+"""The number of annotators that Argilla asks for each record: agreement needs two."""
 
 
 def csv_text(items: Sequence[Item]) -> str:
-    """The sheet; what is to be filled in is empty."""
+    """The items as CSV, with empty answer columns."""
     return sheet_text(COLUMNS, [item.model_dump() for item in items])
 
 
 def sheet_text(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
-    """A sheet for a spreadsheet program; columns that a row lacks are empty.
+    """CSV for spreadsheet programs; columns that a row lacks are empty.
 
-    It has a byte order mark: without it Excel reads UTF-8 as the machine's old code page.
+    It begins with a byte order mark, because Excel otherwise reads UTF-8 as the machine's old code page.
     """
     out = io.StringIO()
     writer = csv.writer(out)
@@ -126,19 +127,20 @@ def sheet_text(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str
     return "\ufeff" + out.getvalue()
 
 
-# The same, an object a line; what is to be filled in is empty.
-def _jsonl_text(items: Sequence[Item]) -> str:
+def jsonl_text(items: Sequence[Item]) -> str:
+    """The items as JSON Lines, with empty answer columns."""
     return "".join(
         json.dumps({**dict.fromkeys(COLUMNS, ""), **item.model_dump()}, ensure_ascii=False) + "\n" for item in items
     )
 
 
-def _label_studio_tasks(items: Sequence[Item]) -> str:
+def label_studio_tasks(items: Sequence[Item]) -> str:
+    """Tasks for Label Studio's import."""
     return _json([{"data": item.model_dump()} for item in items])
 
 
 def label_studio_config() -> str:
-    """The labelling interface that goes with the tasks."""
+    """The labelling interface for the tasks, as XML."""
     lines = ["<View>"]
     for name in _SHOWN:
         lines.append(f"  <Header value={quoteattr(_TITLES[name])}/>")
@@ -154,8 +156,8 @@ def label_studio_config() -> str:
     return "\n".join([*lines, "</View>"]) + "\n"
 
 
-# Records for Argilla 2, as `Dataset.records.from_json` reads them.
-def _argilla_records(items: Sequence[Item]) -> str:
+def argilla_records(items: Sequence[Item]) -> str:
+    """Records for Argilla 2, as `Dataset.records.from_json` reads them."""
     empty: dict[str, Any] = {"metadata": {}, "suggestions": {}, "responses": {}, "vectors": {}}
     return _json([{"id": item.item, "fields": item.model_dump(include=set(_SHOWN)), **empty} for item in items])
 
@@ -197,22 +199,17 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
-# Writes a blind sheet of a release's pairs in every form, and the key to it apart from them.
-
-
 SHEETS = "sheets"
-"""The folder that goes to annotators, as it is."""
+"""The folder for annotators; the key lies beside it."""
 INSTRUCTIONS = "INSTRUCTIONS.md"
 
 
 class Exported(Frozen):
-    """What an export holds."""
+    """The counts of an export."""
 
     items: int
     strata: int
-    """Strata that the pairs are of."""
     dialogues: int
-    """Dialogues that the pairs are of."""
 
 
 def export_review(
@@ -222,19 +219,21 @@ def export_review(
 
     Args:
         release: the release to review.
-        out: a folder that is not there yet, or is empty; outside the release.
+        out: a new or empty folder outside the release.
         config: one of the preference configs.
-        size: pairs to draw.
-        by: what to stratify by; may be empty.
+        size: the number of pairs to draw.
+        by: the columns to stratify by; may be empty.
         seed: equal seeds give equal files.
 
     Raises:
-        UsageError: the config has no pairs by kind, or `out` is not a place for it.
+        UsageError: the config is not a preference config, or `out` is inside the release or not empty.
         DataError: the config has no pairs in this release.
     """
     if config not in PAIR_CONFIGS:
         raise UsageError(f"{config} holds no pairs; choose one of {', '.join(PAIR_CONFIGS)}")
-    _check_place(release.root, out)
+    check_outside(release.root, out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputExistsError(f"{out} already exists; choose another --out")
     drawn = draw_pairs(release, config, size, by, seed)
     rows = rows_by_id(release, config, {pair.row_id for pair in drawn})
     key = Key(
@@ -255,23 +254,25 @@ def export_review(
     )
 
 
-def _check_place(root: Path, out: Path) -> None:
+def check_outside(root: Path, out: Path) -> None:
+    """
+    Raises:
+        UsageError: `out` is inside the release.
+    """
     if out.resolve().is_relative_to(root.resolve()):
         raise UsageError(f"{out} is inside the release, where every file is published; choose another --out")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputExistsError(f"{out} is there already; choose another --out")
 
 
 def _sheets(key: Key, rows: dict[str, dict[str, object]]) -> dict[str, str]:
-    items = [_item_of(name, key.config, rows[entry.row_id], entry) for name, entry in key.items.items()]
+    items = [item_of(name, key.config, rows[entry.row_id], entry) for name, entry in key.items.items()]
     instructions = instructions_text(key.config)
     return {
         INSTRUCTIONS: instructions,
         "review.csv": csv_text(items),
-        "review.jsonl": _jsonl_text(items),
-        "label_studio.json": _label_studio_tasks(items),
+        "review.jsonl": jsonl_text(items),
+        "label_studio.json": label_studio_tasks(items),
         "label_studio_config.xml": label_studio_config(),
-        "argilla.json": _argilla_records(items),
+        "argilla.json": argilla_records(items),
         "argilla_settings.json": argilla_settings(instructions),
     }
 

@@ -1,4 +1,7 @@
-"""Draws pairs for review: stratified, spread over dialogues, and the same for the same seed whatever the file order."""
+"""Draws pairs for review, and the key that says which pair an item of the sheet is.
+
+The sample is stratified, spread over dialogues, and depends only on the seed and the rows, not on the files' order.
+"""
 
 import hashlib
 import heapq
@@ -20,14 +23,14 @@ from ...schemas.errors import DataError, UsageError
 from ..release.read import Release
 from ..release.rules import check_table
 
-# Candidates kept of a stratum, as a multiple of the whole sample: enough to spread over dialogues.
 _SPARE = 4
+"""Candidates kept for each stratum, as a multiple of the sample's size: enough to spread over dialogues."""
 
 Stratum = tuple[str, ...]
 
 
 class Stratify(StrEnum):
-    """What a sample can be stratified by."""
+    """The columns that a sample can be stratified by."""
 
     STRATEGY = "strategy"
     """The strategy of the human's side."""
@@ -39,7 +42,7 @@ class Stratify(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Drawn:
-    """A pair that may be in the sample; pairs compare by rank, which seed and row id alone decide."""
+    """A candidate for the sample; pairs compare by rank, which depends on seed and row id alone."""
 
     rank: str
     row_id: str
@@ -48,18 +51,18 @@ class Drawn:
 
 
 def rank_of(seed: int, purpose: str, row_id: str) -> str:
-    """A digest that orders rows at random, in another way for every purpose and seed."""
+    """A digest that puts rows into a random order, which is another one for every purpose and seed."""
     return hashlib.sha256(f"{purpose}:{seed}:{row_id}".encode()).hexdigest()
 
 
 def draw_pairs(release: Release, config: Config, size: int, by: Sequence[Stratify], seed: int) -> list[Drawn]:
-    """A sample of `size` pairs of a config; all of them where there are no more.
+    """A sample of `size` pairs of a config, or all of its pairs if there are fewer.
 
     Strata are represented in proportion, each at least once. Memory does not grow with the release.
 
     Raises:
-        DataError: the config has no pairs, or rows that no release has.
-        UsageError: there are more strata than pairs wanted.
+        DataError: the config has no pairs, or rows that break its rules.
+        UsageError: there are more strata than `size`.
     """
     check_table(release, config)
     found = _Candidates(_SPARE * size)
@@ -88,7 +91,7 @@ def _column(config: Config, by: Stratify) -> str:
 
 @dataclass
 class _Candidates:
-    """Of every stratum the pairs of lowest rank, so many as `limit`, and how many there are."""
+    """The `limit` pairs of lowest rank of every stratum, and the number of pairs of each."""
 
     limit: int
     counts: Counter[Stratum] = field(default_factory=Counter)
@@ -107,11 +110,11 @@ class _Candidates:
 
 
 def allocate(counts: Mapping[Stratum, int], size: int) -> dict[Stratum, int]:
-    """How many to draw of each stratum: in proportion, at least one, never more than there are.
+    """The number of pairs to draw from each stratum: in proportion, at least one, and never more than it has.
 
     Args:
-        counts: pairs of each stratum, none of them 0.
-        size: how many in all, at least as many as there are strata.
+        counts: the number of pairs of each stratum, none of them 0.
+        size: the number of pairs in all; at least the number of strata.
     """
     total = sum(counts.values())
     if size >= total:
@@ -125,8 +128,8 @@ def allocate(counts: Mapping[Stratum, int], size: int) -> dict[Stratum, int]:
     return given
 
 
-# The rarest strata first, and within each a pair of the dialogue that is in the sample least often so far.
 def _spread(kept: Mapping[Stratum, list[Drawn]], wanted: Mapping[Stratum, int]) -> list[Drawn]:
+    """Draws from the rarest strata first, and always a pair whose dialogue is in the sample least often so far."""
     used: Counter[str] = Counter()
     chosen: list[Drawn] = []
     for stratum in sorted(kept, key=lambda one: (len(kept[one]), one)):
@@ -145,7 +148,7 @@ def _spread(kept: Mapping[Stratum, list[Drawn]], wanted: Mapping[Stratum, int]) 
 
 
 def rows_by_id(release: Release, config: Config, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The rows of a config that have these ids, by id; ids that no row has are left out."""
+    """The rows of a config with these ids, by id; unknown ids are left out."""
     wanted = pa.array(sorted(ids), pa.string())
     found: dict[str, dict[str, Any]] = {}
     for path in release.files(config):
@@ -155,45 +158,39 @@ def rows_by_id(release: Release, config: Config, ids: Collection[str]) -> dict[s
     return found
 
 
-# The key of a review: which pair an item is, and which side stands where. Never for annotators.
-
-
 KEY_FILE = "key.json"
 NOTE = "Do not give this file to annotators: it says which reply is which."
 
 
 class KeyItem(Frozen):
-    """What an item is."""
+    """The pair of an item, and the order of its sides."""
 
     row_id: str
-    """The pair's."""
     dialogue_id: str
-    """The dialogue's."""
     a: Literal["chosen", "rejected"]
-    """The side that stands as reply A."""
+    """The side that annotators see as reply A."""
 
 
 class Key(Frozen):
-    """What `review import` needs besides the filled sheets."""
+    """What `review import` needs besides the filled sheets; annotators never see it."""
 
     note: str = NOTE
     format: Literal[1] = 1
     version: str
+    """The version of the release."""
     config: Config
-    """The config that was sampled."""
     stratify: tuple[str, ...]
-    """What it was stratified by."""
     seed: int
-    """Of the sample and of the order of sides."""
+    """The seed of the sample and of the order of sides."""
     items: dict[str, KeyItem] = Field(min_length=1)
-    """By the item's id, in the order of the sheet."""
+    """By item id, in the order of the sheet."""
 
 
 def read_key(path: Path) -> Key:
     """The key in a file.
 
     Raises:
-        UsageError: it is none; the message names the field.
+        UsageError: the file cannot be read or is not a key; the message names the field.
     """
     try:
         return Key.model_validate(read_json(path))
@@ -201,6 +198,6 @@ def read_key(path: Path) -> Key:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise UsageError(f"{path}: no review key: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise UsageError(f"{path}: not a review key: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     except DocumentError as error:
-        raise UsageError(f"{path}: no review key: not JSON: {error}") from error
+        raise UsageError(f"{path}: not a review key: not JSON: {error}") from error

@@ -108,7 +108,7 @@ def test_a_comparison_is_the_same(cut: Release, tmp_path: Path) -> None:
     old, new = Release(old.root), Release(new.root)
     found = diff_releases(old, new, most=30)
     assert found.rows
-    assert diff_releases(old, new, most=30, apart=last_first) == found
+    assert diff_releases(old, new, most=30, parallel=last_first) == found
 
 
 def _without_drops(manifest: dict[str, Any]) -> None:
@@ -122,4 +122,4 @@ def test_what_a_part_raises_is_raised(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="dropped"):
             audit_source(ReleaseSource(release, "damaged"), SAMPLE, apart)
         with pytest.raises(DataError, match="dropped"):
-            diff_releases(shared_release(), release, apart=apart)
+            diff_releases(shared_release(), release, parallel=apart)

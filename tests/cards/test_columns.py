@@ -4,7 +4,7 @@ import pytest
 
 from ipm_prefdial.builders.release.layout import arrow_schema
 from ipm_prefdial.builders.release.refresh import card_features
-from ipm_prefdial.cards.tables import Column, column_lines, columns_of, field_docs
+from ipm_prefdial.cards.columns import Column, column_lines, columns_of, field_docs
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.rows import LAYOUTS, layout_2, rows_of
@@ -52,12 +52,12 @@ def test_fields_of_structs_stand_after_them_with_the_way_there() -> None:
 
 def test_nulls_lists_and_values_are_told() -> None:
     found = columns(2, Config.RESPONSE)
-    assert found["closeness"].told == "struct or null"
-    assert found["judgements"].told == "list of struct"
-    assert found["turn"].told == "int64"
+    assert found["closeness"].type_in_words == "struct or null"
+    assert found["judgements"].type_in_words == "list of struct"
+    assert found["turn"].type_in_words == "int64"
     assert found["rejected_error"].values == tuple(error.value for error in ErrorType)
     better = next(field for field in found["judgements"].fields if field.name == "better")
-    assert (better.told, better.values) == ("string or null", ("chosen", "rejected", "tie"))
+    assert (better.type_in_words, better.values) == ("string or null", ("chosen", "rejected", "tie"))
 
 
 def test_a_field_that_is_told_anew_has_the_newer_words() -> None:

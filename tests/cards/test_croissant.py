@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cards import full_beside, shared_beside, shared_features
+from support.cards import full_context, shared_context, shared_features
 from support.releases import flip_byte, read_rows, shared_release, write_rows
 
 from ipm_prefdial.builders.release.layout import arrow_schema
@@ -137,7 +137,7 @@ def test_a_split_in_several_shards_is_read_as_one(tmp_path: Path) -> None:
     files = {name: record for name, record in release.manifest.files.items() if name != TEST}
     files |= {name: release.manifest.files[TEST].model_copy(update={"rows": 4}) for name in names}
     manifest = release.manifest.model_copy(update={"files": files})
-    text = croissant_json(manifest, shared_features(), shared_beside())
+    text = croissant_json(manifest, shared_features(), shared_context())
     (root / "croissant.json").write_text(text, encoding="utf-8")
     found = [plain(one)["row_id"] for one in opened(root).records("response/test")]
     assert found == [row["row_id"] for row in rows]
@@ -159,7 +159,7 @@ def test_date_and_address_are_told_once_they_are_known() -> None:
     manifest = shared_release().manifest
     run = manifest.run.model_copy(update={"started": "2026-11-21T10:00:00+00:00"})
     known = manifest.model_copy(update={"repo": "lab/prefs", "run": run, "license": "not-releasable"})
-    found = json.loads(croissant_json(known, shared_features(), shared_beside()))
+    found = json.loads(croissant_json(known, shared_features(), shared_context()))
     assert found["datePublished"] == "2026-11-21"
     assert found["url"] == "https://huggingface.co/datasets/lab/prefs"
     assert found["license"] == "LICENSE"
@@ -169,7 +169,7 @@ def test_date_and_address_are_told_once_they_are_known() -> None:
 def test_responsible_use_is_told_in_the_vocabulary_of_the_format(release: str) -> None:
     from mlcroissant import Metadata
 
-    manifest, beside = shared_release(release).manifest, full_beside()
+    manifest, beside = shared_release(release).manifest, full_context()
     said = {name.removeprefix("rai:"): value for name, value in rai_properties(manifest, beside).items()}
     read = shared_dataset(release).metadata
     assert isinstance(read, Metadata)
@@ -192,15 +192,15 @@ def test_responsible_use_is_told_in_the_vocabulary_of_the_format(release: str) -
 
 def test_what_is_not_there_is_not_told() -> None:
     manifest = shared_release().manifest
-    said = rai_properties(manifest, shared_beside())
+    said = rai_properties(manifest, shared_context())
     assert "rai:dataAnnotationPlatform" not in said and "rai:dataAnnotationAnalysis" not in said
     assert all(said.values())
-    reviewed = full_beside()
+    reviewed = full_context()
     reviewed = type(reviewed)(**{**vars(reviewed), "review": Review(replicates=1, configs={})})
     assert "rai:dataAnnotationPlatform" not in rai_properties(manifest, reviewed), "a review without a label is none"
 
 
 def test_equal_releases_give_equal_bytes() -> None:
     manifest = shared_release().manifest
-    one, other = (croissant_json(manifest, shared_features(), full_beside()) for _ in range(2))
+    one, other = (croissant_json(manifest, shared_features(), full_context()) for _ in range(2))
     assert one == other

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 from support.audits import shared_audit
-from support.cards import full_beside, head_of, rendered
+from support.cards import full_context, head_of, rendered
 from support.releases import shared_release
 
 from ipm_prefdial.cards.context import CardContext
@@ -50,7 +50,7 @@ def beside_with(words: str) -> CardContext:
     """What lies beside a release, with these words as its strings."""
     audit = shared_audit()
     gates = [gate.model_copy(update={"why": words, "measure": words}) for gate in audit.gates]
-    beside = full_beside()
+    beside = full_context()
     accepted = tuple(one.model_copy(update={"why": words}) for one in beside.accepted)
     origins = (Origin(words, "cc-by-4.0", 3),)
     audit = audit.model_copy(update={"gates": tuple(gates)})

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.cards import full_beside
+from support.cards import full_context
 from support.releases import SCRIPTED, shared_release
 
 from ipm_prefdial.cards._limits import embedded_note, known_biases, known_limits
@@ -118,7 +118,7 @@ def test_a_benchmark_made_of_the_same_corpus_is_named_unless_it_was_kept_apart(m
 def test_what_nobody_has_looked_at_is_told(manifest: Manifest) -> None:
     bare = known_limits(manifest, CardContext(review=Review(replicates=1, configs={})))
     assert says(bare, "Not audited yet") and says(bare, "No human has compared")
-    assert not says(known_limits(manifest, full_beside()), "Not audited yet")
+    assert not says(known_limits(manifest, full_context()), "Not audited yet")
 
 
 def test_a_single_judge_and_one_that_judges_itself_are_biases(manifest: Manifest) -> None:
@@ -146,14 +146,14 @@ def _flag(strategy: str, value: float, n: int = 40) -> FlagRate:
 
 
 def _audited(**changed: Any) -> CardContext:
-    beside = full_beside()
+    beside = full_context()
     assert isinstance(beside.audit, Audit)
     return replace(beside, audit=beside.audit.model_copy(update=changed))
 
 
 def test_without_an_audit_the_confounding_is_told_without_numbers(manifest: Manifest) -> None:
     assert says(known_biases(manifest, CardContext()), "How far that is so here was not measured")
-    assert not says(known_biases(manifest, full_beside()), "was not measured")
+    assert not says(known_biases(manifest, full_context()), "was not measured")
 
 
 def test_flags_are_compared_where_enough_was_judged(manifest: Manifest) -> None:
@@ -174,9 +174,9 @@ def test_habits_of_judges_and_artefacts_are_told_with_their_numbers(manifest: Ma
 
 
 def test_what_models_see_on_the_sides_is_said_for_the_response_pairs_alone(manifest: Manifest) -> None:
-    audit = full_beside().audit
+    audit = full_context().audit
     assert audit is not None
-    said = [one for one in known_biases(manifest, full_beside()) if "A simple model that sees" in one]
+    said = [one for one in known_biases(manifest, full_context()) if "A simple model that sees" in one]
     shown = [one for one in audit.artefacts if one.config == Config.RESPONSE and one.features in ("words", "length")]
     assert len(said) == len([one for one in shown if one.auc.value is not None]) == 2
     for sentence, one in zip(said, shown, strict=True):

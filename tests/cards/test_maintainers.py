@@ -4,7 +4,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from support.cards import head_of, rendered, shared_beside
+from support.cards import head_of, rendered, shared_context
 
 from ipm_prefdial.cards.context import CardContext
 from ipm_prefdial.cards.front_matter import TAGS
@@ -44,7 +44,7 @@ a < b
 def test_a_full_file_is_read_and_shown() -> None:
     said = parse_maintainers(FULL.encode())
     assert said.tags == ("counselling", "arxiv:2401.12345")
-    card = rendered(beside=_beside(said))
+    card = rendered(context=_context(said))
     head = head_of(card)
     assert head["tags"] == [*TAGS, "counselling", "arxiv:2401.12345"]
     assert (head["pretty_name"], head["doi"]) == ("Support, with care", "10.57967/hf/1234")
@@ -54,9 +54,9 @@ def test_a_full_file_is_read_and_shown() -> None:
 
 
 def test_without_words_the_card_is_what_it_was() -> None:
-    assert rendered(beside=_beside(None)) == rendered()
-    assert rendered(beside=_beside(Maintainers())) == rendered()
-    assert HEADING not in rendered(beside=_beside(Maintainers(tags=("a",))))
+    assert rendered(context=_context(None)) == rendered()
+    assert rendered(context=_context(Maintainers())) == rendered()
+    assert HEADING not in rendered(context=_context(Maintainers(tags=("a",))))
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,11 @@ def test_without_words_the_card_is_what_it_was() -> None:
     [
         ("---\nlicense: mit\n---\n", "license: Extra inputs are not permitted; allowed are tags, pretty_name"),
         ("---\nconfigs: []\n---\n", "configs: Extra"),
-        ("---\ntext: x\n---\n", "text: the words stand below"),
+        ("---\ntext: x\n---\n", "text: write the text below"),
         ("---\ntags: [license:mit]\n---\n", r"tags\.0"),
         ("---\ntags: [no]\n---\n", r"tags\.0: Input should be a valid string"),
         ("---\ntags: 2024-13-45\n---\n", "YAML cannot be read"),
-        ("---\ntags: [a]\ntags: [b]\n---\n", "tags: the key stands there twice"),
+        ("---\ntags: [a]\ntags: [b]\n---\n", "tags: the key occurs twice"),
         ("---\nhomepage: javascript:alert(1)\n---\n", "homepage"),
         ("---\npretty_name: <b>x</b>\n---\n", "pretty_name"),
         ("---\n- a\n---\n", "not a mapping"),
@@ -81,10 +81,10 @@ def test_without_words_the_card_is_what_it_was() -> None:
         ("> ~~~\n> a\n\n~~~~", "not closed"),
         ("![x](https://example.org/x.png)", "a picture"),
         ("[0.90, 0.95]: https://example.org", "defines the target"),
-        ("[x](javascript:alert(1))", "a link may lead to"),
-        ("[x](DATA:text/html,x)", "a link may lead to"),
-        ("# Large", "begin it with ###"),
-        ("also large\n---", "begin it with ###"),
+        ("[x](javascript:alert(1))", "a link may only lead to"),
+        ("[x](DATA:text/html,x)", "a link may only lead to"),
+        ("# Large", "use ###"),
+        ("also large\n---", "use ###"),
         ("a\u202eb", "U[+]202E"),
         ("a\x1b[31mb", "U[+]001B"),
         ("x" * 20_001, "text: String should have at most 20000"),
@@ -157,7 +157,7 @@ def test_a_card_is_split_into_its_yaml_and_the_rest() -> None:
     assert yaml.safe_load(maintainers_md(Maintainers(tags=("a",))).split("---")[1]) == {"tags": ["a"]}
 
 
-def _beside(said: Maintainers | None) -> CardContext:
+def _context(said: Maintainers | None) -> CardContext:
     from dataclasses import replace
 
-    return replace(shared_beside(), maintainers=said)
+    return replace(shared_context(), maintainers=said)

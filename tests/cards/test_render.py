@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from jinja2 import DictLoader, Environment, PackageLoader, UndefinedError, meta
-from support.cards import full_beside, rendered, shared_beside, shared_features, table_of
+from support.cards import full_context, rendered, shared_context, shared_features, table_of
 from support.releases import SCRIPTED, shared_release
 
 from ipm_prefdial.builders.mining.steps import IMPLEMENTATIONS
@@ -44,19 +44,19 @@ def test_card_of_a_release_is_its_manifest_rendered(release: str) -> None:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-@pytest.mark.parametrize("beside", [CardContext(), full_beside()], ids=["bare", "full"])
-def test_nothing_of_the_template_is_left(release: str, beside: CardContext) -> None:
-    card = rendered(beside=beside, release=release)
+@pytest.mark.parametrize("context", [CardContext(), full_context()], ids=["bare", "full"])
+def test_nothing_of_the_template_is_left(release: str, context: CardContext) -> None:
+    card = rendered(context=context, release=release)
     for left in ("{{", "{%", "None", "Undefined", "nan", "\n\n\n\n"):
         assert left not in card, left
     assert card.endswith("```\n")
 
 
-@pytest.mark.parametrize("beside", [CardContext(), full_beside()], ids=["bare", "full"])
-def test_every_table_has_as_many_cells_in_each_line(beside: CardContext) -> None:
+@pytest.mark.parametrize("context", [CardContext(), full_context()], ids=["bare", "full"])
+def test_every_table_has_as_many_cells_in_each_line(context: CardContext) -> None:
     for release in RELEASES:
         above = 0
-        for line in rendered(beside=beside, release=release).splitlines():
+        for line in rendered(context=context, release=release).splitlines():
             cells = line.replace("\\|", "").count("|")
             if line.startswith("|"):
                 assert cells == above or not above, line
@@ -88,7 +88,7 @@ def test_variable_that_is_not_given_is_an_error(manifest: Manifest, monkeypatch:
 
 def test_every_variable_of_the_templates_is_given_and_used(manifest: Manifest) -> None:
     """Also of the parts that this release does not show."""
-    given = set(values_of(manifest, shared_features(), shared_beside()))
+    given = set(values_of(manifest, shared_features(), shared_context()))
     wanted = set()
     for part in PARTS:
         source, _, _ = TEMPLATES.loader.get_source(TEMPLATES, f"{part}.md.jinja")  # type: ignore[union-attr]
@@ -134,7 +134,7 @@ def test_a_release_that_must_not_be_passed_on_says_so_at_the_top(manifest: Manif
 
 
 def test_the_licence_chain_is_told_source_by_source(manifest: Manifest) -> None:
-    card = rendered(beside=full_beside())
+    card = rendered(context=full_context())
     assert {name: cells[:2] for name, cells in table_of(card, "dialogues of").items()} == {
         "ESConv": ["40", "cc-by-nc-4.0"],
         "talks": ["10", "mit"],
@@ -180,24 +180,24 @@ def test_without_an_audit_the_card_says_so_and_shows_no_picture() -> None:
 
 
 def test_the_audit_is_shown_with_gates_pictures_and_accepted_ones() -> None:
-    beside = full_beside()
-    assert beside.audit is not None
-    card = rendered(beside=beside)
+    context = full_context()
+    assert context.audit is not None
+    card = rendered(context=context)
     gates = table_of(card, "gate")
-    assert list(gates) == list(dict.fromkeys(f"`{gate.name}`" for gate in beside.audit.gates))
+    assert list(gates) == list(dict.fromkeys(f"`{gate.name}`" for gate in context.audit.gates))
     assert gates["`faults`"][3].startswith("✗ FAILED (2 of ")
     assert card.count("The maintainer accepts it: It is a test.") == 1
-    assert card.count("The maintainer has not accepted it.") == len(beside.audit.unpassed) - 1
+    assert card.count("The maintainer has not accepted it.") == len(context.audit.unpassed) - 1
     assert [line.partition("](")[2].rstrip(")") for line in card.splitlines() if line.startswith("![")] == list(
-        beside.pictures
+        context.pictures
     )
     assert "Not audited yet" not in card
 
 
 def test_the_changelog_is_shown() -> None:
-    section = rendered(beside=full_beside()).partition("## Changelog")[2].partition("\n## ")[0]
+    section = rendered(context=full_context()).partition("## Changelog")[2].partition("\n## ")[0]
     assert section.strip().startswith("All is new.")
-    assert shared_release().manifest.spec.notes in told(rendered(beside=CardContext()).partition("## Changelog")[2])
+    assert shared_release().manifest.spec.notes in told(rendered(context=CardContext()).partition("## Changelog")[2])
 
 
 def test_what_people_read_of_the_holdout_is_told() -> None:
@@ -214,7 +214,7 @@ def test_what_people_read_of_the_holdout_is_told() -> None:
         pairwise=(),
         read=(),
     )
-    card = told(rendered(beside=CardContext(review=Review(replicates=1, configs={}, crisis=crisis)), release="2.0.0"))
+    card = told(rendered(context=CardContext(review=Review(replicates=1, configs={}, crisis=crisis)), release="2.0.0"))
     assert (
         "1 person read 4 of 5 findings, and thereby 2 of 3 dialogues whole: a crisis 3 times, no crisis 1 time." in card
     )
@@ -223,5 +223,5 @@ def test_what_people_read_of_the_holdout_is_told() -> None:
 
 
 def test_the_card_is_rendered_the_same_twice(manifest: Manifest) -> None:
-    one, other = (render_card(manifest, shared_features(), full_beside()) for _ in range(2))
+    one, other = (render_card(manifest, shared_features(), full_context()) for _ in range(2))
     assert one == other

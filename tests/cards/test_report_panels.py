@@ -87,7 +87,7 @@ def test_page_says_how_many_are_held_out_and_where(shipped: Release, page: Page,
     of_unread = sum(row["reason"] == "crisis" and row["dialogue_id"] in unread for row in dropped)
     assert unread and of_unread
     assert f"{len(held_out) - len(unread)} dialogues, which stand in the config crisis_holdout" in page.text
-    assert f"nor any of the {candidates - of_unread} candidates" in page.text
+    assert f"and none of the {candidates - of_unread} candidates" in page.text
     assert f"{len(unread)} more dialogue" in page.text and f"held out unread, with {of_unread} candidates" in page.text
     rows = sum(1 for config in PAIR_CONFIGS for _ in shipped.rows(config))
     assert len(pairs) == rows + len(dropped) - candidates

@@ -5,7 +5,8 @@ from support.cards import rendered, shared_features, table_of
 from support.releases import shared_release
 
 from ipm_prefdial.builders.release.card_context import card_context_of, count_crises
-from ipm_prefdial.cards.tables import config_lines, member_docs
+from ipm_prefdial.cards.columns import member_docs
+from ipm_prefdial.cards.tables import config_lines
 from ipm_prefdial.schemas.config import PAIR_CONFIGS
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.drops import DropReason

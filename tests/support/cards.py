@@ -25,13 +25,13 @@ def shared_features(layout: int = 1) -> dict[Config, Any]:
 
 
 @lru_cache
-def shared_beside(release: str = "1.0.0") -> CardContext:
+def shared_context(release: str = "1.0.0") -> CardContext:
     """What lies beside the tables of a shared release."""
     found = shared_release(release)
     return card_context_of(found.root, found.manifest)
 
 
-def full_beside() -> CardContext:
+def full_context() -> CardContext:
     """The same with an audit in which gates failed, one of them accepted, and with every picture."""
     audit = shared_audit()
     gates = [gate.model_copy(update={"limit": -1.0, "passed": False, "outcome": "failed"}) for gate in audit.gates[:2]]
@@ -43,10 +43,10 @@ def full_beside() -> CardContext:
     )
 
 
-def rendered(manifest: Manifest | None = None, beside: CardContext | None = None, release: str = "1.0.0") -> str:
+def rendered(manifest: Manifest | None = None, context: CardContext | None = None, release: str = "1.0.0") -> str:
     """The card of a shared release, but for what is given in another form."""
     found = manifest or shared_release(release).manifest
-    return render_card(found, shared_features(found.spec.layout), beside or shared_beside(release))
+    return render_card(found, shared_features(found.spec.layout), context or shared_context(release))
 
 
 def head_of(card: str) -> dict[str, Any]:

@@ -185,7 +185,7 @@ RELEASES: dict[str, tuple[Make, str]] = {
     "a manifest that names what no release has": (_listing("private.jsonl"), "is not a file of a release"),
     "a manifest that names a strange table": (_listing("data/other/train-00000-of-00001.parquet"), "is not a file of"),
     "a manifest that lists itself": (_listing(MANIFEST), "cannot list itself"),
-    "a manifest without files": (lambda root, _: _change(root, lambda one: one["files"].clear()), "it lists none"),
+    "a manifest without files": (lambda root, _: _change(root, lambda one: one["files"].clear()), "the list is empty"),
     "a deep manifest": (_holding(MANIFEST, DEEP), "nested too deeply"),
     "a manifest that says a thing twice": (_holding(MANIFEST, '{"files": {}, "files": {}}'), "stands twice"),
     "a manifest with NaN": (_holding(MANIFEST, '{"limit": NaN}'), "NaN is not a number"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from support.releases import change_cell, change_manifest, change_rows
 
-from ipm_prefdial.builders.release._row_checks import Finding
+from ipm_prefdial.builders.release.findings import Finding
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
 

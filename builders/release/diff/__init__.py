@@ -1,4 +1,5 @@
-"""What differs between two releases, and the version step that this needs: read `run` first.
+"""The difference of two releases: rows are matched by their ids, and compared by digests of their cells.
 
-`_compare` finds added, changed and gone rows by their ids, with digests of columns on disk (`_store`).
+`run` compares two releases and derives the version step, `_compare` matches and compares the rows of one config,
+`_store` holds the digests of its cells on disk.
 """

@@ -16,44 +16,42 @@ from ....schemas.errors import DataError
 from ..read import Release
 from ._store import RowStore, SplitPair, columns_of, compare_columns, digest_folder, find_table, shared_columns
 
-# Matches the rows of two releases by the digests of their ids: arithmetic on arrays, no row in sight.
-
-
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+"""2**64 divided by the golden ratio, an odd number: its multiples are all different, and spread evenly."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """Which row is which, by their places in the old and the new release."""
+    """The rows that both releases have, and those of only one, by their indices."""
 
     old: np.ndarray
-    """Places in the old release of the rows that both have."""
+    """Indices in the old release of the rows that both have."""
     new: np.ndarray
-    """Places of the same rows in the new release."""
+    """Indices of the same rows in the new release."""
     gone: np.ndarray
-    """Places in the old release of rows that only it has, in order."""
+    """Indices in the old release of rows that only it has, in order."""
     added: np.ndarray
-    """Places in the new release of rows that only it has, in order."""
+    """Indices in the new release of rows that only it has, in order."""
 
 
 def match_rows(old: np.ndarray, new: np.ndarray) -> Match:
-    """Matches two lists of ids, each at most once: where an id stands twice (no valid release), first with first."""
-    _, at_old, at_new = np.intersect1d(_once(old), _once(new), assume_unique=True, return_indices=True)
+    """Matches two lists of ids; if an id is repeated (in an invalid release), its n-th occurrences match each other."""
+    _, at_old, at_new = np.intersect1d(_uniques(old), _uniques(new), assume_unique=True, return_indices=True)
     order = np.argsort(at_new)
     return Match(at_old[order], at_new[order], _without(len(old), at_old), _without(len(new), at_new))
 
 
-# The ids with each further one of its kind made another, so that every id stands once.
-def _once(ids: np.ndarray) -> np.ndarray:
+def _uniques(ids: np.ndarray) -> np.ndarray:
+    """The ids, with every repetition replaced by another number."""
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ids) else np.zeros(0, dtype=np.int64)
     if len(starts) == len(ids):
         return ids
     earlier = np.arange(len(ids)) - np.repeat(starts, np.diff(np.r_[starts, len(ids)]))
-    told_apart = ids.copy()
-    told_apart[order] += earlier.astype(np.uint64) * _ODD
-    return told_apart
+    uniques = ids.copy()
+    uniques[order] += earlier.astype(np.uint64) * _ODD
+    return uniques
 
 
 def _without(rows: int, places: np.ndarray) -> np.ndarray:
@@ -64,33 +62,34 @@ def _without(rows: int, places: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two stores, which row of one is which of the other, and which of these differ."""
+    """Two stores, the match of their rows, and which of the matched rows differ."""
 
     old: RowStore
     new: RowStore
     match: Match
     old_splits: np.ndarray
-    """The number of the split of every row of the old store."""
+    """The number of every old row's split."""
     new_splits: np.ndarray
     moved: np.ndarray
+    """Whether each matched row is in another split."""
     changed: np.ndarray
-    """Of each matched row, whether any of its cells differs."""
+    """Whether each matched row differs in any cell."""
     columns: dict[str, np.ndarray] = field(default_factory=dict)
-    """Per column that differs anywhere, how many rows differ in it, by the number of their new split."""
+    """For each column that differs anywhere, the number of differing rows by new split."""
 
     @property
     def differing(self) -> int:
-        """Rows that are not as they were."""
+        """The number of rows that are gone, added, moved or changed."""
         return len(self.match.gone) + len(self.match.added) + int(np.count_nonzero(self.moved | self.changed))
 
 
-def _compare_rows(old: RowStore, new: RowStore, columns: Sequence[str], splits: int) -> Compared:
+def compare_rows(old: RowStore, new: RowStore, columns: Sequence[str], splits: int) -> Compared:
     """Matches the rows by their ids and compares their cells, a column at a time.
 
     Args:
         old: the rows of the old release.
         new: the rows of the new release.
-        columns: the columns to compare; both stores have them.
+        columns: the columns to compare, which both stores must have.
         splits: the number of splits.
     """
     match = match_rows(old.digests(), new.digests())
@@ -106,8 +105,8 @@ def _compare_rows(old: RowStore, new: RowStore, columns: Sequence[str], splits: 
     return Compared(old, new, match, old_splits, new_splits, moved, changed, counts)
 
 
-# The counts of `SplitDiff` for every split, by their names; not `old` and `new`, which need all files.
-def _count_by_split(found: Compared, splits: int) -> list[dict[str, int]]:
+def count_by_split(found: Compared, splits: int) -> list[dict[str, int]]:
+    """The counts of `SplitDiff` for every split, by name, except `old` and `new`, which count unread files, too."""
     match = found.match
     was, now = found.old_splits[match.old], found.new_splits[match.new]
     counted = {
@@ -121,8 +120,8 @@ def _count_by_split(found: Compared, splits: int) -> list[dict[str, int]]:
     return [{name: int(numbers[split]) for name, numbers in counts.items()} for split in range(splits)]
 
 
-# The first rows that differ, at most `most`: those that break most first, each kind in the order of the files.
-def _list_rows(found: Compared, config: str, splits: Sequence[str], most: int) -> list[RowDiff]:
+def list_rows(found: Compared, config: str, splits: Sequence[str], most: int) -> list[RowDiff]:
+    """The first `most` rows that differ: by kind, in the order of `RowChange`, and then in the order of the files."""
     match = found.match
     both = {
         RowChange.CHANGED: np.flatnonzero(found.changed & ~found.moved),
@@ -142,8 +141,8 @@ def _list_rows(found: Compared, config: str, splits: Sequence[str], most: int) -
     return rows
 
 
-# Rows that both releases have, by their places in the match.
 def _matched(found: Compared, config: str, splits: Sequence[str], what: RowChange, chosen: np.ndarray) -> list[RowDiff]:
+    """Changed or moved rows, by their indices in the match."""
     was, now = found.match.old[chosen], found.match.new[chosen]
     differs = {
         column: found.old.digests(column)[was] != found.new.digests(column)[now]
@@ -162,12 +161,9 @@ def _matched(found: Compared, config: str, splits: Sequence[str], what: RowChang
     ]
 
 
-# Compares one config of two releases.
-
-
 @dataclass(frozen=True)
-class Found:
-    """What is found of one config."""
+class ConfigResult:
+    """The difference of one config."""
 
     diff: ConfigDiff
     rewritten: tuple[str, ...]
@@ -175,51 +171,51 @@ class Found:
     rows: list[RowDiff]
     """The first rows that differ."""
     differing: int
-    """Rows that differ, listed or not."""
+    """The number of rows that differ, listed or not."""
 
 
 @dataclass(frozen=True)
 class ConfigComparison:
-    """One config of two releases; either may lack it."""
+    """Compares one config of two releases; one of them may lack it."""
 
     old: Release
     new: Release
     config: Config
 
-    def found(self, most: int) -> Found:
-        """What differs, with at most `most` rows by name.
+    def compare(self, most: int) -> ConfigResult:
+        """Compares the config, and lists at most `most` rows.
 
         Raises:
-            DataError: a file is gone or damaged, or its columns are not the config's.
+            DataError: a file is missing or damaged, or its columns differ from those of the config's other files.
             UsageError: the disk has no room for the digests.
         """
-        with _named(self.old):
+        with _naming(self.old):
             old_columns = columns_of(self.old, self.config)
-        with _named(self.new):
+        with _naming(self.new):
             new_columns = columns_of(self.new, self.config)
         presence = _presence(bool(old_columns), bool(new_columns))
         columns = compare_columns(old_columns, new_columns) if presence is Presence.BOTH else ()
         with digest_folder() as folder:
             compared = self._rows(folder, shared_columns(old_columns, new_columns))
             splits = tuple(self._splits(compared))
-            rows = _list_rows(compared, self.config, [table.split for table in self._tables], most)
+            rows = list_rows(compared, self.config, [table.split for table in self._tables], most)
         diff = ConfigDiff(config=self.config, presence=presence, columns=columns, splits=splits)
         rewritten = () if columns else tuple(self._rewritten(splits))
-        return Found(diff, rewritten, rows, compared.differing)
+        return ConfigResult(diff, rewritten, rows, compared.differing)
 
-    # Every split that either release has, in order.
     @cached_property
     def _tables(self) -> list[SplitPair]:
+        """Every split that either release has, in order."""
         both = [split for split in Split if self.old.files(self.config, split) or self.new.files(self.config, split)]
         return [find_table(self.old, self.new, self.config, split) for split in both]
 
     def _rows(self, folder: Path, columns: list[str]) -> Compared:
         old = _stored(self.old, [table.old for table in self._tables], folder / "old", columns)
         new = _stored(self.new, [table.new for table in self._tables], folder / "new", columns)
-        return _compare_rows(old, new, columns, len(self._tables))
+        return compare_rows(old, new, columns, len(self._tables))
 
     def _splits(self, compared: Compared) -> Iterator[SplitDiff]:
-        for number, counts in enumerate(_count_by_split(compared, len(self._tables))):
+        for number, counts in enumerate(count_by_split(compared, len(self._tables))):
             table = self._tables[number]
             there = (bool(release.files(self.config, table.split)) for release in (self.old, self.new))
             differing = {column: int(by_split[number]) for column, by_split in compared.columns.items()}
@@ -242,22 +238,23 @@ def _presence(old: bool, new: bool) -> Presence:
     return Presence.BOTH if old and new else Presence.GONE if old else Presence.ADDED
 
 
-# The rows of a release's files, given by split, in a store of their own.
 def _stored(release: Release, files: list[tuple[Path, ...]], folder: Path, columns: list[str]) -> RowStore:
+    """A store of the rows of a release's files, which are given by split."""
+
     def batches(paths: tuple[Path, ...]) -> Iterator[pa.RecordBatch]:
         for path in paths:
             yield from release.batches(path)
 
     folder.mkdir()
     store = RowStore(folder, columns)
-    with _named(release):
+    with _naming(release):
         store.fill((number, batches(paths)) for number, paths in enumerate(files))
     return store
 
 
-# A failure says which of the two releases it is of.
 @contextmanager
-def _named(release: Release) -> Iterator[None]:
+def _naming(release: Release) -> Iterator[None]:
+    """Adds to the message of a failure which of the two releases it is about."""
     try:
         yield
     except DataError as error:

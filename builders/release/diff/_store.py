@@ -1,4 +1,10 @@
-"""Digests of a config's rows, on disk: a file a column, eight bytes a row; in memory is one column at a time."""
+"""What a comparison keeps of a config's rows: digests of their cells, on disk, eight bytes a cell.
+
+Equal cells give equal digests, whichever way the writer laid them out (plain or large strings and lists, dictionaries),
+as long as `type_name` gives their types the same name. Two different cells share a digest with a chance of 2**-64. The
+scheme is our own: strings by `cross_tables.digests`, numbers by their bits; a list sums the digests of its members,
+each mixed with its position, a struct those of its fields, each mixed with its name.
+"""
 
 import tempfile
 from collections import defaultdict
@@ -20,20 +26,12 @@ from ....schemas.errors import DataError, UsageError
 from ..cross_tables import digests
 from ..read import Release
 
-# A 64-bit digest of every cell of an Arrow column, computed over whole columns.
-#
-# Equal cells give equal digests, however the writer laid them out (plain or large strings and lists, dictionaries), as
-# long as `columns.type_name` gives their types one name. That two different cells share a digest has a chance
-# of 2**-64. The scheme is our own: strings by `seen.digests`, numbers by their bits; a list sums the digests of its
-# members, each mixed with its place, a struct those of its fields, each mixed with its name.
-
-
 _NULL = np.uint64(0x6E756C6C)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def cell_digests(cells: pa.Array) -> np.ndarray:
-    """The digests of a column's cells: one `uint64` a row."""
+    """The digest of every cell of a column, as `uint64`."""
     kind = cells.type
     if pa.types.is_dictionary(kind):
         return cell_digests(cells.cast(kind.value_type))
@@ -46,7 +44,7 @@ def cell_digests(cells: pa.Array) -> np.ndarray:
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         found = _of_numbers(cells)
     else:
-        # No release has such a column; its cells are compared as Python writes them.
+        # No release has such a column, but a foreign file may: its cells are compared by their `repr`.
         found = _of_texts(pa.array([repr(value) for value in cells.to_pylist()], pa.large_binary()))
     return np.where(np.asarray(cells.is_null()), _NULL, found) if cells.null_count else found
 
@@ -56,8 +54,8 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(is_kind(kind) for is_kind in (*tests, pa.types.is_binary, pa.types.is_large_binary))
 
 
-# Each distinct text is hashed once: prompts of one dialogue repeat its turns.
 def _of_texts(texts: pa.Array) -> np.ndarray:
+    """Hashes each distinct text once: the prompts of a dialogue repeat its turns."""
     coded = texts.dictionary_encode()
     if not len(coded.dictionary):
         return np.zeros(len(texts), dtype=np.uint64)
@@ -89,25 +87,22 @@ def _of_lists(lists: pa.Array) -> np.ndarray:
     return _mixed(sums[ends] - sums[starts] + lengths.astype(np.uint64))
 
 
-# Every bit spread over all others: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
 def _mixed(numbers: np.ndarray) -> np.ndarray:
+    """Mixes every bit into all others: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
     mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(mixed ^ (mixed >> np.uint64(31)))
 
 
-# Which columns a config has in a release, from its files' own schemas.
-
-
-# The column that rows are matched by.
-_ROW_ID = "row_id"
+ROW_ID = "row_id"
+"""The column that matches rows."""
 
 Columns = dict[str, str]
-"""Names and types of a config's columns, in their order."""
+"""Names and types of a config's columns, in order."""
 
 
 def columns_of(release: Release, config: Config) -> Columns:
-    """The columns of a config of a release; none where it does not have the config.
+    """The columns of a config, from the schemas of its files; empty if the release does not have the config.
 
     Raises:
         DataError: a file cannot be read, has no `row_id`, or has other columns than the config's other files.
@@ -115,17 +110,17 @@ def columns_of(release: Release, config: Config) -> Columns:
     first: Columns = {}
     for path in release.files(config):
         columns = {field.name: type_name(field.type) for field in release.schema(path)}
-        if _ROW_ID not in columns:
-            raise DataError(f"{release.name_of(path)}: no column {_ROW_ID} to match its rows by")
+        if ROW_ID not in columns:
+            raise DataError(f"{release.name_of(path)}: no column {ROW_ID} to match its rows by")
         if first and columns != first:
-            what = "its columns are not those of the config's other files"
-            raise DataError(f"{release.name_of(path)}: {what}; `ipm-prefdial validate` tells more")
+            what = "its columns differ from those of the config's other files"
+            raise DataError(f"{release.name_of(path)}: {what}; `ipm-prefdial validate` lists the differences")
         first = first or columns
     return first
 
 
 def compare_columns(old: Columns, new: Columns) -> tuple[ColumnDiff, ...]:
-    """The columns that only one release has, or that have another type; first the old one's, in order."""
+    """The columns that only one release has, or whose types differ; those of the old release first."""
     names = {**old, **new}
     return tuple(
         ColumnDiff(column=name, old=old.get(name), new=new.get(name))
@@ -135,12 +130,12 @@ def compare_columns(old: Columns, new: Columns) -> tuple[ColumnDiff, ...]:
 
 
 def shared_columns(old: Columns, new: Columns) -> list[str]:
-    """The columns whose cells can be compared: both have them, with one type. The id is what rows are matched by."""
-    return [name for name, kind in old.items() if new.get(name) == kind and name != _ROW_ID]
+    """The columns that both releases have with the same type, without `row_id`: their cells can be compared."""
+    return [name for name, kind in old.items() if new.get(name) == kind and name != ROW_ID]
 
 
 def type_name(kind: Any) -> str:
-    """A type in words that do not depend on the writer: large or plain, dictionary or not, fields in any order."""
+    """The name of a type, independent of the writer: large or plain, dictionary or not, fields in any order."""
     if pa.types.is_dictionary(kind):
         return type_name(kind.value_type)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
@@ -154,46 +149,46 @@ def type_name(kind: Any) -> str:
     return str(kind)
 
 
-# Rows that are digested together: enough that numpy's own cost does not count, few enough to be small in memory.
 _ROWS_AT_ONCE = 4_000
+"""Rows that are hashed together: enough to make numpy's cost per call negligible, and few enough to fit in memory."""
 
 
 class RowStore:
-    """What is kept of the rows of one config of one release that were read; rows are known by their place, from 0."""
+    """The digests, ids and splits of one config's rows; the index of a row is its place in the order of reading."""
 
     def __init__(self, folder: Path, columns: Sequence[str]) -> None:
         """
         Args:
-            folder: an empty folder of its own.
+            folder: an empty folder, which nothing else may write to.
             columns: the columns whose cells will be compared.
         """
-        self._paths = {column: folder / f"{number}.u64" for number, column in enumerate((_ROW_ID, *columns))}
+        self._paths = {column: folder / f"{number}.u64" for number, column in enumerate((ROW_ID, *columns))}
         self._split_path, self._id_path = folder / "splits.u8", folder / "ids.arrows"
 
     def fill(self, tables: Iterable[tuple[int, Iterable[pa.RecordBatch]]]) -> None:
-        """Takes in all rows: the batches of each split, with the split's number."""
+        """Adds all rows: the batches of each split, with the split's number."""
         with ExitStack() as stack:
             files = {column: stack.enter_context(path.open("wb")) for column, path in self._paths.items()}
             splits = stack.enter_context(self._split_path.open("wb"))
-            ids = stack.enter_context(pa.ipc.new_stream(self._id_path, pa.schema([(_ROW_ID, pa.string())])))
+            ids = stack.enter_context(pa.ipc.new_stream(self._id_path, pa.schema([(ROW_ID, pa.string())])))
             for split, batches in tables:
-                for batch in _gathered(batches):
+                for batch in _rebatched(batches):
                     _write_digests(batch, files)
                     np.full(batch.num_rows, split, dtype=np.uint8).tofile(splits)
-                    ids.write_batch(pa.record_batch([batch.column(_ROW_ID).cast(pa.string())], names=[_ROW_ID]))
+                    ids.write_batch(pa.record_batch([batch.column(ROW_ID).cast(pa.string())], names=[ROW_ID]))
 
-    def digests(self, column: str = _ROW_ID) -> np.ndarray:
-        """The digest of every row's cell in a column: `uint64`, in the order of the rows."""
+    def digests(self, column: str = ROW_ID) -> np.ndarray:
+        """The digest of every row's cell in a column, as `uint64`."""
         return np.fromfile(self._paths[column], dtype=np.uint64)
 
     def splits(self) -> np.ndarray:
-        """The number of every row's split: `uint8`, in the order of the rows."""
+        """The number of every row's split, as `uint8`."""
         return np.fromfile(self._split_path, dtype=np.uint8)
 
     def row_ids(self, rows: np.ndarray) -> list[str | None]:
-        """The ids of some rows, by their places."""
+        """The ids of some rows, by their indices."""
         with pa.memory_map(str(self._id_path)) as file:
-            ids = pa.ipc.open_stream(file).read_all().column(_ROW_ID)
+            ids = pa.ipc.open_stream(file).read_all().column(ROW_ID)
             return list(ids.take(pa.array(rows, pa.int64())).to_pylist())
 
 
@@ -202,8 +197,8 @@ def _write_digests(batch: pa.RecordBatch, files: Mapping[str, BinaryIO]) -> None
         cell_digests(batch.column(column)).tofile(file)
 
 
-# The same rows in larger batches: a release's row groups are small.
-def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _rebatched(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in larger batches: a release's row groups are small."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
@@ -216,10 +211,10 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 @contextmanager
 def digest_folder() -> Iterator[Path]:
-    """An empty folder for stores, which goes with all that is in it.
+    """A temporary folder for stores.
 
     Raises:
-        UsageError: the disk would not take what was written.
+        UsageError: a file could not be written; the message names it.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="ipm-prefdial-diff-") as folder:
@@ -227,12 +222,9 @@ def digest_folder() -> Iterator[Path]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(
-            f"{error.filename or tempfile.gettempdir()}: cannot be written: {reason}; make room, or name a folder with "
-            "room in TMPDIR"
+            f"{error.filename or tempfile.gettempdir()}: cannot be written: {reason}; make room, or set TMPDIR "
+            "to a folder with space"
         ) from error
-
-
-# Which files of a table must be read: those that the other release does not hold byte for byte.
 
 
 _CHUNK = 1 << 20
@@ -240,23 +232,20 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class SplitPair:
-    """A config's split in both releases."""
+    """The files of a config's split that must be read in both releases."""
 
     split: Split
     old: tuple[Path, ...]
-    """The old release's files that must be read, in order."""
     new: tuple[Path, ...]
-    """The new release's files that must be read, in order."""
     same_rows: int
-    """Rows of the files that both hold, which need not be read."""
+    """The number of rows in files that both releases hold."""
 
 
 def find_table(old: Release, new: Release, config: Config, split: Split) -> SplitPair:
-    """The files of a split, less those that are byte for byte in both releases, whatever number they have there.
+    """The files of a split, without those that both releases hold byte for byte, under any shard number.
 
-    What is left out cancels out: a row has one id in a config, so its old and its new self are both in such a file. The
-    manifests say which files may be equal; that they are is seen from the bytes themselves, which costs little beside
-    reading rows.
+    Leaving these out is safe: an id occurs once in a config, so a row of such a file is its own counterpart. The
+    manifests say which files may be equal, but only comparing the bytes proves it; that is cheap next to reading rows.
 
     Raises:
         DataError: a file cannot be read.

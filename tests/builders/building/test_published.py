@@ -66,7 +66,7 @@ def test_a_number_that_nobody_has_may_be_replaced(folder: Path) -> None:
 def test_notes_that_cannot_be_read_are_not_passed_over(folder: Path) -> None:
     notes_path(folder).write_text("[]")
     for heed in (lambda: read_places(folder), lambda: Workspace(folder).open(force=True)):
-        with pytest.raises(DataError, match=r"release\.published\.json: these notes .* mend or remove"):
+        with pytest.raises(DataError, match=r"release\.published\.json: this publish log .* repair or remove"):
             heed()
 
 

@@ -194,7 +194,7 @@ def test_altered_answers_are_refused_before_anything_is_asked(tmp_path: Path, fi
     emptied = copy_release(tmp_path / "emptied", Release(first))
     change_rows(emptied, COMPLETIONS, lambda rows: rows[3].update(reply=None, finish_reason=None))
     refresh_hashes(emptied.root)
-    with pytest.raises(DataError, match="neither one whole reply"):
+    with pytest.raises(DataError, match="neither one complete reply"):
         build(asking(tmp_path / "out", server.url, emptied.root))
     with pytest.raises(UsageError, match="no release"):
         build(asking(tmp_path / "out", server.url, tmp_path))

@@ -72,10 +72,10 @@ def test_unknown_release(tmp_path: Path) -> None:
 
 
 def test_unknown_step_in_a_spec_of_ones_own(tmp_path: Path) -> None:
-    import ipm_prefdial.builders.releases as releases
+    import ipm_prefdial.builders.specs as specs
 
     spec = tmp_path / "mine.yaml"
-    text = (Path(releases.__file__).parent / "specs" / "1.0.0.yaml").read_text()
+    text = (Path(specs.__file__).parent / "1.0.0.yaml").read_text()
     spec.write_text(text.replace("answered@1", "answered@99"))
     code, line = build(tmp_path, "--release", spec)
     assert code == 2
@@ -83,10 +83,10 @@ def test_unknown_step_in_a_spec_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_a_source_that_is_not_the_specs(tmp_path: Path) -> None:
-    import ipm_prefdial.builders.releases as releases
+    import ipm_prefdial.builders.specs as specs
 
     spec = tmp_path / "mine.yaml"
-    text = (Path(releases.__file__).parent / "specs" / "1.0.0.yaml").read_text()
+    text = (Path(specs.__file__).parent / "1.0.0.yaml").read_text()
     before, _, after = text.partition("sha256: ")
     spec.write_text(f"{before}sha256: {'a' * 64}{after[64:]}")
     code, line = build(tmp_path, "--release", spec)

@@ -92,7 +92,7 @@ def test_a_release_after_the_other(server: HubServer, tmp_path: Path) -> None:
     assert "already published" in run(server, third).out
     changelog = found.bytes_of("CHANGELOG.md", "v2.0.0").decode()
     assert [line for line in changelog.splitlines() if line.startswith("## ")] == ["## 2.0.0", "## 1.1.0", "## 1.0.0"]
-    assert "Against 1.0.0: every old row is what it was:" in changelog
+    assert "Against 1.0.0: every old row is unchanged:" in changelog
     assert "Against 1.0.0" in found.git("log", "-1", "--format=%b", "v1.1.0")
     assert f'load_dataset("{REPO}", "response", revision="v1.1.0")' in found.bytes_of("README.md", "v1.1.0").decode()
 

@@ -10,7 +10,7 @@ from support.command import ipm_prefdial
 from support.releases import build_scripted, change_manifest, refresh_hashes, shared_release
 
 from ipm_prefdial.builders.building.rebuild import verify_release
-from ipm_prefdial.builders.release.promises import origins_of
+from ipm_prefdial.builders.release.card_context import origins_of
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.cards.licences import Origin

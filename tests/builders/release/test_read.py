@@ -134,6 +134,7 @@ def test_dialogue_that_is_none_is_told_with_file_row_and_field(release: Release)
 def test_withheld_dialogue_asks_for_its_source(release: Release) -> None:
     change_cell(release, _DIALOGUES, 1, "withheld", True)
     with pytest.raises(
-        DataError, match=rf"^{_DIALOGUES}: row 1: dialogue [0-9a-f]{{16}} is withheld by its licence: give its source"
+        DataError,
+        match=rf"^{_DIALOGUES}: row 1: dialogue [0-9a-f]{{16}} is withheld by its licence; give its source instead",
     ):
         list(placed_dialogues(release))

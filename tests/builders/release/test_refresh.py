@@ -8,9 +8,9 @@ import pytest
 from support.publishing import publishable
 from support.releases import copy_release
 
+from ipm_prefdial.builders.release.differences import changed_files
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.refresh import recover, refresh_views
-from ipm_prefdial.builders.release.validate import changed_files
 from ipm_prefdial.schemas.errors import DataError
 
 WORDS = {"maintainers.md": "---\ntags: [more]\n---\n\nWords.\n"}

@@ -153,9 +153,7 @@ EARLIER = "\n## 0.9.0\n\nThe draft, with fewer words.\n"
 
 def test_earlier_entries_and_figures_of_the_changelog_stay(release: Release) -> None:
     path = release.root / "CHANGELOG.md"
-    told = (
-        path.read_text(encoding="utf-8") + "\nAgainst 0.9.0: every old row is what it was:\n\n- more rows\n" + EARLIER
-    )
+    told = path.read_text(encoding="utf-8") + "\nAgainst 0.9.0: every old row is unchanged:\n\n- more rows\n" + EARLIER
     path.write_text(told, encoding="utf-8")
     release = renewed(refresh_hashes(release.root))
     assert path.read_text(encoding="utf-8") == told

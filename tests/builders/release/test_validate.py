@@ -21,10 +21,10 @@ from support.releases import (
     write_rows,
 )
 
+from ipm_prefdial.builders.release.findings import RULES
 from ipm_prefdial.builders.release.layout import arrow_schema, config_and_split
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.refresh import refresh_views
-from ipm_prefdial.builders.release.validate import RULES
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.strategy import Strategy
 

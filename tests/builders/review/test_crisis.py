@@ -124,9 +124,9 @@ def test_sheet_opens_in_a_spreadsheet_program_and_is_the_same_each_time(
 def test_wrong_places_are_refused_and_nothing_is_written(built: Release, tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("do not touch")
     for out, error, told in (
-        (tmp_path / "mine.csv", OutputExistsError, "is there already"),
+        (tmp_path / "mine.csv", OutputExistsError, "already exists"),
         (built.root / "sheet.csv", UsageError, "inside the release"),
-        (tmp_path / "sheet.xlsx", UsageError, r"no \.csv file"),
+        (tmp_path / "sheet.xlsx", UsageError, r"not a \.csv file"),
     ):
         with pytest.raises(error, match=told):
             export_crisis(built, out)
@@ -254,7 +254,7 @@ def _refused(held_out: Release, files: list[Path]) -> list[str]:
     [
         ({"decision": "perhaps", "reader": "a"}, "decision: 'perhaps' is none of crisis, no_crisis, unsure"),
         ({"decision": "crisis", "reader": " "}, "reader: is empty: who decided?"),
-        ({"decision": "crisis", "reader": "a@b.org"}, "reader: it is published with the release: give a pseudonym"),
+        ({"decision": "crisis", "reader": "a@b.org"}, "reader: is published with the release: give a pseudonym"),
         (
             {"decision": "crisis", "reader": "a", "finding": "finding-1"},
             "finding: 'finding-1' is not a finding of this",
@@ -275,7 +275,7 @@ def test_two_decisions_of_a_reader_on_one_finding_are_told(held_out: Release, sh
     files = [fill_sheet(sheet, tmp_path / f"{name}.csv", _decide("crisis", "anna", NAMED)) for name in "ab"]
     (_, line) = _refused(held_out, files)
     assert "b.csv: row " in line
-    assert "anna decided on finding-" in line
+    assert "anna already decided on finding-" in line
     assert line.split(" in ")[-1].startswith("a.csv, row ")
 
 
@@ -348,7 +348,7 @@ def test_card_says_how_many_were_looked_at(held_out: Release, sheet: Path, tmp_p
     assert crisis_lines(read_review(held_out.root)) == [
         "1 person read 1 of 8 findings, and thereby 1 of 4 dialogues whole: a crisis 1 time, no crisis 0 times, "
         "not sure 0 times.",
-        "3 findings of these are not a sign of a crisis, but an answer of a judge that could not be read.",
+        "3 findings of these are no sign of a crisis, but an answer of a judge that could not be read.",
         "Nothing was released from the holdout by it.",
     ]
     done = _done(held_out, sheet, tmp_path, _decide("unsure", "ben", NAMED, HINTED))

@@ -230,7 +230,7 @@ def test_wrong_places_are_refused(tmp_path: Path, release: Release) -> None:
 
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("do not touch")
-    with pytest.raises(OutputExistsError, match="is there already"):
+    with pytest.raises(OutputExistsError, match="already exists"):
         refused(tmp_path / "full")
     with pytest.raises(UsageError, match="inside the release"):
         refused(release.root / "review")

@@ -183,7 +183,7 @@ def test_every_bad_cell_is_told_at_once(
         f"{path}: row 5: column better: 'c' is none of a, b, tie",
         f"{path}: row 6: column item: 'pair-0' is not an item of this key",
         f"{path}: row 7: column item: is empty",
-        f"{path}: row 9: column item: {filled[6]['item']} stands in row 8 already",
+        f"{path}: row 9: column item: {filled[6]['item']} is already in row 8",
     ]
 
 
@@ -277,7 +277,7 @@ def test_annotators_must_be_told_apart(release: Release, exported: Export, tmp_p
     (tmp_path / "second").mkdir()
     one, other = (exported.filled(tmp_path / name, exported.agreeing) for name in ("anna.csv", "second/anna.csv"))
     nameless = exported.filled(tmp_path / "review.csv", exported.agreeing)
-    assert "both of anna" in _refused(release, exported, one, other)
+    assert "both by anna" in _refused(release, exported, one, other)
     assert "Name the file after the annotator" in _refused(release, exported, nameless)
     assert "give it once for each" in _refused(release, exported, one, other, annotators=("anna",))
     assert "a pseudonym, not an address" in _refused(release, exported, one, annotators=("anna@example.org",))

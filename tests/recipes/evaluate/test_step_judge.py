@@ -63,7 +63,7 @@ def test_its_labels_are_votes_and_verify_needs_no_model(folder: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--judge", "{}"), "a reward model labels the steps of traces alone; name a judge besides"),
+        (("--judge", "{}"), "a reward model only labels the steps of traces; name another judge too"),
         (("--judge", "corpus", "--judge", "{}", "--judge", "{}"), "a reward model is named twice"),
         (("--judge", "corpus", "--judge", "reward:nowhere"), "there is no run of a reward recipe in nowhere"),
         (("--judge", "corpus", "--judge", "{}", "--release", "2.0.0"), "release 2.0.0 has no reasoning traces"),

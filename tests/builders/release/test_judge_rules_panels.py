@@ -18,8 +18,8 @@ from support.releases import (
 )
 
 from ipm_prefdial.builders.building.rebuild import verify_release
+from ipm_prefdial.builders.release.findings import RULES
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.builders.release.validate import RULES
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.inference import Task
@@ -84,8 +84,8 @@ def _no_dissent(row: Row) -> bool:
     return all(one["better"] == "chosen" for one in row["judgements"])
 
 
-_ORDERS = "not every judge answered to both orders"
-_NUMBERS = "votes, margin or confidence are not what the judgements come to"
+_ORDERS = "a judge did not answer in both orders"
+_NUMBERS = "votes, margin or confidence are not the result of the judgements"
 
 FAULTS = (
     *(Fault("verdict", config, _ORDERS, _judge(0, order="rejected_first")) for config in PAIR_CONFIGS),
@@ -157,8 +157,13 @@ FAULTS = (
         lambda row: row["findings"][-1].update(request_key=_UNKNOWN),
         lambda row: row["findings"][-1]["judge"],
     ),
-    Fault("dialogue", "crisis_holdout", "it has turns if and only if it is withheld", lambda row: row.update(turns=[])),
-    Fault("license", "crisis_holdout", "license is none that is known", lambda row: row.update(license="beerware")),
+    Fault(
+        "dialogue",
+        "crisis_holdout",
+        "a dialogue has turns unless it is withheld, and only then",
+        lambda row: row.update(turns=[]),
+    ),
+    Fault("license", "crisis_holdout", "license is not a known licence", lambda row: row.update(license="beerware")),
     Fault("row_id", "crisis_holdout", "is not 32 hexadecimal digits", lambda row: row.update(row_id="6")),
 )  # fmt: skip
 

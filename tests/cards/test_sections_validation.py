@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.cards import rendered, shared_beside, table_of
+from support.cards import rendered, shared_context, table_of
 from support.command import ipm_prefdial
 from support.releases import copy_release
 from support.validations import invented
@@ -27,7 +27,7 @@ def test_without_a_validation_there_is_no_section() -> None:
 
 def test_every_question_stands_in_its_group_with_its_verdict() -> None:
     validation = invented(*StudyOutcome)
-    card = rendered(beside=replace(shared_beside(), validation=validation))
+    card = rendered(context=replace(shared_context(), validation=validation))
     assert SECTION in card
     about_release, trained = (table_of(card, title) for title in ("the release itself", "what training on it shows"))
     assert {**about_release, **trained} == {
@@ -65,7 +65,7 @@ def test_card_brings_a_validation_into_the_release_and_it_stays_verified(release
 def test_a_validation_of_other_tables_is_refused_and_nothing_is_written(release: Release, tmp_path: Path) -> None:
     done = ipm_prefdial("card", release.root, "--validation", written(tmp_path / "validation.json", "f" * 64))
     assert (done.code, len(done.err.splitlines())) == (1, 1)
-    assert "a validation of other tables" in done.err
+    assert "made from other tables" in done.err
     assert not (release.root / "validation.json").exists()
 
 

@@ -1,59 +1,18 @@
-"""The rules on what judges said, by layout: a pair says of itself that it was found worse, and by whom."""
+"""The rules on what judges said, by layout: panels that compared the sides of a pair, and labels of reasoning traces.
+
+Every rule is an Arrow computation over whole columns: a release has too many rows to be parsed one by one.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...schemas.base import Frozen
 from ...schemas.config import PAIR_CONFIGS, Config
 from ...schemas.trace import Step
+from .findings import Mask, Rules
 
-# What `validate` tells.
-
-
-class Finding(Frozen):
-    """A promise that is not kept, at one place."""
-
-    rule: str
-    """Id of the rule; `ipm-prefdial validate --rules` tells what each means."""
-    file: str
-    """Path below the release."""
-    row: int | None = None
-    """The row in that file, from 0, where it is a row's."""
-    detail: str = ""
-    """What is wrong, in words."""
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.file}{'' if self.row is None else f': row {self.row}'}: {self.detail}"
-
-
-# What a rule over a batch of rows is, and what it finds.
-
-
-@dataclass(frozen=True)
-class Broken:
-    """Rows of a batch that break a rule."""
-
-    rule: str
-    rows: np.ndarray
-    """Their numbers in the batch, from 0."""
-    detail: str
-
-
-Mask = Callable[[pa.RecordBatch], pa.Array]
-"""True, or null, for every row that breaks the rule."""
-
-Rules = tuple[tuple[str, str, Mask], ...]
-"""Rule, detail and mask."""
-
-
-# The rules on reasoning traces: texts in their form, labels that are what the votes come to, scores, weights.
-
-
-# The text form of `prompts.parsers.trace` as a pattern, so that whole columns are read at once.
 _FORM = (
     r"^<history>\n(?s:.+)\n</history>\n"
     r"<emotion>\nemotion: (?P<emotion>[^\n]+)\nintensity: (?P<intensity>[1-5])\n"
@@ -61,25 +20,26 @@ _FORM = (
     r"<strategy>\nstrategy: (?P<strategy>[^\n]+)\nwhy: [^\n]+\n</strategy>\n"
     r"<reply>\n(?s:.+)\n</reply>$"
 )
+"""The format of `prompts.parsers.trace` as a pattern, so that Arrow can parse whole columns."""
 _STEPS = len(Step)
 _HUMANS = list(Step).index(Step.STRATEGY)
-
 Texts = Callable[[pa.RecordBatch], pa.Array]
 
 
-# The words of a column of single messages.
 def _message(column: str) -> Texts:
+    """The text of a column of single messages."""
     return lambda batch: pc.binary_join(
         pa.ListArray.from_arrays(batch.column(column).offsets, batch.column(column).values.field("content")), "\n"
     )
 
 
-def _joined(batch: pa.RecordBatch) -> pa.Array:
+def _completions(batch: pa.RecordBatch) -> pa.Array:
     return pc.binary_join(batch.column("completions"), "\n")
 
 
-# Texts that are not a trace, or whose fields are not what the columns say; `field=column`.
-def _says_otherwise(texts: Texts, **columns: str) -> Mask:
+def _contradicts(texts: Texts, **columns: str) -> Mask:
+    """Texts that are not a trace, or that contradict their columns; `field=column` names the column of each field."""
+
     def mask(batch: pa.RecordBatch) -> pa.Array:
         found = pc.extract_regex(texts(batch), _FORM)
         wrong = pc.invert(found.is_valid())
@@ -103,10 +63,10 @@ def _not_four(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong)
 
 
-# Rows whose panels are not of the four steps in order, or whose labels or rationales are not their panels'.
 def _other_than_panels(batch: pa.RecordBatch) -> pa.Array:
+    """Rows whose panels are not those of the four steps in order, or whose labels or rationales differ from them."""
     if np.asarray(_not_four(batch)).any():
-        return pa.array(np.zeros(batch.num_rows, dtype=bool))  # told already, and nothing lines up
+        return pa.array(np.zeros(batch.num_rows, dtype=bool))  # already reported, and the columns do not line up
     panels = batch.column("panels").flatten()
     wrong = np.asarray(pc.struct_field(panels, "step")) != np.tile([step.value for step in Step], batch.num_rows)
     for column, field in (("labels", "label"), ("rationales", "rationale")):
@@ -114,8 +74,8 @@ def _other_than_panels(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong.reshape(-1, _STEPS).any(axis=1))
 
 
-# Rows whose panels are not what the judgements, the human's choice and the rules come to.
 def _other_than_votes(batch: pa.RecordBatch) -> pa.Array:
+    """Rows whose panels are not the result of the judgements, the human's choice and the rules."""
     if np.asarray(_not_four(batch)).any():
         return pa.array(np.zeros(batch.num_rows, dtype=bool))
     panels = batch.column("panels").flatten()
@@ -126,6 +86,7 @@ def _other_than_votes(batch: pa.RecordBatch) -> pa.Array:
     contradicted = np.asarray(pc.struct_field(panels, "rule").is_valid()).reshape(-1, _STEPS)
     votes, votes_for = _counted(batch)
     label = ~contradicted & (2 * votes_for > votes)
+    # The confidence of a label is Laplace's rule of succession over the votes that agree with it.
     agreeing = np.where(label, votes_for, votes - votes_for)
     confidence = np.where(contradicted, 1.0, np.round((agreeing + 1) / (votes + 2), 4))
     wrong = (number["votes"] != votes) | (number["votes_for"] != votes_for) | (number["label"] != label)
@@ -134,10 +95,12 @@ def _other_than_votes(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong.any(axis=1))
 
 
-# Votes, and votes for, of every row and step: each judgement with labels votes, and the human for the same choice.
-#
-# A judgement has no labels or four; one with another number of them would be not a vote that could be placed.
 def _counted(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+    """Votes, and votes for "right", of every row and step.
+
+    Each judgement with four labels votes on all steps (one with another number of labels cannot be assigned to steps);
+    a human who chose the trace's strategy votes for the strategy step.
+    """
     judgements = batch.column("judgements")
     parents = np.asarray(pc.list_parent_indices(judgements))
     labels = pc.struct_field(judgements.flatten(), "labels")
@@ -152,8 +115,8 @@ def _counted(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     return votes, votes_for
 
 
-# Pairs whose chosen side is worse in a part, or not better in the part in which the row says that it is.
 def _no_difference(batch: pa.RecordBatch) -> pa.Array:
+    """Pairs whose chosen side scores lower in some part, or not higher in the part that `differs` names."""
     differs = np.asarray(batch.column("differs"))
     wrong = np.zeros(batch.num_rows, dtype=bool)
     for part in ("process", "outcome"):
@@ -166,47 +129,46 @@ def _no_difference(batch: pa.RecordBatch) -> pa.Array:
 
 
 _WEIGHED = ("weight", "weight is not above 0 and at most 1", _no_weight)
-
-# The rules of layout 3 by config; those on messages and sides stand in `rules`.
-_REASONING_RULES: Mapping[Config, Rules] = {
+REASONING_RULES: Mapping[Config, Rules] = {
     Config.REASONING: (
         (
             "trace",
             "completion is not a trace with its emotion, intensity and strategy",
-            _says_otherwise(_message("completion"), emotion="emotion", intensity="intensity", strategy="strategy"),
+            _contradicts(_message("completion"), emotion="emotion", intensity="intensity", strategy="strategy"),
         ),
         _WEIGHED,
     ),
     Config.REASONING_STEPS: (
-        ("steps", "it has not four of completions, labels, rationales and panels", _not_four),
+        ("steps", "it does not have four completions, labels, rationales and panels", _not_four),
         (
             "trace",
             "completions are not a trace with its emotion and strategy",
-            _says_otherwise(_joined, emotion="emotion", strategy="strategy"),
+            _contradicts(_completions, emotion="emotion", strategy="strategy"),
         ),
         ("steps", "labels or rationales are not those of its panels, step by step", _other_than_panels),
-        ("steps", "panels are not what the judgements, the human's choice and the rules come to", _other_than_votes),
+        ("steps", "panels are not the result of the judgements, the human's choice and the rules", _other_than_votes),
         _WEIGHED,
     ),
     Config.REASONING_PAIRS: (
         (
             "trace",
             "chosen is not a trace with chosen_strategy",
-            _says_otherwise(_message("chosen"), strategy="chosen_strategy"),
+            _contradicts(_message("chosen"), strategy="chosen_strategy"),
         ),
         (
             "trace",
             "rejected is not a trace with rejected_strategy",
-            _says_otherwise(_message("rejected"), strategy="rejected_strategy"),
+            _contradicts(_message("rejected"), strategy="rejected_strategy"),
         ),
         ("score", "the chosen trace is not better where the row says so, or is worse elsewhere", _no_difference),
         _WEIGHED,
     ),
 }
+"""The rules on traces by config; `rules` has those on messages and sides."""
 
 
-# A judged pair whose error is not the rejected verdict's.
 def _errors_disagree(batch: pa.RecordBatch) -> pa.Array:
+    """Judged pairs whose error is not the rejected verdict's."""
     verdict = batch.column("rejected_verdict")
     differs = pc.not_equal(pc.struct_field(verdict, "error"), batch.column("rejected_error")).fill_null(True)
     return pc.and_(verdict.is_valid(), differs)
@@ -216,8 +178,8 @@ def _chosen_has_error(batch: pa.RecordBatch) -> pa.Array:
     return pc.struct_field(batch.column("chosen_verdict"), "error").is_valid()
 
 
-# Pairs whose judges did not each answer to both orders.
 def _lacks_orders(batch: pa.RecordBatch) -> pa.Array:
+    """Pairs that some judge did not answer in both orders."""
     first = _times(batch, pc.equal(_answers(batch, "order"), "chosen_first"))
     second = _times(batch, pc.equal(_answers(batch, "order"), "rejected_first"))
     judges = np.asarray(_panel(batch, "judges"))
@@ -228,12 +190,13 @@ def _lacks_majority(batch: pa.RecordBatch) -> pa.Array:
     return pc.less_equal(pc.multiply(_panel(batch, "votes"), 2), _panel(batch, "judges"))
 
 
-# Panels whose votes, margin or confidence are not what their answers come to.
 def _numbers_disagree(batch: pa.RecordBatch) -> pa.Array:
+    """Panels whose votes, margin or confidence are not the result of their answers."""
     votes, judges = (np.asarray(_panel(batch, name), dtype=np.float64) for name in ("votes", "judges"))
     margin = np.round((2 * votes - judges) / np.maximum(judges, 1), 4)
-    told = np.asarray(_lacks_majority(batch).fill_null(True)) | np.asarray(_lacks_orders(batch))
-    miscounted = (votes != _counted_votes(batch)) & ~told
+    # Rows without a majority or an order have a finding already, and their votes cannot be counted again.
+    reported = np.asarray(_lacks_majority(batch).fill_null(True)) | np.asarray(_lacks_orders(batch))
+    miscounted = (votes != _counted_votes(batch)) & ~reported
     due = pc.list_value_length(batch.column("judgements"))
     errors = batch.column("rejected_error").take(_parents(batch))
     agrees = pc.and_(
@@ -245,8 +208,11 @@ def _numbers_disagree(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong | miscounted | (np.abs(confidence - np.asarray(_panel(batch, "confidence"))) > 1e-4))
 
 
-# How many judges find the rejected side worse in both orders; those of the other order are a row's second half.
 def _counted_votes(batch: pa.RecordBatch) -> np.ndarray:
+    """The number of judges who find the rejected side worse in both orders.
+
+    A row lists the answers of all judges to one order, and then those of the same judges to the other.
+    """
     worse = pc.and_(
         pc.and_(pc.equal(_answers(batch, "better"), "chosen"), _answers(batch, "chosen_error").is_null()),
         _answers(batch, "rejected_error").is_valid(),
@@ -262,8 +228,8 @@ def _counted_votes(batch: pa.RecordBatch) -> np.ndarray:
     return np.bincount(rows[both], minlength=batch.num_rows)
 
 
-# Pairs whose error no judge named.
-def _error_of_none(batch: pa.RecordBatch) -> pa.Array:
+def _error_is_unnamed(batch: pa.RecordBatch) -> pa.Array:
+    """Pairs whose error no judge named."""
     errors = batch.column("rejected_error").take(_parents(batch))
     return pa.array(_times(batch, pc.equal(_answers(batch, "rejected_error"), errors)) == 0)
 
@@ -280,8 +246,8 @@ def _parents(batch: pa.RecordBatch) -> pa.Array:
     return pc.list_parent_indices(batch.column("judgements"))
 
 
-# How many of each row's answers a mask over all answers holds for.
 def _times(batch: pa.RecordBatch, mask: pa.Array) -> np.ndarray:
+    """For each row, the number of its answers that a mask over all answers selects."""
     parents = np.asarray(_parents(batch))[np.asarray(pc.fill_null(mask, False))]
     return np.bincount(parents, minlength=batch.num_rows)
 
@@ -291,19 +257,18 @@ def _of_pairs(*rules: tuple[str, Mask]) -> Mapping[Config, Rules]:
 
 
 _COMPARED = _of_pairs(
-    ("not every judge answered to both orders", _lacks_orders),
+    ("a judge did not answer in both orders", _lacks_orders),
     ("no majority of the judges finds the rejected side worse", _lacks_majority),
-    ("rejected_error is one that no judge named", _error_of_none),
-    ("votes, margin or confidence are not what the judgements come to", _numbers_disagree),
+    ("rejected_error is one that no judge named", _error_is_unnamed),
+    ("votes, margin or confidence are not the result of the judgements", _numbers_disagree),
 )
-
 LAYOUT_RULES: Mapping[int, Mapping[Config, Rules]] = {
     1: _of_pairs(
         ("rejected_error is not the judge's", _errors_disagree),
         ("the judge found an error in the chosen side", _chosen_has_error),
     ),
     2: _COMPARED,
-    3: {**_COMPARED, **_REASONING_RULES},
-    4: {**_COMPARED, **_REASONING_RULES},
+    3: {**_COMPARED, **REASONING_RULES},
+    4: {**_COMPARED, **REASONING_RULES},
 }
-"""The rules of each layout by config."""
+"""The rules by layout and config."""

@@ -8,8 +8,8 @@ import pytest
 from support.planting import Row, findings, shard
 from support.releases import change_rows, copy_release, read_rows, refresh_hashes, shared_release
 
+from ipm_prefdial.builders.release.findings import RULES
 from ipm_prefdial.builders.release.read import Release
-from ipm_prefdial.builders.release.validate import RULES
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def _swap_scores(row: Row) -> None:
 
 _TRACE_OF_STEPS = "completions are not a trace with its emotion and strategy"
 _NOT_PANELS = "labels or rationales are not those of its panels, step by step"
-_NOT_VOTES = "panels are not what the judgements, the human's choice and the rules come to"
+_NOT_VOTES = "panels are not the result of the judgements, the human's choice and the rules"
 
 _NOT_RIGHT = "its trace is not labelled right in every step"
 _OF_LABELS = (

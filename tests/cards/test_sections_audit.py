@@ -3,7 +3,7 @@
 import re
 
 from support.audits import shared_audit
-from support.cards import full_beside, rendered
+from support.cards import full_context, rendered
 
 from ipm_prefdial.cards._sections import error_lines, gate_lines, length_lines, number, strategy_lines, unpassed_lines
 from ipm_prefdial.schemas.audit import GateResult
@@ -52,7 +52,7 @@ def test_only_what_was_accepted_as_it_is_now_counts_as_accepted() -> None:
 
 
 def test_strategies_and_errors_add_up_to_the_rows() -> None:
-    audit = full_beside().audit
+    audit = full_context().audit
     assert audit is not None
     for at, config in enumerate(PAIR_CONFIGS):
         rows = sum(audit.rows[config].values())
@@ -75,6 +75,6 @@ def test_numbers_have_as_many_digits_as_they_need() -> None:
 
 
 def test_a_gate_that_did_not_pass_is_one_sentence() -> None:
-    card = rendered(beside=full_beside())
+    card = rendered(context=full_context())
     (line, *_) = [line for line in card.splitlines() if line.startswith("- `") and " failed: " in line]
     assert re.match(r"- `\w+` failed: .*\w is [\d.]+", line)

@@ -7,7 +7,7 @@ import pytest
 from support.cards import rendered
 from support.releases import build_scripted, shared_release
 
-from ipm_prefdial.builders.release.card_context import release_notes
+from ipm_prefdial.builders.release.changelog import release_notes
 from ipm_prefdial.cards.tables import load_line, loadable
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split

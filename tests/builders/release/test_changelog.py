@@ -3,7 +3,7 @@
 import pytest
 from support.releases import change_cell, change_rows, copy_release, shared_release
 
-from ipm_prefdial.builders.release.card_context import changelog_of, release_notes
+from ipm_prefdial.builders.release.changelog import changelog_of, release_notes
 from ipm_prefdial.builders.release.diff.run import diff_releases
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.schemas.config import Config
@@ -58,7 +58,7 @@ def test_an_entry_tells_the_figures_of_the_diff(release: Release) -> None:
     line = f"- `response` ({rows} → {rows - 1} rows): 1 row gone; 1 row changed (in license)"
     assert changelog_of(SECOND, diff, None) == (
         "# Changelog\n\n## 1.1.0\n\nMore dialogues, the same rules.\n\n"
-        f"Against 1.0.0: old rows changed, went or moved to another split:\n\n{line}\n"
+        f"Against 1.0.0: old rows changed, were removed or moved to another split:\n\n{line}\n"
     )
 
 
@@ -67,7 +67,7 @@ def test_a_version_whose_rows_are_the_same_says_so(release: Release, card: str) 
     if card:
         (release.root / "README.md").write_text(card)
     diff = diff_releases(shared_release(), release)
-    assert changelog_of(SECOND, diff, None).endswith("\n\nAgainst 1.0.0: every row is what it was.\n")
+    assert changelog_of(SECOND, diff, None).endswith("\n\nAgainst 1.0.0: every row is unchanged.\n")
 
 
 def test_release_notes_say_how_to_load_what_changed(release: Release) -> None:
