@@ -28,10 +28,9 @@ from typing import Any
 from measure_corpus import DATA, all_dialogues
 from support.personal_data import measure_finds, read_personal_data
 
-from ipm_prefdial.builders.safety import recall
-from ipm_prefdial.builders.safety.crisis import find_crisis
+from ipm_prefdial.builders.safety import crisis as recall
+from ipm_prefdial.builders.safety.crisis import RealTurns, Recall, RecallPart, RecallShare, find_crisis
 from ipm_prefdial.builders.safety.personal_data import RULES
-from ipm_prefdial.builders.safety.recall import RealTurns, Recall, RecallPart, RecallShare
 from ipm_prefdial.schemas.dialogue import Speaker
 from ipm_prefdial.schemas.safety import CrisisCategory, CrisisFinding, CrisisForm
 

@@ -17,8 +17,7 @@ from ...schemas.audit import OrderCheck, PanelAgreement
 from ...schemas.config import PAIR_CONFIGS
 from ...schemas.error_type import ErrorType
 from ...schemas.measures import Interval, JudgePair
-from ..statistics.agreement import alpha, kappa, same_share
-from ..statistics.bootstrap import interval, ratio, sums_by_group
+from ..statistics.bootstrap import alpha, interval, kappa, ratio, same_share, sums_by_group
 from ._measure import Drops, Measure, Pairs, codes_of, field_of
 
 _ERRORS = [error.value for error in ErrorType]

@@ -17,8 +17,7 @@ from ...schemas.text import words_of
 from ...schemas.trace import Step
 from ..release.cross_tables import digests
 from ..release.rules import contents
-from ..statistics.agreement import alpha
-from ..statistics.bootstrap import interval, ratio, weights_of
+from ..statistics.bootstrap import alpha, interval, ratio, weights_of
 from ._measure import Measure, OtherTable
 
 REPLIES = 2000

@@ -19,9 +19,8 @@ from ..models.batch.context import BatchContext, BatchLimits
 from ..models.batch.job import Job, JobState, Queue
 from ..models.batch.ledger import Ledger
 from ..models.batch.runner import BatchRunner, BatchStatus
-from ..models.budget import Budget, Prices
+from ..models.budget import Budget, Meter, Prices
 from ..models.endpoint import Endpoint, ModelChoice, resolve
-from ..models.meter import Meter
 from ..models.pool import ModelOptions, ModelPool
 from ..models.record import Records
 from ..release.write import disk_errors

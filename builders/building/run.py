@@ -16,7 +16,7 @@ from ...schemas.manifest import Manifest, RunRecord
 from ...schemas.spec import SourceRef
 from ..mining.plan import MiningPlan
 from ..mining.steps import steps_of
-from ..models.meter import Snapshot
+from ..models.budget import Snapshot
 from ..models.pool import ModelOptions, ModelPool, resolve_models
 from ..models.record import Records
 from ..release.read import Release

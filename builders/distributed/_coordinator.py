@@ -19,9 +19,8 @@ from ...schemas.errors import BudgetError, PrefDialError, UnusableAnswersError, 
 from ...schemas.inference import Outcome
 from ..building.failures import AskedRole, Counted, check_counts
 from ..building.reuse import KnownAnswers, open_earlier
-from ..models.budget import Budget, Prices, spent_usd
+from ..models.budget import Budget, Prices, Snapshot, spent_usd
 from ..models.limit import Limits, Pace
-from ..models.meter import Snapshot
 from ..models.record import Records
 from ..models.record_file import Recorded
 

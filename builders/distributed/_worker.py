@@ -16,10 +16,9 @@ from ..building.conversations import gather_answers
 from ..building.failures import AskedRole, Counted, FailureTally, watched
 from ..mining.plan import MiningPlan
 from ..mining.steps import steps_of
-from ..models.budget import Budget, Prices
+from ..models.budget import Budget, Meter, Prices, Snapshot
 from ..models.client import Completer, Completers
 from ..models.limit import Limits, estimate_tokens
-from ..models.meter import Meter, Snapshot
 from ..models.pool import ModelOptions, ModelPool, endpoints_of
 from ..models.record_file import Recorded
 from ._coordinator import Who

@@ -21,8 +21,8 @@ from ..building.ingest import Ingested
 from ..building.run import BuildOptions, Prepared, build, collect_here
 from ..mining.plan import MiningPlan
 from ..mining.turns import supporter_turns
+from ..models.budget import Snapshot
 from ..models.limit import Limits
-from ..models.meter import Snapshot
 from ..models.pool import ModelOptions, ModelPool
 from ..runtime.environment import Engine
 from ..runtime.progress import Progress

@@ -16,7 +16,6 @@ from ...schemas.inference import Outcome, Request
 from ...schemas.spec import BuildSpec
 from ...schemas.steps import Stage, StepDefinition, find_step
 from ...schemas.text import words_of
-from ._closeness import keep_hardest
 from .candidate import Candidate, Result
 from .checks import (
     check_answered,
@@ -42,6 +41,7 @@ from .panel import (
     side_requests,
 )
 from .plan import MiningPlan
+from .reply_rules import keep_hardest
 from .trace_rules import check_rules
 from .turns import SupporterTurn, crowd_chatter, nothing_to_support, turn_too_long
 

@@ -16,11 +16,10 @@ from ._bodies import ACCEPTED, MOST_ERROR_BYTES, CodingError, OverlongError, rea
 from ._dialect import Dialect, RequestBody
 from ._replies import Sent, read_reply
 from ._retry import Retrying, RetryPolicy, Sleep
-from .budget import Budget, Budgeted
+from .budget import Budget, Budgeted, Meter
 from .client import AnswerStore, Completer
 from .endpoint import Endpoint
 from .limit import Limited, Limits
-from .meter import Meter
 from .record import Recording
 
 _CONNECT_TIMEOUT_S = 20.0

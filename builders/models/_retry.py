@@ -9,8 +9,8 @@ from tenacity import AsyncRetrying, RetryCallState, wait_exponential, wait_rando
 from ...schemas.base import Frozen
 from ...schemas.errors import EndpointError
 from ...schemas.inference import Failed, FailureReason, Outcome, Request
+from .budget import Meter
 from .client import Completer
-from .meter import Meter
 
 Sleep = Callable[[float], Awaitable[None]]
 """Waits so many seconds."""

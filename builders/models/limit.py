@@ -9,8 +9,8 @@ from pydantic import Field
 
 from ...schemas.base import Frozen
 from ...schemas.inference import Failed, FailureReason, Outcome, Request
+from .budget import Meter
 from .client import Completer
-from .meter import Meter
 
 _CHARACTERS_PER_TOKEN = 4
 _GROWTH = 0.1

@@ -20,11 +20,10 @@ from ...schemas.spec import BuildSpec
 from .batch.context import BatchLimits, known_dialect
 from .batch.job import JobState, Queue
 from .batch.ledger import Ledger, QueueingClient
-from .budget import Budget, Prices, load_prices, spent_usd
+from .budget import Budget, Meter, Prices, Snapshot, load_prices, spent_usd
 from .client import AnswerStore, Completer, Completers
 from .endpoint import Endpoint, parse_model, resolve
 from .limit import Limits
-from .meter import Meter, Snapshot
 from .record import Recording, Records
 
 if TYPE_CHECKING:

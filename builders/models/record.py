@@ -12,8 +12,8 @@ from typing import IO, Self
 
 from ...schemas.errors import UsageError
 from ...schemas.inference import Failed, Outcome, Request
+from .budget import Meter
 from .client import AnswerStore, Completer
-from .meter import Meter
 from .record_file import (
     FIND,
     FORGET,

@@ -21,7 +21,7 @@ from ...schemas.manifest import FileRecord, Manifest
 from ...schemas.publishing import PUBLISHING_FILE as PUBLISHING
 from ...schemas.publishing import Publishing
 from ...schemas.safety import CrisisCounts
-from ..safety.recall import recall_told
+from ..safety.crisis import recall_told
 from .changelog import changelog_entry, changelog_text
 from .layout import MAINTAINERS, config_and_split, tables_sha256
 from .parts import read_maintainers, read_part, read_review, validation_of_tables

@@ -26,7 +26,7 @@ from ...schemas.review import (
     SideAgreement,
     WithJudge,
 )
-from ..statistics.agreement import (
+from ..statistics.bootstrap import (
     Resampling,
     Statistic,
     alpha,
@@ -36,8 +36,8 @@ from ..statistics.agreement import (
     merged,
     same_share,
     share_of,
+    weights_of,
 )
-from ..statistics.bootstrap import weights_of
 
 _ERRORS = (NO_ERROR, *ErrorType)
 _BETTER = tuple(Better)

@@ -21,7 +21,7 @@ from ...schemas.safety import CrisisCategory
 from ..release.read import Release
 from ..release.rules import check_table
 from ..release.write import check_writable, write_text
-from ..statistics.agreement import Resampling, alpha, coincidences_of, confusions_of, kappa
+from ..statistics.bootstrap import Resampling, alpha, coincidences_of, confusions_of, kappa
 from ._figures import resample_dialogues
 from ._readers import BadCells, RawRow, address_fault, read_sheet
 from .forms import check_outside, fit_cell, sheet_text

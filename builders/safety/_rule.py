@@ -1,6 +1,6 @@
 """What a crisis rule is, and how the written ones (the YAML files beside this one) are read.
 
-A rule names a form and what has to be **said** in one folded sentence (see `folding`): one phrase a line, any of them.
+A rule names a form and what has to be **said** in one folded sentence: one phrase a line, any of them.
 A phrase is written as words; `<name>` is a group of words of `groups.yaml`, `~` stands for up to four words of any kind
 and `~~` for up to ten; what else looks like a regular expression is one. **unless** names exclusions of `groups.yaml`,
 **unless_said** adds phrases of the rule's own: said anywhere in the sentence, they make it mean something else. With

@@ -1,15 +1,16 @@
 """Finds seeker turns that show a crisis, so that their dialogues are kept out of training data.
 
 **What this is for.** A dialogue with such a turn goes to a holdout, away from every training split, until a human has
-looked at it and signed. Nothing else. It is not triage tool, no risk assessment and no safety filter for a live
-conversation: it knows words and not people, and no absence of a finding says that anybody is safe. `recall.json` says
-what it finds: most of what is called by its name, about a third of sentences in words that nobody foresaw, and next
-to nothing of what is newly coded or only hinted at. Those need a judge model, and a reader, beside it.
+looked at it and signed. Nothing else. It is not a triage tool, a risk assessment or a safety filter for live
+conversations: it knows words and not people, and where it finds nothing, that does not mean that anyone is safe.
+`recall.json` says what it finds: most of what is called by its name, about a third of sentences in unforeseen words,
+and next to nothing of what is newly coded or only hinted at. Those need a judge model and a human reader besides.
 
-**How it decides.** Named rules (in the YAML files here, read by `rule`), each written phrases with exclusions, are
-tried on one sentence at a time; the most urgent category goes first, and in it what is told of others, then by name,
-in code, by signs. A rule that holds only after codes and veiled letters are put in plain words (`folding`) is a coded
-find. Recall goes before precision, since a find costs a reader's minute. In doubt, then:
+**How it decides.** Named rules (the YAML files in this folder, read by `_rule`), each a list of phrases with
+exclusions, are tried on one sentence at a time. The most urgent category goes first, and within it what concerns
+other people, then what is named, coded or shown by signs. A rule that holds only after codes and veiled letters are
+put in plain words (`folding`) is a coded find. Recall comes before precision, since a find costs a reader one minute.
+In doubt:
 
 - *past, resolved, bereaved*: found, with `said_to_be_past`; what is over for the seeker is still no training example;
 - *denied* ("I'm not suicidal", "he never hit me"): no find, where the denial stands right before the words; "not
@@ -25,6 +26,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from importlib import resources
+
+from pydantic import Field
 
 from ...schemas.base import Frozen
 from ...schemas.safety import CrisisCategory, CrisisFinding, CrisisForm
@@ -147,3 +151,90 @@ def _findings(sentences: Sequence[str]) -> Iterator[CrisisFinding]:
 
 def _finding(rule: CrisisRule, form: CrisisForm, sentence: str) -> CrisisFinding:
     return CrisisFinding(category=rule.category, form=form, rule=rule.id, said_to_be_past=is_past(sentence))
+
+
+# How much the crisis rules find, as measured on written sentences and on real turns; for the audit and the card.
+
+
+FILE_NAME = "recall.json"
+"""Stands beside this file; `tests/measure_safety.py --write` makes it anew, and a test compares the two."""
+
+
+class RecallShare(Frozen):
+    """A share with its 95 % Wilson interval."""
+
+    hits: int = Field(ge=0)
+    """How many."""
+    n: int = Field(ge=0)
+    share: float = Field(ge=0, le=1)
+    """`hits / n`; 0 where `n` is 0."""
+    low: float = Field(ge=0, le=1)
+    """Lower end of the interval."""
+    high: float = Field(ge=0, le=1)
+    """Upper end of the interval."""
+
+
+class RecallPart(Frozen):
+    """What was measured on one part of the written sentences."""
+
+    recall: RecallShare
+    """Crisis sentences that are found, whatever category and form the rules give them."""
+    precision: RecallShare
+    """Finds that are crisis sentences; depends on how many near misses the part holds."""
+    false_positives: RecallShare
+    """Near misses that are found all the same."""
+    recall_by_form: dict[CrisisForm, RecallShare]
+    """Recall for each form."""
+    recall_by_category: dict[CrisisCategory, RecallShare]
+    """Recall for each category."""
+    right_form: RecallShare
+    """Found sentences that are given the form that they were written for."""
+    right_category: RecallShare
+    """Found sentences that are given the category that they were written for."""
+
+
+class RealTurns(Frozen):
+    """What was measured on the seeker turns of real corpora, each distinct turn once."""
+
+    turns: int = Field(ge=0)
+    """How many turns."""
+    found: int = Field(ge=0)
+    """How many of them are found."""
+    found_per_1000: float = Field(ge=0)
+    """Finds in 1,000 turns."""
+    judged_no_crisis: int = Field(ge=0)
+    """Finds that a reader judged to be no crisis; one reader, no clinician."""
+    false_per_1000: float = Field(ge=0)
+    """Those in 1,000 turns."""
+    unjudged: int = Field(ge=0)
+    """Finds that no reader has looked at."""
+
+
+class Recall(Frozen):
+    """The figures of the crisis rules; see `tests/measure_safety.py` for how the parts were made."""
+
+    sentences: int = Field(ge=0)
+    """Written sentences in all."""
+    develop: RecallPart
+    """The half that the rules were tuned on."""
+    hold: RecallPart
+    """The half that no rule was tuned on; but most of it was written by the rules' author before the rules."""
+    unseen: RecallPart
+    """The part of `hold` that was written after the rules: the figure to go by for words that nobody foresaw."""
+    real: RealTurns | None
+    """Real seeker turns; the rules were tuned on them too, for precision."""
+
+
+def known_recall() -> Recall:
+    """The figures as measured for this version of the package."""
+    text = resources.files(__package__).joinpath(FILE_NAME).read_text(encoding="utf-8")
+    return Recall.model_validate_json(text)
+
+
+def recall_told() -> str:
+    """The figures to go by, as a card says them; without real models the rules are all that there is."""
+    unseen, hold = known_recall().unseen.recall, known_recall().hold.recall
+    return (
+        f"{unseen.hits} of {unseen.n} written crisis sentences ({unseen.low:.0%} to {unseen.high:.0%}) in words that "
+        f"nobody foresaw when they were written, and {hold.hits} of {hold.n} of all that they were not tuned on."
+    )

@@ -214,7 +214,7 @@ def student(freedom: float) -> float:
 # The estimator is ours. It follows the preference bias of Kang et al. 2024 (arXiv 2402.13211), strengths of eight
 # strategies that sum to eight and their population standard deviation as the bias, but adds half a count everywhere, so
 # that the bias is finite for every table of counts. Numbers of the two are therefore not to be compared; the published
-# one stands in `recipes.metrics.bias`.
+# one stands in `recipes.metrics.strategies`.
 
 
 PRIOR = 0.5

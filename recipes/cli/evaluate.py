@@ -10,7 +10,7 @@ from ...schemas.escape import visible, visible_json
 from ...schemas.inference import is_reward_model
 
 if TYPE_CHECKING:
-    from ..evaluate.players import PlayerOptions
+    from ..evaluate.options import PlayerOptions
 
 _MODEL = "`corpus` (embedded, no network), a checkpoint's folder, or MODEL[#REVISION][@BASE_URL]"
 
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _players(options: argparse.Namespace) -> "PlayerOptions":
-    from ..evaluate.players import PlayerOptions
+    from ..evaluate.options import PlayerOptions
 
     return PlayerOptions(
         planner=options.planner,

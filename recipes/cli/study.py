@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _wanted(options: argparse.Namespace) -> "ValidateOptions":
-    from ..evaluate.players import PlayerOptions
+    from ..evaluate.options import PlayerOptions
     from ..study.options import ValidateOptions
     from ..study.questions import SEEDS
 

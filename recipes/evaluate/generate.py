@@ -22,7 +22,7 @@ from ...schemas.spec import BuildSpec
 from ...schemas.strategy import Strategy
 from ...schemas.trace import Trace
 from .held_out import HumanTurn
-from .players import PlayerOptions
+from .options import PlayerOptions
 from .predictions import Prediction, System
 
 # Many questions at once, answers in order.

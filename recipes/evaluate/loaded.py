@@ -10,7 +10,7 @@ from ...schemas.errors import UsageError
 from ...schemas.inference import Completion, Failed, FailureReason, Message, Outcome, Request
 from ..data.fit import shorten, token_ids
 from ..runs.start import model_errors
-from .players import Checkpoint
+from .options import Checkpoint
 
 if TYPE_CHECKING:
     import torch

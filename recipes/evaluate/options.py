@@ -1,19 +1,196 @@
-"""The options of an evaluation, and its folder."""
+"""The options of an evaluation, its folder, and the models it asks: endpoints, embedded models, loaded checkpoints."""
 
-from collections.abc import Mapping
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...schemas.dialogue import Split
+from pydantic import JsonValue
+
+from ...builders.models.budget import Budget, load_prices
+from ...builders.models.client import Completer
+from ...builders.models.endpoint import Endpoint, parse_model, resolve
+from ...builders.models.pool import CORPUS, CallOptions, ModelPool, fit_embedded
+from ...schemas.dialogue import Dialogue, Split
 from ...schemas.errors import OutputExistsError, UsageError
 from ...schemas.evaluation import EVALUATION_FILE
 from ...schemas.files import write_whole
+from ...schemas.inference import ModelRef, Role
 from ..metrics.sample import REPLICATES
-from .players import PlayerOptions
+from ..runs.record import TrainingRecord, read_run
 
 if TYPE_CHECKING:
     from .stakes import SystemModel
+
+# A checkpoint folder that plays a role: what it is, and whether it may.
+
+
+_ADAPTER = "adapter_config.json"
+_MODEL = "config.json"
+_WEIGHTS = (".safetensors", ".bin")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model in a folder."""
+
+    folder: Path
+    ref: ModelRef
+    """Its recipe's name, or the folder's, and a digest of its weights; never a path."""
+    run: TrainingRecord | None
+    """How it was trained; None of a model that was not trained here."""
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether it is an adapter over a base model."""
+        return (self.folder / _ADAPTER).is_file()
+
+    @property
+    def max_length(self) -> int | None:
+        """Tokens of the longest sequence that it was trained on, where its recipe says so."""
+        length = self.run.settings.get("max_length") if self.run is not None else None
+        return length if isinstance(length, int) else None
+
+
+# Whether a model is named by a folder.
+def _is_checkpoint(text: str) -> bool:
+    return Path(text).is_dir()
+
+
+def find_checkpoint(text: str, role: Role) -> Checkpoint:
+    """The checkpoint in a folder, to play a role.
+
+    Raises:
+        UsageError: there is no model in it, its training is not finished, or it was trained for another role.
+    """
+    folder = Path(text)
+    run = read_run(folder)
+    if run is not None and run.task.value != role.value:
+        raise UsageError(f"{text}: a checkpoint of the {run.task}, not of the {role}; name the {role}'s folder")
+    if run is not None and run.state != "done":
+        raise UsageError(f"{text}: not trained to its end; repeat the command that began it")
+    if not any((folder / name).is_file() for name in (_ADAPTER, _MODEL)):
+        raise UsageError(f"{text}: no checkpoint: there is neither {_MODEL} nor {_ADAPTER} in it")
+    name = run.recipe if run is not None else folder.resolve().name
+    return Checkpoint(folder, ModelRef(name=name, revision=_digest(text, folder)), run)
+
+
+# 16 hexadecimal digits of a digest over the weights.
+def _digest(text: str, folder: Path) -> str:
+    weights = sorted(path for path in folder.iterdir() if path.suffix in _WEIGHTS and path.name != "training_args.bin")
+    if not weights:
+        raise UsageError(f"{text}: no checkpoint: there are no weights in it")
+    digest = hashlib.sha256()
+    for path in weights:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class PlayerOptions(CallOptions):
+    """The models of an evaluation, as they are named on the command line."""
+
+    planner: str | None = None
+    """`corpus`, a checkpoint's folder, or `NAME[#REVISION][@BASE_URL]`; the same for the other roles."""
+    responder: str | None = None
+    joint: str | None = None
+    reasoner: str | None = None
+    judges: tuple[str, ...] = ()
+    reward_judges: tuple[str, ...] = ()
+    """`reward:DIR`: reward models of our own recipes, which score the steps of traces."""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether a system is to be asked, and not judges alone."""
+        return bool(self.planner or self.responder or self.joint or self.reasoner)
+
+    def named(self) -> list[tuple[Role, str]]:
+        """The models by role, as they were named.
+
+        Raises:
+            UsageError: there is a responder and no planner to name its strategies.
+        """
+        if self.responder and not self.planner:
+            raise UsageError("a responder writes under the planner's strategy: name a --planner, too")
+        single = (
+            (Role.PLANNER, self.planner),
+            (Role.RESPONDER, self.responder),
+            (Role.JOINT, self.joint),
+            (Role.REASONER, self.reasoner),
+        )
+        return [(role, text) for role, text in single if text] + [(Role.JUDGE, text) for text in self.judges]
+
+
+@dataclass
+class LoadedCheckpoint:
+    """A checkpoint as a model of this process; torch is imported, and the weights are read, when it is opened."""
+
+    checkpoint: Checkpoint
+    turn: asyncio.Lock
+    """Held while a batch is answered: checkpoints that share a machine answer one after the other."""
+    batch: int
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def ref(self) -> ModelRef:
+        """The name of its recipe or folder, and a digest of its weights."""
+        return self.checkpoint.ref
+
+    def completer(self) -> Completer:
+        from .loaded import LocalModel, load
+
+        return LocalModel(load(self.checkpoint), self.turn, self.batch)
+
+
+def choose_players(options: PlayerOptions, training: Callable[[], Iterable[Dialogue]]) -> ModelPool:
+    """The models that `options` name; the embedded models are fitted on the training dialogues.
+
+    Raises:
+        UsageError: a model is misspelt, named twice, has no key, or has no price while there is a budget; or a folder
+            holds no checkpoint for its role.
+    """
+    prices, baseline = load_prices(options.prices), None
+    endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
+    models: dict[Role, tuple[ModelRef, ...]] = {}
+    checkpoints: list[LoadedCheckpoint] = []
+    turn = asyncio.Lock()
+    for role, text in options.named():
+        if text == CORPUS:
+            baseline = baseline or fit_embedded(training())
+            ref = baseline.ref
+        elif _is_checkpoint(text):
+            checkpoints.append(LoadedCheckpoint(find_checkpoint(text, role), turn, options.concurrency))
+            ref = checkpoints[-1].ref
+        else:
+            endpoint = resolve(parse_model(text), role)
+            Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
+            endpoints[role, endpoint.ref] = endpoint
+            ref = endpoint.ref
+        if ref in models.get(role, ()):
+            raise UsageError(f"{ref} is named twice as {role}")
+        models[role] = (*models.get(role, ()), ref)
+    return ModelPool(options, prices, endpoints, baseline, models, tuple(checkpoints))
+
+
+def checkpoint_of(pool: ModelPool, ref: ModelRef) -> Checkpoint | None:
+    """The checkpoint that a model of the pool was loaded from; None of other models."""
+    found = (one.checkpoint for one in pool.local if isinstance(one, LoadedCheckpoint) and one.ref == ref)
+    return next(found, None)
+
+
+def format_calls(pool: ModelPool) -> str:
+    """What the models did so far, in a few words: calls, answers from records, cost."""
+    meters = pool.meters.values()
+    asked, kept = sum(meter.answered for meter in meters), sum(meter.from_records for meter in meters)
+    costs = [meter.price.of(meter) for meter in meters if meter.price is not None]
+    parts = [f"{asked} calls", f"{kept} from records"] + ([f"${sum(costs):.2f}"] if costs else [])
+    return ", ".join(parts)
+
+
+# The options of an evaluation, and its folder.
 
 
 @dataclass(frozen=True)

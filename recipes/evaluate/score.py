@@ -1,4 +1,4 @@
-"""Scores systems side by side and tests their differences; what comes out is the whole of `evaluation.json`."""
+"""Scores systems by all metrics and tests their differences."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,13 +21,51 @@ from ...schemas.evaluation import (
     SystemScores,
     WinRate,
 )
-from ..metrics.bias import preference_counts, published_strengths
-from ..metrics.catalogue import METRICS, measure, measure_human
-from ..metrics.measured import P_VALUE, MetricResult, difference_of, mask_single_dialogue, p_value
+from ..metrics import diversity, overlap, strategies
+from ..metrics import strategies as bias
+from ..metrics.measured import P_VALUE, Metric, MetricResult, difference_of, mask_single_dialogue, p_value
 from ..metrics.overlap import unigram_f1
 from ..metrics.sample import REPLICATES, STRATEGIES, AnswerSample
-from ..metrics.strategies import confusion
+from ..metrics.strategies import confusion, preference_counts, published_strengths
 from .predictions import Aligned, System, align, human_of
+
+METRICS: dict[str, Metric] = {
+    **strategies.STRATEGY_METRICS,
+    **bias.METRICS,
+    **strategies.REASONING_METRICS,
+    **overlap.OVERLAP_METRICS,
+    **overlap.LIKENESS_METRICS,
+    **diversity.DIVERSITY_METRICS,
+    **diversity.REPETITION_METRICS,
+}
+"""By id, as in files of results."""
+
+
+def measure(sample: AnswerSample, similarity_model: Path | None = None) -> dict[str, MetricResult]:
+    """Every metric of one system; `likeness` only if `similarity_model`, a model's folder, is given.
+
+    Raises:
+        UsageError: the folder holds no model.
+    """
+    return {
+        **strategies.measure_strategies(sample),
+        **bias.measure_bias(sample),
+        **strategies.measure_reasoning(sample),
+        **overlap.measure_overlap(sample),
+        **(overlap.measure_likeness(sample, similarity_model) if similarity_model is not None else {}),
+        **diversity.measure_diversity(sample),
+        **diversity.measure_repetition(sample),
+    }
+
+
+def measure_human(sample: AnswerSample) -> dict[str, MetricResult]:
+    """The metrics that need no reference, of the human's own replies: a yardstick for the systems."""
+    found = {**diversity.measure_diversity(sample), **diversity.measure_repetition(sample)}
+    return {name: one for name, one in found.items() if name != "replied"}
+
+
+# Scores systems side by side and tests their differences; what comes out is the whole of `evaluation.json`.
+
 
 # The most frequent invalid labels that are shown.
 _MOST_LABELS = 20

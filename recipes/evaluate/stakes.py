@@ -17,7 +17,7 @@ from ...schemas.inference import ModelRef, Role
 from ..data.release import PinnedRelease
 from ..runs.record import TrainingRecord
 from .generate import DECOUPLED, JOINT, REASONING
-from .players import checkpoint_of
+from .options import checkpoint_of
 
 if TYPE_CHECKING:
     from ...builders.models.pool import ModelPool

@@ -8,7 +8,8 @@ from ...schemas.escape import csv_table, markdown_table
 from ...schemas.evaluation import Evaluation, Grade, JudgeFigures, MetricInfo, SystemScores
 from ...schemas.measures import Interval
 from ...schemas.strategy import Strategy
-from ..metrics import bias, diversity, overlap, strategies
+from ..metrics import diversity, overlap, strategies
+from ..metrics import strategies as bias
 from ..metrics.measured import NO_REPLIES
 from ._judging import ALL_STEPS, STEP_GRADES, Protocol
 

@@ -19,7 +19,7 @@ from ..catalogue import TrainingStage, TrainingTask, configs_of
 from ..data.fit import shorten, token_ids
 from ..data.release import PinnedRelease
 from ..evaluate.loaded import LoadedModel, load
-from ..evaluate.players import Checkpoint
+from ..evaluate.options import Checkpoint
 from ..metrics.measured import MetricResult, mean_of
 from ..metrics.sample import REPLICATES, codes_of
 from ._release_answers import answer_of, rows_of

@@ -15,11 +15,9 @@ from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from ..data.release import PinnedRelease
 from ..evaluate.generate import DECOUPLED, JOINT
 from ..evaluate.held_out import held_out_turns
-from ..evaluate.models import EvalContext, Models
-from ..evaluate.options import EvaluateOptions, EvaluationFolder
-from ..evaluate.players import PlayerOptions
+from ..evaluate.options import EvaluateOptions, EvaluationFolder, PlayerOptions
 from ..evaluate.predictions import System, file_name_of, predictions_text
-from ..evaluate.run import evaluate
+from ..evaluate.run import EvalContext, Models, evaluate
 from ..evaluate.score import Samples
 from ..evaluate.stakes import SystemModel
 from ..metrics.sample import REPLICATES

@@ -9,7 +9,7 @@ from ...schemas.escape import csv_table
 from ...schemas.files import write_whole
 from ..catalogue import TrainingStage, TrainingTask, find_recipe
 from ..runs.arguments import PARTS
-from ..train.curves import Log, read_curves
+from ..train.outputs import Log, read_curves
 
 PAGE_NAME, TABLE_NAME = "ablation.md", "ablation.csv"
 BEGINNING = "at the beginning"

@@ -10,9 +10,8 @@ from ...schemas.escape import csv_table, markdown_table
 from ...schemas.measures import Interval
 from ...schemas.study import Answered, StudyOutcome, SystemFigures, Validation
 from ..evaluate.pictures import new_figure, png_of
-from ..evaluate.score import Samples
+from ..evaluate.score import METRICS, Samples
 from ..evaluate.tables import format_value, p_told
-from ..metrics.catalogue import METRICS
 from ..metrics.measured import MetricResult, undefined
 from ._systems import SeedResults
 from ._verdicts import over_seeds

@@ -16,7 +16,7 @@ from ...schemas.errors import OutputExistsError, UsageError
 from ...schemas.files import write_whole
 from ...schemas.study import Scale, StageTime
 from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask, find_recipe
-from ..evaluate.players import PlayerOptions
+from ..evaluate.options import PlayerOptions
 from ..runs.record import json_text
 from .questions import FEWER_ERRORS, REQUIRED, REQUIRED_OF_PRETRAINED, SEEDS
 

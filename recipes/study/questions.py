@@ -12,7 +12,7 @@ from typing import Literal
 from ...schemas.measures import Interval
 from ...schemas.study import Precondition
 from ..catalogue import TrainingTask
-from ..metrics.bias import MOST_INVALID
+from ..metrics.strategies import MOST_INVALID
 
 # What must hold before an answer means anything, by name; each is found once and serves many questions.
 
@@ -250,7 +250,7 @@ LESS_BIASED = StudyQuestion(
     "training",
     "preference bias (smoothed) of the decoupled system less the joint one's, both after DPO; not the published B, "
     "which grows with accuracy at few turns: a true 0.450 is 0.526 at accuracy 0.25 and 0.601 at 0.60 over 30 "
-    "dialogues of 10 turns (simulated, see `recipes.metrics.bias`)",
+    "dialogues of 10 turns (simulated, see `recipes.metrics.strategies`)",
     yes=(-inf, 0.0),
     no=(0.0, inf),
     needs=(*_QUALITY, Name.FEW_INVALID),

@@ -10,7 +10,7 @@ from ...schemas.inference import Role
 from ...schemas.study import STUDY_FILE, Answered, StudyOutcome, ValidatedRelease, Validation
 from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from ..data.release import PinnedRelease
-from ..evaluate.players import find_checkpoint
+from ..evaluate.options import find_checkpoint
 from ..runs.record import json_text
 from ._release_answers import answer_release, open_whole
 from ._rewards import HardPairs, Rewards, hard_pairs, held_out_rewards

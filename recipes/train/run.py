@@ -8,6 +8,7 @@ again, when everything else is there; in between, the same command resumes the r
 """
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -28,17 +29,81 @@ from ..runs.environment import environment_of, memory_errors
 from ..runs.record import RANDOM, TrainingRecord, check_same_run, data_record, read_run, write_run
 from ..runs.start import StartingRun, find_reward, find_start, load_tokenizer, plain_name
 from ..tiny import make_tiny
-from ._card import write_model_card
-from ._resume import epoch_callback, last_checkpoint, remove_broken, step_of
 from ._rows import load_stage_rows, stage_rows, texts_of
 from ._trainers import make_trainer, save_checkpoint, settings_errors
-from .curves import curve_callback, draw_curves, last_values, on_terminal, write_curves
+from .outputs import curve_callback, draw_curves, last_values, on_terminal, write_curves, write_model_card
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase, TrainerCallback
 
     from ..reward.report import RewardReport
+
+# What an interrupted run needs to continue as if nothing had happened: its last checkpoint, and the order of rows.
+
+
+_STATE = "trainer_state.json"
+_STEP = re.compile(r"^checkpoint-(\d+)$")
+# `state.epoch` is a sum of fractions: this close below a whole number, it is that number.
+_EPOCH_ERROR = 1e-6
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint in a run's folder, or None."""
+    return max((path for path in _checkpoints(folder) if _is_complete(path)), key=step_of, default=None)
+
+
+def remove_broken(folder: Path) -> None:
+    """Deletes incomplete checkpoints, which the trainer would take for the newest one."""
+    for path in _checkpoints(folder):
+        if not _is_complete(path):
+            shutil.rmtree(path)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step after which a checkpoint was saved."""
+    found = _STEP.match(checkpoint.name)
+    return int(found[1]) if found else 0
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("checkpoint-*") if path.is_dir() and _STEP.match(path.name)]
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    # The trainer writes its state last.
+    return (checkpoint / _STATE).is_file()
+
+
+def epoch_callback() -> "TrainerCallback":
+    """A callback by which the order of rows in an epoch depends only on the seed and the epoch.
+
+    Transformers' samplers do so, except for the one of `group_by_length`. That one draws from the global random state,
+    which differs between an epoch that is reached by training and one from which a run resumes.
+    """
+    import torch
+    from transformers import TrainerCallback
+    from transformers.trainer_pt_utils import LengthGroupedSampler
+
+    class SeedEpochs(TrainerCallback):  # type: ignore[misc]  # Transformers has no types of its own
+        """Gives that sampler a new generator before each epoch, the same in every process."""
+
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            sampler = _find_sampler(rest.get("train_dataloader"))
+            if isinstance(sampler, LengthGroupedSampler):
+                seed = args.seed if args.data_seed is None else args.data_seed
+                sampler.generator = torch.Generator().manual_seed(seed + int((state.epoch or 0) + _EPOCH_ERROR))
+
+    return SeedEpochs()
+
+
+# The sampler inside the batch samplers that Accelerate wraps around each other.
+def _find_sampler(loader: Any) -> Any:
+    batches = getattr(loader, "batch_sampler", None)
+    while (inner := getattr(batches, "batch_sampler", None)) is not None:
+        batches = inner
+    return getattr(batches, "sampler", None)
+
 
 _INTERRUPTED = 130
 # The subfolder with the base model of a run that makes its own.

@@ -14,9 +14,8 @@ from support.predictions import many, prediction, system, written
 from support.releases import shared_release
 
 from ipm_prefdial.recipes.evaluate.pictures import pictures_of
-from ipm_prefdial.recipes.evaluate.score import Options, score_systems
+from ipm_prefdial.recipes.evaluate.score import Options, measure, score_systems
 from ipm_prefdial.recipes.evaluate.tables import latex, markdown, scores_csv
-from ipm_prefdial.recipes.metrics.catalogue import measure
 from ipm_prefdial.recipes.metrics.measured import MetricResult, p_value
 from ipm_prefdial.recipes.metrics.sample import AnswerSample, TurnAnswer
 from ipm_prefdial.recipes.reward._baselines import LabelledExamples, Scores

@@ -14,9 +14,8 @@ from ipm_prefdial.builders.models.batch.context import BatchContext, BatchLimits
 from ipm_prefdial.builders.models.batch.job import Queue
 from ipm_prefdial.builders.models.batch.ledger import Deferred, Ledger, QueueingClient
 from ipm_prefdial.builders.models.batch.runner import BatchRunner
-from ipm_prefdial.builders.models.budget import Budget, Price, Prices, spent_usd
+from ipm_prefdial.builders.models.budget import Budget, Meter, Price, Prices, spent_usd
 from ipm_prefdial.builders.models.endpoint import Endpoint
-from ipm_prefdial.builders.models.meter import Meter
 from ipm_prefdial.builders.models.record import Records
 from ipm_prefdial.schemas.inference import Outcome, Request, Role
 

@@ -10,8 +10,8 @@ from ....schemas.inference import Completion, Failed, FailureReason, Outcome
 from .._api_errors import ApiError, HttpAnswer, read_error, read_failure, shorten
 from .._dialect import Dialect, RequestBody
 from .._replies import Sent, read_reply
+from ..budget import Meter
 from ..endpoint import Endpoint
-from ..meter import Meter
 from ..record import Records
 from ..record_file import Recorded
 from .job import CANCELLED, EXPIRED, Job, Line, QueuedRequest

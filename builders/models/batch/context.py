@@ -10,8 +10,8 @@ from pydantic import Field
 
 from ....schemas.base import Frozen
 from .._dialect import Dialect
+from ..budget import Meter
 from ..endpoint import Endpoint
-from ..meter import Meter
 from ..record import Records
 from ._provider import Provider
 from .job import Job, Queue

@@ -6,7 +6,7 @@ from support.audits import audit_release
 from support.releases import shared_release
 
 from ipm_prefdial.builders.auditing._traces import diversity_of
-from ipm_prefdial.cards._report_tables import other_tables
+from ipm_prefdial.cards.report import other_tables
 from ipm_prefdial.schemas.audit import Audit
 from ipm_prefdial.schemas.config import REASONING_CONFIGS, Config
 from ipm_prefdial.schemas.measures import TraceMeasures

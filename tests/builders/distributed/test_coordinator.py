@@ -14,10 +14,9 @@ from support.mining import PANELS, plan_of
 from ipm_prefdial.builders.building.failures import AskedRole, Counted, FailureTally
 from ipm_prefdial.builders.distributed._coordinator import Coordinator, CoordinatorOptions, Who
 from ipm_prefdial.builders.distributed._worker import Kept, Nothing, Paced, RayKeeper, SharedBudget, SharedTally
-from ipm_prefdial.builders.models.budget import Budgeted, Price, Prices
+from ipm_prefdial.builders.models.budget import Budgeted, Meter, Price, Prices, Snapshot
 from ipm_prefdial.builders.models.client import ScriptedCompleter
 from ipm_prefdial.builders.models.limit import Limits
-from ipm_prefdial.builders.models.meter import Meter, Snapshot
 from ipm_prefdial.builders.models.record import Records
 from ipm_prefdial.builders.models.record_file import Recorded
 from ipm_prefdial.builders.runtime.environment import Engine, parse_engine

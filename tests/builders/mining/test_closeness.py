@@ -7,8 +7,8 @@ from support.dialogues import seeker, supporter, supporter_turn
 from support.mining import PANELS, by_task, mined, plan_of, said
 from support.panels import comparison
 
-from ipm_prefdial.builders.mining._closeness import closeness_of, keep_hardest
 from ipm_prefdial.builders.mining.candidate import Candidate, Drop, Result
+from ipm_prefdial.builders.mining.reply_rules import closeness_of, keep_hardest
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.inference import ModelRef, Outcome, Request, Role, Task

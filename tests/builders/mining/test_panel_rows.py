@@ -8,9 +8,9 @@ from support.dialogues import SHORT_TURNS, dialogues, placed, supporter_turn
 from support.mining import PANELS, Answer, by_task, failed, mined, plan_of, said
 from support.panels import by_judge, sees
 
-from ipm_prefdial.builders.mining._closeness import closeness_of
 from ipm_prefdial.builders.mining.candidate import Candidate, Drop, dropped_row, pair_row, sft_row
 from ipm_prefdial.builders.mining.mine import demonstrate
+from ipm_prefdial.builders.mining.reply_rules import closeness_of
 from ipm_prefdial.builders.mining.steps import steps_of
 from ipm_prefdial.builders.mining.turns import supporter_turns
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, SFT_CONFIGS, Config

@@ -11,9 +11,9 @@ from servers.chat_server import ChatServer, Faults, RawAnswer
 from ipm_prefdial.builders.models._balancer import LoadBalanced
 from ipm_prefdial.builders.models._http import open_model
 from ipm_prefdial.builders.models._retry import RetryPolicy
+from ipm_prefdial.builders.models.budget import Meter
 from ipm_prefdial.builders.models.endpoint import Endpoint
 from ipm_prefdial.builders.models.limit import Limits
-from ipm_prefdial.builders.models.meter import Meter
 from ipm_prefdial.builders.models.record import Records
 from ipm_prefdial.schemas.errors import EndpointError
 from ipm_prefdial.schemas.inference import Completion, Outcome, Request

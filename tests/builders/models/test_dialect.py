@@ -19,8 +19,8 @@ from ipm_prefdial.builders.models._http import HttpCompleter
 from ipm_prefdial.builders.models.batch.context import known_dialect
 from ipm_prefdial.builders.models.batch.job import Queue
 from ipm_prefdial.builders.models.batch.ledger import Ledger
+from ipm_prefdial.builders.models.budget import Meter
 from ipm_prefdial.builders.models.endpoint import Endpoint
-from ipm_prefdial.builders.models.meter import Meter
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Message, Request, Role
 
 SYSTEM_REFUSED = [

@@ -15,8 +15,8 @@ from servers.asking import make_request
 from servers.chat_server import ChatServer, Faults, RawAnswer, answer_with
 
 from ipm_prefdial.builders.models._http import HttpCompleter
+from ipm_prefdial.builders.models.budget import Meter
 from ipm_prefdial.builders.models.endpoint import Endpoint
-from ipm_prefdial.builders.models.meter import Meter
 from ipm_prefdial.schemas.errors import EndpointError
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Outcome, Request
 

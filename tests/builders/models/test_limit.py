@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from servers.asking import make_request
 from servers.virtual_time import run_virtually
 
+from ipm_prefdial.builders.models.budget import Meter
 from ipm_prefdial.builders.models.limit import ConcurrencyGate, Limited, Limits, Pace, estimate_tokens
-from ipm_prefdial.builders.models.meter import Meter
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Outcome, Request
 
 

@@ -1,7 +1,6 @@
 """The counters of several models add up."""
 
-from ipm_prefdial.builders.models.budget import Price
-from ipm_prefdial.builders.models.meter import Meter, Snapshot
+from ipm_prefdial.builders.models.budget import Meter, Price, Snapshot
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from servers.asking import make_request
 
+from ipm_prefdial.builders.models.budget import Meter
 from ipm_prefdial.builders.models.client import ScriptedCompleter
-from ipm_prefdial.builders.models.meter import Meter
 from ipm_prefdial.builders.models.record import Recording, Records
 from ipm_prefdial.schemas.errors import EndpointError
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Outcome, Request

@@ -4,8 +4,8 @@ import pytest
 from servers.asking import make_request
 
 from ipm_prefdial.builders.models._retry import Retrying, RetryPolicy
+from ipm_prefdial.builders.models.budget import Meter
 from ipm_prefdial.builders.models.client import ScriptedCompleter
-from ipm_prefdial.builders.models.meter import Meter
 from ipm_prefdial.schemas.errors import EndpointError
 from ipm_prefdial.schemas.inference import TRANSIENT, Completion, Failed, FailureReason, Outcome, Request
 

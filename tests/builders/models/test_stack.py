@@ -16,10 +16,9 @@ from servers.asking import make_request
 from servers.chat_server import ChatServer, Faults
 
 from ipm_prefdial.builders.models._http import open_model
-from ipm_prefdial.builders.models.budget import Budget, Price, Prices, load_prices
+from ipm_prefdial.builders.models.budget import Budget, Meter, Price, Prices, load_prices
 from ipm_prefdial.builders.models.endpoint import Endpoint
 from ipm_prefdial.builders.models.limit import Limits
-from ipm_prefdial.builders.models.meter import Meter
 from ipm_prefdial.builders.models.record import Records
 from ipm_prefdial.schemas.errors import BudgetError, EndpointError, UsageError
 from ipm_prefdial.schemas.inference import Completion, Failed

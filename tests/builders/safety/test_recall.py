@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ipm_prefdial.builders.safety.recall import known_recall
+from ipm_prefdial.builders.safety.crisis import known_recall
 from ipm_prefdial.schemas.safety import CrisisCategory, CrisisForm
 
 _TESTS = Path(__file__).parents[2]

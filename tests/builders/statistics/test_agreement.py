@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from ipm_prefdial.builders.statistics.agreement import (
+from ipm_prefdial.builders.statistics.bootstrap import (
     Resampling,
     alpha,
     coincidences_of,
@@ -17,8 +17,8 @@ from ipm_prefdial.builders.statistics.agreement import (
     merged,
     same_share,
     share_of,
+    weights_of,
 )
-from ipm_prefdial.builders.statistics.bootstrap import weights_of
 
 FOUR_OBSERVERS = (
     "1 2 3 3 2 1 4 1 2 . . .",

@@ -10,7 +10,7 @@ from ipm_prefdial.builders.models.client import Script, ScriptedCompleter
 from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.recipes.evaluate.generate import answer_all, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players
+from ipm_prefdial.recipes.evaluate.options import PlayerOptions, choose_players
 from ipm_prefdial.recipes.evaluate.predictions import Prediction, System
 from ipm_prefdial.schemas.errors import BudgetError, EndpointError, UsageError
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Request

@@ -22,7 +22,7 @@ from ipm_prefdial.recipes.evaluate._judging import (
     replies_of,
 )
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players
+from ipm_prefdial.recipes.evaluate.options import PlayerOptions, choose_players
 from ipm_prefdial.recipes.evaluate.predictions import align
 from ipm_prefdial.recipes.metrics.sample import AnswerSample
 from ipm_prefdial.schemas.evaluation import JudgeFigures

@@ -9,8 +9,7 @@ import pytest
 from support.training import run_quick, small_release
 
 from ipm_prefdial.builders.models.record import Records
-from ipm_prefdial.recipes.evaluate.options import EvaluateOptions
-from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players, find_checkpoint
+from ipm_prefdial.recipes.evaluate.options import EvaluateOptions, PlayerOptions, choose_players, find_checkpoint
 from ipm_prefdial.recipes.evaluate.run import evaluate
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.errors import UsageError

@@ -15,7 +15,7 @@ from ipm_prefdial.prompts.library import load_prompt
 from ipm_prefdial.recipes.evaluate._judging import ALL_STEPS, count_questions, judge_replies, panels_of, replies_of
 from ipm_prefdial.recipes.evaluate.generate import REASONING, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.players import PlayerOptions, choose_players
+from ipm_prefdial.recipes.evaluate.options import PlayerOptions, choose_players
 from ipm_prefdial.recipes.evaluate.predictions import Prediction, align, predictions_text
 from ipm_prefdial.recipes.metrics.sample import AnswerSample
 from ipm_prefdial.recipes.metrics.strategies import measure_reasoning

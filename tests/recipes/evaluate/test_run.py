@@ -12,8 +12,7 @@ from support.releases import shared_release
 
 from ipm_prefdial.recipes.evaluate._judging import GRADES
 from ipm_prefdial.recipes.evaluate.baselines import BASELINES
-from ipm_prefdial.recipes.evaluate.options import EvaluateOptions
-from ipm_prefdial.recipes.evaluate.players import PlayerOptions
+from ipm_prefdial.recipes.evaluate.options import EvaluateOptions, PlayerOptions
 from ipm_prefdial.recipes.evaluate.predictions import predictions_text, read_systems
 from ipm_prefdial.recipes.evaluate.run import evaluate
 from ipm_prefdial.recipes.evaluate.tables import tables_of

@@ -5,8 +5,7 @@ from support.predictions import EVERY, many, prediction, system
 
 from ipm_prefdial.recipes.evaluate.baselines import MAJORITY, majority_of
 from ipm_prefdial.recipes.evaluate.predictions import align
-from ipm_prefdial.recipes.evaluate.score import NEARER, Options, score_systems
-from ipm_prefdial.recipes.metrics.catalogue import METRICS
+from ipm_prefdial.recipes.evaluate.score import METRICS, NEARER, Options, score_systems
 from ipm_prefdial.recipes.metrics.diversity import DIVERSITY_METRICS, REPETITION_METRICS
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.evaluation import Evaluated, Evaluation, SystemScores

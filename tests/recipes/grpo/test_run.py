@@ -14,7 +14,7 @@ from support.traces import TRACE
 from support.training import run_quick, small_release
 
 from ipm_prefdial.recipes.runs.record import read_run
-from ipm_prefdial.recipes.train.curves import read_curves
+from ipm_prefdial.recipes.train.outputs import read_curves
 from ipm_prefdial.schemas.errors import DataError, UsageError
 from ipm_prefdial.schemas.verdict import Unparsed
 

@@ -12,8 +12,7 @@ pytest.importorskip("sacrebleu", reason="needs the [evaluate] extra")
 from support.loops import PlayedStages
 from support.releases import build_scripted, copy_release, shared_release
 
-from ipm_prefdial.recipes.evaluate.options import EvaluateOptions
-from ipm_prefdial.recipes.evaluate.players import PlayerOptions
+from ipm_prefdial.recipes.evaluate.options import EvaluateOptions, PlayerOptions
 from ipm_prefdial.recipes.evaluate.run import evaluate
 from ipm_prefdial.recipes.loop._stages import LoopStage
 from ipm_prefdial.recipes.loop.plan import MineOptions

@@ -8,15 +8,16 @@ from sklearn.metrics import f1_score
 from support.answers import Row, named_sample, rows
 
 from ipm_prefdial.builders.statistics.bounds import bias_of, pair_strengths
-from ipm_prefdial.recipes.metrics.bias import (
+from ipm_prefdial.recipes.metrics.strategies import (
     GROWS,
     MOST_INVALID,
+    confusion,
     measure_bias,
+    measure_strategies,
     preference_counts,
     published_strengths,
     why_undefined,
 )
-from ipm_prefdial.recipes.metrics.strategies import confusion, measure_strategies
 
 _CELLS = st.one_of(st.just(0), st.integers(0, 30), st.integers(0, 10**5))
 _TABLES = st.lists(_CELLS, min_size=64, max_size=64).map(lambda cells: np.array(cells).reshape(8, 8))

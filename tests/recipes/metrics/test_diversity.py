@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.answers import answer, spoken_sample
 
-from ipm_prefdial.recipes.metrics.catalogue import measure_human
+from ipm_prefdial.recipes.evaluate.score import measure_human
 from ipm_prefdial.recipes.metrics.diversity import (
     DIVERSITY_METRICS,
     REPETITION_METRICS,

@@ -20,7 +20,7 @@ from ipm_prefdial.recipes.reward.model import RewardModel
 from ipm_prefdial.recipes.reward.report import MODEL, RewardReport, score_rows
 from ipm_prefdial.recipes.reward.rows import encode, load_reward_rows
 from ipm_prefdial.recipes.runs.record import read_run
-from ipm_prefdial.recipes.train.curves import read_curves
+from ipm_prefdial.recipes.train.outputs import read_curves
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import DataError, UsageError

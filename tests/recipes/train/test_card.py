@@ -8,7 +8,7 @@ from ipm_prefdial.recipes.catalogue import TrainingStage, TrainingTask
 from ipm_prefdial.recipes.data.fit import RowCounts
 from ipm_prefdial.recipes.runs.environment import Environment
 from ipm_prefdial.recipes.runs.record import RANDOM, DataRecord, StartRecord, TrainingRecord
-from ipm_prefdial.recipes.train._card import render_model_card
+from ipm_prefdial.recipes.train.outputs import render_model_card
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.licence import LICENCES

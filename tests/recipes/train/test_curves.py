@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ipm_prefdial.recipes.train.curves import PICTURE_FILE, draw_curves, last_values, read_curves, write_curves
+from ipm_prefdial.recipes.train.outputs import PICTURE_FILE, draw_curves, last_values, read_curves, write_curves
 
 HISTORY = [
     {"loss": 0.7, "rewards/accuracies": 0.5, "step": 1, "epoch": 0.5},

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ipm_prefdial.recipes.train._resume import last_checkpoint, remove_broken, step_of
+from ipm_prefdial.recipes.train.run import last_checkpoint, remove_broken, step_of
 
 
 def _checkpoint(folder: Path, name: str, *, whole: bool = True) -> Path:

@@ -19,7 +19,7 @@ from ipm_prefdial.recipes.runs.arguments import parse
 from ipm_prefdial.recipes.runs.record import TrainingRecord, read_run
 from ipm_prefdial.recipes.runs.start import load_tokenizer
 from ipm_prefdial.recipes.train import _trainers as trainers
-from ipm_prefdial.recipes.train.curves import read_curves
+from ipm_prefdial.recipes.train.outputs import read_curves
 from ipm_prefdial.recipes.train.run import train
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import DataError, LostRowsError, OutputExistsError, UsageError
