@@ -64,22 +64,22 @@ def _embedded(manifest: Manifest) -> list[Role]:
 
 def _of_language() -> Iterator[str]:
     yield "English only, and text only unless a source has cues of voice and face."
-    yield "The human side is what volunteers wrote: mostly good, not always, and never a professional standard."
+    yield "Volunteers wrote the human side: it is mostly good, not always, and never a professional standard."
 
 
 def _of_models(manifest: Manifest, context: CardContext) -> Iterator[str]:
     roles = _embedded(manifest)
     if {Role.RESPONDER, Role.JOINT} & set(roles):
         yield (
-            "Inferred replies are real human replies to another person, found by the embedded `corpus` models: what a "
-            "language model gets wrong is not among them."
+            "Inferred replies are real human replies to another person, found by the embedded `corpus` models: they do "
+            "not show the errors of language models."
         )
     if Role.JUDGE in roles:
-        yield "Verdicts come from written rules that look at words: they miss what a capable reader sees."
+        yield "Verdicts come from written rules on words: they miss much that a capable reader sees."
     if context.crises is not None and (unread := context.crises.unread):
         yield (
-            f"{unread} {'dialogue is' if unread == 1 else 'dialogues are'} held out unread, since a crisis judge gave "
-            "no answer that can be read: it is not known whether they hold a crisis."
+            f"{unread} {'dialogue is' if unread == 1 else 'dialogues are'} held out unread, because a crisis judge "
+            "gave no readable answer: it is not known whether they hold a crisis."
         )
     if failed := sum(_dropped(manifest, reason) for reason in (DropReason.CALL_FAILED, DropReason.JUDGE_FAILED)):
         yield f"{failed} candidates were lost because a model's endpoint gave no answer."
@@ -93,11 +93,11 @@ def _of_size(manifest: Manifest) -> Iterator[str]:
     rows = rows_by_split(manifest, Config.RESPONSE)
     train, test = rows.get(Split.TRAIN, 0), rows.get(Split.TEST, 0)
     if train < _FEW_PAIRS:
-        yield f"Small: {train} pairs of `response` to train on. Good for trying things, not for conclusions."
+        yield f"Small: {train} training pairs of `response`. Good for trying things, not for conclusions."
     if test < _FEW_HELD_OUT:
-        yield f"Only {test} pairs of `response` in `test`: whatever is measured on them is uncertain."
+        yield f"Only {test} pairs of `response` in `test`: results on them are uncertain."
     if manifest.limit is not None:
-        yield f"Made of the first {manifest.limit} dialogues of its sources alone."
+        yield f"Made from the first {manifest.limit} dialogues of its sources only."
 
 
 def _of_sources(manifest: Manifest, context: CardContext) -> Iterator[str]:
@@ -107,42 +107,44 @@ def _of_sources(manifest: Manifest, context: CardContext) -> Iterator[str]:
     shared = [name for name in dict.fromkeys(known) if name in _IN_ESC_EVAL]
     if shared and not manifest.benchmarks:
         yield (
-            f"Kept apart from no benchmark, though many role cards of ESC-Eval were made of {' and '.join(shared)}: a "
-            "model that was trained on this release has seen them."
+            f"Not checked against any benchmark, although many role cards of ESC-Eval were made from "
+            f"{' and '.join(shared)}: a model trained on this release has seen them."
         )
 
 
 def _unseen(context: CardContext) -> Iterator[str]:
     if context.audit is None:
-        yield "Not audited yet: how far the sides can be told apart by their surface, for one, is not known."
+        yield "Not audited yet: for example, it is not known how well surface features separate the sides."
     compared = max((one.judge.flagged.n for one in context.review.configs.values()), default=0) if context.review else 0
     if not compared:
-        yield "No human has compared its verdicts with their own yet."
+        yield "No person has compared its verdicts with their own yet."
     elif compared < LEAST_LABELS:
         yield (
-            f"People compared its verdicts with their own on {compared} replies alone, which says nothing yet: it "
-            f"takes {LEAST_LABELS} at least."
+            f"People compared its verdicts with their own on only {compared} replies; a figure needs at least "
+            f"{LEAST_LABELS}."
         )
 
 
 def _of_people() -> Iterator[str]:
-    yield "Seekers and supporters are those who took part in the sources: no sample of people in distress anywhere."
+    yield (
+        "Seekers and supporters are the participants of the sources, not a representative sample of people in distress."
+    )
 
 
 def _of_judges(manifest: Manifest) -> Iterator[str]:
     judges = manifest.models.get(Role.JUDGE, ())
     models = [one for one in judges if one.kind != "corpus"]
     if len(judges) == 1 and models:
-        yield "One judge: its taste is the data's, and no other vote sets it right."
+        yield "One judge: the data follows its preferences, and no other vote corrects them."
     writers = {one.ref for role in (Role.RESPONDER, Role.JOINT) for one in manifest.models.get(role, ())}
     if own := [escape_code(str(one.ref)) for one in models if one.ref in writers]:
-        yield f"{', '.join(own)} judges replies that it wrote itself; models are known to be lenient there."
+        yield f"{', '.join(own)} judges its own replies; models are known to be lenient with these."
 
 
 def _unmeasured() -> Iterator[str]:
     yield (
-        "A judge's flag is not independent of the strategy: suggestions are flagged far more often than questions, so "
-        "a filter on it shifts the strategies of what is kept. How far that is so here was not measured."
+        "A judge's flag depends on the strategy: suggestions are flagged far more often than questions, so a filter on "
+        "it shifts the strategies of the rows. The size of the shift was not measured here."
     )
 
 
@@ -152,21 +154,21 @@ def _measured(audit: Audit) -> Iterator[str]:
     for bias in audit.filter_bias:
         if bias.shift.value is not None:
             yield (
-                f"In {escape_code(bias.config)} choosing among whole pairs moved the bias between strategies from "
+                f"In {escape_code(bias.config)} choosing among complete pairs moved the bias between strategies from "
                 f"{fixed(bias.before.value)} to {fixed(bias.after.value)} (0 is none; our estimator)."
             )
     for one in audit.artefacts:
         if one.config == Config.RESPONSE and one.features in ("words", "length") and one.auc.value is not None:
             yield (
-                f"A simple model that sees {'the words' if one.features == 'words' else 'the length'} of a reply alone "
-                f"tells chosen from rejected with AUC {format_ci(one.auc)}; 0.5 is not at all."
+                f"A simple model that sees only {'the words' if one.features == 'words' else 'the length'} of a reply "
+                f"separates chosen from rejected with AUC {format_ci(one.auc)}; 0.5 is chance."
             )
     for order in audit.orders:
         if order.first.value is not None:
             yield (
-                f"{escape_code(order.judge)} preferred the side that stood first in {order.first.value:.0%} of its "
-                f"preferences in {escape_code(order.config)}, and turned with the order on "
-                f"{_share(order.flips.value)} of candidates."
+                f"{escape_code(order.judge)} preferred the first side in {order.first.value:.0%} of its preferences in "
+                f"{escape_code(order.config)}, and changed its answer with the order on {_share(order.flips.value)} of "
+                "candidates."
             )
 
 
@@ -179,8 +181,8 @@ def _flags(audit: Audit, config: str) -> Iterator[str]:
     if len(rates) > 1:
         least, most = min(rates, key=_rate), max(rates, key=_rate)
         yield (
-            f"In `{config}` judges found an error in {_share(most.rate.value)} of {most.rate.n} inferred sides under "
-            f"{escape_markdown(most.strategy or '')}, and in {_share(least.rate.value)} of {least.rate.n} under "
+            f"In `{config}` judges found an error in {_share(most.rate.value)} of {most.rate.n} inferred sides with "
+            f"{escape_markdown(most.strategy or '')}, and in {_share(least.rate.value)} of {least.rate.n} with "
             f"{escape_markdown(least.strategy or '')}."
         )
 

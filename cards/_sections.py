@@ -134,21 +134,21 @@ def crisis_lines(review: Review | None) -> list[str]:
 
 
 def _crisis_sentences(review: CrisisReview) -> Iterator[str]:
-    said = (f"{_DECIDED[decision]} {_counted(number, 'time')}" for decision, number in review.decisions.items())
+    given = (f"{_DECIDED[decision]} {_counted(number, 'time')}" for decision, number in review.decisions.items())
     yield (
         f"{_counted(len(review.readers), 'person', 'people')} read {review.findings_read} of {review.findings} "
-        f"findings, and thereby {review.dialogues_read} of {review.dialogues} dialogues whole: {', '.join(said)}."
+        f"findings, and so all findings of {review.dialogues_read} of {review.dialogues} dialogues: {', '.join(given)}."
     )
     if review.findings_unread:
         yield (
             f"{_counted(review.findings_unread, 'finding')} of these {'is' if review.findings_unread == 1 else 'are'} "
-            "no sign of a crisis, but an answer of a judge that could not be read."
+            "not a sign of a crisis, but an answer of a judge that could not be read."
         )
     if review.alpha.n >= LEAST_LABELS:
         yield f"Krippendorff's alpha among them is {_figure(review.alpha)}."
     elif review.alpha.n:
-        yield f"Several people read {_counted(review.alpha.n, 'finding')}: too few to say how far they agree."
-    yield "Nothing was released from the holdout by it."
+        yield f"Several people read {_counted(review.alpha.n, 'finding')}: too few to measure their agreement."
+    yield "Their decisions released nothing from the holdout."
 
 
 def _review_section(config: Config, review: ConfigReview) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def rai_properties(manifest: Manifest, context: CardContext) -> dict[str, Any]:
     found: dict[str, Any] = {
         "dataCollection": _collection(manifest),
         "dataCollectionType": ["Secondary Data Analysis", "Others"],
-        "dataCollectionRawData": "The config `dialogues` holds the sources' dialogues as they were taken in, and "
+        "dataCollectionRawData": "The config `dialogues` holds the sources' dialogues as they were read, and "
         "`completions` every answer of a model.",
         "dataCollectionMissingData": _missing(manifest),
         "dataPreprocessingProtocol": [f"{step}: {find_step(step).sentence}" for step in manifest.spec.steps],
@@ -194,11 +194,11 @@ def rai_properties(manifest: Manifest, context: CardContext) -> dict[str, Any]:
         "dataBiases": known_biases(manifest, context),
         "dataLimitations": known_limits(manifest, context),
         "dataUseCases": [f"For {GOOD_FOR}.", f"Not for {NOT_FOR}."],
-        "dataSocialImpact": "Meant to make systems that talk to people in distress less harmful. The rejected side is "
-        "harmful by design: imitated or shown to anybody as help, it would do the opposite.",
+        "dataSocialImpact": "Intended to make systems that talk to people in distress less harmful. The rejected side "
+        "is harmful by design: imitated or shown to people as help, it would do the opposite.",
         "personalSensitiveInformation": list(_sensitive(manifest, context)),
-        "dataReleaseMaintenancePlan": "Versions are MAJOR.MINOR.PATCH by what happens to old rows; a tag never moves, "
-        "and CHANGELOG.md tells what changed.",
+        "dataReleaseMaintenancePlan": "MAJOR.MINOR.PATCH says what a version does to old rows; a tag never moves, and "
+        "CHANGELOG.md lists the changes.",
     }
     return {f"rai:{name}": value for name, value in found.items() if value}
 
@@ -214,8 +214,8 @@ def _missing(manifest: Manifest) -> str:
     candidates = sum(manifest.counts[config].candidates for config in PAIR_CONFIGS)
     dropped = sum(sum(manifest.counts[config].dropped.values()) for config in PAIR_CONFIGS)
     return (
-        f"Of {candidates} candidates for pairs {dropped} were dropped; each is in the config `dropped` with its "
-        "reason, calls that failed among them."
+        f"Of {candidates} candidates for pairs, {dropped} were dropped; each is in the config `dropped` with its "
+        "reason, including failed calls."
     )
 
 
@@ -223,7 +223,7 @@ def _annotation(manifest: Manifest) -> list[str]:
     how = (
         "Judges compare both sides, unlabelled, in both orders, and vote."
         if manifest.spec.layout > 1
-        else "A judge looks at one reply at a time and is not told who wrote it."
+        else "A judge sees one reply at a time, without its author."
     )
     asked = (manifest.spec.inference(task) for task in (Task.JUDGE, Task.STRATEGY_JUDGE))
     prompts = ", ".join(one.prompt for one in asked if one is not None)
@@ -245,7 +245,7 @@ def _agreement(context: CardContext) -> Iterator[str]:
 
 def _sensitive(manifest: Manifest, context: CardContext) -> Iterator[str]:
     safety = manifest.spec.safety
-    yield "Dialogues tell of people's distress, in their own words."
+    yield "Dialogues describe people's distress in their own words."
     done = {"keep": "left as it is", "mask": "masked", "drop": "a reason to leave the dialogue out"}
     masked = sum(sum(source.masked.values()) for source in manifest.sources)
     yield f"Personal data in them was {done[safety.personal_data]}{f': {masked} traces' if masked else ''}."

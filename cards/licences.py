@@ -150,7 +150,7 @@ def license_text(manifest: Manifest, origins: Sequence[Origin]) -> str:
     parts = [f"The data of this release is under: {licence.name}\n{licence.url or ''}".rstrip()]
     if reasons := refusals_of(origins):
         parts.append("This release must not be passed on:\n" + "\n".join(f"- {one_line(one)}" for one in reasons))
-    parts.append("NOTICE names its sources, their licences and whom to credit.")
+    parts.append("NOTICE names the sources, their licences and the credit that they ask for.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -161,9 +161,9 @@ def notice_text(manifest: Manifest, origins: Sequence[Origin]) -> str:
     """
     head = (
         f"IPM-PrefDial {manifest.version}\n\n"
-        "This release is made of the sources below. Keep this notice with whatever you pass on of it.\n"
-        "What was changed: dialogues are in one form, cut into turns and rows; replies and strategies that models\n"
-        "inferred, and verdicts on them, stand beside the words of the sources. README.md tells all of it."
+        "This release is made from the sources below. Keep this notice with every copy of it or of a part of it.\n"
+        "Changes: dialogues are in one format, split into turns and rows; models added replies, strategies and\n"
+        "verdicts to the words of the sources. README.md describes all changes."
     )
     return "\n\n".join([head, *(_notice(one, manifest) for one in origins)]) + "\n"
 
@@ -209,7 +209,7 @@ def _record_of(origin: Origin, manifest: Manifest) -> SourceRecord | None:
 
 def _credit(source: str) -> str:
     corpus = corpus_of(source)
-    return "not known here: ask where the source is from" if corpus is None else corpus.credit
+    return "not known: ask the provider of the source" if corpus is None else corpus.credit
 
 
 def names_license(text: str) -> set[str]:

@@ -56,7 +56,7 @@ def test_dialogues_that_no_judge_could_read_are_a_limit() -> None:
 
 def test_small_data_is_told_by_its_numbers(manifest: Manifest) -> None:
     small = known_limits(with_rows(manifest, train=999, test=99), CardContext())
-    assert says(small, "Small: 999 pairs") and says(small, "Only 99 pairs")
+    assert says(small, "Small: 999 training pairs") and says(small, "Only 99 pairs")
     large = known_limits(with_rows(manifest, train=1_000, test=100), CardContext())
     assert not says(large, "Small:") and not says(large, "Only ")
 
@@ -65,9 +65,7 @@ def test_embedded_models_are_a_limit_by_what_they_play(manifest: Manifest) -> No
     assert not says(known_limits(manifest, CardContext()), "embedded")
     assert says(known_limits(played_by(manifest, "corpus", Role.RESPONDER), CardContext()), "to another person")
     assert not says(known_limits(played_by(manifest, "corpus", Role.PLANNER), CardContext()), "to another person")
-    assert says(
-        known_limits(played_by(manifest, "corpus", Role.JUDGE), CardContext()), "written rules that look at words"
-    )
+    assert says(known_limits(played_by(manifest, "corpus", Role.JUDGE), CardContext()), "written rules on words")
 
 
 def test_the_note_on_embedded_models_says_what_they_played(manifest: Manifest) -> None:
@@ -107,7 +105,7 @@ def test_lost_calls_skipped_dialogues_and_a_limit_are_told(manifest: Manifest) -
 
 def test_a_benchmark_made_of_the_same_corpus_is_named_unless_it_was_kept_apart(manifest: Manifest) -> None:
     known = CardContext(origins=(Origin("ESConv_part", "cc-by-nc-4.0", 3), Origin("ExTES", "mit", 3)))
-    assert says(known_limits(manifest, known), "ESC-Eval were made of ESConv and ExTES")
+    assert says(known_limits(manifest, known), "ESC-Eval were made from ESConv and ExTES")
     assert not says(known_limits(manifest, CardContext(origins=(Origin("talks", "mit", 3),))), "ESC-Eval")
     apart = manifest.model_copy(
         update={"benchmarks": (BenchmarkRecord(name="ESC-Eval", sha256="0" * 64, texts=1, dialogues=0),)}
@@ -117,19 +115,19 @@ def test_a_benchmark_made_of_the_same_corpus_is_named_unless_it_was_kept_apart(m
 
 def test_what_nobody_has_looked_at_is_told(manifest: Manifest) -> None:
     bare = known_limits(manifest, CardContext(review=Review(replicates=1, configs={})))
-    assert says(bare, "Not audited yet") and says(bare, "No human has compared")
+    assert says(bare, "Not audited yet") and says(bare, "No person has compared")
     assert not says(known_limits(manifest, full_context()), "Not audited yet")
 
 
 def test_a_single_judge_and_one_that_judges_itself_are_biases(manifest: Manifest) -> None:
     alone = played_by(manifest, "openai", Role.JUDGE, name="critic")
-    assert says(known_biases(alone, CardContext()), "One judge: its taste")
-    assert not says(known_biases(alone, CardContext()), "itself")
+    assert says(known_biases(alone, CardContext()), "One judge: the data follows")
+    assert not says(known_biases(alone, CardContext()), "its own replies")
     itself = played_by(alone, "openai", Role.JUDGE, Role.RESPONDER, name="both")
-    assert says(known_biases(itself, CardContext()), "`both` judges replies that it wrote itself")
+    assert says(known_biases(itself, CardContext()), "`both` judges its own replies")
     rules = played_by(manifest, "corpus", Role.JUDGE, Role.RESPONDER)
     assert not says(known_biases(rules, CardContext()), "One judge") and not says(
-        known_biases(rules, CardContext()), "itself"
+        known_biases(rules, CardContext()), "its own replies"
     )
     panel = manifest.models | {Role.JUDGE: (ModelRecord(ref=SCRIPTED, kind="openai"),) * 2}
     assert not says(known_biases(manifest.model_copy(update={"models": panel}), CardContext()), "One judge")
@@ -152,24 +150,22 @@ def _audited(**changed: Any) -> CardContext:
 
 
 def test_without_an_audit_the_confounding_is_told_without_numbers(manifest: Manifest) -> None:
-    assert says(known_biases(manifest, CardContext()), "How far that is so here was not measured")
+    assert says(known_biases(manifest, CardContext()), "The size of the shift was not measured")
     assert not says(known_biases(manifest, full_context()), "was not measured")
 
 
 def test_flags_are_compared_where_enough_was_judged(manifest: Manifest) -> None:
     flags = (_flag("Question", 0.25), _flag("Information", 0.9, 50), _flag("Others", 1.0, 19))
     told = known_biases(manifest, _audited(flags=flags))
-    assert says(told, "in 90% of 50 inferred sides under Information, and in 25% of 40 under Question")
+    assert says(told, "in 90% of 50 inferred sides with Information, and in 25% of 40 with Question")
     assert not says(known_biases(manifest, _audited(flags=flags[1:])), "judges found an error")
 
 
 def test_habits_of_judges_and_artefacts_are_told_with_their_numbers(manifest: Manifest) -> None:
     order = OrderCheck(config="response", judge="critic", flips=_interval(0.125), first=_interval(0.75))
     told = known_biases(manifest, _audited(orders=(order,)))
-    assert says(
-        told, "`critic` preferred the side that stood first in 75% of its preferences in `response`, and turned"
-    )
-    assert says(told, "tells chosen from rejected with AUC ")
+    assert says(told, "`critic` preferred the first side in 75% of its preferences in `response`, and changed")
+    assert says(told, "separates chosen from rejected with AUC ")
     assert not says(known_biases(manifest, _audited(artefacts=())), "AUC")
 
 

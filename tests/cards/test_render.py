@@ -216,7 +216,8 @@ def test_what_people_read_of_the_holdout_is_told() -> None:
     )
     card = told(rendered(context=CardContext(review=Review(replicates=1, configs={}, crisis=crisis)), release="2.0.0"))
     assert (
-        "1 person read 4 of 5 findings, and thereby 2 of 3 dialogues whole: a crisis 3 times, no crisis 1 time." in card
+        "1 person read 4 of 5 findings, and so all findings of 2 of 3 dialogues: a crisis 3 times, no crisis 1 time."
+        in card
     )
     assert "nobody has signed them off" not in card
     assert "People in a crisis" not in rendered()

@@ -48,7 +48,7 @@ def test_lines_are_of_what_can_be_loaded() -> None:
 def test_a_card_loads_no_empty_table() -> None:
     card = rendered(emptied(Config.STRATEGY, *Split))
     assert '"strategy"' not in card
-    assert "It has no rows in this release" in card
+    assert "This config has no rows in this release" in card
     first = rendered(emptied(Config.RESPONSE, Split.TRAIN))
     assert '"response", split="validation"' in first and '"response", split="train"' not in first
 

@@ -346,14 +346,14 @@ def _done(held_out: Release, sheet: Path, tmp_path: Path, *fills: Fill) -> Impor
 def test_card_says_how_many_were_looked_at(held_out: Release, sheet: Path, tmp_path: Path) -> None:
     _done(held_out, sheet, tmp_path, _decide("crisis", "anna", NAMED))
     assert crisis_lines(read_review(held_out.root)) == [
-        "1 person read 1 of 8 findings, and thereby 1 of 4 dialogues whole: a crisis 1 time, no crisis 0 times, "
+        "1 person read 1 of 8 findings, and so all findings of 1 of 4 dialogues: a crisis 1 time, no crisis 0 times, "
         "not sure 0 times.",
-        "3 findings of these are no sign of a crisis, but an answer of a judge that could not be read.",
-        "Nothing was released from the holdout by it.",
+        "3 findings of these are not a sign of a crisis, but an answer of a judge that could not be read.",
+        "Their decisions released nothing from the holdout.",
     ]
     done = _done(held_out, sheet, tmp_path, _decide("unsure", "ben", NAMED, HINTED))
     lines = crisis_lines(read_review(held_out.root))
-    assert lines[0].startswith("2 people read 4 of 8 findings, and thereby 2 of 4 dialogues whole")
+    assert lines[0].startswith("2 people read 4 of 8 findings, and so all findings of 2 of 4 dialogues")
     assert done.review.alpha.value is not None
-    assert lines[2] == "Several people read 1 finding: too few to say how far they agree."
+    assert lines[2] == "Several people read 1 finding: too few to measure their agreement."
     assert crisis_lines(None) == []

@@ -171,7 +171,7 @@ def test_release_is_valid_and_verified_after_an_import(release: Release, exporte
     assert tables == {name: record for name, record in release.manifest.files.items() if name.startswith("data/")}
     card = card_of(after)
     start, end = card.index("\n### Agreement with humans"), card.index("\n## Sources and licences")
-    unseen = "- No human has compared its verdicts with their own yet.\n"
+    unseen = "- No person has compared its verdicts with their own yet.\n"
     assert card[:start] + card[end:] == plain.replace(unseen, "") != plain
     assert "**`response`**: 1 annotator labelled 60 pairs." in card[start:end]
 
@@ -278,9 +278,9 @@ def test_the_card_makes_no_claim_on_a_handful_of_labels(release: Release, export
         release, exported, tmp_path, anna=lambda item, entry: exported.agreeing(item, entry) if item in few else {}
     )
     card = card_of(release)
-    assert "1 annotator labelled 5 pairs. They said in 5 cases which side is better, too few for a share" in card
+    assert "1 annotator labelled 5 pairs. They chose the better side in 5 cases, too few for a share" in card
     assert "| error or none | – | too few (n=10) |" in card
-    assert "compared its verdicts with their own on 10 replies alone, which says nothing yet: it takes 20" in card
+    assert "compared its verdicts with their own on only 10 replies; a figure needs at least 20" in card
 
 
 def test_a_review_of_before_in_which_nobody_labelled_anything_is_no_review(
@@ -296,7 +296,7 @@ def test_a_review_of_before_in_which_nobody_labelled_anything_is_no_review(
     ]
     empty = review.model_copy(update={"configs": {Config.RESPONSE: review_of(blank)}})
     assert review_lines(empty) == []
-    assert "- No human has compared its verdicts with their own yet." in rendered(
+    assert "- No person has compared its verdicts with their own yet." in rendered(
         release.manifest, CardContext(origins=(), review=empty)
     )
 
