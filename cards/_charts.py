@@ -13,8 +13,8 @@ from ._panel_charts import plot_agreement, plot_orders
 from ._plotting import Made, escape_label, figure_of, limit_lines, scatter_points, wrap_label
 from ._words import UNDEFINED, as_words, fixed, format_ci, verdict
 
+# From this number of steps on, the labels of the last steps of a flow overlap.
 _MANY = 5
-"""From this number of steps on, the labels of the last steps of a flow overlap."""
 
 
 class Chart(Frozen):
@@ -190,8 +190,8 @@ def _shares(flow: Flow) -> Made:
     return "Strategies step by step", about, figure, ("left after", *strategies, "all"), lines
 
 
+# The candidates left by strategy: at first, and after every step that drops some.
 def _stages(flow: Flow) -> list[tuple[str, Counts]]:
-    """The candidates left by strategy: at first, and after every step that drops some."""
     after = [(as_words(step.reason), step.left_by_strategy) for step in flow.steps if step.dropped]
     return [("all candidates", flow.by_strategy), *after]
 

@@ -15,14 +15,14 @@ from .context import CardContext
 from .licences import corpus_of
 from .tables import rows_by_split
 
+# Fewer training pairs than this are a limit on the card. Our own choice, like the next two.
 _FEW_PAIRS = 1_000
-"""Fewer training pairs than this are a limit on the card. Our own choice, like the next two."""
+# Fewer test pairs than this are a limit on the card.
 _FEW_HELD_OUT = 100
-"""Fewer test pairs than this are a limit on the card."""
+# Strategies with fewer verdicts than this are not compared.
 _FEW_VERDICTS = 20
-"""Strategies with fewer verdicts than this are not compared."""
+# Corpora that many of ESC-Eval's role cards were made from.
 _IN_ESC_EVAL = ("ESConv", "ExTES")
-"""Corpora that many of ESC-Eval's role cards were made from."""
 
 
 def known_limits(manifest: Manifest, context: CardContext) -> list[str]:

@@ -9,16 +9,16 @@ from ..schemas.measures import Interval
 from ._plotting import Made, figure_of, limit_lines, scatter_points, wrap_label
 from ._words import format_ci, verdict
 
+# The labels of a judge, in words.
 _WHAT = {
     "vote": "vote, with its reason",
     "worse": "for the pair, or not",
     "chosen_error": "error of the chosen side",
     "rejected_error": "error of the rejected side",
 }
-"""The labels of a judge, in words."""
 _SYMBOLS = ("diamond-open", "square-open", "triangle-up-open", "cross-open", "x-open")
+# The share of a label's height over which its marks are spread.
 _BAND = 0.8
-"""The share of a label's height over which its marks are spread."""
 
 
 def numbers_of(audit: Audit) -> dict[str, int]:
@@ -26,8 +26,8 @@ def numbers_of(audit: Audit) -> dict[str, int]:
     return {judge: number for number, judge in enumerate(dict.fromkeys(one.judge for one in audit.orders), 1)}
 
 
+# A legend of the judges' numbers.
 def _named(audit: Audit, judges: Iterator[str]) -> str:
-    """A legend of the judges' numbers."""
     numbers = numbers_of(audit)
     return "; ".join(f"judge {numbers[judge]} is {judge}" for judge in judges) + "."
 
@@ -127,8 +127,8 @@ def _agreement(labels: list[PanelAgreement], numbers: dict[str, int]) -> Any:
     return figure_of(traces, 190 + len(names) * max(44, 16 * len(series)), xaxis=xaxis, yaxis=down)
 
 
+# One mark for each label, shifted so that the intervals of a label do not overlap.
 def _marks(name: str, intervals: list[Interval], names: list[str], shift: float, symbol: str, colour: str) -> Any:
-    """One mark for each label, shifted so that the intervals of a label do not overlap."""
     from plotly.graph_objects import Scatter
 
     return Scatter(
@@ -143,6 +143,6 @@ def _marks(name: str, intervals: list[Interval], names: list[str], shift: float,
     )
 
 
+# A y axis from top to bottom.
 def _down(number: int) -> dict[str, Any]:
-    """A y axis from top to bottom."""
     return {"range": [number - 0.5, -0.5]}

@@ -38,8 +38,8 @@ def _gate_line(name: str, some: Sequence[GateResult]) -> dict[str, Any]:
     }
 
 
+# The worst outcome among the measures, and how many have it if not all do.
 def _answer(some: Sequence[GateResult]) -> str:
-    """The worst outcome among the measures, and how many have it if not all do."""
     for outcome in ("failed", "cannot_tell", "passed", "not_applicable"):
         having = [gate for gate in some if gate.answer == outcome]
         if having:
@@ -90,8 +90,8 @@ def error_lines(audit: Audit) -> list[dict[str, Any]]:
     return [{"error": name, "counts": [found[config.value][name] for config in PAIR_CONFIGS]} for name in names]
 
 
+# Counts of a label over all splits, by config.
 def _labelled(audit: Audit, label: str) -> dict[str, Counter[str]]:
-    """Counts of a label over all splits, by config."""
     found = {config.value: Counter[str]() for config in PAIR_CONFIGS}
     for one in audit.labels:
         if one.label == label:

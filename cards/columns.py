@@ -72,8 +72,8 @@ def _column(feature: Feature, hint: Any, about: str) -> Column:
     )
 
 
+# The model or TypedDict that an annotation holds, however deep.
 def _struct_within(hint: Any) -> type[object]:
-    """The model or TypedDict that an annotation holds, however deep."""
     return next(one for one in _parts(hint) if isinstance(one, type) and _is_struct(one))
 
 
@@ -81,8 +81,8 @@ def _is_struct(one: type[object]) -> bool:
     return issubclass(one, BaseModel) or (issubclass(one, dict) and hasattr(one, "__total__"))
 
 
+# The values of an enumeration or a literal in an annotation.
 def _values_within(hint: Any) -> tuple[str, ...]:
-    """The values of an enumeration or a literal in an annotation."""
     for one in _parts(hint):
         if get_origin(one) is Literal:
             return tuple(map(str, get_args(one)))
@@ -91,8 +91,8 @@ def _values_within(hint: Any) -> tuple[str, ...]:
     return ()
 
 
+# An annotation and all its arguments, at any depth.
 def _parts(hint: Any) -> Iterator[Any]:
-    """An annotation and all its arguments, at any depth."""
     yield hint
     if get_origin(hint) is not Literal:
         for one in get_args(hint):
@@ -113,9 +113,9 @@ def field_docs(model: type[object]) -> dict[str, str]:
     return {name: doc for one in ours for name, doc in _docs_in(one.__module__)[one.__name__].items()}
 
 
+# The docstrings under the assignments in the classes of a module, by class and name.
 @lru_cache
 def _docs_in(module: str) -> dict[str, dict[str, str]]:
-    """The docstrings under the assignments in the classes of a module, by class and name."""
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     return {node.name: dict(_docs_under(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
 

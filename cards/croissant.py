@@ -27,6 +27,7 @@ from .tables import filled, tables_of
 PARQUET = "application/x-parquet"
 
 _TYPES = {"string": "sc:Text", "int64": "sc:Integer", "float64": "sc:Float", "bool": "sc:Boolean"}
+# The JSON-LD context that Croissant prescribes.
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -65,7 +66,6 @@ _CONTEXT = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-"""The JSON-LD context that Croissant prescribes."""
 
 
 def croissant_json(manifest: Manifest, features: Mapping[Config, Any], context: CardContext) -> str:
@@ -96,14 +96,14 @@ def croissant_json(manifest: Manifest, features: Mapping[Config, Any], context: 
     return json.dumps(metadata, indent=1, ensure_ascii=False) + "\n"
 
 
+# The URLs of the release and its licence.
 def _addresses(manifest: Manifest) -> dict[str, str]:
-    """The URLs of the release and its licence."""
     url = {"url": f"https://huggingface.co/datasets/{manifest.repo}"} if manifest.repo else {}
     return {"license": licence_of(manifest.license).url or "LICENSE", **url}
 
 
+# Every table; the other files are views of the tables and the manifest.
 def _files(manifest: Manifest) -> list[dict[str, Any]]:
-    """Every table; the other files are views of the tables and the manifest."""
     return [
         {
             "@type": "cr:FileObject",
@@ -120,8 +120,8 @@ def _files(manifest: Manifest) -> list[dict[str, Any]]:
     ]
 
 
+# A file set for every split with several shards.
 def _shards_together(manifest: Manifest) -> list[dict[str, Any]]:
-    """A file set for every split with several shards."""
     return [
         {
             "@type": "cr:FileSet",
@@ -157,8 +157,8 @@ def record_sets(manifest: Manifest, features: Mapping[Config, Any]) -> list[dict
     return found
 
 
+# A column, or a field of a struct; `way` is the path of its parents, the column first.
 def _field(column: Column, within: str, source: dict[str, Any], way: tuple[str, ...]) -> dict[str, Any]:
-    """A column, or a field of a struct; `way` is the path of its parents, the column first."""
     name, way = f"{within}/{column.name}", (*way, column.name)
     field: dict[str, Any] = {"@type": "cr:Field", "@id": name, "name": column.name}
     if column.about:

@@ -25,6 +25,7 @@ _SIZES = (
     ("10M<n<100M", 10**8),
 )
 TAGS = ["trl", "preference", "dpo", "sft", "synthetic", "emotional-support", "mental-health"]
+# What readers agree to if the maintainer gates the repo; the Hub ignores these keys otherwise.
 _GATED = {
     "extra_gated_heading": "Data on people in distress",
     "extra_gated_prompt": "The rejected side of every pair is harmful by design: it shows how a reply fails a person "
@@ -35,7 +36,6 @@ _GATED = {
         "I will not try to find out who anybody in the data is": "checkbox",
     },
 }
-"""What readers agree to if the maintainer gates the repo; the Hub ignores these keys otherwise."""
 
 
 def front_matter(manifest: Manifest, features: Mapping[Config, Any], said: Maintainers | None = None) -> str:
@@ -72,16 +72,16 @@ def front_matter(manifest: Manifest, features: Mapping[Config, Any], said: Maint
     ).rstrip()
 
 
+# The Hub accepts only the ids of its own list; every other licence is `other` with a name and a link.
 def _license(manifest: Manifest) -> dict[str, str]:
-    """The Hub accepts only the ids of its own list; every other licence is `other` with a name and a link."""
     licence = licence_of(manifest.license)
     if licence.is_ours:
         return {"license": "other", "license_name": licence.id, "license_link": "LICENSE"}
     return {"license": licence.id}
 
 
+# `machine-generated` if a language model wrote text: the embedded models only repeat what people wrote.
 def _machine(manifest: Manifest) -> Iterator[str]:
-    """`machine-generated` if a language model wrote text: the embedded models only repeat what people wrote."""
     writers = (Role.RESPONDER, Role.JOINT, Role.REWRITER)
     if any(record.kind != "corpus" for role in writers for record in manifest.models.get(role, ())):
         yield "machine-generated"

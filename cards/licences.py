@@ -124,8 +124,8 @@ def citations(sources: list[str]) -> list[str]:
     return list(dict.fromkeys(corpus.bibtex for corpus in found if corpus.entry))
 
 
+# BibTeX's list of authors, with first names first.
 def _in_words(authors: str) -> str:
-    """BibTeX's list of authors, with first names first."""
     names = [" ".join(reversed(name.split(", "))) for name in authors.split(" and ")]
     return ", ".join(names)
 
@@ -202,8 +202,8 @@ def _notice(origin: Origin, manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
+# The manifest's record of the source; None if the dialogues name a source that the manifest does not list.
 def _record_of(origin: Origin, manifest: Manifest) -> SourceRecord | None:
-    """The manifest's record of the source; None if the dialogues name a source that the manifest does not list."""
     return next((one for one in manifest.sources if one.name == origin.source), None)
 
 

@@ -33,8 +33,8 @@ _HEAD = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULT
 # Control characters, and characters that reverse the direction of the following text.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _ACTIVE_LINK = re.compile(r"\b(?:javascript|vbscript|file):|\bdata:[a-z]+/", re.IGNORECASE)
+# What PyYAML raises on foreign text; an invalid date is a ValueError.
 _YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError)
-"""What PyYAML raises on foreign text; an invalid date is a ValueError."""
 
 
 def parse_maintainers(data: bytes, where: str = MAINTAINERS_FILE) -> Maintainers:
@@ -139,6 +139,7 @@ def other_licences(said: Maintainers, allowed: set[str]) -> list[str]:
     )
 
 
+# Patterns of licences in running text, and the id of each.
 _SPELLINGS = (
     (re.compile(r"\bcc[- ]?0(?:[- ]?1\.0)?\b", re.IGNORECASE), lambda found: "cc0-1.0"),
     (
@@ -156,7 +157,6 @@ _SPELLINGS = (
         lambda found: found[0].lower(),
     ),
 )
-"""Patterns of licences in running text, and the id of each."""
 
 
 def _faults(text: str) -> Iterator[str]:

@@ -40,9 +40,9 @@ def draw_pictures(audit: Audit) -> dict[str, bytes]:
     return dict(_draw(audit.model_dump_json()))
 
 
+# Draws the pictures of an audit once: it takes a second, and `publish` refreshes a release several times.
 @lru_cache(maxsize=4)
 def _draw(audit_json: str) -> dict[str, bytes]:
-    """Draws the pictures of an audit once: it takes a second, and `publish` refreshes a release several times."""
     from matplotlib import rc_context, rcParamsDefault
 
     audit = Audit.model_validate_json(audit_json)
@@ -83,8 +83,8 @@ def _candidates(audit: Audit) -> "Figure | None":
     return figure
 
 
+# Puts names on the y axis, from top to bottom.
 def _down(panel: Any, names: Sequence[str]) -> None:
-    """Puts names on the y axis, from top to bottom."""
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.4, -0.6)
 
@@ -93,8 +93,8 @@ def _percent(value: float, _: object) -> str:
     return f"{value:.0%}"
 
 
+# The most frequent drop reasons over all configs.
 def _commonest(counts: Sequence[Counts]) -> list[str]:
-    """The most frequent drop reasons over all configs."""
     sums: Counts = {}
     for one in counts:
         for reason, number in one.items():
@@ -102,8 +102,8 @@ def _commonest(counts: Sequence[Counts]) -> list[str]:
     return sorted((reason for reason in sums if sums[reason]), key=lambda one: (-sums[one], one))[:_MOST_REASONS]
 
 
+# Colours of that many parts, the last for the rest.
 def _band(number: int) -> list[str]:
-    """Colours of that many parts, the last for the rest."""
     return [*_COLOURS[: number - 1], _OTHER]
 
 
@@ -180,8 +180,8 @@ def _histogram(histogram: Histogram) -> "Figure":
     return figure
 
 
+# The end of the last bin that is not empty.
 def _last_edge(edges: Sequence[float], *counts: Sequence[int]) -> float:
-    """The end of the last bin that is not empty."""
     return max(edge for some in counts for edge, number in zip(edges[1:], some, strict=True) if number)
 
 

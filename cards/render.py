@@ -157,12 +157,12 @@ def _rights(manifest: Manifest, context: CardContext) -> dict[str, Any]:
     }
 
 
+# Whether the task has a model besides the embedded ones.
 def _has_models(manifest: Manifest, task: Task) -> bool:
-    """Whether the task has a model besides the embedded ones."""
     return any(record.kind != "corpus" for record in manifest.models[task.role])
 
 
+# The number of masked traces by kind, over all sources.
 def _masked(manifest: Manifest) -> str:
-    """The number of masked traces by kind, over all sources."""
     finds = sum((Counter(source.masked) for source in manifest.sources), Counter[PiiKind]())
     return ", ".join(f"{number} × {kind.value}" for kind, number in sorted(finds.items())) or "nothing"

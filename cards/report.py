@@ -37,8 +37,8 @@ def _table(title: str, about: str, columns: tuple[str, ...], rows: Iterator[tupl
     return ReportTable(title=title, about=about, columns=columns, rows=cells)
 
 
+# CSS classes by outcome, in the order of the table.
 _STATES = {"failed": "fail", "cannot_tell": "unknown", "passed": "pass", "not_applicable": "none"}
-"""CSS classes by outcome, in the order of the table."""
 
 
 def gate_lines(audit: Audit) -> list[dict[str, str]]:
@@ -205,8 +205,8 @@ def _leaks(audit: Audit) -> Iterator[ReportTable]:
     yield _table("Near-duplicates", about, columns, iter(found))
 
 
+# The page's own scripts, in the order of their dependencies.
 _SCRIPTS = ("report_charts.js", "report_judges.js", "report.js")
-"""The page's own scripts, in the order of their dependencies."""
 
 _MARKUP = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
@@ -256,13 +256,13 @@ def embed(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_MARKUP)
 
 
+# The meanings of drop reasons and errors.
 def _about() -> dict[str, str]:
-    """The meanings of drop reasons and errors."""
     return {one.value: member_docs(kind)[one.name] for kind in (DropReason, ErrorType) for one in kind}
 
 
+# A policy under which only these scripts run and nothing loads; Plotly needs inline styles and `data:` images.
 def _policy(scripts: Iterable[str]) -> str:
-    """A policy under which only these scripts run and nothing loads; Plotly needs inline styles and `data:` images."""
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (
@@ -275,9 +275,9 @@ def _asset(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+# Plotly's JavaScript with LF line ends: browsers normalise them before they compute the script's digest.
 @lru_cache
 def _plotly() -> str:
-    """Plotly's JavaScript with LF line ends: browsers normalise them before they compute the script's digest."""
     from plotly.offline import get_plotlyjs  # slow to import
 
     return str(get_plotlyjs()).replace("\r\n", "\n").replace("\r", "\n")

@@ -65,8 +65,8 @@ def task_lines(manifest: Manifest) -> list[dict[str, Any]]:
     return [line for task in Task for line in _task_lines(manifest, task)]
 
 
+# The line of a task, if the release has it. Calls are counted by role, so only a role's first task shows them.
 def _task_lines(manifest: Manifest, task: Task) -> Iterator[dict[str, Any]]:
-    """The line of a task, if the release has it. Calls are counted by role, so only a role's first task shows them."""
     inference, usage = manifest.spec.inference(task), manifest.usage.get(task.role)
     if inference is None or usage is None:
         return
@@ -139,8 +139,8 @@ def facts(manifest: Manifest) -> list[str]:
     ]
 
 
+# A measured value in words: fractions to three decimals, parts of a mapping one after the other.
 def _format_fact(value: Any) -> str:
-    """A measured value in words: fractions to three decimals, parts of a mapping one after the other."""
     if isinstance(value, float):
         return f"{value:.3f}"
     if isinstance(value, dict):

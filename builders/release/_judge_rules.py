@@ -13,6 +13,7 @@ from ...schemas.config import PAIR_CONFIGS, Config
 from ...schemas.trace import Step
 from .findings import Mask, Rules
 
+# The format of `prompts.parsers.trace` as a pattern, so that Arrow can parse whole columns.
 _FORM = (
     r"^<history>\n(?s:.+)\n</history>\n"
     r"<emotion>\nemotion: (?P<emotion>[^\n]+)\nintensity: (?P<intensity>[1-5])\n"
@@ -20,14 +21,13 @@ _FORM = (
     r"<strategy>\nstrategy: (?P<strategy>[^\n]+)\nwhy: [^\n]+\n</strategy>\n"
     r"<reply>\n(?s:.+)\n</reply>$"
 )
-"""The format of `prompts.parsers.trace` as a pattern, so that Arrow can parse whole columns."""
 _STEPS = len(Step)
 _HUMANS = list(Step).index(Step.STRATEGY)
 Texts = Callable[[pa.RecordBatch], pa.Array]
 
 
+# The text of a column of single messages.
 def _message(column: str) -> Texts:
-    """The text of a column of single messages."""
     return lambda batch: pc.binary_join(
         pa.ListArray.from_arrays(batch.column(column).offsets, batch.column(column).values.field("content")), "\n"
     )
@@ -37,9 +37,8 @@ def _completions(batch: pa.RecordBatch) -> pa.Array:
     return pc.binary_join(batch.column("completions"), "\n")
 
 
+# Texts that are not a trace, or that contradict their columns; `field=column` names the column of each field.
 def _contradicts(texts: Texts, **columns: str) -> Mask:
-    """Texts that are not a trace, or that contradict their columns; `field=column` names the column of each field."""
-
     def mask(batch: pa.RecordBatch) -> pa.Array:
         found = pc.extract_regex(texts(batch), _FORM)
         wrong = pc.invert(found.is_valid())
@@ -63,8 +62,8 @@ def _not_four(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong)
 
 
+# Rows whose panels are not those of the four steps in order, or whose labels or rationales differ from them.
 def _other_than_panels(batch: pa.RecordBatch) -> pa.Array:
-    """Rows whose panels are not those of the four steps in order, or whose labels or rationales differ from them."""
     if np.asarray(_not_four(batch)).any():
         return pa.array(np.zeros(batch.num_rows, dtype=bool))  # already reported, and the columns do not line up
     panels = batch.column("panels").flatten()
@@ -74,8 +73,8 @@ def _other_than_panels(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong.reshape(-1, _STEPS).any(axis=1))
 
 
+# Rows whose panels are not the result of the judgements, the human's choice and the rules.
 def _other_than_votes(batch: pa.RecordBatch) -> pa.Array:
-    """Rows whose panels are not the result of the judgements, the human's choice and the rules."""
     if np.asarray(_not_four(batch)).any():
         return pa.array(np.zeros(batch.num_rows, dtype=bool))
     panels = batch.column("panels").flatten()
@@ -95,12 +94,11 @@ def _other_than_votes(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong.any(axis=1))
 
 
+# Votes, and votes for "right", of every row and step.
+#
+# Each judgement with four labels votes on all steps (one with another number of labels cannot be assigned to steps);
+# a human who chose the trace's strategy votes for the strategy step.
 def _counted(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
-    """Votes, and votes for "right", of every row and step.
-
-    Each judgement with four labels votes on all steps (one with another number of labels cannot be assigned to steps);
-    a human who chose the trace's strategy votes for the strategy step.
-    """
     judgements = batch.column("judgements")
     parents = np.asarray(pc.list_parent_indices(judgements))
     labels = pc.struct_field(judgements.flatten(), "labels")
@@ -115,8 +113,8 @@ def _counted(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     return votes, votes_for
 
 
+# Pairs whose chosen side scores lower in some part, or not higher in the part that `differs` names.
 def _no_difference(batch: pa.RecordBatch) -> pa.Array:
-    """Pairs whose chosen side scores lower in some part, or not higher in the part that `differs` names."""
     differs = np.asarray(batch.column("differs"))
     wrong = np.zeros(batch.num_rows, dtype=bool)
     for part in ("process", "outcome"):
@@ -167,8 +165,8 @@ REASONING_RULES: Mapping[Config, Rules] = {
 """The rules on traces by config; `rules` has those on messages and sides."""
 
 
+# Judged pairs whose error is not the rejected verdict's.
 def _errors_disagree(batch: pa.RecordBatch) -> pa.Array:
-    """Judged pairs whose error is not the rejected verdict's."""
     verdict = batch.column("rejected_verdict")
     differs = pc.not_equal(pc.struct_field(verdict, "error"), batch.column("rejected_error")).fill_null(True)
     return pc.and_(verdict.is_valid(), differs)
@@ -178,8 +176,8 @@ def _chosen_has_error(batch: pa.RecordBatch) -> pa.Array:
     return pc.struct_field(batch.column("chosen_verdict"), "error").is_valid()
 
 
+# Pairs that some judge did not answer in both orders.
 def _lacks_orders(batch: pa.RecordBatch) -> pa.Array:
-    """Pairs that some judge did not answer in both orders."""
     first = _times(batch, pc.equal(_answers(batch, "order"), "chosen_first"))
     second = _times(batch, pc.equal(_answers(batch, "order"), "rejected_first"))
     judges = np.asarray(_panel(batch, "judges"))
@@ -190,8 +188,8 @@ def _lacks_majority(batch: pa.RecordBatch) -> pa.Array:
     return pc.less_equal(pc.multiply(_panel(batch, "votes"), 2), _panel(batch, "judges"))
 
 
+# Panels whose votes, margin or confidence are not the result of their answers.
 def _numbers_disagree(batch: pa.RecordBatch) -> pa.Array:
-    """Panels whose votes, margin or confidence are not the result of their answers."""
     votes, judges = (np.asarray(_panel(batch, name), dtype=np.float64) for name in ("votes", "judges"))
     margin = np.round((2 * votes - judges) / np.maximum(judges, 1), 4)
     # Rows without a majority or an order have a finding already, and their votes cannot be counted again.
@@ -208,11 +206,10 @@ def _numbers_disagree(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(wrong | miscounted | (np.abs(confidence - np.asarray(_panel(batch, "confidence"))) > 1e-4))
 
 
+# The number of judges who find the rejected side worse in both orders.
+#
+# A row lists the answers of all judges to one order, and then those of the same judges to the other.
 def _counted_votes(batch: pa.RecordBatch) -> np.ndarray:
-    """The number of judges who find the rejected side worse in both orders.
-
-    A row lists the answers of all judges to one order, and then those of the same judges to the other.
-    """
     worse = pc.and_(
         pc.and_(pc.equal(_answers(batch, "better"), "chosen"), _answers(batch, "chosen_error").is_null()),
         _answers(batch, "rejected_error").is_valid(),
@@ -228,8 +225,8 @@ def _counted_votes(batch: pa.RecordBatch) -> np.ndarray:
     return np.bincount(rows[both], minlength=batch.num_rows)
 
 
+# Pairs whose error no judge named.
 def _error_is_unnamed(batch: pa.RecordBatch) -> pa.Array:
-    """Pairs whose error no judge named."""
     errors = batch.column("rejected_error").take(_parents(batch))
     return pa.array(_times(batch, pc.equal(_answers(batch, "rejected_error"), errors)) == 0)
 
@@ -246,8 +243,8 @@ def _parents(batch: pa.RecordBatch) -> pa.Array:
     return pc.list_parent_indices(batch.column("judgements"))
 
 
+# For each row, the number of its answers that a mask over all answers selects.
 def _times(batch: pa.RecordBatch, mask: pa.Array) -> np.ndarray:
-    """For each row, the number of its answers that a mask over all answers selects."""
     parents = np.asarray(_parents(batch))[np.asarray(pc.fill_null(mask, False))]
     return np.bincount(parents, minlength=batch.num_rows)
 

@@ -121,8 +121,8 @@ def is_unread(finding: Any) -> bool:
     return finding["judge"] is not None and finding["category"] is None
 
 
+# Some columns of a config, row by row.
 def _cells(root: Path, files: Mapping[str, FileRecord], config: Config, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """Some columns of a config, row by row."""
     for name in files:
         if (table := config_and_split(name)) is None or table[0] is not config:
             continue

@@ -18,13 +18,13 @@ from .read import read_text
 
 _TITLE = "# Changelog"
 _ENTRY = re.compile(r"^(?=## (\d+\.\d+\.\d+)\s*$)", re.MULTILINE)
+# What a version step means for users of the earlier version.
 _MEANINGS = {
     Bump.NONE: "every row is unchanged",
     Bump.PATCH: "every row is unchanged",
     Bump.MINOR: "every old row is unchanged",
     Bump.MAJOR: "old rows changed, were removed or moved to another split",
 }
-"""What a version step means for users of the earlier version."""
 
 
 def changelog_of(manifest: Manifest, diff: Diff | None, earlier: str | None) -> str:
@@ -54,8 +54,8 @@ def changelog_text(root: Path, manifest: Manifest) -> str:
     return current if current and _without_figures(current, manifest.version) == plain else plain
 
 
+# The changelog without this version's figures: the paragraphs from `Against` to the next entry.
 def _without_figures(text: str, version: str) -> str:
-    """The changelog without this version's figures: the paragraphs from `Against` to the next entry."""
     entry = changelog_entry(text, version)
     return text.replace(entry, entry.partition("\n\nAgainst ")[0], 1)
 

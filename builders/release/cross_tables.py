@@ -16,6 +16,7 @@ from ...schemas.rows import CANDIDATE_CONFIGS
 from .findings import Broken, Finding
 from .rules import contents
 
+# The columns that name one call, or a list of calls.
 _CALLS = (
     "planner",
     "responder",
@@ -30,7 +31,6 @@ _CALLS = (
     "chosen_reasoner",
     "rejected_reasoner",
 )
-"""The columns that name one call, or a list of calls."""
 _HOLDOUT = Config.CRISIS_HOLDOUT
 _MADE_OF_TURNS = (*CANDIDATE_CONFIGS, *REASONING_CONFIGS)
 
@@ -71,8 +71,8 @@ class Digests:
             yield Finding(rule=rule, file=file, row=row + int(at - starts[part]), detail=detail)
 
 
+# Whether a value occurs twice; sorts in place, since finding the places takes several times the memory.
 def _has_repeats(values: np.ndarray) -> bool:
-    """Whether a value occurs twice; sorts in place, since finding the places takes several times the memory."""
     values.sort()
     return bool((values[1:] == values[:-1]).any())
 
@@ -214,7 +214,6 @@ class LabelledTraces:
     """Digests of the traces of `reasoning_steps`, some bytes a trace; add all of them before any is looked up."""
 
     _all: list[np.ndarray] = field(default_factory=list)
-    """Of call and text."""
     _right: list[np.ndarray] = field(default_factory=list)
     """Those of `_all` that are labelled right in every step."""
     _right_calls: list[np.ndarray] = field(default_factory=list)
@@ -256,7 +255,6 @@ def _trace_digests(calls: pa.Array, texts: pa.Array) -> np.ndarray:
 
 
 def _concatenated(parts: list[np.ndarray]) -> np.ndarray:
-    """All digests, sorted for `is_among`."""
     return np.sort(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.uint64)
 
 

@@ -133,8 +133,8 @@ def _compare_table(release: Release, rebuilt: Release, name: str) -> Iterator[Di
         yield Difference(file=name, what="the rows equal the rebuild's, but the bytes of the file do not")
 
 
+# Compares the manifests' row counts and row digests, which do not depend on the Parquet writer.
 def _compare_records(release: Release, rebuilt: Release, name: str) -> Iterator[Difference]:
-    """Compares the manifests' row counts and row digests, which do not depend on the Parquet writer."""
     stated, due = release.manifest.files.get(name), rebuilt.manifest.files.get(name)
     for key in ("rows", "rows_sha256"):
         if stated and due and getattr(stated, key) != getattr(due, key):
@@ -170,12 +170,11 @@ def _which_columns(row: dict[str, Any], again: dict[str, Any]) -> str:
     return f"{', '.join(names)}: not what the recorded answers give (row_id {row.get('row_id')})"
 
 
+# The views that a rebuild must write byte for byte.
+#
+# Another version of the package may word the card differently. The card also shows the size of every table, and
+# `croissant.json` its digest, and both depend on the Parquet writer.
 def _comparable_views(release: Release, rebuilt: Release) -> tuple[str, ...]:
-    """The views that a rebuild must write byte for byte.
-
-    Another version of the package may word the card differently. The card also shows the size of every table, and
-    `croissant.json` its digest, and both depend on the Parquet writer.
-    """
     same_package = release.manifest.run.packages.get(PACKAGE) == version(PACKAGE)
     comparable = same_package and written_by_another(release, rebuilt) is None
     return (CARD, CHANGELOG, CROISSANT, LICENSE, NOTICE) if comparable else ()

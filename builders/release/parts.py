@@ -55,7 +55,6 @@ def read_review(root: Path) -> Review | None:
 
 
 def review_json(review: Review) -> str:
-    """The contents of `review.json`."""
     return json.dumps(review.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 

@@ -106,8 +106,8 @@ def check_license(release: Release, state: CrossTableState) -> Iterator[Finding]
     yield from _check_notice(release, state)
 
 
+# Every source has a paragraph that begins with its name and names its licence.
 def _check_notice(release: Release, state: CrossTableState) -> Iterator[Finding]:
-    """Every source has a paragraph that begins with its name and names its licence."""
     text = _text(release, NOTICE)
     if not text:  # releases of earlier package versions have none
         return
@@ -119,8 +119,8 @@ def _check_notice(release: Release, state: CrossTableState) -> Iterator[Finding]
             yield _finding(NOTICE, f"it does not name the source {origin.source} with its licence {origin.license}")
 
 
+# The licence that the card's YAML states; None if none can be read.
 def _card_licence(text: str) -> str | None:
-    """The licence that the card's YAML states; None if none can be read."""
     try:
         head: Any = front_matter_of(text)
     except DocumentError:
@@ -131,8 +131,8 @@ def _card_licence(text: str) -> str | None:
     return None if stated is None else str(stated)
 
 
+# A file's words; empty where the release has no such file, None where it is missing (another check says so).
 def _text(release: Release, name: str) -> str | None:
-    """A file's words; empty where the release has no such file, None where it is missing (another check says so)."""
     data = read_inside(release.root, name)
     if data is not None:
         return data.decode("utf-8", errors="replace")

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 ROWS_PER_BATCH = 1_000
 
+# What pyarrow raises for a damaged file; a ValueError if the damage is in the name of a column.
 _DAMAGE = (OSError, pa.ArrowException, ValueError)
-"""What pyarrow raises for a damaged file; a ValueError if the damage is in the name of a column."""
 
 
 class Release:

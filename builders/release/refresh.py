@@ -149,8 +149,8 @@ def _move(new: Path, old: Path) -> None:
         new.replace(old)
 
 
+# Copies the release; tables, which are never written here, become hard links where the file system has them.
 def _mirror(root: Path, part: Path) -> None:
-    """Copies the release; tables, which are never written here, become hard links where the file system has them."""
     part.mkdir()
     for name in _files(root):
         (part / name).parent.mkdir(parents=True, exist_ok=True)

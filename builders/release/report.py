@@ -37,11 +37,11 @@ SAMPLE = 400
 
 _HELD_OUT = frozenset(reason.value for reason in HELD_OUT)
 
+# Most turns shown before a reply.
 _TURNS = 60
-"""Most turns shown before a reply."""
 
+# Most characters shown of one text.
 _CHARACTERS = 4_000
-"""Most characters shown of one text."""
 
 Row = dict[str, Any]
 Stratum = tuple[str, ...]
@@ -75,14 +75,14 @@ def report_pairs(release: Release, rows: list[Row]) -> list[ReportPair]:
     return [report_pair(row, dialogues.get(row["dialogue_id"])) for row in rows]
 
 
+# Ids of the dialogues whose seeker may be in a crisis, or for which no judge could tell.
 def _held_out(release: Release) -> set[str]:
-    """Ids of the dialogues whose seeker may be in a crisis, or for which no judge could tell."""
     files = release.files(Config.CRISIS_HOLDOUT)
     return {one for path in files for batch in release.batches(path) for one in _cells(batch, "dialogue_id")}
 
 
+# How much the page leaves out for a crisis; None if the release holds nothing out.
 def _count_held_out(release: Release) -> HeldOut | None:
-    """How much the page leaves out for a crisis; None if the release holds nothing out."""
     if (crises := count_crises(release.root, release.manifest)) is None:
         return None
     dropped = [crises.split_unread(config, release.manifest.counts[config].dropped) for config in PAIR_CONFIGS]
@@ -90,8 +90,8 @@ def _count_held_out(release: Release) -> HeldOut | None:
     return HeldOut(dialogues=crises.seen, candidates=seen, unread=crises.unread, unread_candidates=unread)
 
 
+# Every pair and every dropped candidate, except those of dialogues that are held out.
 def _candidates(release: Release, held_out: set[str]) -> Iterator[Offered]:
-    """Every pair and every dropped candidate, except those of dialogues that are held out."""
     for config in (*PAIR_CONFIGS, Config.DROPPED):
         for split in Split:
             for path in release.files(config, split):
@@ -112,8 +112,8 @@ def _of_batch(batch: pa.RecordBatch, config: Config, split: Split, held_out: set
             yield stratum, row_id, partial(_row, batch, at, {"config": name, "split": split.value})
 
 
+# The first of these columns that the batch has, as text; empty texts if a damaged release has none of them.
 def _cells(batch: pa.RecordBatch, *names: str) -> list[str]:
-    """The first of these columns that the batch has, as text; empty texts if a damaged release has none of them."""
     for name in names:
         if name in batch.schema.names:
             return ["" if cell is None else str(cell) for cell in batch.column(name).to_pylist()]
@@ -187,8 +187,8 @@ def _verdict(record: Row | None) -> ReportVerdict | None:
     return ReportVerdict(judge=judge, error=record["error"], **said)
 
 
+# The judges in the order of their answers, named as in the audit.
 def _judges(judgements: list[Row]) -> tuple[ReportJudge, ...]:
-    """The judges in the order of their answers, named as in the audit."""
     by_judge: dict[str, list[Row]] = {}
     for one in judgements:
         by_judge.setdefault(_model(one) + (f" (draw {one['draw']})" if one["draw"] else ""), []).append(one)
@@ -212,8 +212,8 @@ def _answer(record: Row) -> ReportAnswer:
     return ReportAnswer(**found, **said)
 
 
+# The numbers of a record; None if there is no record, or if one is missing (which `validate` reports).
 def _numbers_of(kind: type[Numbers], record: Row | None) -> Numbers | None:
-    """The numbers of a record; None if there is no record, or if one is missing (which `validate` reports)."""
     return kind(**record) if record and None not in record.values() else None
 
 
@@ -269,8 +269,8 @@ class StratifiedSample(Generic[T]):
         self._trim()
         return [item for _, items in sorted(self._strata.items()) for _, item in items]
 
+    # Discards items that are not in the sample: further items can only push them further down.
     def _trim(self) -> None:
-        """Discards items that are not in the sample: further items can only push them further down."""
         places = [
             (place, _digest(stratum), stratum)
             for stratum, items in self._strata.items()

@@ -45,8 +45,8 @@ def broken_rows(batch: pa.RecordBatch, config: Config, layout: int) -> Iterator[
         yield from _failing(batch, rule, detail, mask)
 
 
+# Nulls in required columns, and values outside an enumeration, at any depth; `numbers` are the elements' rows.
 def _wrong_values(array: pa.Array, hint: Any, numbers: np.ndarray, name: str) -> Iterator[Broken]:
-    """Nulls in required columns, and values outside an enumeration, at any depth; `numbers` are the elements' rows."""
     if array.null_count:
         here = np.asarray(array.is_null())
         if not may_be_null(hint):
@@ -88,8 +88,8 @@ def normalised(text: pa.Array) -> pa.Array:
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(text), r"[^\p{L}\p{N}\p{M}]+", " "))
 
 
+# Prompts without messages, or whose last message is not the user's.
 def _has_bad_end(batch: pa.RecordBatch) -> pa.Array:
-    """Prompts without messages, or whose last message is not the user's."""
     messages = batch.column("prompt")
     empty = np.asarray(pc.equal(pc.list_value_length(messages), 0))
     last = np.asarray(messages.offsets)[1:] - 1
@@ -112,14 +112,13 @@ def _sides_same(batch: pa.RecordBatch) -> pa.Array:
     return pc.equal(normalised(contents(batch, "chosen")), normalised(contents(batch, "rejected")))
 
 
+# Messages that are not exactly the name of their strategy.
 def _differs_from(column: str, strategy: str) -> Mask:
-    """Messages that are not exactly the name of their strategy."""
     return lambda batch: pc.not_equal(contents(batch, column), batch.column(strategy))
 
 
+# Messages that do not begin with their strategy in brackets.
 def _lacks_bracket_of(column: str, strategy: str) -> Mask:
-    """Messages that do not begin with their strategy in brackets."""
-
     def mask(batch: pa.RecordBatch) -> pa.Array:
         found = pc.extract_regex(contents(batch, column), r"^\[(?P<name>[^\]]*)\] \S")
         return pc.not_equal(pc.struct_field(found, "name"), batch.column(strategy))
@@ -135,8 +134,8 @@ def _same_strategies(batch: pa.RecordBatch) -> pa.Array:
     return pc.equal(batch.column("chosen_strategy"), batch.column("rejected_strategy"))
 
 
+# Calls with both a reply and a failure, with neither, or with only some of the columns of one.
 def _is_not_one_outcome(batch: pa.RecordBatch) -> pa.Array:
-    """Calls with both a reply and a failure, with neither, or with only some of the columns of one."""
     replied, failed = batch.column("reply").is_valid(), batch.column("failure").is_valid()
     whole_reply = pc.equal(replied, batch.column("finish_reason").is_valid())
     whole_failure = pc.equal(failed, batch.column("failure_detail").is_valid())
@@ -151,8 +150,8 @@ def _unknown_license(batch: pa.RecordBatch) -> pa.Array:
     return pc.invert(pc.is_in(batch.column("license"), value_set=pa.array(list(LICENCES))))
 
 
+# Dialogues with turns that are withheld, and dialogues without turns that are not.
 def _contradicts_withheld(batch: pa.RecordBatch) -> pa.Array:
-    """Dialogues with turns that are withheld, and dialogues without turns that are not."""
     return pc.not_equal(pc.equal(pc.list_value_length(batch.column("turns")), 0), batch.column("withheld"))
 
 

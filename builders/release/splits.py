@@ -53,8 +53,8 @@ class SplitPlan:
                 splits[member] = split
         return Splits(self._ids, groups, splits)
 
+    # The split that a source gave a member (test before validation before train), or else that of the place.
     def _split(self, members: Sequence[int]) -> Split:
-        """The split that a source gave a member (test before validation before train), or else that of the place."""
         own = {self._own[member] for member in members} - {None}
         for split in (Split.TEST, Split.VALIDATION, Split.TRAIN):
             if split in own:
@@ -109,7 +109,7 @@ class Splits:
         }
 
 
+# The smallest 64-bit hash among the runs of eight words; with fewer words, the hash of all of them.
 def _place(words: Sequence[str], salt: str) -> int:
-    """The smallest 64-bit hash among the runs of eight words; with fewer words, the hash of all of them."""
     runs = {" ".join(words[at : at + _PLACE_WORDS]) for at in range(max(1, len(words) - _PLACE_WORDS + 1))}
     return min(int.from_bytes(hashlib.sha1(f"{salt}\0{run}".encode()).digest()[:8]) for run in runs)

@@ -29,10 +29,10 @@ from .rules import broken_rows, contents
 MOST_FINDINGS = 1_000
 """Most findings reported for one shard that is checked in parallel; the command prints no more in all."""
 _DIALOGUES = (Config.DIALOGUES, Config.CRISIS_HOLDOUT)
+# Read first: every other row names a dialogue and calls, and rows made from traces depend on the traces' labels.
 _FIRST = (*_DIALOGUES, Config.COMPLETIONS, Config.REASONING_STEPS)
-"""Read first: every other row names a dialogue and calls, and rows made from traces depend on the traces' labels."""
+# A `_ShardResult` carries only counts and digests, and later configs need more of these.
 _NEVER_PARALLEL = (*_DIALOGUES, Config.REASONING_STEPS)
-"""A `_ShardResult` carries only counts and digests, and later configs need more of these."""
 
 
 def validate_release(release: Release, parallel: ParallelMap | None = None) -> Iterator[Finding]:
@@ -102,8 +102,8 @@ class _ConfigCheck:
             pass  # not reported any more, but reading on counts the rows
         return _ShardResult(first, alone.state.rows, alone.state.drops, (alone.ids, alone.pairs, alone.keys))
 
+    # Adds the counts and digests of a shard; returns its findings.
     def _merge(self, result: "_ShardResult") -> list[Finding]:
-        """Adds the counts and digests of a shard; returns its findings."""
         self.state.rows.update(result.rows)
         self.state.drops.update(result.drops)
         for ours, theirs in zip((self.ids, self.pairs, self.keys), result.digests, strict=True):
@@ -162,4 +162,3 @@ class _ShardResult:
     rows: Counter[tuple[Config, Split]]
     drops: Counter[tuple[str, str]]
     digests: tuple[Digests, Digests, Digests]
-    """Of row ids, pairs and keys."""

@@ -181,8 +181,8 @@ def _one_vs_rest(grouped: Grouped) -> dict[ErrorType, Interval]:
     return {error: grouped([int(one == error) for one in _ERRORS]) for error in ErrorType}
 
 
+# The labels of all annotators, by unit: the two replies, or the pair.
 def _said(pair: ReviewedPair, readers: Sequence[Reader]) -> Units:
-    """The labels of all annotators, by unit: the two replies, or the pair."""
     answers = ([reader(label) for label in pair.labels.values()] for reader in readers)
     return [[answer for answer in unit if answer is not None] for unit in answers]
 
@@ -194,8 +194,8 @@ def _both(labels: Mapping[str, Label], one: str, other: str, readers: Sequence[R
     return [(first, second) for first, second in answers if first is not None and second is not None]
 
 
+# The labels of each annotator and the judge for one reply.
 def _against(judge: Found | None, pair: ReviewedPair, read: Reader) -> Both:
-    """The labels of each annotator and the judge for one reply."""
     answers = (read(label) for label in pair.labels.values())
     return [(one, _ERRORS.index(judge)) for one in answers if one is not None and judge is not None]
 

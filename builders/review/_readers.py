@@ -20,8 +20,8 @@ ANSWERS = (*ERROR_COLUMNS, BETTER_COLUMN)
 """The columns that are read besides `item`; others are ignored."""
 
 _DELIMITERS = (",", ";", "\t")
+# In characters; more than any spreadsheet program writes into a cell.
 _LONGEST_CELL = 1 << 17
-"""In characters; more than any spreadsheet program writes into a cell."""
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -99,8 +99,8 @@ def _csv_rows(path: Path, data: bytes, item: str = "item", answers: Sequence[str
         raise UsageError(f"{path}: line {reader.line_num}: no CSV: {error}") from error
 
 
+# The index of each wanted column that the header has, by name; the first of several.
 def _known(header: list[str], wanted: Sequence[str]) -> dict[str, int]:
-    """The index of each wanted column that the header has, by name; the first of several."""
     names = [name.strip().casefold() for name in header]
     return {name: names.index(name) for name in wanted if name in names}
 
@@ -177,8 +177,8 @@ def _argilla_rows(place: str, record: dict[str, Any]) -> Iterator[RawRow]:
         yield RawRow(place, record.get("id"), cells, user_id[:8])
 
 
+# A publishable id of a user: Label Studio may export an e-mail address, which is hashed here.
 def _opaque(completed_by: Any) -> str:
-    """A publishable id of a user: Label Studio may export an e-mail address, which is hashed here."""
     user = completed_by
     if isinstance(user, dict):
         user = user.get("id", user.get("email"))

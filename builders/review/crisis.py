@@ -27,8 +27,8 @@ from ._readers import BadCells, RawRow, address_fault, read_sheet
 from .forms import check_outside, fit_cell, sheet_text
 from .importing import review_so_far, store_review
 
+# Turns shown before the sign.
 _CONTEXT = 2
-"""Turns shown before the sign."""
 
 Row = dict[str, Any]
 
@@ -217,7 +217,6 @@ def crisis_review_of(items: Sequence[CrisisItem], read: Sequence[ReadFinding]) -
 
 
 def _alpha(read: Sequence[ReadFinding]) -> Interval:
-    """Krippendorff's alpha of all readers."""
     units = [[_DECISIONS.index(decision) for decision in one.decisions.values()] for one in read]
     tables = np.array([coincidences_of([unit], len(_DECISIONS)) for unit in units])
     return _resampled(read).interval(alpha, tables, sum(len(unit) > 1 for unit in units))
@@ -291,8 +290,8 @@ def import_crisis(root: Path, files: Sequence[Path]) -> ImportedCrisis:
     )
 
 
+# Every decision in the sheets, and the number of lines without one.
 def _read(files: Sequence[Path], items: Mapping[str, CrisisItem]) -> tuple[Decided, int]:
-    """Every decision in the sheets, and the number of lines without one."""
     bad, decided, places, blank = BadCells(), Decided(), dict[tuple[str, str], str](), 0
     for path in files:
         for row in read_sheet(path, "finding", (DECISION_COLUMN, READER_COLUMN)):
@@ -308,8 +307,8 @@ def _read(files: Sequence[Path], items: Mapping[str, CrisisItem]) -> tuple[Decid
     return decided, blank
 
 
+# The sign and the reader of a line with a decision; None if one of its cells is bad.
 def _key(path: Path, row: RawRow, items: Mapping[str, CrisisItem], bad: BadCells) -> tuple[str, str] | None:
-    """The sign and the reader of a line with a decision; None if one of its cells is bad."""
     finding, reader = str(row.item).casefold(), " ".join(row.cells[READER_COLUMN].split())
     unknown = f"{row.item!r} is not a finding of this release" if finding else "is empty"
     wrong = {
@@ -336,8 +335,8 @@ def _decided(review: CrisisReview | None) -> Decided:
     return {(one.finding, reader): decision for one in read for reader, decision in one.decisions.items()}
 
 
+# Every sign with a decision; decisions about signs that the release no longer has are discarded.
 def _read_findings(items: Mapping[str, CrisisItem], decided: Decided) -> list[ReadFinding]:
-    """Every sign with a decision; decisions about signs that the release no longer has are discarded."""
     by_finding: dict[str, dict[str, CrisisDecision]] = {}
     for (finding, reader), decision in sorted(decided.items()):
         if finding in items:

@@ -35,8 +35,8 @@ BETTER_COLUMN = "better"
 BETTER = ("a", "b", "tie")
 
 _SPEAKERS = {"user": "seeker", "assistant": "supporter"}
+# Most characters of a conversation: a spreadsheet's cell holds 32,767.
 _MOST_CHARACTERS = 30_000
-"""Most characters of a conversation: a spreadsheet's cell holds 32,767."""
 _LEFT_OUT = "(earlier turns are left out)\n"
 
 
@@ -106,8 +106,8 @@ _TITLES = {
 }
 _SHOWN = ("conversation", "strategy", "reply_a", "reply_b")
 _OPTIONS = {**dict.fromkeys(ERROR_COLUMNS, ERROR_LABELS), BETTER_COLUMN: BETTER}
+# The number of annotators that Argilla asks for each record: agreement needs two.
 _ANNOTATORS_EACH = 2
-"""The number of annotators that Argilla asks for each record: agreement needs two."""
 
 
 def csv_text(items: Sequence[Item]) -> str:

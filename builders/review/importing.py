@@ -110,8 +110,8 @@ def store_review(root: Path, review: Review, **changes: Any) -> None:
     refresh_views(root, {REVIEW_FILE: review_json(review)})
 
 
+# Refuses a sheet without labels: it would count as an annotator, and delete their earlier labels.
 def _refuse_empty(sheets: Sequence[Sheet], key: Key) -> None:
-    """Refuses a sheet without labels: it would count as an annotator, and delete their earlier labels."""
     for sheet in sheets:
         if not any(label != BLANK for label in sheet.labels.values()):
             raise UsageError(
@@ -120,10 +120,10 @@ def _refuse_empty(sheets: Sequence[Sheet], key: Key) -> None:
             )
 
 
+# Every pair of the earlier review and of the key, by row id, with the labels of all annotators.
 def _merge_labels(
     earlier: ConfigReview | None, key: Key, rows: Mapping[str, dict[str, Any]], sheets: Sequence[Sheet]
 ) -> dict[str, ReviewedPair]:
-    """Every pair of the earlier review and of the key, by row id, with the labels of all annotators."""
     pairs = {pair.row_id: pair for pair in (earlier.pairs if earlier else ())}
     for item, entry in key.items.items():
         known = pairs[entry.row_id].labels if entry.row_id in pairs else {}
@@ -142,11 +142,10 @@ def _pair(row: Mapping[str, Any], labels: dict[str, Label]) -> ReviewedPair:
     )
 
 
+# Whether a side of a pair was judged, by itself or by a panel that compared both sides.
+#
+# Either way, the verdict on a kept pair is the same: no error in the chosen side, and the pair's error in the other.
 def _is_judged(row: Mapping[str, Any], verdict: str) -> bool:
-    """Whether a side of a pair was judged, by itself or by a panel that compared both sides.
-
-    Either way, the verdict on a kept pair is the same: no error in the chosen side, and the pair's error in the other.
-    """
     return row.get("panel") is not None or row.get(verdict) is not None
 
 
@@ -192,8 +191,8 @@ def read_sheets(files: Sequence[Path], names: Sequence[str], key: Key) -> list[S
     return sheets
 
 
+# The annotator according to the file's name: `review_anna.csv` and `anna.csv` are anna's.
 def _name_of(path: Path) -> str:
-    """The annotator according to the file's name: `review_anna.csv` and `anna.csv` are anna's."""
     return re.sub(r"[^\w.-]+", " ", _GENERIC_NAME.sub("", path.stem)).strip(" ._-")
 
 

@@ -23,8 +23,8 @@ from ...schemas.errors import DataError, UsageError
 from ..release.read import Release
 from ..release.rules import check_table
 
+# Candidates kept for each stratum, as a multiple of the sample's size: enough to spread over dialogues.
 _SPARE = 4
-"""Candidates kept for each stratum, as a multiple of the sample's size: enough to spread over dialogues."""
 
 Stratum = tuple[str, ...]
 
@@ -128,8 +128,8 @@ def allocate(counts: Mapping[Stratum, int], size: int) -> dict[Stratum, int]:
     return given
 
 
+# Draws from the rarest strata first, and always a pair whose dialogue is in the sample least often so far.
 def _spread(kept: Mapping[Stratum, list[Drawn]], wanted: Mapping[Stratum, int]) -> list[Drawn]:
-    """Draws from the rarest strata first, and always a pair whose dialogue is in the sample least often so far."""
     used: Counter[str] = Counter()
     chosen: list[Drawn] = []
     for stratum in sorted(kept, key=lambda one: (len(kept[one]), one)):

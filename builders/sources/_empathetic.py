@@ -47,8 +47,8 @@ def whole_dialogues(rows: Iterable[tuple[Any, Split | None]]) -> Iterator[tuple[
         yield record, split
 
 
+# Who says what in a record of utterances: the number of the speaker, and the words.
 def _spoken(record: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
-    """Who says what in a record of utterances: the number of the speaker, and the words."""
     for said in record["utterances"]:
         yield said["speaker_idx"], _text(said["utterance"])
 

@@ -31,20 +31,20 @@ _STRATEGIES = {
 }
 
 
+# Whether the turns of a record in ESConv's form carry emotions.
 def _has_emotions(record: Mapping[str, Any]) -> bool:
-    """Whether the turns of a record in ESConv's form carry emotions."""
     turns = record.get("dialog")
     return isinstance(turns, list) and bool(turns) and isinstance(turns[0], Mapping) and "emotion" in turns[0]
 
 
+# The name of a strategy as we have it; anything else as it is.
 def _strategy_name(name: Any) -> Any:
-    """The name of a strategy as we have it; anything else as it is."""
     found = _STRATEGIES.get(" ".join(name.casefold().split())) if isinstance(name, str) else None
     return name if found is None else found.value
 
 
+# What was said in a turn, and what was seen and heard; the words are empty where nothing was said.
 def _words_and_cues(said: Mapping[str, Any], text: str) -> tuple[str, tuple[dict[str, str], ...]]:
-    """What was said in a turn, and what was seen and heard; the words are empty where nothing was said."""
     seen = _SEEN.search(text)
     words, rest = (text[: seen.start()], text[seen.start() :]) if seen else (text, "")
     told = [("face", rest)] + [(modality, said[key]) for modality, keys in _CUES for key in keys if key in said]
@@ -56,8 +56,8 @@ def _words_and_cues(said: Mapping[str, Any], text: str) -> tuple[str, tuple[dict
     return words.strip(), tuple(cues)
 
 
+# The record's own emotion, or else the one that most of the seeker's turns carry; of equals, the first.
 def _commonest_emotion(record: Mapping[str, Any], seekers: Iterator[Mapping[str, Any]]) -> str | None:
-    """The record's own emotion, or else the one that most of the seeker's turns carry; of equals, the first."""
     if record.get("emotion_type"):
         return str(record["emotion_type"])
     named = Counter(str(turn["emotion"]) for turn in seekers if turn.get("emotion"))

@@ -16,8 +16,8 @@ from ....schemas.errors import DataError
 from ..read import Release
 from ._store import RowStore, SplitPair, columns_of, compare_columns, digest_folder, find_table, shared_columns
 
+# 2**64 divided by the golden ratio, an odd number: its multiples are all different, and spread evenly.
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-"""2**64 divided by the golden ratio, an odd number: its multiples are all different, and spread evenly."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def match_rows(old: np.ndarray, new: np.ndarray) -> Match:
     return Match(at_old[order], at_new[order], _without(len(old), at_old), _without(len(new), at_new))
 
 
+# The ids, with every repetition replaced by another number.
 def _uniques(ids: np.ndarray) -> np.ndarray:
-    """The ids, with every repetition replaced by another number."""
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ids) else np.zeros(0, dtype=np.int64)
@@ -141,8 +141,8 @@ def list_rows(found: Compared, config: str, splits: Sequence[str], most: int) ->
     return rows
 
 
+# Changed or moved rows, by their indices in the match.
 def _matched(found: Compared, config: str, splits: Sequence[str], what: RowChange, chosen: np.ndarray) -> list[RowDiff]:
-    """Changed or moved rows, by their indices in the match."""
     was, now = found.match.old[chosen], found.match.new[chosen]
     differs = {
         column: found.old.digests(column)[was] != found.new.digests(column)[now]
@@ -203,9 +203,9 @@ class ConfigComparison:
         rewritten = () if columns else tuple(self._rewritten(splits))
         return ConfigResult(diff, rewritten, rows, compared.differing)
 
+    # Every split that either release has, in order.
     @cached_property
     def _tables(self) -> list[SplitPair]:
-        """Every split that either release has, in order."""
         both = [split for split in Split if self.old.files(self.config, split) or self.new.files(self.config, split)]
         return [find_table(self.old, self.new, self.config, split) for split in both]
 
@@ -238,9 +238,8 @@ def _presence(old: bool, new: bool) -> Presence:
     return Presence.BOTH if old and new else Presence.GONE if old else Presence.ADDED
 
 
+# A store of the rows of a release's files, which are given by split.
 def _stored(release: Release, files: list[tuple[Path, ...]], folder: Path, columns: list[str]) -> RowStore:
-    """A store of the rows of a release's files, which are given by split."""
-
     def batches(paths: tuple[Path, ...]) -> Iterator[pa.RecordBatch]:
         for path in paths:
             yield from release.batches(path)
@@ -252,9 +251,9 @@ def _stored(release: Release, files: list[tuple[Path, ...]], folder: Path, colum
     return store
 
 
+# Adds to the message of a failure which of the two releases it is about.
 @contextmanager
 def _naming(release: Release) -> Iterator[None]:
-    """Adds to the message of a failure which of the two releases it is about."""
     try:
         yield
     except DataError as error:

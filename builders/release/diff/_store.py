@@ -54,8 +54,8 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(is_kind(kind) for is_kind in (*tests, pa.types.is_binary, pa.types.is_large_binary))
 
 
+# Hashes each distinct text once: the prompts of a dialogue repeat its turns.
 def _of_texts(texts: pa.Array) -> np.ndarray:
-    """Hashes each distinct text once: the prompts of a dialogue repeat its turns."""
     coded = texts.dictionary_encode()
     if not len(coded.dictionary):
         return np.zeros(len(texts), dtype=np.uint64)
@@ -87,8 +87,8 @@ def _of_lists(lists: pa.Array) -> np.ndarray:
     return _mixed(sums[ends] - sums[starts] + lengths.astype(np.uint64))
 
 
+# Mixes every bit into all others: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
 def _mixed(numbers: np.ndarray) -> np.ndarray:
-    """Mixes every bit into all others: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
     mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(mixed ^ (mixed >> np.uint64(31)))
@@ -149,8 +149,8 @@ def type_name(kind: Any) -> str:
     return str(kind)
 
 
+# Rows that are hashed together: enough to make numpy's cost per call negligible, and few enough to fit in memory.
 _ROWS_AT_ONCE = 4_000
-"""Rows that are hashed together: enough to make numpy's cost per call negligible, and few enough to fit in memory."""
 
 
 class RowStore:
@@ -197,8 +197,8 @@ def _write_digests(batch: pa.RecordBatch, files: Mapping[str, BinaryIO]) -> None
         cell_digests(batch.column(column)).tofile(file)
 
 
+# The same rows in larger batches: a release's row groups are small.
 def _rebatched(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in larger batches: a release's row groups are small."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)

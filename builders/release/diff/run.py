@@ -19,8 +19,8 @@ from ..read import Release
 from ._compare import ConfigComparison, ConfigResult
 from ._store import same_bytes
 
+# Files or columns that one reason names.
 _MOST_NAMES = 5
-"""Files or columns that one reason names."""
 _LARGEST_FIRST = (Bump.MAJOR, Bump.MINOR, Bump.PATCH)
 
 
@@ -67,8 +67,8 @@ def _compare_config(old: Release, new: Release, most: int, config: Config) -> Co
     return ConfigComparison(old, new, config).compare(most)
 
 
+# Other files than tables that differ, by name.
 def _other_files(old: Release, new: Release) -> Iterator[FileDiff]:
-    """Other files than tables that differ, by name."""
     before, after = ({name for name in one.manifest.files if config_and_split(name) is None} for one in (old, new))
     for name in sorted(before | after):
         if name not in after:
