@@ -32,4 +32,6 @@ def _turns(record: Record) -> Iterator[Turn]:
             yield make_turn({"speaker": Speaker.SUPPORTER, "text": words, "strategy": strategy}, index)
 
 
-FORMAT = Format("chat", lambda record: has_list(record, "messages"), _turns, FIELDS)
+FORMAT = Format(
+    "chat", "an object with `messages` (chat)", lambda record: has_list(record, "messages"), _turns, FIELDS, order=2
+)

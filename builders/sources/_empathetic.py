@@ -13,10 +13,7 @@ from typing import Any
 
 from ...schemas.dialogue import Speaker, Split, Turn
 from ...schemas.errors import SourceError
-from .base import FaultError, Format, Record, has_list, make_turn
-
-NAME = "empathetic_dialogues"
-"""What rows call it where its files are called by their splits alone."""
+from .base import FaultError, Format, Record, RowFormat, has_list, make_turn
 
 _COLUMNS = ("conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance")
 # The last column, which lines without tags may lack.
@@ -28,17 +25,12 @@ def _is_utterance(record: Any) -> bool:
     return isinstance(record, Mapping) and all(name in record for name in _COLUMNS)
 
 
-def is_utterance_header(header: Sequence[str]) -> bool:
-    """Whether a CSV file's columns are those of utterances."""
+def _is_header(header: Sequence[str]) -> bool:
     return all(name in header for name in _COLUMNS)
 
 
-def whole_dialogues(rows: Iterable[tuple[Any, Split | None]]) -> Iterator[tuple[Any, Split | None]]:
-    """Utterances that follow each other in one conversation as one record, `{"utterances": [...]}`; others as they are.
-
-    Args:
-        rows: records, each with its split.
-    """
+# Utterances that follow each other in one conversation become one record, `{"utterances": [...]}`.
+def _gather(rows: Iterable[tuple[Any, Split | None]]) -> Iterator[tuple[Any, Split | None]]:
     for _, together in groupby(enumerate(rows), key=_conversation):
         (record, split), *others = (row for _, row in together)
         if _is_utterance(record):
@@ -53,14 +45,9 @@ def _spoken(record: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
         yield said["speaker_idx"], _text(said["utterance"])
 
 
-def read_utterances(path: Path, lines: Iterable[str]) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file, as they were published: `_comma_` for a comma, and quotation marks that quote nothing.
-
-    A file that a tool has written anew, with quoted cells, is understood as well.
-
-    Raises:
-        SourceError: it lacks a column, or a line has not as many cells as there are columns.
-    """
+# The rows of a CSV file as published: `_comma_` stands for a comma, and quotation marks quote nothing. A file that a
+# tool has written anew, with quoted cells, is understood as well.
+def _read(path: Path, lines: Iterable[str]) -> Iterator[dict[str, str]]:
     header: list[str] | None = None
     for number, line in enumerate(lines, 1):
         line = line.rstrip("\r\n")
@@ -104,7 +91,10 @@ def _turns(record: Record) -> Iterator[Turn]:
 
 FORMAT = Format(
     "empathetic",
+    "an utterance a row (EmpatheticDialogues)",
     lambda record: has_list(record, "utterances"),
     _turns,
     {"emotion": "context", "situation": "prompt"},
+    rows=RowFormat("empathetic_dialogues", _is_header, _read, _gather),
+    order=4,
 )

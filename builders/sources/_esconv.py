@@ -48,4 +48,6 @@ def spoken_turns(record: Record) -> Iterator[tuple[int, tuple[Record, Speaker, s
             yield index, (said, speaker, text)
 
 
-FORMAT = Format("esconv", lambda record: has_list(record, "dialog"), _turns, FIELDS)
+FORMAT = Format(
+    "esconv", "an object with `dialog` (ESConv)", lambda record: has_list(record, "dialog"), _turns, FIELDS, order=1
+)

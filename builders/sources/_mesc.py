@@ -1,4 +1,4 @@
-"""Reads MESC (arXiv 2408.03650) and what is written like it: ESConv's form, with an emotion and cues at every turn.
+"""MESC (arXiv 2408.03650) and what is written like it: ESConv's form, with an emotion and cues at every turn.
 
 As published, a turn's `text` is what was said, and behind it what a model saw in the video, in sentences that begin
 with "The speaker". These are taken apart: the words stay words, the rest becomes a cue of the face. A turn may also
@@ -81,4 +81,7 @@ def _complete(record: Record) -> Record:
     return {**record, "emotion_type": _commonest_emotion(record, seekers)}
 
 
-FORMAT = Format("mesc", _has_emotions, _turns, FIELDS, _complete)
+# Before ESConv, whose form fits its records too.
+FORMAT = Format(
+    "mesc", "ESConv's with an `emotion` at every turn (MESC)", _has_emotions, _turns, FIELDS, _complete, order=0
+)

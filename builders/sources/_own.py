@@ -20,8 +20,10 @@ def _turns(record: Record) -> Iterator[Turn]:
 
 FORMAT = Format(
     "dialogue",
+    "an object with `turns` (our own)",
     lambda record: has_list(record, "turns"),
     _turns,
     {"problem": "problem", "emotion": "emotion", "situation": "situation"},
+    order=3,
     is_own=True,
 )

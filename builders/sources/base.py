@@ -1,17 +1,18 @@
 """What source formats share: a format reads one record of a corpus as a `Dialogue`, or says what is wrong with it.
 
 One file here is one format, complete: how its records are recognised, how their turns are read, and where it names what
-a dialogue is about. `formats` lists them all.
+a dialogue is about. `formats` finds every module of this package that has a `FORMAT`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from ...schemas.base import Frozen
-from ...schemas.dialogue import Dialogue, Speaker, Turn
+from ...schemas.dialogue import Dialogue, Speaker, Split, Turn
 from ...schemas.strategy import parse_strategy
 
 Record = Mapping[str, Any]
@@ -56,11 +57,27 @@ class FaultError(Exception):
 
 
 @dataclass(frozen=True)
+class RowFormat:
+    """How a corpus is read whose dialogues span rows of a CSV file."""
+
+    source_name: str
+    """What the rows' `source` says where the files are named after their splits."""
+    fits: Callable[[Sequence[str]], bool]
+    """Whether a header is that of such a file."""
+    read: Callable[[Path, Iterable[str]], Iterator[Record]]
+    """The rows of a file's lines; raises `SourceError`."""
+    gather: Callable[[Iterable[tuple[Any, Split | None]]], Iterator[tuple[Any, Split | None]]]
+    """The rows of one dialogue as one record, and all other records as they are."""
+
+
+@dataclass(frozen=True)
 class Format:
     """A way of writing a dialogue."""
 
     kind: str
     """What `--source kind:path` calls it."""
+    described_as: str
+    """How a message names it to somebody whose records fit no format."""
     fits: Callable[[Record], bool]
     """Whether a record is written in it."""
     turns: Callable[[Record], Iterator[Turn]]
@@ -69,6 +86,10 @@ class Format:
     """The names under which a record says what the dialogue is about: problem, emotion, situation."""
     complete: Callable[[Record], Record] = lambda record: record
     """The record with what has to be computed from its turns."""
+    rows: RowFormat | None = None
+    """How its CSV files are read, where a record spans rows."""
+    order: int = 100
+    """Formats are tried in ascending order, so a record that fits several has the first of them."""
     is_own: bool = False
     """Whether a record also states its source, its licence and its split: our own form does."""
 

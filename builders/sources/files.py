@@ -16,7 +16,7 @@ from ...schemas.documents import DocumentError, parse_json, raise_csv_limit
 from ...schemas.errors import SourceError
 from ...schemas.escape import printable
 from ...schemas.files import open_inside, open_plain
-from .formats import has_own_csv, read_own_csv
+from .formats import rows_of
 
 _CHUNK = 1 << 20
 _ROWS = 1_000
@@ -143,7 +143,7 @@ def _table_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
         raise SourceError(f"{path}: cannot be read: {reason}") from error
 
 
-# Utterances of EmpatheticDialogues, or rows with a column `text` that holds a dialogue as JSON.
+# Rows of a format that has its own CSV files, or rows with a column `text` that holds a dialogue as JSON.
 def _csv_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
     raise_csv_limit()
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
@@ -151,9 +151,9 @@ def _csv_rows(path: Path, file: BinaryIO) -> Iterator[Any]:
         lines = _lines(path, file)
         first = next(lines)
         header = next(csv.reader([first.rstrip("\r\n")], delimiter=delimiter), [])
-        if delimiter == "," and (has_own_csv(header) or "text" not in header):
+        if delimiter == "," and (own := rows_of(header)) is not None:
             file.seek(0)
-            yield from read_own_csv(path, _lines(path, file))
+            yield from own.read(path, _lines(path, file))
             return
         rows = csv.reader(lines, delimiter=delimiter)
         for row in rows:

@@ -1,32 +1,26 @@
-"""Every source format, and what a file may need besides: records that span rows, and a CSV dialect of its own.
+"""Every source format: each module of this package that has a `FORMAT` is one."""
 
-A new format is one file with a `FORMAT`, one line here, and a test.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
+from ...schemas.dialogue import Split
 from ...schemas.documents import parse_json
-from . import _chat, _empathetic, _esconv, _mesc, _own
-from ._empathetic import NAME as NAME_OF_SPLIT_FILES
-from ._empathetic import is_utterance_header as has_own_csv
-from ._empathetic import read_utterances as read_own_csv
-from ._empathetic import whole_dialogues as group_rows
-from .base import Format
+from . import __path__ as _folders
+from .base import Format, RowFormat
 
-__all__ = [
-    "FORMATS",
-    "NAME_OF_SPLIT_FILES",
-    "format_of",
-    "group_rows",
-    "has_own_csv",
-    "read_own_csv",
-    "unknown_form",
-    "unwrap",
-]
 
-# The first that fits a record is its format: MESC is ESConv's form with more at every turn, so it stands before it.
-FORMATS: dict[str, Format] = {one.FORMAT.kind: one.FORMAT for one in (_mesc, _esconv, _chat, _own, _empathetic)}
+def _find_formats() -> dict[str, Format]:
+    modules = (import_module(f".{name}", __package__) for _, name, _ in iter_modules(_folders) if name.startswith("_"))
+    found = sorted((one.FORMAT for one in modules if hasattr(one, "FORMAT")), key=lambda form: (form.order, form.kind))
+    return {form.kind: form for form in found}
+
+
+FORMATS = _find_formats()
+"""Every format by its kind, in the order in which they are tried."""
+
+_ROWS = [form.rows for form in FORMATS.values() if form.rows is not None]
 
 
 def unwrap(record: Any) -> Any:
@@ -46,6 +40,27 @@ def format_of(record: Any) -> Format | None:
     return next((form for form in FORMATS.values() if form.fits(record)), None)
 
 
+def rows_of(header: Sequence[str]) -> RowFormat | None:
+    """The format whose CSV files have this header; None where no format has it and a column `text` may hold records.
+
+    A header that nothing can read is given to the first format, which names the column that it lacks.
+    """
+    found = next((rows for rows in _ROWS if rows.fits(header)), None)
+    return found or (None if "text" in header else _ROWS[0])
+
+
+def name_of_split_files() -> str:
+    """What the `source` of rows says where a CSV file is only named after its split."""
+    return _ROWS[0].source_name
+
+
+def gather_rows(records: Iterable[tuple[Any, Split | None]]) -> Iterator[tuple[Any, Split | None]]:
+    """Records, each with its split; rows of one dialogue become one record."""
+    for rows in _ROWS:
+        records = rows.gather(records)
+    return iter(records)
+
+
 def unknown_form(record: Any) -> str:
     """What a record that fits no format is, and what would fit."""
     found = (
@@ -53,8 +68,5 @@ def unknown_form(record: Any) -> str:
         if isinstance(record, dict)
         else type(record).__name__
     )
-    return (
-        f"a record is {found}; a dialogue is an object with `dialog` (ESConv), `messages` (chat) or `turns` (our own), "
-        f"and of EmpatheticDialogues a row is an utterance; "
-        f"see `ipm-prefdial schema dialogues`"
-    )
+    forms = "; ".join(form.described_as for form in FORMATS.values())
+    return f"a record is {found}; a dialogue is one of these: {forms}; see `ipm-prefdial schema dialogues`"

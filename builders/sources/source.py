@@ -13,7 +13,7 @@ from ...schemas.licence import LICENCES, UNKNOWN
 from ...schemas.spec import SourceRef
 from .base import BadDialogue, FaultError, Format, to_dialogue
 from .files import digest_of_lines, read_records, sha256_of
-from .formats import FORMATS, NAME_OF_SPLIT_FILES, format_of, group_rows, unknown_form, unwrap
+from .formats import FORMATS, format_of, gather_rows, name_of_split_files, unknown_form, unwrap
 from .hub import HUB_ID, SPLITS, DatasetCopy, download
 
 SAMPLE = "sample"
@@ -50,7 +50,7 @@ class Source:
         """
         form: Format | None = FORMATS[self.kind] if self.kind else None
         strange: str | None = None
-        for index, (record, split) in enumerate(group_rows(self._records())):
+        for index, (record, split) in enumerate(gather_rows(self._records())):
             form = form or format_of(record)
             if form is None:
                 strange = strange or unknown_form(record)
@@ -135,7 +135,7 @@ def _open_sample() -> Source:
 def _open_file(path: Path, kind: str | None, license_id: str | None) -> Source:
     if not _is_there(path):
         raise SourceError(f"{printable(path)}: no such file")
-    name, sha256 = source_name(path.stem) if _own_split(path) is None else NAME_OF_SPLIT_FILES, sha256_of(path)
+    name, sha256 = source_name(path.stem) if _own_split(path) is None else name_of_split_files(), sha256_of(path)
     return Source(name, one_line(path.name), kind, sha256, None, license_id or UNKNOWN, (path,), digests=(sha256,))
 
 

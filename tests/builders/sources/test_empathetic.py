@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from support.sources import TALK, dialogues_in, found_in, opened, taken_in, written
 
-from ipm_prefdial.builders.sources._empathetic import is_utterance_header, whole_dialogues
+from ipm_prefdial.builders.sources._empathetic import FORMAT
 from ipm_prefdial.builders.sources.base import BadDialogue
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import SourceError
@@ -86,7 +86,7 @@ def test_a_release_without_traces_says_what_is_missing(tmp_path: Path) -> None:
 def test_runs_of_one_conversation_are_one_record_and_nothing_is_lost(names: list[str]) -> None:
     column = dict.fromkeys(("context", "prompt", "utterance"), "x") | {"speaker_idx": 1}
     rows = [({"conv_id": name, "utterance_idx": at, **column}, None) for at, name in enumerate(names)]
-    found = [[one["utterance_idx"] for one in record["utterances"]] for record, _ in whole_dialogues(rows)]
+    found = [[one["utterance_idx"] for one in record["utterances"]] for record, _ in FORMAT.rows.gather(rows)]
     assert [at for run in found for at in run] == list(range(len(names)))
     for run, after in pairwise(found):
         assert len({names[at] for at in run}) == 1
@@ -95,7 +95,7 @@ def test_runs_of_one_conversation_are_one_record_and_nothing_is_lost(names: list
 
 def test_other_records_pass_one_by_one() -> None:
     passed = []
-    for record, split in whole_dialogues((TALK, None) for _ in range(3)):
+    for record, split in FORMAT.rows.gather((TALK, None) for _ in range(3)):
         passed.append((record, split))
     assert passed == [(TALK, None)] * 3
 
@@ -103,5 +103,5 @@ def test_other_records_pass_one_by_one() -> None:
 @pytest.mark.parametrize("missing", ["conv_id", "utterance"])
 def test_a_header_needs_every_column(missing: str) -> None:
     columns = ["conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance"]
-    assert is_utterance_header(columns)
-    assert not is_utterance_header([column for column in columns if column != missing])
+    assert FORMAT.rows.fits(columns)
+    assert not FORMAT.rows.fits([column for column in columns if column != missing])
