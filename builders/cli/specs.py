@@ -7,7 +7,7 @@ from typing import Any
 
 from ...schemas.config import Config
 from ...schemas.errors import UsageError
-from ...schemas.rows import rows_of
+from ...schemas.rows import json_schema_of, rows_of
 from ..release.refresh import card_features
 from ..specs.released import draft_spec, load_release, locked_specs, spec_path, versions, write_draft
 from .show import say, say_json, say_table
@@ -99,5 +99,5 @@ def _run_schema(options: argparse.Namespace) -> int:
     rows = rows_of(layout)
     if config not in rows:
         raise UsageError(f"release {release} has no config {config}; it has {', '.join(rows)}")
-    say_json({"json_schema": rows[config].model_json_schema(), "features": card_features(layout)[config]})
+    say_json({"json_schema": json_schema_of(layout, config), "features": card_features(layout)[config]})
     return 0

@@ -6,7 +6,7 @@ where several judges answer, a list of such structs. A spec says which layout it
 changes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base import digest_of
@@ -17,6 +17,7 @@ from .common import DialogueRow, InferredBy, Messages, Row, SftRow, TurnStruct
 __all__ = [
     "CANDIDATE_CONFIGS",
     "LAYOUTS",
+    "RELEASED_MEMBERS",
     "InferredBy",
     "Messages",
     "Row",
@@ -25,6 +26,7 @@ __all__ = [
     "TurnStruct",
     "candidate_configs",
     "content_id_of",
+    "json_schema_of",
     "row_id",
     "rows_of",
 ]
@@ -73,6 +75,38 @@ CANDIDATE_CONFIGS = (*PAIR_CONFIGS, *SFT_CONFIGS)
 """The configs whose candidates are conserved in every layout: each becomes a row there or a row of `dropped`."""
 
 
+_NEWEST_RELEASED = 3
+
+# Written out, because enums grow and released layouts do not: a member that is added later must not change the JSON
+# Schema with which a lab reads an old release. `DropReason` has its own list, which also restricts what rows may hold.
+RELEASED_MEMBERS: Mapping[str, Sequence[str]] = {
+    "CrisisCategory": "self_harm, abuse, acute_danger".split(", "),
+    "CrisisForm": "explicit, coded, indirect, third_party".split(", "),
+    "Emotion": (
+        "anger, annoyance, anxiety, nervousness, fear, depression, sadness, disappointment, pain, loneliness, guilt, "
+        "shame, embarrassment, jealousy, disgust, surprise, nostalgia, caring, trust, confidence, hope, gratitude, "
+        "pride, admiration, contentment, joy, neutral"
+    ).split(", "),
+    "ErrorType": "lack_of_empathy, early_emotion_shift, template_response, strategy_mismatch, emotion_misread".split(
+        ", "
+    ),
+    "FailureReason": "rate_limited, server_error, connection, timeout, malformed, bad_request, refused".split(", "),
+    "Role": "planner, responder, joint, judge, rewriter, reasoner, stylist".split(", "),
+    "Speaker": "seeker, supporter".split(", "),
+    "Split": "train, validation, test".split(", "),
+    "Step": "history, emotion, strategy, reply".split(", "),
+    "Strategy": (
+        "Question, Restatement or Paraphrasing, Reflection of feelings, Self-disclosure, Affirmation and Reassurance, "
+        "Providing Suggestions, Information, Others"
+    ).split(", "),
+    "Task": (
+        "planner, responder, joint, judge, strategy_judge, crisis_judge, rewriter, reasoner, step_judge, stylist, "
+        "style_judge"
+    ).split(", "),
+}
+"""The enum members that every released layout shows in its JSON Schema, by the name of the enum."""
+
+
 def candidate_configs(layout: int) -> tuple[Config, ...]:
     """The configs of a layout whose candidates are conserved."""
     return (*CANDIDATE_CONFIGS, *(config for config in REASONING_CONFIGS if config in LAYOUTS[layout]))
@@ -81,6 +115,20 @@ def candidate_configs(layout: int) -> tuple[Config, ...]:
 def rows_of(layout: int) -> Rows:
     """The row schemas of a layout; `BuildSpec.layout` is one of those that there are."""
     return LAYOUTS[layout]
+
+
+def json_schema_of(layout: int, config: Config) -> dict[str, Any]:
+    """The JSON Schema of a config's rows; a released layout shows the enum members that it was released with.
+
+    Raises:
+        KeyError: the layout has no such config.
+    """
+    schema = rows_of(layout)[config].model_json_schema()
+    if layout <= _NEWEST_RELEASED:
+        for name, definition in schema.get("$defs", {}).items():
+            if name in RELEASED_MEMBERS:
+                definition["enum"] = list(RELEASED_MEMBERS[name])
+    return schema
 
 
 def row_id(config: Config, dialogue_id: str, turn: int | None, *what: object) -> str:

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipm_prefdial.schemas.config import DEFAULT_CONFIG, PAIR_CONFIGS, REASONING_CONFIGS, SFT_CONFIGS, Config
-from ipm_prefdial.schemas.rows import CANDIDATE_CONFIGS, LAYOUTS, candidate_configs, row_id, rows_of
+from ipm_prefdial.schemas.rows import (
+    CANDIDATE_CONFIGS,
+    LAYOUTS,
+    RELEASED_MEMBERS,
+    candidate_configs,
+    json_schema_of,
+    row_id,
+    rows_of,
+)
 
 _COMMON = ["row_id", "dialogue_id", "turn", "source", "license"]
 _WHAT = st.lists(st.none() | st.text(max_size=9) | st.integers(0, 99), max_size=3).map(tuple)
@@ -79,3 +87,16 @@ def test_layout_3_changes_no_column_of_layout_2_but_that_a_drop_may_lack_a_strat
         if config is Config.DROPPED:
             assert new.pop("strategy") == old.pop("strategy") | None
         assert old == new
+
+
+@pytest.mark.parametrize("layout", [1, 2, 3])
+def test_a_new_enum_member_does_not_reach_a_released_layout(layout: int) -> None:
+    """Every enum in its JSON Schema is written out, so the schema does not follow the enum."""
+    for config in LAYOUTS[layout]:
+        for name, definition in json_schema_of(layout, config).get("$defs", {}).items():
+            if "enum" in definition and name != "DropReason":
+                assert definition["enum"] == list(RELEASED_MEMBERS[name])
+
+
+def test_a_draft_layout_follows_its_enums() -> None:
+    assert json_schema_of(4, Config.STRATEGY) == LAYOUTS[4][Config.STRATEGY].model_json_schema()
