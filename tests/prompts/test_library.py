@@ -17,7 +17,7 @@ from ipm_prefdial.schemas.dialogue import Turn
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import PromptError
 from ipm_prefdial.schemas.inference import Ask, Task
-from ipm_prefdial.schemas.safety import CrisisCategory
+from ipm_prefdial.schemas.rows import RELEASED_MEMBERS
 from ipm_prefdial.schemas.strategy import Strategy
 
 _VARIABLES = {
@@ -267,30 +267,33 @@ def test_the_judges_schema_offers_what_the_parser_reads() -> None:
 
 @pytest.mark.parametrize("side", ["a", "b"])
 def test_a_comparison_offers_each_side_what_the_parser_reads(side: str) -> None:
-    offered = {"judge/compare_replies@1": set(ErrorType), "judge/compare_strategies@1": {ErrorType.STRATEGY_MISMATCH}}
+    offered = {
+        "judge/compare_replies@1": RELEASED_MEMBERS["ErrorType"],
+        "judge/compare_strategies@1": [ErrorType.STRATEGY_MISMATCH.value],
+    }
     for prompt_id, errors in offered.items():
         schema = load_prompt(prompt_id).reply_schema
         assert schema is not None
         assert schema.body["required"] == ["a", "b", "better", "rationale"]
-        assert set(schema.body["properties"][side]["enum"]) == {"none", *(error.value for error in errors)}
+        assert set(schema.body["properties"][side]["enum"]) == {"none", *errors}
         assert schema.body["properties"]["better"]["enum"] == ["a", "b", "tie"]
 
 
 def test_the_crisis_judge_is_offered_every_category_and_none() -> None:
     schema = load_prompt("judge/crisis@1").reply_schema
     assert schema is not None
-    assert set(schema.body["properties"]["crisis"]["enum"]) == {"none", *CrisisCategory}
+    assert set(schema.body["properties"]["crisis"]["enum"]) == {"none", *RELEASED_MEMBERS["CrisisCategory"]}
     assert schema.body["properties"]["turn"] == {"type": ["integer", "null"]}
 
 
 def test_every_error_and_category_that_is_offered_is_explained() -> None:
     explained = {
-        "judge/compare_replies@1": ErrorType,
-        "rewriter/same_strategy@1": ErrorType,
-        "judge/crisis@1": CrisisCategory,
+        "judge/compare_replies@1": "ErrorType",
+        "rewriter/same_strategy@1": "ErrorType",
+        "judge/crisis@1": "CrisisCategory",
     }
     for prompt_id, labels in explained.items():
         text = load_prompt(prompt_id).instructions
-        assert [label.value for label in labels if f"\n- {label.value}: " not in text] == []
+        assert [label for label in RELEASED_MEMBERS[labels] if f"\n- {label}: " not in text] == []
     told = load_prompt("judge/compare_strategies@1").instructions
     assert [strategy.value for strategy in Strategy if f"\n- {strategy.value}: " not in told] == []

@@ -22,6 +22,7 @@ from ipm_prefdial.builders.review.forms import COLUMNS
 from ipm_prefdial.builders.review.importing import import_review
 from ipm_prefdial.builders.review.sample import KeyItem
 from ipm_prefdial.schemas.config import Config
+from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.review import Better, ConfigReview
 
@@ -176,10 +177,10 @@ def test_every_bad_cell_is_told_at_once(
     path = write_csv(tmp_path / "anna.csv", filled, delimiter=";")
     lines = _refused(release, exported, path).splitlines()
     assert lines[0] == "6 bad cells:"
-    offered = "is none of none, lack_of_empathy, early_emotion_shift, template_response, strategy_mismatch"
+    offered = f"is none of none, {', '.join(ErrorType)}"
     assert [line.strip() for line in lines[1:]] == [
-        f"{path}: row 2: column error_a: 'rude' {offered}, emotion_misread",
-        f"{path}: row 4: column error_b: 'lack_of_empathy, template_response' {offered}, emotion_misread",
+        f"{path}: row 2: column error_a: 'rude' {offered}",
+        f"{path}: row 4: column error_b: 'lack_of_empathy, template_response' {offered}",
         f"{path}: row 5: column better: 'c' is none of a, b, tie",
         f"{path}: row 6: column item: 'pair-0' is not an item of this key",
         f"{path}: row 7: column item: is empty",
