@@ -100,7 +100,7 @@ class ModelOptions(CallOptions):
     joint: tuple[str, ...] = ()
     """Empty: the responder's models."""
     judge: tuple[str, ...] = (BASELINE,)
-    """Several are a panel; `reward:DIR` has a seat in it where the steps of traces are labelled."""
+    """Several are a panel; `reward:DIR` is a judge of the steps of traces alone."""
     reasoner: tuple[str, ...] = ()
     """Empty: the embedded one, where the release has reasoning traces."""
     stylist: tuple[str, ...] = ()
@@ -171,16 +171,16 @@ class ModelPool:
         """One client per (role, model), recorded, limited and within the budget; batch roles get a queueing client.
 
         Args:
-            records: what this build has asked so far; the budget goes by it.
-            known: where answers are looked for and kept; the records alone where it is None.
-            ledger: the build's batches; where it is None, everybody is asked live.
+            records: the answers so far, from which the money spent is computed.
+            known: the store that answers are looked up in and written to; None uses the records.
+            ledger: the build's batches; None calls every model live.
         """
         self.opened = self.opened or time.monotonic()
         known, budget = known or records, self.budget(records, ledger)
         limits = Limits(concurrency=self.options.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
         later: dict[tuple[Role, ModelRef], Completer] = {}
         if ledger is not None:
-            later = self._deferring(known, ledger)
+            later = self._queueing(known, ledger)
             budget.spent += sum(job.usd for job in ledger.open_jobs() if job.state is not JobState.TAKEN)
         async with self.reached(known, budget, limits, later=later) as completers:
             yield completers
@@ -194,14 +194,14 @@ class ModelPool:
         attempt: Attempt | None = None,
         later: Completers = MappingProxyType({}),
     ) -> AsyncIterator[Completers]:
-        """Everybody who answers, over a store, a budget and limits that are given.
+        """As `open`, with a store, a budget and limits of the caller's.
 
         Args:
-            known: where answers are looked for and kept.
-            budget: the money of all of them.
+            known: the store that answers are looked up in and written to.
+            budget: shared by all models.
             limits: of each endpoint.
-            attempt: what is put around single attempts at a model, see `open_model`.
-            later: makes the client that stands in for a model whose calls are queued.
+            attempt: wraps single attempts at a model, see `open_model`.
+            later: the clients of models whose calls are queued; these models are not opened.
         """
         from ._http import open_model  # brings aiohttp, and files are scored without it
 
@@ -229,7 +229,7 @@ class ModelPool:
         return {name: meter.snapshot() for name, meter in self.meters.items()}
 
     def format_progress(self) -> str:
-        """What the models did in this run so far, in a few words: calls a second, tokens, cost."""
+        """The calls a second, tokens and cost of this run so far."""
         meters = self.meters.values()
         calls = sum(meter.answered for meter in meters)
         tokens = sum(meter.prompt_tokens + meter.completion_tokens for meter in meters)
@@ -238,41 +238,41 @@ class ModelPool:
         return ", ".join([*parts, f"${sum(costs):.2f}"] if costs else parts)
 
     def budget(self, records: Records, ledger: Ledger | None = None) -> Budget:
-        """The money as it stands: what all calls on record took, those in batches at the batch price."""
+        """The budget less the cost of all recorded calls, those in batches at the batch price."""
         spent = records.spent()
         usd = spent_usd(spent, self.prices) - self._saved_usd(ledger)
         return Budget(self.options.budget_usd, self.prices, usd, kept=sum(total.calls for total in spent))
 
     def meter_named(self, name: str) -> Meter:
-        """Where the calls of a model in batches are counted."""
+        """The counters of a model by its name alone, as a batch knows it."""
         refs = [ref for refs in self.models.values() for ref in refs if ref.name == name]
         return self.meter_of(refs[0] if refs else ModelRef(name=name))
 
     def cost_usd(self, records: Records, ledger: Ledger | None = None) -> float | None:
-        """What everything in the records cost; None where a model has no price."""
+        """USD for all recorded calls; None if a model has no price."""
         if any(self.prices.find(ref.name) is None for refs in self.models.values() for ref in refs):
             return None
         return round(self.budget(records, ledger).spent, 6)
 
-    # What calls in batches took less than they would have taken one by one.
+    # How much less the calls in batches cost than they would have cost one by one.
     def _saved_usd(self, ledger: Ledger | None) -> float:
         usages = [] if ledger is None else ledger.usage()
         priced = [(usage, price) for usage in usages if (price := self.prices.find(usage.model)) is not None]
         return sum(price.of(usage) - price.in_batch.of(usage) for usage, price in priced)
 
-    # Who has requests wait, in every role that is asked in batches and reached over HTTP.
-    def _deferring(self, known: AnswerStore, ledger: Ledger) -> dict[tuple[Role, ModelRef], Completer]:
+    # A queueing client for each batch role that is reached over HTTP.
+    def _queueing(self, known: AnswerStore, ledger: Ledger) -> dict[tuple[Role, ModelRef], Completer]:
         found: dict[tuple[Role, ModelRef], Completer] = {}
         for endpoint, roles in self._shared():
             queue = Queue(endpoint.base_url, endpoint.name, roles[0])
             price, tries = self.prices.find(endpoint.name), self.options.batch_limits.tries
             in_batch = None if price is None else price.in_batch
             dialect = known_dialect(ledger, queue, self.meter_of(endpoint.ref))
-            deferring = QueueingClient(queue, known, ledger, dialect, tries, in_batch)
-            found |= {(role, endpoint.ref): deferring for role in self.options.batch.intersection(roles)}
+            client = QueueingClient(queue, known, ledger, dialect, tries, in_batch)
+            found |= {(role, endpoint.ref): client for role in self.options.batch.intersection(roles)}
         return found
 
-    # Each endpoint once, with the roles that it plays: they share its limits.
+    # Each endpoint once, with its roles: they share its limits.
     def _shared(self) -> list[tuple[Endpoint, list[Role]]]:
         found: list[tuple[Endpoint, list[Role]]] = []
         for (role, _), endpoint in self.endpoints.items():
@@ -296,7 +296,7 @@ class ModelPool:
         return {(role, ref): recorded[ref] for role, refs in self.models.items() for ref in refs if ref in recorded}
 
     def meter_of(self, ref: ModelRef) -> Meter:
-        """Where the calls to a model are counted."""
+        """The counters of a model."""
         price = self.prices.find(ref.name)
         in_batch = any(ref in refs for role, refs in self.models.items() if role in self.options.batch)
         return self.meters.setdefault(str(ref), Meter(price.in_batch if price is not None and in_batch else price))
