@@ -115,6 +115,9 @@ class ReplySchema(Frozen):
     """The JSON Schema."""
 
 
+BASELINE = "corpus"
+"""The name of the baseline models, which are fitted on the training dialogues, in commands and in rows."""
+
 REWARD = "reward:"
 """Prefix of the names of reward models, in commands and in rows."""
 
@@ -128,12 +131,17 @@ class ModelRef(Frozen):
     """Which model answers; neither its URL nor its API key."""
 
     name: str = Field(min_length=1)
-    """The name that the endpoint knows it by; `corpus` is the embedded one."""
+    """The name that the endpoint knows it by; `corpus` is the baseline."""
     revision: str | None = None
     """Commit, digest or date of the weights, where one is known."""
 
     def __str__(self) -> str:
         return f"{self.name}#{self.revision}" if self.revision else self.name
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is one of the baseline models."""
+        return self.name == BASELINE
 
     @property
     def only_labels_steps(self) -> bool:

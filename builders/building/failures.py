@@ -37,7 +37,6 @@ from ...schemas.verdict import Unparsed
 from ..mining.checks import unanswered
 from ..mining.plan import MiningPlan
 from ..mining.reply_rules import refusal_in
-from ..mining.screen import EMBEDDED
 from ..models.client import Completer, Completers
 from ._assemble import DigestSet
 
@@ -274,7 +273,7 @@ def check_counts(counts: Counts, accept: float | None, *, complete: bool = False
     """
     limit = _MOST_UNUSABLE if accept is None else accept
     for asked, counted in _sorted(counts):
-        if asked.model.name != EMBEDDED and counted.is_too_bad(limit, complete=complete):
+        if not asked.model.is_baseline and counted.is_too_bad(limit, complete=complete):
             raise UnusableAnswersError(_stop_message(asked, counted, limit))
 
 

@@ -19,7 +19,7 @@ from ..mining.steps import steps_of
 from ..models.budget import Budget, Meter, Prices, Snapshot
 from ..models.client import Completer, Completers
 from ..models.limit import Limits, estimate_tokens
-from ..models.pool import ModelOptions, ModelPool, endpoints_of
+from ..models.pool import ModelOptions, ModelPool, resolve_endpoints
 from ..models.record_file import Recorded
 from ._coordinator import Who
 
@@ -179,7 +179,7 @@ class WorkerTask:
     prices: Prices
     models: Mapping[Role, tuple[ModelRef, ...]]
     """The models by role."""
-    corpus: "tuple[ObjectRef[BaselineModels], ...]"
+    baseline: "tuple[ObjectRef[BaselineModels], ...]"
     """The embedded models, where any role has them; one or none."""
     concurrency: int
     """Calls in flight at once, per model: this worker's share."""
@@ -240,7 +240,7 @@ class Worker:
         ray.get(handle.arrive.remote(who))
         self._coordinator: Sharing = RayKeeper(handle, who)
         self._part = part
-        self._corpus = ray.get(part.corpus[0]) if part.corpus else None
+        self._baseline = ray.get(part.baseline[0]) if part.baseline else None
         self._pool: ModelPool | None = None
         self._tally: SharedTally | None = None
         self._stack = AsyncExitStack()
@@ -282,8 +282,8 @@ class Worker:
                 pool = ModelPool(
                     options,
                     part.prices,
-                    endpoints_of(options, part.plan.spec),
-                    self._corpus,
+                    resolve_endpoints(options, options.words(part.plan.spec)),
+                    self._baseline,
                     part.models,
                 )
                 budget = SharedBudget(options.budget_usd, part.prices, self._coordinator)

@@ -126,7 +126,7 @@ def _work(ray: ModuleType, task: CollectTask, coordinator: Any, on_turn: Callabl
         options=task.options,
         prices=pool.prices,
         models=pool.models,
-        corpus=() if pool.corpus is None else (ray.put(pool.corpus),),
+        baseline=() if pool.baseline is None else (ray.put(pool.baseline),),
         concurrency=max(1, pool.options.concurrency // workers),
     )
     context = ray.data.DataContext.get_current()

@@ -21,9 +21,6 @@ from .mine import step_errors
 from .plan import MiningPlan
 from .turns import PlacedDialogue
 
-EMBEDDED = "corpus"
-"""The model that never gets a request about a crisis: it knows no more than the rules do."""
-
 UNREAD = "a judge gave no answer that can be read"
 """The detail of a dialogue that is held out although no sign of a crisis was seen."""
 
@@ -80,7 +77,8 @@ def _requests(dialogue: Dialogue, plan: MiningPlan) -> tuple[Request, ...]:
     if plan.spec.crisis_judge is None:
         return ()
     ask = Ask(task=Task.CRISIS_JUDGE, history=dialogue.turns)
-    return tuple(request for request in plan.requests(ask) if request.model.name != EMBEDDED)
+    # The baseline is left out: it knows no more of a crisis than the rules on words do.
+    return tuple(request for request in plan.requests(ask) if not request.model.is_baseline)
 
 
 # The sign that a judge sees, or that its answer cannot be read; None where it sees none.

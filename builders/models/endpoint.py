@@ -4,6 +4,8 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -11,7 +13,7 @@ from pydantic import Field, SecretStr
 
 from ...schemas.base import Frozen
 from ...schemas.errors import UsageError
-from ...schemas.inference import ModelRef, Role
+from ...schemas.inference import BASELINE, REWARD, ModelRef, Role, is_reward_model
 
 # The one place that decides which key goes where, and keeps keys out of all that is recorded or shown.
 #
@@ -204,6 +206,49 @@ class Endpoint(Frozen):
         """Whether both are one model with one key at the same places, in any role: these share one `open_model`."""
         mine, others = (frozenset((one.base_url, *one.more_urls)) for one in (self, other))
         return (self.ref, mine, self.key) == (other.ref, others, other.key)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """`corpus`: the models that are fitted on the training dialogues."""
+
+    @property
+    def ref(self) -> ModelRef:
+        """How it is named before it is fitted; the revision is that of the fit."""
+        return ModelRef(name=BASELINE)
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model on disk, which is loaded into this process."""
+
+    path: Path
+    is_reward: bool = False
+    """`reward:DIR`, a run of a reward recipe; otherwise a checkpoint that writes."""
+
+
+ModelWord = Baseline | ModelFolder | ModelChoice
+"""A model as an option names it."""
+
+
+def parse_word(text: str, *, checkpoints: bool = False) -> ModelWord:
+    """The model that an option names: `corpus`, `reward:DIR`, a checkpoint's folder, or what `parse_model` reads.
+
+    Args:
+        text: the option's value.
+        checkpoints: whether the command loads checkpoints; otherwise a folder's name is a name at an endpoint, since
+            servers such as vLLM name a model by its path.
+
+    Raises:
+        UsageError: it has none of these forms.
+    """
+    if text == BASELINE:
+        return Baseline()
+    if is_reward_model(text):
+        return ModelFolder(Path(text.removeprefix(REWARD)), is_reward=True)
+    if checkpoints and Path(text).is_dir():
+        return ModelFolder(Path(text))
+    return parse_model(text)
 
 
 def parse_model(text: str) -> ModelChoice:

@@ -1,7 +1,13 @@
-"""Which model plays which role in a build, and how the players are reached."""
+"""The models of one command: which model has which role, and the clients that answer for each of them.
 
+Builds and evaluations go through `open_pool`. What trains models lies above this layer, so a function of the caller
+opens the models on disk; for the reward models of a build that is an entry point.
+"""
+
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +20,7 @@ from pydantic import JsonValue
 
 from ...schemas.dialogue import Dialogue, Split
 from ...schemas.errors import UsageError
-from ...schemas.inference import REWARD, ModelRef, Role, TokenLimits, is_reward_model
+from ...schemas.inference import BASELINE, REWARD, ModelRef, Role, TokenLimits
 from ...schemas.manifest import ModelRecord
 from ...schemas.spec import BuildSpec
 from .batch.context import BatchLimits, known_dialect
@@ -22,7 +28,7 @@ from .batch.job import JobState, Queue
 from .batch.ledger import Ledger, QueueingClient
 from .budget import Budget, Meter, Prices, Snapshot, load_prices, spent_usd
 from .client import AnswerStore, Completer, Completers
-from .endpoint import Endpoint, parse_model, resolve
+from .endpoint import Baseline, Endpoint, ModelChoice, ModelFolder, ModelWord, parse_word, resolve
 from .limit import Limits
 from .record import Recording, Records
 
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
     from .baseline.models import BaselineModels
 
 GROUP = "ipm_prefdial.scorers"
-"""The entry points that open reward models: training lies above this layer, so builders cannot import it."""
+"""The group of entry points that open the reward models of a build; our own recipes bring `reward`."""
 
 
 class InProcessModel(Protocol):
@@ -46,36 +52,20 @@ class InProcessModel(Protocol):
         """What is measured of it, for the card."""
         ...
 
-    def completer(self) -> Completer:
-        """A completer for the running event loop."""
+    def completer(self, turn: asyncio.Lock) -> Completer:
+        """A completer for the running event loop.
+
+        Args:
+            turn: held while a batch is answered: models that share a machine answer one after the other.
+        """
         ...
 
 
-def _open_reward_models(judges: tuple[str, ...], spec: BuildSpec) -> dict[str, InProcessModel]:
-    """The reward models among the judges of a build, by how they were named.
-
-    Raises:
-        UsageError: there is no such checkpoint, nothing that loads it, no trace to label, or it is named twice.
-    """
-    named = [text for text in judges if is_reward_model(text)]
-    if not named:
-        return {}
-    if spec.reasoning is None:
-        raise UsageError(f"--judge {named[0]}: release {spec.version} has no reasoning traces, which it would label")
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}.get(REWARD.removesuffix(":"))
-    if found is None:
-        raise UsageError(f"--judge {named[0]}: this installation has no reward models; install ipm-prefdial anew")
-    opened: dict[str, InProcessModel] = {text: found.load()(text, spec) for text in dict.fromkeys(named)}
-    if len({model.ref for model in opened.values()}) < len(named):
-        raise UsageError(f"--judge {named[0]}: a reward model is named twice")
-    return opened
-
-
-CORPUS = "corpus"
-"""What the embedded models are called, in commands and in rows."""
-
 Attempt = Callable[[ModelRef, Completer], Completer]
-"""Puts something around every single attempt at a model."""
+"""Wraps every single attempt at a model."""
+
+Words = Sequence[tuple[Role, ModelWord]]
+"""The models of a command, in the order in which they were named for each role."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +94,13 @@ class CallOptions:
 class ModelOptions(CallOptions):
     """The models of a build, as they are named on the command line."""
 
-    planner: tuple[str, ...] = (CORPUS,)
+    planner: tuple[str, ...] = (BASELINE,)
     """`corpus`, or `NAME[#REVISION][@BASE_URL]`; the same for the other roles."""
-    responder: tuple[str, ...] = (CORPUS,)
+    responder: tuple[str, ...] = (BASELINE,)
     joint: tuple[str, ...] = ()
     """Empty: the responder's models."""
-    judge: tuple[str, ...] = (CORPUS,)
-    """Several are a panel; `reward:DIR` has a seat in it where the steps of traces are labelled."""
+    judge: tuple[str, ...] = (BASELINE,)
+    """Several are a panel; `reward:DIR` is a judge of the steps of traces alone."""
     reasoner: tuple[str, ...] = ()
     """Empty: the embedded one, where the release has reasoning traces."""
     stylist: tuple[str, ...] = ()
@@ -128,10 +118,25 @@ class ModelOptions(CallOptions):
             Role.JOINT: self.joint or self.responder,
             Role.JUDGE: self.judge,
             Role.REWRITER: self.responder[:1] if self.rewrite else (),
-            Role.REASONER: self.reasoner or ((CORPUS,) if spec.reasoner is not None else ()),
+            Role.REASONER: self.reasoner or ((BASELINE,) if spec.reasoner is not None else ()),
             Role.STYLIST: self.stylist,
         }
         return named[role]
+
+    def words(self, spec: BuildSpec) -> Words:
+        """The models of every role in a release.
+
+        Raises:
+            UsageError: a model is misspelt, or the baseline is named for a role that rewrites replies.
+        """
+        words = [(role, parse_word(text)) for role in Role for text in self.of(role, spec)]
+        if (Role.REWRITER, Baseline()) in words:
+            raise UsageError(
+                "--repair-chosen: the embedded responder cannot rewrite; name another as the first --responder"
+            )
+        if (Role.STYLIST, Baseline()) in words:
+            raise UsageError("--stylist: the embedded models cannot rewrite; name another, or leave it out")
+        return words
 
 
 @dataclass
@@ -142,11 +147,11 @@ class ModelPool:
     prices: Prices
     endpoints: Mapping[tuple[Role, ModelRef], Endpoint]
     """The models that are reached over HTTP."""
-    corpus: "BaselineModels | None"
-    """The embedded models, where any role has them."""
+    baseline: "BaselineModels | None"
+    """Where any role has it."""
     models: Mapping[Role, tuple[ModelRef, ...]]
     """The models by role."""
-    local: tuple[InProcessModel, ...] = ()
+    local: Mapping[ModelRef, InProcessModel] = field(default_factory=dict)
     """Models that are loaded into this process: reward models among the judges, checkpoints."""
     records: Mapping[Role, tuple[ModelRecord, ...]] = field(default_factory=dict)
     """What a build's manifest says of each."""
@@ -166,16 +171,16 @@ class ModelPool:
         """One client per (role, model), recorded, limited and within the budget; batch roles get a queueing client.
 
         Args:
-            records: what this build has asked so far; the budget goes by it.
-            known: where answers are looked for and kept; the records alone where it is None.
-            ledger: the build's batches; where it is None, everybody is asked live.
+            records: the answers so far, from which the money spent is computed.
+            known: the store that answers are looked up in and written to; None uses the records.
+            ledger: the build's batches; None calls every model live.
         """
         self.opened = self.opened or time.monotonic()
         known, budget = known or records, self.budget(records, ledger)
         limits = Limits(concurrency=self.options.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
         later: dict[tuple[Role, ModelRef], Completer] = {}
         if ledger is not None:
-            later = self._deferring(known, ledger)
+            later = self._queueing(known, ledger)
             budget.spent += sum(job.usd for job in ledger.open_jobs() if job.state is not JobState.TAKEN)
         async with self.reached(known, budget, limits, later=later) as completers:
             yield completers
@@ -189,14 +194,14 @@ class ModelPool:
         attempt: Attempt | None = None,
         later: Completers = MappingProxyType({}),
     ) -> AsyncIterator[Completers]:
-        """Everybody who answers, over a store, a budget and limits that are given.
+        """As `open`, with a store, a budget and limits of the caller's.
 
         Args:
-            known: where answers are looked for and kept.
-            budget: the money of all of them.
+            known: the store that answers are looked up in and written to.
+            budget: shared by all models.
             limits: of each endpoint.
-            attempt: what is put around single attempts at a model, see `open_model`.
-            later: makes the client that stands in for a model whose calls are queued.
+            attempt: wraps single attempts at a model, see `open_model`.
+            later: the clients of models whose calls are queued; these models are not opened.
         """
         from ._http import open_model  # brings aiohttp, and files are scored without it
 
@@ -217,14 +222,14 @@ class ModelPool:
                     )
                 )
                 completers |= {(role, endpoint.ref): completer for role in roles}
-            yield {**completers, **self._embedded(known)}
+            yield {**completers, **self._in_process(known)}
 
     def snapshots(self) -> dict[str, Snapshot]:
         """The counters of every model as they are now."""
         return {name: meter.snapshot() for name, meter in self.meters.items()}
 
     def format_progress(self) -> str:
-        """What the models did in this run so far, in a few words: calls a second, tokens, cost."""
+        """The calls a second, tokens and cost of this run so far."""
         meters = self.meters.values()
         calls = sum(meter.answered for meter in meters)
         tokens = sum(meter.prompt_tokens + meter.completion_tokens for meter in meters)
@@ -233,41 +238,41 @@ class ModelPool:
         return ", ".join([*parts, f"${sum(costs):.2f}"] if costs else parts)
 
     def budget(self, records: Records, ledger: Ledger | None = None) -> Budget:
-        """The money as it stands: what all calls on record took, those in batches at the batch price."""
+        """The budget less the cost of all recorded calls, those in batches at the batch price."""
         spent = records.spent()
         usd = spent_usd(spent, self.prices) - self._saved_usd(ledger)
         return Budget(self.options.budget_usd, self.prices, usd, kept=sum(total.calls for total in spent))
 
     def meter_named(self, name: str) -> Meter:
-        """Where the calls of a model in batches are counted."""
+        """The counters of a model by its name alone, as a batch knows it."""
         refs = [ref for refs in self.models.values() for ref in refs if ref.name == name]
         return self.meter_of(refs[0] if refs else ModelRef(name=name))
 
     def cost_usd(self, records: Records, ledger: Ledger | None = None) -> float | None:
-        """What everything in the records cost; None where a model has no price."""
+        """USD for all recorded calls; None if a model has no price."""
         if any(self.prices.find(ref.name) is None for refs in self.models.values() for ref in refs):
             return None
         return round(self.budget(records, ledger).spent, 6)
 
-    # What calls in batches took less than they would have taken one by one.
+    # How much less the calls in batches cost than they would have cost one by one.
     def _saved_usd(self, ledger: Ledger | None) -> float:
         usages = [] if ledger is None else ledger.usage()
         priced = [(usage, price) for usage in usages if (price := self.prices.find(usage.model)) is not None]
         return sum(price.of(usage) - price.in_batch.of(usage) for usage, price in priced)
 
-    # Who has requests wait, in every role that is asked in batches and reached over HTTP.
-    def _deferring(self, known: AnswerStore, ledger: Ledger) -> dict[tuple[Role, ModelRef], Completer]:
+    # A queueing client for each batch role that is reached over HTTP.
+    def _queueing(self, known: AnswerStore, ledger: Ledger) -> dict[tuple[Role, ModelRef], Completer]:
         found: dict[tuple[Role, ModelRef], Completer] = {}
         for endpoint, roles in self._shared():
             queue = Queue(endpoint.base_url, endpoint.name, roles[0])
             price, tries = self.prices.find(endpoint.name), self.options.batch_limits.tries
             in_batch = None if price is None else price.in_batch
             dialect = known_dialect(ledger, queue, self.meter_of(endpoint.ref))
-            deferring = QueueingClient(queue, known, ledger, dialect, tries, in_batch)
-            found |= {(role, endpoint.ref): deferring for role in self.options.batch.intersection(roles)}
+            client = QueueingClient(queue, known, ledger, dialect, tries, in_batch)
+            found |= {(role, endpoint.ref): client for role in self.options.batch.intersection(roles)}
         return found
 
-    # Each endpoint once, with the roles that it plays: they share its limits.
+    # Each endpoint once, with its roles: they share its limits.
     def _shared(self) -> list[tuple[Endpoint, list[Role]]]:
         found: list[tuple[Endpoint, list[Role]]] = []
         for (role, _), endpoint in self.endpoints.items():
@@ -278,31 +283,93 @@ class ModelPool:
                 same.append(role)
         return found
 
-    # Who answers in this process, recorded.
-    def _embedded(self, known: AnswerStore) -> Completers:
-        inside: dict[ModelRef, Completer] = {model.ref: model.completer() for model in self.local}
-        if self.corpus is not None:
+    # The models of this process, recorded.
+    def _in_process(self, known: AnswerStore) -> Completers:
+        # A lock belongs to one event loop, and every `open` may be in another.
+        turn = asyncio.Lock()
+        inside: dict[ModelRef, Completer] = {ref: model.completer(turn) for ref, model in self.local.items()}
+        if self.baseline is not None:
             from .baseline._completer import BaselineCompleter
 
-            inside[self.corpus.ref] = BaselineCompleter(self.corpus)
+            inside[self.baseline.ref] = BaselineCompleter(self.baseline)
         recorded = {ref: Recording(completer, known, self.meter_of(ref)) for ref, completer in inside.items()}
         return {(role, ref): recorded[ref] for role, refs in self.models.items() for ref in refs if ref in recorded}
 
     def meter_of(self, ref: ModelRef) -> Meter:
-        """Where the calls to a model are counted."""
+        """The counters of a model."""
         price = self.prices.find(ref.name)
         in_batch = any(ref in refs for role, refs in self.models.items() if role in self.options.batch)
         return self.meters.setdefault(str(ref), Meter(price.in_batch if price is not None and in_batch else price))
 
 
-# Chooses the models of a build: who is named for which role, whether they are to be had, and what is known of them.
+def resolve_endpoints(options: CallOptions, words: Words) -> dict[tuple[Role, ModelRef], Endpoint]:
+    """The models that are reached over HTTP, with the keys of this process's environment.
+
+    Raises:
+        UsageError: a model has no key, or several base URLs in a role that uses batches.
+    """
+    endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
+    for role, word in words:
+        if isinstance(word, ModelChoice):
+            endpoint = resolve(word, role)
+            if endpoint.more_urls and role in options.batch:
+                raise UsageError(f"{endpoint.ref} as {role}: batches go to one place; name one base URL")
+            endpoints[role, endpoint.ref] = endpoint
+    return endpoints
 
 
-Stage = Callable[[str, int | None], None]
+def open_pool(
+    options: CallOptions,
+    words: Words,
+    training: Callable[[], Iterable[Dialogue]],
+    open_folder: Callable[[Role, ModelFolder], InProcessModel],
+) -> ModelPool:
+    """The pool of the models that are named.
+
+    Args:
+        options: how fast, and for how much, they are called.
+        words: the models.
+        training: gives the dialogues that the baseline is fitted on; called where a role names it.
+        open_folder: opens a model on disk.
+
+    Raises:
+        UsageError: a model is named twice for a role, has no key, has no price while there is a budget, or is a reward
+            model in a role other than the judge's.
+    """
+    prices, endpoints = load_prices(options.prices), resolve_endpoints(options, words)
+    for endpoint in endpoints.values():
+        Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
+    local: dict[ModelRef, InProcessModel] = {}
+    named: list[tuple[Role, ModelRef]] = []
+    for role, word in words:
+        if not isinstance(word, ModelFolder):
+            named.append((role, word.ref))
+            continue
+        if word.is_reward and role is not Role.JUDGE:
+            raise UsageError(f"{REWARD}{word.path} as {role}: a reward model only labels steps; name it as a --judge")
+        model = open_folder(role, word)
+        local[model.ref] = model
+        named.append((role, model.ref))
+    for (role, ref), count in Counter(named).items():
+        if count > 1:
+            raise UsageError(f"{ref} is named twice as {role}")
+    # Fitting takes longest, so every name is checked before it.
+    baseline = _fit(training()) if any(isinstance(word, Baseline) for _, word in words) else None
+    models: dict[Role, tuple[ModelRef, ...]] = {}
+    for (role, ref), (_, word) in zip(named, words, strict=True):
+        ref = baseline.ref if baseline is not None and isinstance(word, Baseline) else ref
+        models[role] = (*models.get(role, ()), ref)
+    return ModelPool(options, prices, endpoints, baseline, models, local)
+
+
+def _fit(training: Iterable[Dialogue]) -> "BaselineModels":
+    from .baseline.models import fit_baseline  # brings scikit-learn, slow to import
+
+    return fit_baseline(training)
 
 
 class SplitDialogues(Protocol):
-    """The dialogues of a build by their splits: what the embedded models are fitted and measured on."""
+    """The dialogues of a build by their splits: the baseline is fitted and measured on them."""
 
     def of_split(self, split: Split) -> Iterable[Dialogue]:
         """The dialogues of one split that models may be fitted on."""
@@ -313,93 +380,49 @@ class SplitDialogues(Protocol):
         ...
 
 
-def resolve_models(options: ModelOptions, spec: BuildSpec, dialogues: SplitDialogues, stage: Stage) -> ModelPool:
-    """The models that `options` name; the embedded models are fitted on the training dialogues.
+def resolve_models(
+    options: ModelOptions, spec: BuildSpec, dialogues: SplitDialogues, stage: Callable[[str, int | None], None]
+) -> ModelPool:
+    """The pool of a build, with a record of every model for the manifest.
 
     Raises:
-        UsageError: a model is misspelt, named twice, has no key, or has no price while there is a budget.
+        UsageError: a model is misspelt, or `open_pool` refuses it.
     """
-    prices = load_prices(options.prices)
-    endpoints = endpoints_of(options, spec)
-    for endpoint in endpoints.values():
-        Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
-    named = _named(options, spec)
-    rewards = _open_reward_models(named.get(Role.JUDGE, ()), spec)  # what may be misnamed comes before what takes long
-    corpus = None
-    if any(CORPUS in texts for texts in named.values()):
+
+    def training() -> Iterable[Dialogue]:
         stage("fitting the embedded models", None)
-        corpus = fit_embedded(dialogues.of_split(Split.TRAIN))
-    records = {
-        role: tuple(
-            ModelRecord(ref=rewards[text].ref, kind="reward", facts=dict(rewards[text].facts))
-            if text in rewards
-            else _record(text, role, corpus, dialogues)
-            for text in texts
-        )
-        for role, texts in named.items()
+        return dialogues.of_split(Split.TRAIN)
+
+    pool = open_pool(options, options.words(spec), training, partial(_open_reward_model, spec))
+    pool.records = {
+        role: tuple(_record(pool, role, ref, dialogues) for ref in refs) for role, refs in pool.models.items()
     }
-    models = {role: tuple(record.ref for record in found) for role, found in records.items()}
-    return ModelPool(options, prices, endpoints, corpus, models, tuple(rewards.values()), records)
+    return pool
 
 
-def endpoints_of(options: ModelOptions, spec: BuildSpec) -> dict[tuple[Role, ModelRef], Endpoint]:
-    """The models that are reached over HTTP, with the keys of this process's environment.
-
-    Raises:
-        UsageError: a model is misspelt, named twice, or has no key.
-    """
-    endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
-    named = _named(options, spec)
-    if CORPUS in named.get(Role.REWRITER, ()):
-        raise UsageError(
-            "--repair-chosen: the embedded responder cannot rewrite; name another as the first --responder"
-        )
-    if CORPUS in named.get(Role.STYLIST, ()):
-        raise UsageError("--stylist: the embedded models cannot rewrite; name another, or leave it out")
-    for role, texts in named.items():
-        for text in texts:
-            if text == CORPUS or (role is Role.JUDGE and is_reward_model(text)):
-                continue
-            endpoint = resolve(parse_model(text), role)
-            if endpoint.more_urls and role in options.batch:
-                raise UsageError(f"{endpoint.ref} as {role}: batches go to one place; name one base URL")
-            if (role, endpoint.ref) in endpoints:
-                raise UsageError(f"{endpoint.ref} is named twice as {role}")
-            endpoints[role, endpoint.ref] = endpoint
-    return endpoints
+def _open_reward_model(spec: BuildSpec, role: Role, word: ModelFolder) -> InProcessModel:
+    named = f"{REWARD}{word.path}"
+    if spec.reasoning is None:
+        raise UsageError(f"--{role} {named}: release {spec.version} has no reasoning traces, which it would label")
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}.get(REWARD.removesuffix(":"))
+    if found is None:
+        raise UsageError(f"--{role} {named}: this installation has no reward models; install ipm-prefdial anew")
+    model: InProcessModel = found.load()(named, spec)
+    return model
 
 
-def _named(options: ModelOptions, spec: BuildSpec) -> dict[Role, tuple[str, ...]]:
-    return {role: models for role in Role if (models := options.of(role, spec))}
-
-
-def fit_embedded(training: Iterable[Dialogue]) -> "BaselineModels":
-    """The embedded models, fitted on training dialogues."""
-    from .baseline.models import fit_baseline  # brings scikit-learn, slow to import
-
-    return fit_baseline(training)
-
-
-def _record(
-    text: str,
-    role: Role,
-    corpus: "BaselineModels | None",
-    dialogues: SplitDialogues,
-) -> ModelRecord:
-    if text != CORPUS:
-        choice = parse_model(text)
-        return ModelRecord(ref=choice.ref, kind="openai")
-    assert corpus is not None, "a role that the corpus plays had it fitted"
-    return ModelRecord(ref=corpus.ref, kind="corpus", facts=_facts(role, corpus, dialogues))
-
-
-# What is measured of the embedded model of a role, for the card.
-def _facts(role: Role, corpus: "BaselineModels", dialogues: SplitDialogues) -> dict[str, JsonValue]:
+# A model for the manifest, with what is measured of it.
+def _record(pool: ModelPool, role: Role, ref: ModelRef, dialogues: SplitDialogues) -> ModelRecord:
+    if ref in pool.local:
+        return ModelRecord(ref=ref, kind="reward", facts=dict(pool.local[ref].facts))
+    if pool.baseline is None or ref != pool.baseline.ref:
+        return ModelRecord(ref=ref, kind="openai")
     from .baseline.models import evaluate_planner, known_agreement
 
+    facts: dict[str, JsonValue] = {}
     if role is Role.PLANNER:
-        scores = evaluate_planner(corpus, dialogues.outside_training())
-        return {"top strategy against the human's on held-out dialogues": scores.model_dump(mode="json")}
-    if role is Role.JUDGE:
-        return {"agreement with a published judge": known_agreement().model_dump(mode="json")}
-    return {}
+        scores = evaluate_planner(pool.baseline, dialogues.outside_training())
+        facts = {"top strategy against the human's on held-out dialogues": scores.model_dump(mode="json")}
+    elif role is Role.JUDGE:
+        facts = {"agreement with a published judge": known_agreement().model_dump(mode="json")}
+    return ModelRecord(ref=ref, kind="corpus", facts=facts)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.dialogue import Split
 from ...schemas.escape import visible, visible_json
-from ...schemas.inference import is_reward_model
 
 if TYPE_CHECKING:
-    from ..evaluate.options import PlayerOptions
+    from ..evaluate.options import SystemOptions
 
 _MODEL = "`corpus` (embedded, no network), a checkpoint's folder, or MODEL[#REVISION][@BASE_URL]"
 
@@ -75,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         place=options.place,
         revision=options.revision,
         split=Split(options.split),
-        players=_players(options),
+        models=_models(options),
         temperature=options.temperature,
         predictions=tuple(options.predictions),
         similarity_model=options.similarity_model,
@@ -89,16 +88,15 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _players(options: argparse.Namespace) -> "PlayerOptions":
-    from ..evaluate.options import PlayerOptions
+def _models(options: argparse.Namespace) -> "SystemOptions":
+    from ..evaluate.options import SystemOptions
 
-    return PlayerOptions(
+    return SystemOptions(
         planner=options.planner,
         responder=options.responder,
         joint=options.joint,
         reasoner=options.reasoner,
-        judges=tuple(one for one in options.judge if not is_reward_model(one)),
-        reward_judges=tuple(one for one in options.judge if is_reward_model(one)),
+        judges=tuple(options.judge),
         concurrency=options.concurrency,
         rpm=options.rpm,
         tpm=options.tpm,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...schemas.errors import UsageError
 from ...schemas.escape import visible, visible_json
+from ...schemas.inference import is_reward_model
 from ...schemas.study import STUDY_FILE, Scale, Validation
 from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from ..runs.arguments import read_settings
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _wanted(options: argparse.Namespace) -> "ValidateOptions":
-    from ..evaluate.options import PlayerOptions
+    from ..evaluate.options import SystemOptions
     from ..study.options import ValidateOptions
     from ..study.questions import SEEDS
 
@@ -86,13 +87,17 @@ def _wanted(options: argparse.Namespace) -> "ValidateOptions":
         raise UsageError("--seeds: a whole number above 0 is wanted")
     if options.budget is not None and not options.budget > 0:
         raise UsageError("--budget: a number above 0 is wanted")
+    if any(is_reward_model(judge) for judge in options.judge):
+        raise UsageError(
+            f"--judge: a reward model scores reasoning traces, and {NAME} trains no reasoner; name another"
+        )
     return ValidateOptions(
         place=options.data,
         out=Path(options.out) if options.out else _OUT,
         scale=Scale(options.scale),
         revision=options.revision,
         settings=tuple(_setting(name, value) for name, value in read_settings(options.settings, dotted=True)),
-        players=PlayerOptions(judges=tuple(options.judge), budget_usd=options.budget),
+        models=SystemOptions(judges=tuple(options.judge), budget_usd=options.budget),
         seeds=options.seeds if options.seeds is not None else SEEDS,
         required=_required(options.require),
         dialogues=options.dialogues,

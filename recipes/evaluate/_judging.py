@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from ...builders.models.client import Completer, Completers
-from ...builders.models.pool import CORPUS, ModelPool
+from ...builders.models.pool import ModelPool
 from ...prompts.library import load_prompt
 from ...prompts.readers import Offered
 from ...schemas.error_type import ErrorType
@@ -114,7 +114,7 @@ class _Job:
 # What a judge is asked about a reply.
 def _questions_to(judge: ModelRef, reply: JudgedReply) -> Iterator[tuple[JudgeQuestion, Protocol]]:
     for question, protocol in PROMPTS:
-        if judge.name == CORPUS and (question is JudgeQuestion.GRADES or protocol is not Protocol.ALONE):
+        if judge.is_baseline and (question is JudgeQuestion.GRADES or protocol is not Protocol.ALONE):
             continue
         if reply.system == HUMAN and protocol is Protocol.BESIDE_HUMAN:
             continue
@@ -123,9 +123,9 @@ def _questions_to(judge: ModelRef, reply: JudgedReply) -> Iterator[tuple[JudgeQu
         yield question, protocol
 
 
-def count_questions(players: ModelPool, replies: Sequence[JudgedReply]) -> int:
+def count_questions(pool: ModelPool, replies: Sequence[JudgedReply]) -> int:
     """How many calls judging takes, at most."""
-    judges = players.models.get(Role.JUDGE, ())
+    judges = pool.models.get(Role.JUDGE, ())
     return sum(1 for judge in judges for reply in replies for _ in _questions_to(judge, reply))
 
 
@@ -146,7 +146,7 @@ def replies_of(aligned: Sequence[Aligned], turns: Sequence[HumanTurn]) -> tuple[
 
 
 async def judge_replies(
-    players: ModelPool,
+    pool: ModelPool,
     completers: Completers,
     replies: Sequence[JudgedReply],
     *,
@@ -164,9 +164,9 @@ async def judge_replies(
         return _read(job, await _ask(job, completers[Role.JUDGE, job.judge], seed))
 
     said = {}
-    for judge in players.models.get(Role.JUDGE, ()):
+    for judge in pool.models.get(Role.JUDGE, ()):
         jobs = [_Job(judge, reply, *asked) for reply in replies for asked in _questions_to(judge, reply)]
-        said[judge] = tuple(await answer_all(ask, jobs, at_once=players.options.concurrency, on_done=on_answer))
+        said[judge] = tuple(await answer_all(ask, jobs, at_once=pool.options.concurrency, on_done=on_answer))
     return said
 
 
@@ -339,7 +339,7 @@ class JudgeVotes:
             return (
                 f"{self.judge} is a reward model: its values are probabilities that a step is right, as it sees it",
             )
-        if self.judge.name != CORPUS:
+        if not self.judge.is_baseline:
             return ()
         return (
             f"{self.judge} judges by written rules, for trying the pipeline: it knows three of the five errors, gives "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ...builders.models.client import Completer, Completers
-from ...builders.models.pool import CORPUS, ModelPool
+from ...builders.models.pool import ModelPool
 from ...prompts.library import Prompt, load_prompt
 from ...prompts.parsers.json_reply import without_thinking
 from ...prompts.parsers.strategy import JointReply, read_joint, read_strategy
@@ -22,7 +22,7 @@ from ...schemas.spec import BuildSpec
 from ...schemas.strategy import Strategy
 from ...schemas.trace import Trace
 from .held_out import HumanTurn
-from .options import PlayerOptions
+from .options import SystemOptions
 from .predictions import Prediction, System
 
 # Many questions at once, answers in order.
@@ -98,7 +98,7 @@ class GenerationTask:
         if how is None or (role is Role.REASONER and spec.reasoning is None):
             raise UsageError(f"release {spec.version} has no {role}; evaluate it over a release that has")
         prompt, sampling = how.prompt, how.sampling
-        if role is Role.REASONER and spec.reasoning is not None and model.name != CORPUS:
+        if role is Role.REASONER and spec.reasoning is not None and not model.is_baseline:
             prompt = spec.reasoning.prompt  # that of the rows, which a reasoner is trained on
         if temperature is not None:
             sampling = sampling.model_copy(update={"temperature": temperature})
@@ -200,18 +200,18 @@ def _prediction(
     )
 
 
-def asked_names(options: PlayerOptions) -> list[str]:
+def asked_names(options: SystemOptions) -> list[str]:
     """The names of the systems that the models will make up."""
     planned = [] if not options.planner else [DECOUPLED if options.responder else _PLANNER_ALONE]
     return planned + ([JOINT] if options.joint else []) + ([REASONING] if options.reasoner else [])
 
 
-# Name, description and way of asking of every system that the players make up.
+# Name, description and way of asking of every system that the models make up.
 def _asked_systems(
-    players: ModelPool, completers: Completers, spec: BuildSpec, temperature: float | None
+    pool: ModelPool, completers: Completers, spec: BuildSpec, temperature: float | None
 ) -> Iterator[tuple[str, str, Predict]]:
     def asking(role: Role) -> GenerationTask | None:
-        model = players.one(role)
+        model = pool.one(role)
         return None if model is None else GenerationTask.of(role, model, completers, spec, temperature)
 
     planner, responder, whole = (asking(role) for role in (Role.PLANNER, Role.RESPONDER, Role.JOINT))
@@ -233,7 +233,7 @@ def _about(*askings: GenerationTask) -> str:
 
 
 async def generate(
-    players: ModelPool,
+    pool: ModelPool,
     completers: Completers,
     spec: BuildSpec,
     turns: Sequence[HumanTurn],
@@ -249,8 +249,8 @@ async def generate(
         BudgetError: the budget is spent; what was answered is recorded.
     """
     systems = []
-    for name, about, predict in _asked_systems(players, completers, spec, temperature):
+    for name, about, predict in _asked_systems(pool, completers, spec, temperature):
         on_system(name)
-        said = await answer_all(predict, turns, at_once=players.options.concurrency, on_done=on_turn)
+        said = await answer_all(predict, turns, at_once=pool.options.concurrency, on_done=on_turn)
         systems.append(System(name, "system", about, tuple(said)))
     return tuple(systems)

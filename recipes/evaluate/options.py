@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from ...builders.models.budget import Budget, load_prices
 from ...builders.models.client import Completer
-from ...builders.models.endpoint import Endpoint, parse_model, resolve
-from ...builders.models.pool import CORPUS, CallOptions, ModelPool, fit_embedded
+from ...builders.models.endpoint import ModelFolder, ModelWord, parse_word
+from ...builders.models.pool import CallOptions, ModelPool, open_pool
 from ...schemas.dialogue import Dialogue, Split
 from ...schemas.errors import OutputExistsError, UsageError
 from ...schemas.evaluation import EVALUATION_FILE
 from ...schemas.files import write_whole
-from ...schemas.inference import ModelRef, Role
+from ...schemas.inference import ModelRef, Role, is_reward_model
 from ..metrics.sample import REPLICATES
 from ..runs.record import TrainingRecord, read_run
 
@@ -54,11 +53,6 @@ class Checkpoint:
         return length if isinstance(length, int) else None
 
 
-# Whether a model is named by a folder.
-def _is_checkpoint(text: str) -> bool:
-    return Path(text).is_dir()
-
-
 def find_checkpoint(text: str, role: Role) -> Checkpoint:
     """The checkpoint in a folder, to play a role.
 
@@ -90,7 +84,7 @@ def _digest(text: str, folder: Path) -> str:
 
 
 @dataclass(frozen=True)
-class PlayerOptions(CallOptions):
+class SystemOptions(CallOptions):
     """The models of an evaluation, as they are named on the command line."""
 
     planner: str | None = None
@@ -99,29 +93,35 @@ class PlayerOptions(CallOptions):
     joint: str | None = None
     reasoner: str | None = None
     judges: tuple[str, ...] = ()
-    reward_judges: tuple[str, ...] = ()
-    """`reward:DIR`: reward models of our own recipes, which score the steps of traces."""
+    """`reward:DIR` is a reward model of our own recipes, which scores the steps of traces."""
 
     @property
     def speaks(self) -> bool:
         """Whether a system is to be asked, and not judges alone."""
         return bool(self.planner or self.responder or self.joint or self.reasoner)
 
-    def named(self) -> list[tuple[Role, str]]:
-        """The models by role, as they were named.
+    @property
+    def reward_folders(self) -> tuple[Path, ...]:
+        """The reward models among the judges: they score traces directly, and are not part of the pool."""
+        judges = map(parse_word, self.judges)
+        return tuple(one.path for one in judges if isinstance(one, ModelFolder) and one.is_reward)
+
+    def words(self) -> list[tuple[Role, ModelWord]]:
+        """The models of the pool.
 
         Raises:
-            UsageError: there is a responder and no planner to name its strategies.
+            UsageError: a model is misspelt, or there is a responder and no planner to name its strategies.
         """
         if self.responder and not self.planner:
             raise UsageError("a responder writes under the planner's strategy: name a --planner, too")
-        single = (
+        named = (
             (Role.PLANNER, self.planner),
             (Role.RESPONDER, self.responder),
             (Role.JOINT, self.joint),
             (Role.REASONER, self.reasoner),
+            *((Role.JUDGE, judge) for judge in self.judges if not is_reward_model(judge)),
         )
-        return [(role, text) for role, text in single if text] + [(Role.JUDGE, text) for text in self.judges]
+        return [(role, parse_word(text, checkpoints=True)) for role, text in named if text]
 
 
 @dataclass
@@ -129,9 +129,8 @@ class LoadedCheckpoint:
     """A checkpoint as a model of this process; torch is imported, and the weights are read, when it is opened."""
 
     checkpoint: Checkpoint
-    turn: asyncio.Lock
-    """Held while a batch is answered: checkpoints that share a machine answer one after the other."""
     batch: int
+    """Requests that are answered at once, at most."""
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
     @property
@@ -139,46 +138,29 @@ class LoadedCheckpoint:
         """The name of its recipe or folder, and a digest of its weights."""
         return self.checkpoint.ref
 
-    def completer(self) -> Completer:
+    def completer(self, turn: asyncio.Lock) -> Completer:
         from .loaded import LocalModel, load
 
-        return LocalModel(load(self.checkpoint), self.turn, self.batch)
+        return LocalModel(load(self.checkpoint), turn, self.batch)
 
 
-def choose_players(options: PlayerOptions, training: Callable[[], Iterable[Dialogue]]) -> ModelPool:
-    """The models that `options` name; the embedded models are fitted on the training dialogues.
+def resolve_pool(options: SystemOptions, training: Callable[[], Iterable[Dialogue]]) -> ModelPool:
+    """The pool of an evaluation; the baseline is fitted on the training dialogues, where it is named.
 
     Raises:
-        UsageError: a model is misspelt, named twice, has no key, or has no price while there is a budget; or a folder
-            holds no checkpoint for its role.
+        UsageError: a model is misspelt, `open_pool` refuses it, or a folder holds no checkpoint for its role.
     """
-    prices, baseline = load_prices(options.prices), None
-    endpoints: dict[tuple[Role, ModelRef], Endpoint] = {}
-    models: dict[Role, tuple[ModelRef, ...]] = {}
-    checkpoints: list[LoadedCheckpoint] = []
-    turn = asyncio.Lock()
-    for role, text in options.named():
-        if text == CORPUS:
-            baseline = baseline or fit_embedded(training())
-            ref = baseline.ref
-        elif _is_checkpoint(text):
-            checkpoints.append(LoadedCheckpoint(find_checkpoint(text, role), turn, options.concurrency))
-            ref = checkpoints[-1].ref
-        else:
-            endpoint = resolve(parse_model(text), role)
-            Budget(options.budget_usd, prices).price_of(endpoint.ref.name)
-            endpoints[role, endpoint.ref] = endpoint
-            ref = endpoint.ref
-        if ref in models.get(role, ()):
-            raise UsageError(f"{ref} is named twice as {role}")
-        models[role] = (*models.get(role, ()), ref)
-    return ModelPool(options, prices, endpoints, baseline, models, tuple(checkpoints))
+
+    def open_checkpoint(role: Role, word: ModelFolder) -> LoadedCheckpoint:
+        return LoadedCheckpoint(find_checkpoint(str(word.path), role), options.concurrency)
+
+    return open_pool(options, options.words(), training, open_checkpoint)
 
 
 def checkpoint_of(pool: ModelPool, ref: ModelRef) -> Checkpoint | None:
     """The checkpoint that a model of the pool was loaded from; None of other models."""
-    found = (one.checkpoint for one in pool.local if isinstance(one, LoadedCheckpoint) and one.ref == ref)
-    return next(found, None)
+    found = pool.local.get(ref)
+    return found.checkpoint if isinstance(found, LoadedCheckpoint) else None
 
 
 def format_calls(pool: ModelPool) -> str:
@@ -204,7 +186,7 @@ class EvaluateOptions:
     revision: str | None = None
     """Of the release, where the place does not say it."""
     split: Split = Split.TEST
-    players: PlayerOptions = field(default_factory=PlayerOptions)
+    models: SystemOptions = field(default_factory=SystemOptions)
     temperature: float | None = None
     """Instead of the release's own sampling; 0 is greedy."""
     predictions: tuple[str, ...] = ()

@@ -12,26 +12,26 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...builders.models.client import Completers
-from ...builders.models.pool import CORPUS, ModelPool
+from ...builders.models.pool import ModelPool
 from ...builders.models.record import Records
 from ...builders.runtime.progress import NoProgress, Progress
 from ...schemas.dialogue import Dialogue
 from ...schemas.documents import read_bytes
 from ...schemas.errors import UsageError
 from ...schemas.evaluation import EVALUATION_FILE, Evaluated, Evaluation, JudgeFigures
-from ...schemas.inference import ModelRef
+from ...schemas.inference import ModelRef, Role
 from ..data.release import PinnedRelease
 from ..metrics.sample import AnswerSample
 from ._judging import JudgedReply, JudgeVotes, ReplyJudgement, count_questions, judge_replies, panels_of, replies_of
 from .baselines import BASELINES, baselines, majority_of
 from .generate import asked_names, generate
 from .held_out import HumanTurn, evaluated_release, held_out_turns, training_dialogues
-from .options import EvaluateOptions, EvaluationFolder, choose_players, format_calls
+from .options import EvaluateOptions, EvaluationFolder, format_calls, resolve_pool
 from .pictures import pictures_of
 from .predictions import HUMAN, System, align, file_name_of, predictions_text, read_systems, refuse_same_names
 from .score import Options, Samples, score_systems
 from .stakes import parts_of, stake, with_stakes
-from .step_judge import judge_by_reward, reward_folder
+from .step_judge import check_reward_folder, judge_by_reward
 from .tables import comparisons_csv, latex, markdown, scores_csv
 
 T = TypeVar("T")
@@ -56,17 +56,17 @@ class Models:
     progress: Progress
 
     @cached_property
-    def players(self) -> ModelPool:
-        """Who they are; nothing is sent yet."""
-        return choose_players(self.options.players, lambda: self.ground.training)
+    def pool(self) -> ModelPool:
+        """The models; nothing is sent before it is opened."""
+        return resolve_pool(self.options.models, lambda: self.ground.training)
 
     def systems(self) -> tuple[System, ...]:
         """What the systems say at every turn."""
-        turns, told = self.ground.turns, partial(format_calls, self.players)
+        turns, told = self.ground.turns, partial(format_calls, self.pool)
 
         async def ask(completers: Completers) -> tuple[System, ...]:
             return await generate(
-                self.players,
+                self.pool,
                 completers,
                 self.ground.release.manifest.spec,
                 turns,
@@ -75,7 +75,7 @@ class Models:
                 on_turn=lambda: self.progress.advance(told()),
             )
 
-        return self._with_models(ask) if self.options.players.speaks else ()
+        return self._with_models(ask) if self.options.models.speaks else ()
 
     def judged(self, evaluation: Evaluation, systems: Sequence[System], samples: Samples | None = None) -> Evaluation:
         """The evaluation with what judges say of the replies in it; as it is where there is no judge.
@@ -85,24 +85,23 @@ class Models:
             systems: what they said.
             samples: filled with the samples of every difference.
         """
-        players = self.options.players
-        if not players.judges and not players.reward_judges:
+        if not self.options.models.judges:
             return evaluation
         aligned = align(systems)
         replies = replies_of(aligned, self.ground.turns)
-        self.progress.stage("judging", count_questions(self.players, replies))
+        self.progress.stage("judging", count_questions(self.pool, replies))
 
         async def ask(completers: Completers) -> Mapping[ModelRef, tuple[ReplyJudgement, ...]]:
             return await judge_replies(
-                self.players,
+                self.pool,
                 completers,
                 replies,
                 seed=self.ground.release.manifest.spec.seed,
-                on_answer=lambda: self.progress.advance(format_calls(self.players)),
+                on_answer=lambda: self.progress.advance(format_calls(self.pool)),
             )
 
         sample = AnswerSample.of([one.answer for one in aligned[0].predictions], self.options.replicates)
-        said = dict(self._with_models(ask)) if players.judges else {}
+        said = dict(self._with_models(ask)) if Role.JUDGE in self.pool.models else {}
         panels = panels_of(said | self._rewarded(replies), sample)
         if samples is not None:
             found = ((str(one.judge), *difference) for one in panels for difference in one.differences())
@@ -119,9 +118,9 @@ class Models:
 
     # What a judge said, with the systems named that it is not independent of.
     def _with_stakes(self, panel: JudgeVotes) -> JudgeFigures:
-        known = parts_of(self.players) | dict(self.options.writers)
+        known = parts_of(self.pool) | dict(self.options.writers)
         systems = [name for name in panel.systems if name != HUMAN]
-        if panel.judge.name == CORPUS:
+        if panel.judge.is_baseline:
             return panel.judged()
         why = {name: stake(panel.judge, known[name], self.ground.release) for name in systems if name in known}
         unknown = [name for name in systems if name not in known]
@@ -131,13 +130,13 @@ class Models:
     def _rewarded(self, replies: Sequence[JudgedReply]) -> dict[ModelRef, tuple[ReplyJudgement, ...]]:
         if not any(reply.trace for reply in replies):
             return {}
-        folders = [reward_folder(named) for named in self.options.players.reward_judges]
-        return dict(judge_by_reward(folder, replies, self.ground.release.manifest.spec) for folder in folders)
+        spec, folders = self.ground.release.manifest.spec, self.options.models.reward_folders
+        return dict(judge_by_reward(folder, replies, spec) for folder in folders)
 
     # What `ask` gives with everybody reachable; what was answered is on disk when this returns.
     def _with_models(self, ask: Callable[[Completers], Coroutine[Any, Any, T]]) -> T:
         async def opened(records: Records) -> T:
-            async with self.players.open(records) as completers:
+            async with self.pool.open(records) as completers:
                 return await ask(completers)
 
         with Records(self.store.records) as records:
@@ -167,7 +166,7 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None, samples
     progress = progress or NoProgress()
     _check(options)
     read = tuple(system for named in options.predictions for system in read_systems(named))
-    refuse_same_names([*asked_names(options.players), *(system.name for system in read), *BASELINES])
+    refuse_same_names([*asked_names(options.models), *(system.name for system in read), *BASELINES])
     ground = _ground(options, progress) if options.place else None
     store = EvaluationFolder(options.out) if options.out is not None else None
     if store is not None:
@@ -184,15 +183,15 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None, samples
 
 
 def _check(options: EvaluateOptions) -> None:
-    players = options.players
-    if not players.speaks and not options.predictions:
+    models = options.models
+    if not models.speaks and not options.predictions:
         raise UsageError(
             "there is nothing to evaluate: name a --planner and a --responder, a --joint, a --reasoner, or "
             "--predictions"
         )
-    for named in players.reward_judges:
-        reward_folder(named)
-    if players.named() or players.reward_judges:
+    for folder in models.reward_folders:
+        check_reward_folder(folder)
+    if models.words() or models.judges:
         if not options.place:
             raise UsageError("models are asked over a release: name a folder, or ORG/NAME@TAG")
         if options.out is None:

@@ -10,10 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...builders.models.pool import CORPUS
 from ...schemas.config import SFT_CONFIGS
 from ...schemas.evaluation import JudgeFigures, SystemComparison
-from ...schemas.inference import ModelRef, Role
+from ...schemas.inference import BASELINE, ModelRef, Role
 from ..data.release import PinnedRelease
 from ..runs.record import TrainingRecord
 from .generate import DECOUPLED, JOINT, REASONING
@@ -38,12 +37,12 @@ class SystemModel:
     """How it was trained; None of a model that was not trained here."""
 
 
-def parts_of(players: "ModelPool") -> dict[str, tuple[SystemModel, ...]]:
+def parts_of(pool: "ModelPool") -> dict[str, tuple[SystemModel, ...]]:
     """The models of every system that is asked."""
     found = {}
     for system, roles in _ROLES.items():
-        refs = [(role, ref) for role in roles for ref in players.models.get(role, ())]
-        checkpoints = [checkpoint_of(players, ref) for _, ref in refs]
+        refs = [(role, ref) for role in roles for ref in pool.models.get(role, ())]
+        checkpoints = [checkpoint_of(pool, ref) for _, ref in refs]
         found[system] = tuple(
             SystemModel(ref, one.run if one is not None else None)
             for (_, ref), one in zip(refs, checkpoints, strict=True)
@@ -59,7 +58,7 @@ def stake(judge: ModelRef, parts: Sequence[SystemModel], release: PinnedRelease)
         parts: the system's models.
         release: that is evaluated on.
     """
-    if judge.name == CORPUS:
+    if judge.is_baseline:
         return ""
     for part in parts:
         run = part.run
@@ -89,7 +88,7 @@ def _chose(judge: ModelRef, run: TrainingRecord, release: PinnedRelease) -> bool
 # The plain names of the models whose verdicts decided what the release keeps.
 def _deciding_judges(release: PinnedRelease) -> set[str]:
     judges = (one.ref.name for one in release.manifest.models.get(Role.JUDGE, ()))
-    return {plain_name(name) for name in judges if name != CORPUS}
+    return {plain_name(name) for name in judges if name != BASELINE}
 
 
 def plain_name(model: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from ...builders.models.endpoint import ModelFolder, parse_word
 from ...prompts.library import Prompt, load_prompt
 from ...prompts.parsers.trace import step_texts
 from ...schemas.errors import UsageError
@@ -29,18 +30,16 @@ if TYPE_CHECKING:
 # A trained reward model as a judge, `--judge reward:DIR`: it scores the steps of traces, and nothing else.
 
 
-def reward_folder(named: str) -> Path:
-    """The folder in `reward:DIR`.
+def check_reward_folder(folder: Path) -> None:
+    """Refuses a folder that cannot judge.
 
     Raises:
         UsageError: it holds no finished run of a reward recipe.
     """
-    folder = Path(named.removeprefix(REWARD))
     run = read_run(folder)
     if run is None:
-        raise UsageError(f"--judge {named}: there is no run of a reward recipe in {folder}")
+        raise UsageError(f"--judge {REWARD}{folder}: there is no run of a reward recipe in {folder}")
     check_reward_run(folder, run)
-    return folder
 
 
 def judge_by_reward(
@@ -111,9 +110,9 @@ class StepJudge:
         self.facts: Mapping[str, JsonValue] = {} if run is None else {"on held-out dialogues": dict(run.results)}
         self._folder, self._prompt = folder, prompt
 
-    def completer(self) -> LocalModel[TokenizedTrace]:
+    def completer(self, turn: asyncio.Lock) -> LocalModel[TokenizedTrace]:
         """Answers in batches, in this process; the model is loaded with the first of them."""
-        return LocalModel(self, asyncio.Lock(), _AT_ONCE)
+        return LocalModel(self, turn, _AT_ONCE)
 
     def put(self, request: Request) -> TokenizedTrace | Failed:
         """The trace in tokens; `bad_request` where there is none to label."""
@@ -151,7 +150,10 @@ def open_step_judge(named: str, spec: BuildSpec) -> StepJudge:
         UsageError: there is no finished run of a reward recipe in the folder.
     """
     assert spec.reasoning is not None, "only a release with traces asks for their labels"
-    return StepJudge(reward_folder(named), load_prompt(spec.reasoning.prompt))
+    word = parse_word(named)
+    assert isinstance(word, ModelFolder) and word.is_reward, "the entry point is that of `reward:`"
+    check_reward_folder(word.path)
+    return StepJudge(word.path, load_prompt(spec.reasoning.prompt))
 
 
 def _labels(scores: Sequence[float]) -> str:

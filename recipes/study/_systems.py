@@ -15,7 +15,7 @@ from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask
 from ..data.release import PinnedRelease
 from ..evaluate.generate import DECOUPLED, JOINT
 from ..evaluate.held_out import held_out_turns
-from ..evaluate.options import EvaluateOptions, EvaluationFolder, PlayerOptions
+from ..evaluate.options import EvaluateOptions, EvaluationFolder, SystemOptions
 from ..evaluate.predictions import System, file_name_of, predictions_text
 from ..evaluate.run import EvalContext, Models, evaluate
 from ..evaluate.score import Samples
@@ -180,8 +180,8 @@ def _ask(
         store = EvaluationFolder(folder.root / _ANSWERS / seed_name(number) / stage)
         store.open()
         planner, responder, joint = (str(folder_of(options.out, number, task, stage)) for task in SYSTEM_TASKS)
-        players = PlayerOptions(planner=planner, responder=responder, joint=joint, concurrency=options.plan.batch)
-        asked = EvaluateOptions(out=store.root, players=players, temperature=_GREEDY)
+        models = SystemOptions(planner=planner, responder=responder, joint=joint, concurrency=options.plan.batch)
+        asked = EvaluateOptions(out=store.root, models=models, temperature=_GREEDY)
         with folder.stage(f"ask models after {stage}"):
             systems = Models(asked, ground, store, progress).systems()
         found += [_renamed(one, system_name(one.name, stage)) for one in systems]
@@ -210,7 +210,7 @@ def _evaluate(
                 out=folder.root / EVALUATION / seed_name(number),
                 place=options.place,
                 revision=options.revision,
-                players=options.players,
+                models=options.models,
                 writers=_writers_of(trained),
                 predictions=tuple(f"{system.name}={file}" for system, file in zip(systems, files, strict=True)),
                 limit=options.limit,

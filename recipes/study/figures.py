@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...builders.models.pool import CORPUS
 from ...schemas.escape import csv_table, markdown_table
+from ...schemas.inference import BASELINE
 from ...schemas.measures import Interval
 from ...schemas.study import Answered, StudyOutcome, SystemFigures, Validation
 from ..evaluate.pictures import new_figure, png_of
@@ -64,7 +64,7 @@ def errors_difference(seeds: Sequence[Samples], one: str, other: str, judges: Se
 
 def is_embedded(judge: str) -> bool:
     """Whether a judge is the embedded one, which goes by rules."""
-    return judge.partition("#")[0] == CORPUS
+    return judge.partition("#")[0] == BASELINE
 
 
 def _score(samples: Samples, system: str, metric: str) -> MetricResult:

@@ -16,7 +16,7 @@ from ...schemas.errors import OutputExistsError, UsageError
 from ...schemas.files import write_whole
 from ...schemas.study import Scale, StageTime
 from ..catalogue import SYSTEM_STAGES, SYSTEM_TASKS, TrainingStage, TrainingTask, find_recipe
-from ..evaluate.options import PlayerOptions
+from ..evaluate.options import SystemOptions
 from ..runs.record import json_text
 from .questions import FEWER_ERRORS, REQUIRED, REQUIRED_OF_PRETRAINED, SEEDS
 
@@ -120,7 +120,7 @@ class ValidateOptions:
     revision: str | None = None
     """The tag of a repo."""
     settings: tuple[Setting, ...] = ()
-    players: PlayerOptions = field(default_factory=PlayerOptions)
+    models: SystemOptions = field(default_factory=SystemOptions)
     """Its judges are asked."""
     seeds: int = SEEDS
     """Trainings of every model, which differ in their seed alone."""
@@ -145,7 +145,7 @@ class ValidateOptions:
         """Ids of the questions that a run must answer to pass."""
         if self.required is not None:
             return self.required
-        judged = (FEWER_ERRORS.id,) if self.players.judges and self.scale is not Scale.TINY else ()
+        judged = (FEWER_ERRORS.id,) if self.models.judges and self.scale is not Scale.TINY else ()
         return (*self.plan.required, *judged)
 
     def seed_of(self, task: TrainingTask, stage: TrainingStage, number: int) -> int:

@@ -42,16 +42,16 @@ def ask_in_batches(
     """
     queue = Queue(url, "mock", Role.RESPONDER)
     with Records(folder / "records.sqlite") as records, Ledger(folder / "batches.sqlite") as ledger:
-        desk = BatchContext(ledger, records, limits, lambda _: _endpoint(url), lambda _: Meter(), sleep=sleep)
+        context = BatchContext(ledger, records, limits, lambda _: _endpoint(url), lambda _: Meter(), sleep=sleep)
 
         def budget() -> Budget:
             saved = sum(_saved(prices.find(one.model), one) for one in ledger.usage())
             return Budget(budget_usd, prices, spent_usd(records.spent(), prices) - saved)
 
-        with desk:
-            driver = BatchRunner(desk, budget)
+        with context:
+            runner = BatchRunner(context, budget)
             if cancel:
-                driver.cancel()
+                runner.cancel()
                 return []
             while True:
                 price = prices.find("mock")
@@ -63,7 +63,7 @@ def ask_in_batches(
                     outcomes = asyncio.run(_ask(model, requests))
                 if not ledger.waiting() and not ledger.open_jobs():
                     return outcomes
-                driver.run()
+                runner.run()
 
 
 def _endpoint(url: str) -> Endpoint:

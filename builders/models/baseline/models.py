@@ -9,14 +9,11 @@ from pydantic import Field
 from ....schemas.base import Frozen, digest_of
 from ....schemas.dialogue import Dialogue, Speaker
 from ....schemas.error_type import ErrorType
-from ....schemas.inference import ModelRef
+from ....schemas.inference import BASELINE, ModelRef
 from ....schemas.strategy import Strategy
 from ._responder import Responder, fit_responder
 from ._words import rarities
 from .planner import STRATEGIES, Planner, TurnExample, fit_planner
-
-CORPUS_MODEL = "corpus"
-"""The name of the embedded models in requests, rows and manifests."""
 
 ALGORITHM = 1
 """Raised with every change that makes the same dialogues give other answers; it is part of the revision."""
@@ -36,12 +33,12 @@ class BaselineModels:
     """12 hexadecimal digits over the algorithm and the training dialogues, in any order."""
 
     def __repr__(self) -> str:
-        return f"CorpusModels({self.revision})"
+        return f"BaselineModels({self.revision})"
 
     @property
     def ref(self) -> ModelRef:
         """How requests name these models."""
-        return ModelRef(name=CORPUS_MODEL, revision=self.revision)
+        return ModelRef(name=BASELINE, revision=self.revision)
 
 
 def fit_baseline(dialogues: Iterable[Dialogue]) -> BaselineModels:

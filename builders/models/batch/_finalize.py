@@ -1,4 +1,4 @@
-"""What is made of a batch that ended: results go on record, the rest is asked again, and its files are taken away."""
+"""Imports a batch that ended: results are recorded, the rest waits again, and its files at the provider are deleted."""
 
 import json
 import logging
@@ -7,7 +7,7 @@ from collections import Counter
 
 from ....schemas.errors import EndpointError
 from ._provider import InputFault, Unsettled
-from ._results import ResultImporter, Taken
+from ._results import ImportedResults, ResultImporter
 from .context import BatchContext
 from .job import Job, JobState, Line, Queue, read_lines
 
@@ -22,7 +22,7 @@ _NONE_ANSWERED = 10
 
 
 class Finalizer:
-    """Takes in what batches brought."""
+    """Imports the results of batches, and deletes their files."""
 
     def __init__(self, context: BatchContext) -> None:
         self._context = context
@@ -31,46 +31,46 @@ class Finalizer:
         self._broken: Counter[str] = Counter()
 
     def most_tokens(self, queue: Queue) -> int | None:
-        """What may be enqueued in a queue; less than the user's limit where the provider said that it was too much."""
+        """Tokens that may be enqueued in a queue: the user's limit, or less after a refusal of the provider."""
         limit, cap = self._context.limits.tokens, self._caps.get(queue)
         return limit if cap is None else cap if limit is None else min(cap, limit)
 
-    def take(self, job: Job) -> None:
-        """Has every request of the job on record, wait again, or forgotten until the next wave wants it.
+    def import_results(self, job: Job) -> None:
+        """Imports a job: each of its requests is recorded, waits again, or is left to the next wave.
 
         Raises:
-            Unsettled: to be tried again.
-            EndpointError: it was taken in, and shows that asking on makes no sense.
+            Unsettled: another try may help.
+            EndpointError: it is imported, and shows that further calls cannot succeed.
         """
         if job.status == "failed":
-            self._take_faults(job, [InputFault(**one) for one in json.loads(job.errors or "[]")])
+            self._handle_refusal(job, [InputFault(**one) for one in json.loads(job.errors or "[]")])
             return
         lines = self._lines_of(job, job.output_file_id, job.answered) + self._lines_of(job, job.error_file_id)
-        taken = self._taker(job).take(lines)
+        imported = self._importer(job).import_lines(lines)
         del self._full[job.queue]
-        dead = self._is_dead(taken)
-        usage = (taken.prompt_tokens, taken.completion_tokens)
-        self._context.ledger.settle(job, () if dead else taken.passing, usage)
-        self._report(job, taken, dead=dead)
+        dead = self._is_dead(imported)
+        usage = (imported.prompt_tokens, imported.completion_tokens)
+        self._context.ledger.settle(job, () if dead else imported.transient, usage)
+        self._report(job, imported, dead=dead)
 
     def clean(self, job: Job) -> None:
-        """Takes the job's files away at the provider.
+        """Deletes the job's files at the provider.
 
         Raises:
-            Unsettled: to be tried again.
-            EndpointError: the provider is of no use.
+            Unsettled: another try may help.
+            EndpointError: the provider cannot be used.
         """
         for file_id in (job.file_id, job.output_file_id, job.error_file_id):
             if file_id is not None:
                 self._context.provider(job).delete(file_id)
         self._context.ledger.move(job, JobState.DONE)
 
-    def _taker(self, job: Job) -> ResultImporter:
+    def _importer(self, job: Job) -> ResultImporter:
         context = self._context
         meter, endpoint = context.meter_of(job.queue.model), context.provider(job).endpoint
         return ResultImporter(job, context.ledger, context.records, context.dialect(job.queue), meter, endpoint)
 
-    # The results in a file; one that comes broken or too short is fetched again before it is taken as it is.
+    # The results in a file; a broken or short one is downloaded again before it is read as it is.
     def _lines_of(self, job: Job, file_id: str | None, expected: int = 0) -> list[Line]:
         if file_id is None:
             return []
@@ -88,28 +88,28 @@ class Finalizer:
             log.warning("%s; they are asked again", said)
         return lines
 
-    # Whether the provider failed as a whole: then no request is to blame, and none has one try less.
-    #
-    # A batch of nothing but requests that failed before says nothing of the provider.
-    def _is_dead(self, taken: Taken) -> bool:
-        fresh = sum(self._context.ledger.tries(key) == 0 for key in taken.passing)
-        return fresh >= _NONE_ANSWERED and not (taken.answered or taken.refused)
+    # Whether the provider failed as a whole: then no request loses a try. A batch of requests that all failed before
+    # proves nothing about the provider.
+    def _is_dead(self, imported: ImportedResults) -> bool:
+        fresh = sum(self._context.ledger.tries(key) == 0 for key in imported.transient)
+        return fresh >= _NONE_ANSWERED and not (imported.answered or imported.refused)
 
-    def _report(self, job: Job, taken: Taken, *, dead: bool) -> None:
-        """Says what a batch brought.
+    def _report(self, job: Job, imported: ImportedResults, *, dead: bool) -> None:
+        """Logs what a batch brought.
 
         Raises:
-            EndpointError: it shows that asking on makes no sense.
+            EndpointError: it shows that further calls cannot succeed.
         """
         log.info(
             "batch %s (%s): %d replies, %d refused, %d failed in passing, %d not run",
-            *(job.batch_id, job.status, taken.answered, taken.refused, len(taken.passing), taken.cancelled),
+            *(job.batch_id, job.status),
+            *(imported.answered, imported.refused, len(imported.transient), imported.cancelled),
         )
         kept = "Every answer so far is kept; the same command asks the rest"
         if job.cancelled:
             return
-        if taken.useless is not None:
-            raise EndpointError(f"batch {job.batch_id}: {taken.useless}. {kept} once that is mended")
+        if imported.useless is not None:
+            raise EndpointError(f"batch {job.batch_id}: {imported.useless}. {kept} once that is mended")
         if job.status == "cancelled":
             raise EndpointError(f"batch {job.batch_id} was cancelled, and not by this command. {kept}")
         if dead:
@@ -117,7 +117,7 @@ class Finalizer:
                 f"of the {job.requests} requests of batch {job.batch_id} none was answered ({job.status}). {kept}"
             )
 
-    def _take_faults(self, job: Job, faults: list[InputFault]) -> None:
+    def _handle_refusal(self, job: Job, faults: list[InputFault]) -> None:
         """Handles a batch that never ran, because its file was refused.
 
         Raises:
@@ -132,7 +132,7 @@ class Finalizer:
         elif any(fault.code == _FULL for fault in faults):
             self._wait_for_room(job, said)
         elif 0 < len(bad) == len(faults) < min(len(keys), _MANY_BAD_LINES) and not _ABOUT_ALL.search(said):
-            self._taker(job).refuse(bad.items())
+            self._importer(job).refuse(bad.items())
             self._context.ledger.drop(bad)
             self._context.ledger.settle(job, (), again=True)
         else:
@@ -140,7 +140,7 @@ class Finalizer:
             raise EndpointError(f"{job.queue.model}: batch {job.batch_id} was not taken: {said}. Nothing of it was run")
 
     def _wait_for_room(self, job: Job, said: str) -> None:
-        """The provider has too much of ours, or of our organisation's, in its queue: less next time, and later.
+        """Sends less next time, and later: the provider's queue is full of our requests, or of our organisation's.
 
         Raises:
             EndpointError: it said so too often.

@@ -1,4 +1,4 @@
-"""What the files of an ended batch mean for its requests, and how that gets into the records."""
+"""Turns the result files of an ended batch into outcomes, and records them."""
 
 import json
 import logging
@@ -21,34 +21,34 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Taken:
-    """What a batch brought."""
+class ImportedResults:
+    """The outcomes of a batch, counted."""
 
     answered: int = 0
     """Replies."""
     refused: int = 0
     """Final failures."""
-    passing: list[str] = field(default_factory=list)
-    """Keys of requests that failed in passing: expired, missing, or a fault of the provider's."""
+    transient: list[str] = field(default_factory=list)
+    """Keys of requests with a transient failure: expired, missing, or an error of the provider."""
     cancelled: int = 0
     """Requests that never ran, because the batch was cancelled."""
-    unheard: int = 0
-    """Requests that had a parameter or a role that the endpoint does not take; they are asked without it."""
+    without_parameter: int = 0
+    """Requests with a parameter or message role that the endpoint refuses; they are sent again without it."""
     useless: str | None = None
-    """What the endpoint said where it is of no use at all, as for a wrong key or a spent account."""
+    """The endpoint's words if it cannot be used at all, as with a wrong key or a spent account."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
 
 class ResultImporter:
-    """Takes in the results of one job.
+    """Imports the results of one job.
 
     Args:
         job: ended.
-        ledger: knows its requests.
-        records: where the outcomes go.
-        dialect: learns what the endpoint does not take.
-        meter: where outcomes are counted.
+        ledger: has its requests.
+        records: get the outcomes.
+        dialect: learns what the endpoint refuses.
+        meter: counts the outcomes.
         endpoint: where the batch went; its key is masked in what is recorded.
     """
 
@@ -62,25 +62,25 @@ class ResultImporter:
         self._meter = meter
         self._endpoint = endpoint
 
-    def take(self, lines: Iterable[Line]) -> Taken:
+    def import_lines(self, lines: Iterable[Line]) -> ImportedResults:
         """Records every outcome in `lines`, and a failure for every request that they leave out; on disk at return.
 
-        Whatever order the lines come in, and however often; those of other jobs are left alone.
+        Lines may come in any order and repeatedly; those of other jobs are ignored.
         """
-        taken, missing = Taken(), set(self._ledger.keys(self._job))
-        self._records.put_many(self._outcomes(lines, taken, missing))
+        imported, missing = ImportedResults(), set(self._ledger.keys(self._job))
+        self._records.put_many(self._outcomes(lines, imported, missing))
         if self._job.status != "cancelled":
             said = f"batch {self._job.batch_id} ended as {self._job.status} without a result for this request"
             left = sorted(missing)
             self._records.put_many(self._failures(left, FailureReason.MALFORMED, said))
-            taken.passing += left
+            imported.transient += left
         else:
-            taken.cancelled += len(missing)
+            imported.cancelled += len(missing)
         self._records.flush()
-        return taken
+        return imported
 
     def refuse(self, faults: Iterable[tuple[str, str]]) -> None:
-        """Records requests, by key, that the provider will not take, with what it said; on disk at return."""
+        """Records the requests, by key, that the provider refuses, with its words; on disk at return."""
         for key, said in faults:
             self._records.put_many(self._failures([key], FailureReason.BAD_REQUEST, self._mask(said)))
         self._records.flush()
@@ -91,7 +91,7 @@ class ResultImporter:
             assert asked is not None, "the keys are the job's"
             yield self._recorded(asked, Failed(key=key, reason=reason, detail=said))
 
-    def _outcomes(self, lines: Iterable[Line], taken: Taken, missing: set[str]) -> Iterator[Recorded]:
+    def _outcomes(self, lines: Iterable[Line], imported: ImportedResults, missing: set[str]) -> Iterator[Recorded]:
         strangers = 0
         for line in lines:
             asked = self._ledger.find(self._job, line.key) if line.key in missing else None
@@ -99,7 +99,7 @@ class ResultImporter:
                 strangers += 1
                 continue
             missing.discard(line.key)
-            outcome = self._read(line, asked, taken)
+            outcome = self._read(line, asked, imported)
             if outcome is not None:
                 yield self._recorded(asked, outcome)
         if strangers:
@@ -111,25 +111,25 @@ class ResultImporter:
         return Recorded(asked.key, asked.role, asked.model, asked.revision, asked.draw, outcome)
 
     # The outcome of one line; None where the request is simply to be asked again.
-    def _read(self, line: Line, asked: QueuedRequest, taken: Taken) -> Outcome | None:
+    def _read(self, line: Line, asked: QueuedRequest, imported: ImportedResults) -> Outcome | None:
         if line.code == CANCELLED:
-            taken.cancelled += 1
+            imported.cancelled += 1
             return None
-        outcome = self._outcome(line, asked, taken)
+        outcome = self._outcome(line, asked, imported)
         if isinstance(outcome, Completion):
-            taken.answered += 1
-            taken.prompt_tokens += outcome.prompt_tokens
-            taken.completion_tokens += outcome.completion_tokens
+            imported.answered += 1
+            imported.prompt_tokens += outcome.prompt_tokens
+            imported.completion_tokens += outcome.completion_tokens
             return outcome.model_copy(update={"text": self._endpoint.mask_reply(outcome.text)})
         if outcome is None:
             return None
         if outcome.transient:
-            taken.passing.append(line.key)
+            imported.transient.append(line.key)
         else:
-            taken.refused += 1
+            imported.refused += 1
         return outcome.model_copy(update={"detail": self._mask(outcome.detail)})
 
-    def _outcome(self, line: Line, asked: QueuedRequest, taken: Taken) -> Outcome | None:
+    def _outcome(self, line: Line, asked: QueuedRequest, imported: ImportedResults) -> Outcome | None:
         if line.status is None:
             reason = FailureReason.TIMEOUT if line.code == EXPIRED else FailureReason.SERVER_ERROR
             return Failed(key=line.key, reason=reason, detail=f"{line.code}: {line.message}")
@@ -140,11 +140,11 @@ class ResultImporter:
         if not isinstance(read, ApiError):
             return read
         if self._dialect.learn(read, sent, line.status):
-            taken.unheard += 1
+            imported.without_parameter += 1
             return None
         failed = read_failure(line.key, HttpAnswer(line.status, {}, line.body), read)
         if failed is None:
-            taken.useless = self._mask(f"HTTP {line.status}: {read}")
+            imported.useless = self._mask(f"HTTP {line.status}: {read}")
         return failed
 
     # As of a live call: what an answer says, an error whatever status it came under.

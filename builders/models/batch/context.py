@@ -1,4 +1,4 @@
-"""What every step of a batch needs at hand: the books, the records, the provider of each queue, and what it takes."""
+"""What every step of a batch needs: the ledger, the records, and each queue's provider and parameters."""
 
 import time
 from collections.abc import Callable
@@ -17,11 +17,9 @@ from ._provider import Provider
 from .job import Job, Queue
 from .ledger import Ledger
 
-# How much goes into one batch, and how patiently it is waited for.
-
 
 class BatchLimits(Frozen):
-    """What a provider takes at most; the defaults are OpenAI's."""
+    """The size of a batch, and the patience with it; the default sizes are OpenAI's limits."""
 
     requests: int = Field(default=50_000, ge=1)
     """Requests in one batch."""
@@ -30,9 +28,9 @@ class BatchLimits(Frozen):
     tokens: int | None = Field(default=None, ge=1)
     """Estimated prompt tokens in all unfinished batches of a model; None leaves it to the provider to refuse."""
     tries: int = Field(default=3, ge=1)
-    """Batches that a request may fail in, expire in or be missing from before it is a drop."""
+    """Batches in which a request may fail, expire or be missing before it is a drop."""
     poll_s: float = Field(default=30.0, gt=0)
-    """Seconds between two looks at the batches; a submit whose answer was lost is looked for after as long."""
+    """Seconds between two looks at the batches, and before a submit is looked for whose response was lost."""
 
     @property
     def size(self) -> int:
@@ -45,14 +43,14 @@ Sleep = Callable[[float], None]
 
 
 class BatchContext:
-    """Open for as long as batches are carried on.
+    """Holds the connections to providers while batches run.
 
     Args:
-        ledger: which requests are where.
+        ledger: has every request and job.
         records: where outcomes go.
-        limits: how much goes into a batch, and how patiently it is waited for.
-        endpoint_of: where a queue's batches go, and with which key.
-        meter_of: where a model's outcomes are counted, by its name.
+        limits: the size of a batch, and the patience with it.
+        endpoint_of: gives the endpoint and key of a queue.
+        meter_of: gives the counters of a model, by its name.
         sleep: waits; a test passes its own.
     """
 
@@ -85,14 +83,14 @@ class BatchContext:
         self._open.close()
 
     def provider(self, job: Job) -> Provider:
-        """Who has the job's files and batch."""
+        """The client of the provider that has the job's files and batch."""
         if job.queue not in self._providers:
             provider = self._providers[job.queue] = Provider(self._endpoint_of(job.queue))
             self._open.callback(provider.close)
         return self._providers[job.queue]
 
     def dialect(self, queue: Queue) -> Dialect:
-        """The parameters and roles that a queue's model takes, as far as its refusals told."""
+        """The parameters and message roles that a queue's model accepts, as far as its refusals show."""
         place = (queue.base_url, queue.model)
         if place not in self._dialects:
             self._dialects[place] = known_dialect(self.ledger, queue, self.meter_of(queue.model))
@@ -100,7 +98,7 @@ class BatchContext:
 
 
 def known_dialect(ledger: Ledger, queue: Queue, meter: Meter) -> Dialect:
-    """The parameters and roles that a queue's model takes, as earlier batches told; what it learns more is noted."""
+    """The dialect of a queue's model from earlier batches; it writes what it learns into the ledger and the meter."""
     base_url, model = queue.base_url, queue.model
     known = ledger.unknown(base_url, model)
     meter.without.update(known)

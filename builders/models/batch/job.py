@@ -1,4 +1,4 @@
-"""A job: one batch on its way from waiting requests to recorded answers."""
+"""A job is one batch on its way from waiting requests to recorded answers: its states, its size, its files' lines."""
 
 import json
 from collections.abc import Iterable
@@ -14,39 +14,39 @@ class JobState(StrEnum):
     """How far a job is; each state is on disk before what follows from it is sent."""
 
     CUT = "cut"
-    """Its requests are settled, nothing was sent."""
+    """It has its requests; nothing was sent."""
     UPLOADING = "uploading"
-    """The input file was sent; whether it came is not known yet."""
+    """The input file was sent; whether it arrived is not known yet."""
     UPLOADED = "uploaded"
     """The provider has the input file."""
     CREATING = "creating"
-    """The batch was asked for; whether it was made is not known yet."""
+    """The submit was sent; whether a batch was made is not known yet."""
     RUNNING = "running"
     """The provider has the batch."""
     ENDED = "ended"
-    """The batch ended, one way or another; its files wait to be taken in."""
+    """The batch ended, well or not; its files are not imported yet."""
     TAKEN = "taken"
-    """All that it brought is in the records; the files are still at the provider."""
+    """Its results are in the records; its files are still at the provider."""
     DONE = "done"
-    """Nothing of it is left at the provider."""
+    """Its files are deleted at the provider."""
 
 
 class Queue(NamedTuple):
-    """Requests that may share a batch: one model, in one place, paid by one key."""
+    """Requests that may share a batch: one model, one base URL, one API key."""
 
     base_url: str
     model: str
     role: Role
-    """Whose key pays, see `endpoint.resolve`."""
+    """The role whose key is used, see `endpoint.resolve`."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is known of one batch."""
+    """One batch, as the ledger has it."""
 
     number: int
     mark: str
-    """Stands in the file's name and in the batch's metadata, so that both are recognised if an answer was lost."""
+    """An id in the file's name and the batch's metadata, which finds both again if the submit response was lost."""
     queue: Queue
     state: JobState
     requests: int
@@ -59,15 +59,15 @@ class Job:
     file_id: str | None
     batch_id: str | None
     status: str
-    """The provider's word for how it stands."""
+    """The provider's word for its status."""
     output_file_id: str | None
     error_file_id: str | None
     errors: str
-    """Where validation failed: what was wrong, as a JSON list."""
+    """What the provider's validation found, as a JSON list; empty if it passed."""
     answered: int
-    """Replies that the provider says are in its output file."""
+    """Replies in its output file, by the provider's count."""
     cancelled: bool
-    """Whether we asked for its end."""
+    """Whether we cancelled it."""
 
     @property
     def file_name(self) -> str:
@@ -76,7 +76,7 @@ class Job:
 
 
 class QueuedRequest(NamedTuple):
-    """A request in a job, as far as its record needs it."""
+    """The fields of a request in a job that its record needs."""
 
     key: str
     role: Role
@@ -87,11 +87,8 @@ class QueuedRequest(NamedTuple):
     """Whether the endpoint was asked to hold the reply to a JSON Schema."""
 
 
-# How many of the waiting requests make the next batch.
-
-
-class Piece(NamedTuple):
-    """What one waiting request would add to a batch."""
+class RequestSize(NamedTuple):
+    """What one request that waits would add to a batch."""
 
     key: str
     size: int
@@ -103,8 +100,8 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Room:
-    """What fits into a batch; None sets no limit."""
+class BatchCapacity:
+    """The most that one batch may hold; None sets no limit."""
 
     requests: int
     size: int
@@ -114,37 +111,34 @@ class Room:
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """A batch that fits: the first requests, in the order in which they wait."""
+    """The first requests in the order of their keys, as many as one batch may hold."""
 
     keys: tuple[str, ...]
     tokens: int
     usd: float
     short_of_money: bool
-    """Whether it was the money that let no more in; with no keys at all, not even the first could be paid."""
+    """Whether the budget ended it; without keys, not even the first request can be paid."""
     next_usd: float = 0.0
-    """What the request that did not fit would have cost at most."""
+    """What the first request beyond the budget may cost at most."""
 
 
-def cut_next(pieces: Iterable[Piece], room: Room) -> BatchPlan:
-    """The longest beginning of `pieces` that fits.
+def plan_batch(sizes: Iterable[RequestSize], capacity: BatchCapacity) -> BatchPlan:
+    """The longest beginning of `sizes` that fits.
 
-    The first goes in however large it is, since what a provider will not take at all is for the provider to say; but
-    never without the money for it.
+    The first request goes in whatever its size, since only the provider knows what it refuses; but never beyond the
+    budget.
     """
     keys: list[str] = []
     size, tokens, usd = 0, 0, 0.0
-    for piece in pieces:
-        if room.usd is not None and usd + piece.usd > room.usd:
-            return BatchPlan(tuple(keys), tokens, usd, short_of_money=True, next_usd=piece.usd)
-        too_large = size + piece.size > room.size or (room.tokens is not None and tokens + piece.tokens > room.tokens)
-        if keys and (len(keys) >= room.requests or too_large):
+    for one in sizes:
+        if capacity.usd is not None and usd + one.usd > capacity.usd:
+            return BatchPlan(tuple(keys), tokens, usd, short_of_money=True, next_usd=one.usd)
+        too_many_tokens = capacity.tokens is not None and tokens + one.tokens > capacity.tokens
+        if keys and (len(keys) >= capacity.requests or size + one.size > capacity.size or too_many_tokens):
             break
-        keys.append(piece.key)
-        size, tokens, usd = size + piece.size, tokens + piece.tokens, usd + piece.usd
+        keys.append(one.key)
+        size, tokens, usd = size + one.size, tokens + one.tokens, usd + one.usd
     return BatchPlan(tuple(keys), tokens, usd, short_of_money=False)
-
-
-# What a provider's output and error files say: pure and total, line by line.
 
 
 EXPIRED = "batch_expired"

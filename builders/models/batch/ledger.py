@@ -1,4 +1,4 @@
-"""Which requests are in which batch: on disk before anything is sent, so that every run finds its batches again."""
+"""The requests and jobs of a build's batches, on disk before anything is sent, so every run finds its batches again."""
 
 import sqlite3
 import time
@@ -14,7 +14,7 @@ from ....schemas.inference import Outcome, Request, Role
 from .._dialect import Dialect, RequestBody
 from ..budget import Price, estimate_prompt_tokens
 from ..client import AnswerStore
-from .job import BatchPlan, Job, JobState, Piece, Queue, QueuedRequest, line_of
+from .job import BatchPlan, Job, JobState, Queue, QueuedRequest, RequestSize, line_of
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -42,7 +42,7 @@ _LINE_FRAME = 140  # bytes of a line beside its body
 
 
 class BatchUsage(NamedTuple):
-    """What the answers of ended batches took, by model."""
+    """The tokens of the answers of ended batches, by model."""
 
     model: str
     prompt_tokens: int
@@ -88,11 +88,11 @@ class Ledger:
         )
 
     def holds(self, key: str) -> bool:
-        """Whether the request is in a batch that has not been taken in."""
+        """Whether the request is in a batch that is not imported yet."""
         return bool(self._all("SELECT 1 FROM requests WHERE key = ? AND job IS NOT NULL", (key,)))
 
     def tries(self, key: str) -> int:
-        """How many batches the request failed in, in passing."""
+        """In how many batches the request had a transient failure."""
         return next((failed for (failed,) in self._all("SELECT failed FROM tries WHERE key = ?", (key,))), 0)
 
     def waiting(self) -> list[tuple[Queue, int]]:
@@ -103,22 +103,22 @@ class Ledger:
         )
         return [(Queue(base_url, model, Role(payer)), number) for base_url, model, payer, number in rows]
 
-    def pieces(self, queue: Queue) -> Iterator[Piece]:
-        """The requests that wait in a queue, in the order of their keys."""
+    def sizes(self, queue: Queue) -> Iterator[RequestSize]:
+        """The sizes of the requests that wait in a queue, in the order of their keys."""
         for key, size, tokens, usd in self._run(
             "SELECT key, length(body), tokens, usd FROM requests "
             "WHERE job IS NULL AND base_url = ? AND model = ? AND payer = ? ORDER BY key",
             queue,
         ):
-            yield Piece(key, size + _LINE_FRAME, tokens, usd)
+            yield RequestSize(key, size + _LINE_FRAME, tokens, usd)
 
-    def cut(self, queue: Queue, cut: BatchPlan) -> Job:
-        """Makes a job of waiting requests."""
+    def add_job(self, queue: Queue, plan: BatchPlan) -> Job:
+        """Makes a job of the planned requests."""
         with self._transaction():
-            row = (uuid.uuid4().hex, *queue, JobState.CUT, len(cut.keys), cut.tokens, cut.usd)
+            row = (uuid.uuid4().hex, *queue, JobState.CUT, len(plan.keys), plan.tokens, plan.usd)
             fields = "mark, base_url, model, payer, state, requests, tokens, usd"
             number = self._run(f"INSERT INTO jobs ({fields}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
-            self._many("UPDATE requests SET job = ? WHERE key = ?", ((number, key) for key in cut.keys))
+            self._many("UPDATE requests SET job = ? WHERE key = ?", ((number, key) for key in plan.keys))
         return self._job(f"WHERE number = {number}")[0]
 
     def open_jobs(self) -> list[Job]:
@@ -143,11 +143,11 @@ class Ledger:
         return None
 
     def body(self, key: str) -> bytes:
-        """What is or was sent for a request."""
+        """The body of a request as it is sent."""
         return bytes(self._all("SELECT body FROM requests WHERE key = ?", (key,))[0][0])
 
     def move(self, job: Job, state: JobState, **changes: Any) -> Job:
-        """Notes that a job came to `state`, and what else changed of it."""
+        """Writes a job's new state, and its other changes."""
         changes["state"] = state
         if state in (JobState.UPLOADING, JobState.CREATING):
             changes["tried_at"] = time.time()
@@ -156,13 +156,13 @@ class Ledger:
         return self._job(f"WHERE number = {job.number}")[0]
 
     def settle(self, job: Job, failed: Iterable[str], usage: tuple[int, int] = (0, 0), *, again: bool = False) -> None:
-        """Closes the books of a job whose answers are on record.
+        """Marks a job as imported; its answers are on record.
 
         Args:
             job: which.
-            failed: keys of requests that failed in passing, and have one try less.
+            failed: keys of requests with a transient failure, which lose a try.
             usage: prompt and completion tokens of its answers.
-            again: whether requests that are still in it wait again in this wave, and are not left to the next.
+            again: whether the requests that are still in it wait again in this wave; otherwise the next wave adds them.
         """
         with self._transaction():
             self._many(
@@ -175,21 +175,21 @@ class Ledger:
             self._run("UPDATE jobs SET state = ?, prompt_tokens = ?, completion_tokens = ? WHERE number = ?", changed)
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Takes requests out of their jobs, since they are on record."""
+        """Deletes requests that are on record."""
         with self._transaction():
             self._many("DELETE FROM requests WHERE key = ?", ((key,) for key in keys))
 
     def usage(self) -> list[BatchUsage]:
-        """What the answers of all batches so far took."""
+        """The tokens of the answers of all batches so far."""
         sums = "SELECT model, sum(prompt_tokens), sum(completion_tokens) FROM jobs GROUP BY model ORDER BY model"
         return [BatchUsage(*row) for row in self._all(sums)]
 
     def learn(self, base_url: str, model: str, name: str) -> None:
-        """Notes that an endpoint does not take a parameter."""
+        """Notes that an endpoint refuses a parameter."""
         self._write("INSERT OR IGNORE INTO unknown VALUES (?, ?, ?)", (base_url, model, name))
 
     def unknown(self, base_url: str, model: str) -> list[str]:
-        """The parameters that an endpoint does not take."""
+        """The parameters that an endpoint refuses."""
         found = "SELECT name FROM unknown WHERE base_url = ? AND model = ? ORDER BY name"
         return [name for (name,) in self._all(found, (base_url, model))]
 
@@ -247,15 +247,15 @@ class Deferred(Exception):  # noqa: N818 - no failure: it ends a conversation fo
 
 
 class QueueingClient:
-    """A completer that answers what is known, and has every other request wait for a batch.
+    """A completer that answers known requests, and puts every other one into the ledger, to wait for a batch.
 
     Args:
-        queue: where its requests wait.
-        known: where answers are looked for.
-        ledger: within a wave.
-        dialect: the parameters that the endpoint takes.
-        tries: batches after which a failure in passing is the answer.
-        price: of a call in a batch; None where the model has none.
+        queue: of its requests.
+        known: the store that answers are looked up in.
+        ledger: inside a `wave`.
+        dialect: the parameters that the endpoint accepts.
+        tries: batches after which a transient failure is the answer.
+        price: of a call in a batch; None if the model has no price.
     """
 
     def __init__(
@@ -269,7 +269,7 @@ class QueueingClient:
         self._price = price
 
     async def complete(self, request: Request) -> Outcome:
-        """What is known; a failure in passing only where it has been tried often enough.
+        """The known outcome; a transient failure only after `tries` batches.
 
         Raises:
             Deferred: there is no answer yet.

@@ -10,7 +10,7 @@ from ipm_prefdial.builders.models.client import Script, ScriptedCompleter
 from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.recipes.evaluate.generate import answer_all, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.options import PlayerOptions, choose_players
+from ipm_prefdial.recipes.evaluate.options import SystemOptions, resolve_pool
 from ipm_prefdial.recipes.evaluate.predictions import Prediction, System
 from ipm_prefdial.schemas.errors import BudgetError, EndpointError, UsageError
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Request
@@ -19,22 +19,22 @@ from ipm_prefdial.schemas.strategy import Strategy
 SPEC = load_release("1.0.0").spec
 TURN = HumanTurn("d0", 3, SHORT_TURNS[:3], Strategy.REFLECTION, "Alone on that bridge, you must have felt forgotten.")
 URL = "http://127.0.0.1:9/v1"
-BOTH = PlayerOptions(planner=f"p@{URL}", responder=f"r@{URL}")
-WHOLE = PlayerOptions(joint=f"j@{URL}")
+BOTH = SystemOptions(planner=f"p@{URL}", responder=f"r@{URL}")
+WHOLE = SystemOptions(joint=f"j@{URL}")
 
 
 def _asked(
-    options: PlayerOptions, script: Script, *, temperature: float | None = None, turns: int = 1
+    options: SystemOptions, script: Script, *, temperature: float | None = None, turns: int = 1
 ) -> tuple[tuple[System, ...], list[Request]]:
     """What the systems say where a script is the model, and what it was asked."""
-    players = choose_players(options, lambda: ())
+    pool = resolve_pool(options, lambda: ())
     model = ScriptedCompleter(script)
-    completers = dict.fromkeys(players.endpoints, model)
-    systems = asyncio.run(generate(players, completers, SPEC, [TURN] * turns, temperature=temperature))
+    completers = dict.fromkeys(pool.endpoints, model)
+    systems = asyncio.run(generate(pool, completers, SPEC, [TURN] * turns, temperature=temperature))
     return systems, model.requests
 
 
-def _one(options: PlayerOptions, script: Script) -> Prediction:
+def _one(options: SystemOptions, script: Script) -> Prediction:
     ((system,), _) = _asked(options, script)
     assert system.name == asked_names(options)[0]
     (said,) = system.predictions
@@ -99,7 +99,7 @@ def test_joint_answers_are_taken_apart(raw: str, strategy: Strategy | None, repl
 
 
 def test_planner_alone_and_a_joint_model_beside_it() -> None:
-    options = PlayerOptions(planner=f"p@{URL}", joint=f"j@{URL}")
+    options = SystemOptions(planner=f"p@{URL}", joint=f"j@{URL}")
     systems, _ = _asked(options, {"planner": "Others", "joint": "[Others] Hm."}, turns=3)
     assert [one.name for one in systems] == ["planner", "joint"] == asked_names(options)
     assert [len(one.predictions) for one in systems] == [3, 3]
@@ -109,16 +109,16 @@ def test_planner_alone_and_a_joint_model_beside_it() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (PlayerOptions(responder="corpus"), "name a --planner, too"),
-        (PlayerOptions(planner="m"), "needs an API key"),
-        (PlayerOptions(planner="m@localhost:1"), "needs http://"),
-        (PlayerOptions(judges=(f"m@{URL}", f"m@{URL}")), "named twice as judge"),
-        (PlayerOptions(planner=f"m@{URL}", budget_usd=1.0), "has no price"),
+        (SystemOptions(responder="corpus"), "name a --planner, too"),
+        (SystemOptions(planner="m"), "needs an API key"),
+        (SystemOptions(planner="m@localhost:1"), "needs http://"),
+        (SystemOptions(judges=(f"m@{URL}", f"m@{URL}")), "named twice as judge"),
+        (SystemOptions(planner=f"m@{URL}", budget_usd=1.0), "has no price"),
     ],
 )
-def test_models_that_cannot_be_asked_are_refused(options: PlayerOptions, told: str) -> None:
+def test_models_that_cannot_be_asked_are_refused(options: SystemOptions, told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        choose_players(options, lambda: ())
+        resolve_pool(options, lambda: ())
 
 
 def _run(ask: Callable[[int], object], at_once: int = 3) -> list[object]:

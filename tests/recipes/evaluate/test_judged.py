@@ -22,7 +22,7 @@ from ipm_prefdial.recipes.evaluate._judging import (
     replies_of,
 )
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.options import PlayerOptions, choose_players
+from ipm_prefdial.recipes.evaluate.options import SystemOptions, resolve_pool
 from ipm_prefdial.recipes.evaluate.predictions import align
 from ipm_prefdial.recipes.metrics.sample import AnswerSample
 from ipm_prefdial.schemas.evaluation import JudgeFigures
@@ -60,14 +60,14 @@ def _answer(request: Request) -> Outcome:
 
 
 def _judged(script: Any = _answer, model: str = f"a-judge@{URL}") -> tuple[JudgeFigures, JudgeVotes, list[Request]]:
-    players = choose_players(PlayerOptions(judges=(model,)), lambda: ())
+    pool = resolve_pool(SystemOptions(judges=(model,)), lambda: ())
     completer = ScriptedCompleter(script)
     aligned = _systems()
     replies = replies_of(aligned, TURNS)
-    completers = {(Role.JUDGE, ref): completer for ref in players.models[Role.JUDGE]}
-    said = asyncio.run(judge_replies(players, completers, replies, seed=1))
+    completers = {(Role.JUDGE, ref): completer for ref in pool.models[Role.JUDGE]}
+    said = asyncio.run(judge_replies(pool, completers, replies, seed=1))
     (panel,) = panels_of(said, AnswerSample.of([one.answer for one in aligned[0].predictions], 100))
-    assert len(completer.requests) == count_questions(players, replies)
+    assert len(completer.requests) == count_questions(pool, replies)
     return panel.judged(), panel, completer.requests
 
 
@@ -127,12 +127,12 @@ def test_unreadable_answers_are_coverage_and_nothing_else() -> None:
 
 
 def test_embedded_judge_is_asked_for_errors_alone() -> None:
-    players = choose_players(PlayerOptions(judges=("corpus",)), lambda: ())
+    pool = resolve_pool(SystemOptions(judges=("corpus",)), lambda: ())
     replies = replies_of(_systems(), TURNS)
-    assert count_questions(players, replies) == len(replies)
+    assert count_questions(pool, replies) == len(replies)
     completer = ScriptedCompleter(_answer)
-    completers = {(Role.JUDGE, ref): completer for ref in players.models[Role.JUDGE]}
-    said = asyncio.run(judge_replies(players, completers, replies, seed=1))
+    completers = {(Role.JUDGE, ref): completer for ref in pool.models[Role.JUDGE]}
+    said = asyncio.run(judge_replies(pool, completers, replies, seed=1))
     (panel,) = panels_of(said, AnswerSample.of([one.answer for one in _systems()[0].predictions], 20))
     judged = panel.judged()
     assert judged.grades == ()

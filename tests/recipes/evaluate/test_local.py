@@ -9,7 +9,7 @@ import pytest
 from support.training import run_quick, small_release
 
 from ipm_prefdial.builders.models.record import Records
-from ipm_prefdial.recipes.evaluate.options import EvaluateOptions, PlayerOptions, choose_players, find_checkpoint
+from ipm_prefdial.recipes.evaluate.options import EvaluateOptions, SystemOptions, find_checkpoint, resolve_pool
 from ipm_prefdial.recipes.evaluate.run import evaluate
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.errors import UsageError
@@ -43,10 +43,10 @@ def request_to(planner: Path, text: str, temperature: float = 0.7, max_tokens: i
 
 def asked(planner: Path, records: Path, requests: Sequence[Request], at_once: int) -> list[Outcome]:
     """What the planner answers, in batches of at most so many."""
-    players = choose_players(PlayerOptions(planner=str(planner), concurrency=at_once), lambda: ())
+    pool = resolve_pool(SystemOptions(planner=str(planner), concurrency=at_once), lambda: ())
 
     async def ask(kept: Records) -> list[Outcome]:
-        async with players.open(kept) as completers:
+        async with pool.open(kept) as completers:
             (completer,) = completers.values()
             return list(await asyncio.gather(*(completer.complete(one) for one in requests)))
 
@@ -92,7 +92,7 @@ def test_an_evaluation_asks_a_checkpoint_and_keeps_its_answers(planner: Path, tm
     options = EvaluateOptions(
         out=tmp_path / "out",
         place=str(small_release().root),
-        players=PlayerOptions(planner=str(planner)),
+        models=SystemOptions(planner=str(planner)),
         temperature=0.0,
         replicates=20,
     )
@@ -107,7 +107,7 @@ def test_an_evaluation_asks_a_checkpoint_and_keeps_its_answers(planner: Path, tm
 
 def test_a_checkpoint_of_another_task_is_refused(planner: Path) -> None:
     with pytest.raises(UsageError, match="a checkpoint of the planner, not of the joint"):
-        choose_players(PlayerOptions(joint=str(planner)), lambda: ())
+        resolve_pool(SystemOptions(joint=str(planner)), lambda: ())
 
 
 def test_an_unfinished_checkpoint_is_refused(planner: Path, tmp_path: Path) -> None:

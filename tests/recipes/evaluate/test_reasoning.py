@@ -15,7 +15,7 @@ from ipm_prefdial.prompts.library import load_prompt
 from ipm_prefdial.recipes.evaluate._judging import ALL_STEPS, count_questions, judge_replies, panels_of, replies_of
 from ipm_prefdial.recipes.evaluate.generate import REASONING, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.options import PlayerOptions, choose_players
+from ipm_prefdial.recipes.evaluate.options import SystemOptions, resolve_pool
 from ipm_prefdial.recipes.evaluate.predictions import Prediction, align, predictions_text
 from ipm_prefdial.recipes.metrics.sample import AnswerSample
 from ipm_prefdial.recipes.metrics.strategies import measure_reasoning
@@ -27,7 +27,7 @@ from ipm_prefdial.schemas.strategy import Strategy
 
 SPEC = load_release("2.1.0").spec
 URL = "http://127.0.0.1:9/v1"
-OPTIONS = PlayerOptions(reasoner=f"r@{URL}")
+OPTIONS = SystemOptions(reasoner=f"r@{URL}")
 TURN = HumanTurn("d0", 3, SHORT_TURNS[:3], Strategy.REFLECTION, "You must have felt forgotten.", Emotion.LONELINESS)
 AS_JSON = json.dumps({
     "history": TRACE.history, "emotion": "lonely", "intensity": 4, "cause": TRACE.emotion.cause,
@@ -37,9 +37,9 @@ AS_JSON = json.dumps({
 
 
 def _asked(script: Script, spec: BuildSpec = SPEC) -> tuple[Prediction, Request]:
-    players = choose_players(OPTIONS, lambda: ())
+    pool = resolve_pool(OPTIONS, lambda: ())
     model = ScriptedCompleter(script)
-    ((found,)) = asyncio.run(generate(players, dict.fromkeys(players.endpoints, model), spec, [TURN]))
+    ((found,)) = asyncio.run(generate(pool, dict.fromkeys(pool.endpoints, model), spec, [TURN]))
     assert [found.name] == [REASONING] == asked_names(OPTIONS)
     return found.predictions[0], model.requests[0]
 
@@ -121,14 +121,14 @@ def _label(request: Request) -> Outcome:
 
 def test_judges_are_asked_about_the_steps_of_traces_alone() -> None:
     aligned = align([system("larch", _reasoned([None] * 4, [TEXT, TEXT, TEXT, None])), system("maple", _plain())])
-    players = choose_players(PlayerOptions(judges=(f"j@{URL}",)), lambda: ())
+    pool = resolve_pool(SystemOptions(judges=(f"j@{URL}",)), lambda: ())
     completer = ScriptedCompleter(_label)
     replies = replies_of(aligned, TURNS)
-    completers = {(Role.JUDGE, ref): completer for ref in players.models[Role.JUDGE]}
-    said = asyncio.run(judge_replies(players, completers, replies, seed=1))
+    completers = {(Role.JUDGE, ref): completer for ref in pool.models[Role.JUDGE]}
+    said = asyncio.run(judge_replies(pool, completers, replies, seed=1))
     steps = [one for one in completer.requests if one.ask.task is Task.STEP_JUDGE]
     assert len(steps) == 3
-    assert len(completer.requests) == count_questions(players, replies)
+    assert len(completer.requests) == count_questions(pool, replies)
     assert "walked home in the hail. Nothing was asked yet." in steps[0].messages[-1]["content"]
     (panel,) = panels_of(said, AnswerSample.of([one.answer for one in aligned[0].predictions], 50))
     judged = panel.judged()

@@ -14,7 +14,7 @@ from support.training import run_quick
 from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.recipes.evaluate._judging import ALL_STEPS, JudgedReply, panels_of
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
-from ipm_prefdial.recipes.evaluate.step_judge import judge_by_reward, reward_folder
+from ipm_prefdial.recipes.evaluate.step_judge import check_reward_folder, judge_by_reward
 from ipm_prefdial.recipes.metrics.sample import AnswerSample, TurnAnswer
 from ipm_prefdial.schemas.errors import UsageError
 from ipm_prefdial.schemas.strategy import Strategy
@@ -31,7 +31,8 @@ TURNS = [HumanTurn(f"d{at}", 3, SHORT_TURNS[:3], Strategy.QUESTION, "How was it?
 
 def test_traces_get_probabilities_and_other_replies_nothing(tmp_path: Path) -> None:
     run_quick("tiny/reward/reward", reasoning_release().root, tmp_path / "reward", max_rows=12)
-    folder = reward_folder(f"reward:{tmp_path / 'reward'}")
+    folder = tmp_path / "reward"
+    check_reward_folder(folder)
     replies = [JudgedReply("larch", turn, TRACE.reply, TRACE if at else None) for at, turn in enumerate(TURNS)]
     judge, said = judge_by_reward(folder, replies, SPEC)
     assert judge.name == "reward:reward"
@@ -52,4 +53,4 @@ def test_traces_get_probabilities_and_other_replies_nothing(tmp_path: Path) -> N
 
 def test_folder_without_a_reward_model(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no run of a reward recipe"):
-        reward_folder(f"reward:{tmp_path}")
+        check_reward_folder(tmp_path)

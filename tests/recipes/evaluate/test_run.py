@@ -12,7 +12,7 @@ from support.releases import shared_release
 
 from ipm_prefdial.recipes.evaluate._judging import GRADES
 from ipm_prefdial.recipes.evaluate.baselines import BASELINES
-from ipm_prefdial.recipes.evaluate.options import EvaluateOptions, PlayerOptions
+from ipm_prefdial.recipes.evaluate.options import EvaluateOptions, SystemOptions
 from ipm_prefdial.recipes.evaluate.predictions import predictions_text, read_systems
 from ipm_prefdial.recipes.evaluate.run import evaluate
 from ipm_prefdial.recipes.evaluate.tables import tables_of
@@ -42,11 +42,11 @@ def _says(body: dict[str, object]) -> str:
     return play_role(body)
 
 
-def _options(out: Path, **players: object) -> EvaluateOptions:
+def _options(out: Path, **models: object) -> EvaluateOptions:
     return EvaluateOptions(
         out=out,
         place=str(shared_release().root),
-        players=PlayerOptions(**players),  # type: ignore[arg-type]
+        models=SystemOptions(**models),  # type: ignore[arg-type]
         replicates=50,
     )
 
@@ -91,8 +91,8 @@ def test_served_models_are_asked_once_and_judged(tmp_path: Path, server: ChatSer
 
 def test_reasoning_decoupled_and_joint_systems_stand_side_by_side(tmp_path: Path, server: ChatServer) -> None:
     mock = f"mock@{server.url}"
-    players = PlayerOptions(planner=mock, responder=mock, joint=mock, reasoner=mock, judges=(f"other@{server.url}",))
-    options = EvaluateOptions(out=tmp_path / "out", place=str(GOLDEN / "2.1.0"), players=players, replicates=20)
+    models = SystemOptions(planner=mock, responder=mock, joint=mock, reasoner=mock, judges=(f"other@{server.url}",))
+    options = EvaluateOptions(out=tmp_path / "out", place=str(GOLDEN / "2.1.0"), models=models, replicates=20)
     table = tables_of(evaluate(options))[0]
     assert table.columns == (
         "system", "strategy accuracy ↑", "emotion accuracy ↑", "steps right ↑", "empathy ↑", "human likeness ↑",
@@ -130,7 +130,7 @@ def test_files_stand_beside_models_of_the_same_release(tmp_path: Path) -> None:
     options = EvaluateOptions(
         out=tmp_path / "two",
         place=str(shared_release().root),
-        players=PlayerOptions(joint="corpus"),
+        models=SystemOptions(joint="corpus"),
         predictions=(f"earlier={path}",),
         replicates=50,
     )
@@ -166,11 +166,11 @@ def test_folder_that_is_no_evaluation_is_left_alone(tmp_path: Path) -> None:
     [
         (EvaluateOptions(), "nothing to evaluate"),
         (EvaluateOptions(place="release"), "nothing to evaluate"),
-        (EvaluateOptions(players=PlayerOptions(planner="corpus"), out=Path("out")), "asked over a release"),
-        (EvaluateOptions(players=PlayerOptions(planner="corpus"), place="release"), "with --out"),
-        (EvaluateOptions(players=PlayerOptions(judges=("corpus",)), place="release"), "nothing to evaluate"),
+        (EvaluateOptions(models=SystemOptions(planner="corpus"), out=Path("out")), "asked over a release"),
+        (EvaluateOptions(models=SystemOptions(planner="corpus"), place="release"), "with --out"),
+        (EvaluateOptions(models=SystemOptions(judges=("corpus",)), place="release"), "nothing to evaluate"),
         (EvaluateOptions(predictions=("a.jsonl",), similarity_model=Path("nowhere")), "nowhere: no such folder"),
-        (EvaluateOptions(place="org/name", players=PlayerOptions(joint="corpus"), out=Path("out")), "--revision"),
+        (EvaluateOptions(place="org/name", models=SystemOptions(joint="corpus"), out=Path("out")), "--revision"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_written(
@@ -188,7 +188,7 @@ def test_name_that_is_taken_is_told_before_a_model_is_asked(tmp_path: Path, serv
     options = EvaluateOptions(
         out=tmp_path / "out",
         place=str(shared_release().root),
-        players=PlayerOptions(joint=f"mock@{server.url}"),
+        models=SystemOptions(joint=f"mock@{server.url}"),
         predictions=(str(path),),
     )
     with pytest.raises(UsageError, match="'joint' is taken"):

@@ -64,7 +64,7 @@ def test_its_labels_are_votes_and_verify_needs_no_model(folder: Path, tmp_path: 
     ("words", "message"),
     [
         (("--judge", "{}"), "a reward model only labels the steps of traces; name another judge too"),
-        (("--judge", "corpus", "--judge", "{}", "--judge", "{}"), "a reward model is named twice"),
+        (("--judge", "corpus", "--judge", "{}", "--judge", "{}"), "is named twice as judge"),
         (("--judge", "corpus", "--judge", "reward:nowhere"), "there is no run of a reward recipe in nowhere"),
         (("--judge", "corpus", "--judge", "{}", "--release", "2.0.0"), "release 2.0.0 has no reasoning traces"),
         (("--judge", "corpus", "--judge", "{}", "--engine", "ray"), "loaded into the command's own process"),

@@ -12,7 +12,7 @@ pytest.importorskip("sacrebleu", reason="needs the [evaluate] extra")
 from support.loops import PlayedStages
 from support.releases import build_scripted, copy_release, shared_release
 
-from ipm_prefdial.recipes.evaluate.options import EvaluateOptions, PlayerOptions
+from ipm_prefdial.recipes.evaluate.options import EvaluateOptions, SystemOptions
 from ipm_prefdial.recipes.evaluate.run import evaluate
 from ipm_prefdial.recipes.loop._stages import LoopStage
 from ipm_prefdial.recipes.loop.plan import MineOptions
@@ -27,7 +27,7 @@ DATA = str(shared_release().root)
 def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `evaluation.json` of the embedded planner."""
     out = tmp_path_factory.mktemp("evaluation") / "out"
-    evaluate(EvaluateOptions(out=out, place=DATA, players=PlayerOptions(planner="corpus"), replicates=20))
+    evaluate(EvaluateOptions(out=out, place=DATA, models=SystemOptions(planner="corpus"), replicates=20))
     return out / "evaluation.json"
 
 

@@ -99,6 +99,7 @@ def test_an_unsound_release_is_refused_and_nothing_is_trained(tmp_path: Path) ->
         (("--scale", "tiny", "--launch", "fsdp"), "--launch: validate-release runs in this process"),
         (("--scale", "tiny", "--dialogues", "0"), "--dialogues: a whole number above 0"),
         (("--scale", "tiny", "--seeds", "0"), "--seeds: a whole number above 0"),
+        (("--scale", "tiny", "--judge", "reward:run"), "--judge: a reward model scores reasoning traces"),
         (("--scale", "tiny", "--require", "dpo"), "--require: there is no question 'dpo'"),
         (("--scale", "tiny", "--set=seed=soon"), "--set: seed: 'soon' is not a whole number"),
         ((), "name a --scale: tiny, small, full"),

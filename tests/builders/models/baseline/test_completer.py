@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ipm_prefdial.builders.models.baseline._completer import BaselineCompleter
-from ipm_prefdial.builders.models.baseline.models import CORPUS_MODEL, BaselineModels, fit_baseline
+from ipm_prefdial.builders.models.baseline.models import BaselineModels, fit_baseline
 from ipm_prefdial.schemas.dialogue import Dialogue, Speaker, Turn
 from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Request, Sampling, Task
 from ipm_prefdial.schemas.strategy import Strategy, parse_strategy
@@ -111,5 +111,6 @@ def test_importing_loads_no_training_library() -> None:
 
 
 def test_the_models_go_by_their_name(models: BaselineModels) -> None:
-    assert models.ref.name == CORPUS_MODEL == "corpus"
+    assert models.ref.name == "corpus"
+    assert models.ref.is_baseline
     assert models.ref.revision == models.revision

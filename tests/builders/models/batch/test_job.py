@@ -5,41 +5,41 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipm_prefdial.builders.models.batch.job import Piece, Room, cut_next
+from ipm_prefdial.builders.models.batch.job import BatchCapacity, RequestSize, plan_batch
 
-pieces_of = st.lists(st.tuples(st.integers(1, 50), st.integers(0, 50), st.floats(0, 5)), max_size=40).map(
-    lambda found: [Piece(f"{number:04}", *one) for number, one in enumerate(found)]
+request_sizes = st.lists(st.tuples(st.integers(1, 50), st.integers(0, 50), st.floats(0, 5)), max_size=40).map(
+    lambda found: [RequestSize(f"{number:04}", *one) for number, one in enumerate(found)]
 )
 limits = st.none() | st.integers(1, 200)
 
 
-@given(pieces=pieces_of, requests=st.integers(1, 12), size=st.integers(1, 200), tokens=limits)
+@given(sizes=request_sizes, requests=st.integers(1, 12), size=st.integers(1, 200), tokens=limits)
 def test_everything_is_cut_into_batches_that_fit(
-    pieces: list[Piece], requests: int, size: int, tokens: int | None
+    sizes: list[RequestSize], requests: int, size: int, tokens: int | None
 ) -> None:
-    left, cuts = list(pieces), list[list[Piece]]()
+    left, plans = list(sizes), list[list[RequestSize]]()
     while left:
-        cut = cut_next(left, Room(requests, size, tokens))
-        assert cut.keys == tuple(piece.key for piece in left[: len(cut.keys)]) != ()
-        cuts.append(left[: len(cut.keys)])
-        left = left[len(cut.keys) :]
-        assert (cut.tokens, cut.short_of_money) == (sum(piece.tokens for piece in cuts[-1]), False)
-    assert [piece for some in cuts for piece in some] == pieces
-    assert all(_fits(some, requests, size, tokens) or len(some) == 1 for some in cuts)
-    for some, following in pairwise(cuts):
+        plan = plan_batch(left, BatchCapacity(requests, size, tokens))
+        assert plan.keys == tuple(one.key for one in left[: len(plan.keys)]) != ()
+        plans.append(left[: len(plan.keys)])
+        left = left[len(plan.keys) :]
+        assert (plan.tokens, plan.short_of_money) == (sum(one.tokens for one in plans[-1]), False)
+    assert [one for some in plans for one in some] == sizes
+    assert all(_fits(some, requests, size, tokens) or len(some) == 1 for some in plans)
+    for some, following in pairwise(plans):
         assert not _fits([*some, following[0]], requests, size, tokens), "no batch ends too soon"
 
 
-def _fits(pieces: list[Piece], requests: int, size: int, tokens: int | None) -> bool:
-    small = sum(piece.size for piece in pieces) <= size and len(pieces) <= requests
-    return small and (tokens is None or sum(piece.tokens for piece in pieces) <= tokens)
+def _fits(sizes: list[RequestSize], requests: int, size: int, tokens: int | None) -> bool:
+    small = sum(one.size for one in sizes) <= size and len(sizes) <= requests
+    return small and (tokens is None or sum(one.tokens for one in sizes) <= tokens)
 
 
-@given(pieces=pieces_of, usd=st.floats(0, 20))
-def test_money_is_never_overdrawn(pieces: list[Piece], usd: float) -> None:
-    cut = cut_next(pieces, Room(requests=100, size=10**9, usd=usd))
-    assert cut.usd == sum(piece.usd for piece in pieces[: len(cut.keys)])
-    assert cut.usd <= usd
-    assert cut.short_of_money is (len(cut.keys) < len(pieces))
-    if cut.short_of_money:
-        assert cut.usd + cut.next_usd > usd
+@given(sizes=request_sizes, usd=st.floats(0, 20))
+def test_money_is_never_overdrawn(sizes: list[RequestSize], usd: float) -> None:
+    plan = plan_batch(sizes, BatchCapacity(requests=100, size=10**9, usd=usd))
+    assert plan.usd == sum(one.usd for one in sizes[: len(plan.keys)])
+    assert plan.usd <= usd
+    assert plan.short_of_money is (len(plan.keys) < len(sizes))
+    if plan.short_of_money:
+        assert plan.usd + plan.next_usd > usd
