@@ -1,6 +1,6 @@
-"""Turns dialogues and recorded answers into the tables of a release: no model, no network, always the same bytes.
+"""Makes the tables of a release from dialogues and recorded answers: no model, no network, always the same bytes.
 
-A build ends with it and `verify` begins with it, so what is verified is what was built.
+A build ends with this pass and `verify` repeats it, so both run the same code.
 """
 
 import json
@@ -43,14 +43,14 @@ from .conversations import replay
 
 
 def dialogue_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
-    """The row of `dialogues`; where the licence forbids passing the words on, the id is all that is left of them."""
+    """The row of `dialogues`; without the words if the licence forbids passing them on."""
     row = _dialogue_columns(placed)
     if layout > 1:
         row |= {"repeats": placed.repeats, "contaminated_by": placed.contaminated_by}
     return {"row_id": content_id_of(Config.DIALOGUES, row), **row}
 
 
-# The row of `crisis_holdout`: the dialogue, and every sign of a crisis that was seen in it.
+# The row of `crisis_holdout`: the dialogue and the findings in it.
 def _crisis_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
     row = _dialogue_columns(placed) | {"repeats": placed.repeats, "contaminated_by": placed.contaminated_by}
     row["findings"] = [found.model_dump() for found in placed.findings]
@@ -63,7 +63,7 @@ def _crisis_row(placed: PlacedDialogue, layout: int) -> dict[str, Any]:
 def _dialogue_columns(placed: PlacedDialogue) -> dict[str, Any]:
     dialogue = placed.dialogue
     withheld = not LICENCES[dialogue.license].may_pass_on
-    told = dialogue.model_dump(include={"problem", "emotion", "situation"})
+    about = dialogue.model_dump(include={"problem", "emotion", "situation"})
     return {
         "dialogue_id": dialogue.dialogue_id,
         "turn": None,
@@ -71,7 +71,7 @@ def _dialogue_columns(placed: PlacedDialogue) -> dict[str, Any]:
         "license": dialogue.license,
         "position": placed.position,
         "own_split": dialogue.split,
-        **(dict.fromkeys(told) if withheld else told),
+        **(dict.fromkeys(about) if withheld else about),
         "withheld": withheld,
         "turns": [] if withheld else [turn.model_dump(mode="json") for turn in dialogue.turns],
     }
@@ -121,11 +121,11 @@ def _answer_columns(outcome: Outcome) -> dict[str, Any]:
 
 
 Find = Callable[[Request], Outcome]
-"""Gives the recorded answer to a request; raises where there is none."""
+"""Returns the recorded answer to a request; raises if there is none."""
 
 
 class DigestSet:
-    """A set of digests that lives on disk, so that memory does not grow with the release."""
+    """A set of digests on disk, so that memory does not grow with the release."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("")
@@ -133,18 +133,17 @@ class DigestSet:
         self._db.execute("CREATE TABLE seen (digest BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, digest: str) -> bool:
-        """Whether the digest is new; it is remembered either way."""
+        """Adds a digest; returns whether it is new."""
         found = self._db.execute("INSERT OR IGNORE INTO seen VALUES (?)", (bytes.fromhex(digest)[:16],))
         return found.rowcount == 1
 
     def close(self) -> None:
-        """Lets go of the file."""
         self._db.close()
 
 
 @dataclass
 class Assembly:
-    """The assembling of one release into a writer, dialogue by dialogue in source order."""
+    """Assembles one release into a writer, dialogue by dialogue in source order."""
 
     plan: MiningPlan
     steps: Steps
@@ -154,22 +153,22 @@ class Assembly:
     dropped: dict[Config, Counter[DropReason]] = field(default_factory=lambda: defaultdict(Counter))
     usage: dict[Role, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     on_answer: Callable[[Request, Outcome], object] | None = None
-    """Called with every answer, in source order; with that to a request that is asked several times, once."""
+    """Called with the answer to every request, in source order; once for a request that occurs several times."""
     held_out: set[str] = field(default_factory=set)
     """Ids of the dialogues that may show a crisis."""
     _asked: DigestSet = field(default_factory=DigestSet)
     _pairs: DigestSet = field(default_factory=DigestSet)
-    _holding: CorpusFilter | None = None
+    _corpus_filter: CorpusFilter | None = None
     _weighing: Weighing | None = None
 
     def __post_init__(self) -> None:
         if self.steps.whole:
-            self._holding = CorpusFilter(self.plan.spec, self.steps.whole)
+            self._corpus_filter = CorpusFilter(self.plan.spec, self.steps.whole)
         if self.plan.spec.reasoning is not None:
             self._weighing = Weighing(self.plan, self.plan.spec.reasoning.near_repeat)
 
     def add(self, placed: PlacedDialogue) -> None:
-        """Takes in the next dialogue: its row, its demonstrations, its pairs and its drops."""
+        """Adds the rows of the next dialogue: its own, and those of its demonstrations, pairs, traces and drops."""
         placed = replay(screen(placed, self.plan), lambda request: self._answer(request, placed.dialogue, None))
         if placed.findings:
             self.held_out.add(placed.dialogue.dialogue_id)
@@ -186,15 +185,15 @@ class Assembly:
                 self._settle_trace(trace)
 
     def counts(self) -> dict[Config, ConfigCounts]:
-        """Where every candidate went; rows that are held back are written first.
+        """Writes the rows that were held back, and counts rows and drops of every config.
 
         Raises:
-            LostRowsError: one is neither a row nor a drop.
+            LostRowsError: a candidate is neither a row nor a drop.
         """
-        if self._holding is not None:
-            for config, reason in self._holding.release(self.writer.add):
+        if self._corpus_filter is not None:
+            for config, reason in self._corpus_filter.release(self.writer.add):
                 self.dropped[config][reason] += 1
-            self._holding = None
+            self._corpus_filter = None
         if self._weighing is not None:
             self._weighing.release(self.writer.add)
             self._weighing = None
@@ -210,7 +209,7 @@ class Assembly:
         return counts
 
     def usages(self) -> dict[Role, Usage]:
-        """What each role's calls took."""
+        """Calls and tokens of each role."""
         return {role: Usage(**self.usage[role]) for role in Role if self.plan.models.get(role)}
 
     # The candidates of a preference config at a turn, at least one, by the recorded answers.
@@ -223,7 +222,7 @@ class Assembly:
         reasoning = reason(turn, self.plan, self.steps.of_turns)
         return replay(reasoning, lambda request: self._answer(request, turn.dialogue, turn.index))
 
-    # The recorded answer; the first time that a request is asked, its row of `completions` is written.
+    # The recorded answer to a request; the first time, its row of `completions` is written.
     def _answer(self, request: Request, dialogue: Dialogue, turn: int | None) -> Outcome:
         outcome = self.find(request)
         if self._asked.add(request.key):
@@ -239,7 +238,7 @@ class Assembly:
             )
         return outcome
 
-    # Whether the same pair was kept before; remembers this one.
+    # Whether an equal pair was kept before.
     def _is_repeated(self, candidate: Candidate) -> bool:
         if self.steps.unique is None or candidate.config not in PAIR_CONFIGS:
             return False
@@ -247,7 +246,7 @@ class Assembly:
         with step_errors(unique.definition.id, turn.dialogue.dialogue_id, turn.index):
             return not self._pairs.add(unique.key(candidate))
 
-    # Writes a result where it belongs, or holds it back; `prompt` is a demonstration's.
+    # Writes or holds back the row of a result; `prompt` is that of a demonstration.
     def _settle(self, result: Result, prompt: Sequence[Message] = ()) -> None:
         if isinstance(result, Candidate) and self._is_repeated(result):
             result = Drop(result, DropReason.DUPLICATE_PAIR)
@@ -256,43 +255,43 @@ class Assembly:
         self.candidates[config] += 1
         if isinstance(result, Drop):
             self.dropped[config][result.reason] += 1
-        if self._holding is not None and (isinstance(result, Drop) or config in PAIR_CONFIGS):
-            self._holding.add(result)
+        if self._corpus_filter is not None and (isinstance(result, Drop) or config in PAIR_CONFIGS):
+            self._corpus_filter.add(result)
         elif isinstance(result, Drop):
             self.writer.add(Config.DROPPED, split, dropped_row(result, layout))
         else:
             row = pair_row(result, layout) if config in PAIR_CONFIGS else sft_row(result, prompt)
             self.writer.add(config, split, row)
 
-    # Writes a drop where it belongs; what is kept is held back until its weight is known.
+    # Writes a drop; holds a trace back until its weight is known.
     def _settle_trace(self, result: TraceResult) -> None:
         if isinstance(result, Drop):
             self._settle(result)
             return
-        assert self._weighing is not None, "only a release with traces has such candidates"
+        assert self._weighing is not None, "only a spec with reasoning has candidates of traces"
         self.candidates[result.config] += 1
         self._weighing.add(result)
 
 
-# What was asked, or would have been, for a candidate of a preference config; nothing of an unnamed strategy.
+# The prompt of a candidate of a preference config; empty for a turn without a strategy.
 def _prompt_of(result: Result) -> Sequence[Message]:
     candidate = result.candidate if isinstance(result, Drop) else result
     return candidate.request.messages if candidate.request is not None else ()
 
 
 def assemble(dialogues: Iterable[PlacedDialogue], assembly: Assembly) -> Assembly:
-    """The assembly after it has taken in all dialogues."""
+    """The assembly after all dialogues were added."""
     for placed in dialogues:
         assembly.add(placed)
     return assembly
 
 
-# The last part of a build and of a rebuild: manifest, splits, card and licence around the tables.
+# The last part of a build and of a rebuild: splits, manifest, card and licence beside the tables.
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a manifest says besides what the tables hold."""
+    """The part of a manifest that does not come from the tables."""
 
     spec: BuildSpec
     spec_sha256: str

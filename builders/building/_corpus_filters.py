@@ -1,7 +1,13 @@
-"""Holds rows back on disk until every turn was mined, for the steps that look at all pairs together.
+"""The steps that look at all pairs of a release together: they drop near-duplicates, and balance the strategies.
 
-Rows come out in the order in which they went in. What is held in memory is some tens of bytes a pair; words and
-sketches lie in temporary files.
+So rows of pairs are held back on disk until every turn is mined, and come out in the order in which they went in.
+Memory holds some tens of bytes a pair; rows and sketches are in temporary files.
+
+**Balance** (our own design). A judge flags advice more often than questions, so what a filter keeps has other
+strategies than its input, and a planner that is trained on it inherits the judge's taste. So every strategy is kept up
+to one common share of its pool, the largest at which the shares spread no further than the rule allows. And where a
+pair prefers one strategy to another, the share of such pairs may exceed that of the opposite ones only by a factor:
+otherwise the pairs would teach which strategy wins as a rule, whatever the moment.
 """
 
 import tempfile
@@ -24,17 +30,228 @@ from ..mining.candidate import Candidate, Drop, Result, dropped_row, pair_row
 from ..mining.steps import CorpusStep
 from ..statistics.near_duplicates import Sketches, sketch_of
 
-# Stratified keeping: a filter that favours some strategies is cut back to where it hardly does (our own design).
-#
-# A judge flags advice more often than questions, so what a filter keeps has other strategies than what it was given,
-# and a planner trained on it inherits the judge's taste. So every strategy is kept up to one common share of its
-# pool, the largest at which the shares kept spread no further than the rule allows. And where a pair sets one
-# strategy over another, what is kept of such pairs may exceed what is kept of the opposite ones only by a factor:
-# else the pairs would teach which strategy wins as a rule, whatever the moment.
-
-
 StrategyPair = tuple[Strategy, Strategy]
-"""The strategy that is chosen, and the one that it is chosen over."""
+"""The strategies of the chosen side and of the rejected side."""
+Row = dict[str, Any]
+Add = Callable[[Config, Split, Row], None]
+
+_STRATEGIES = tuple(Strategy)
+_CONFIGS = tuple(PAIR_CONFIGS)
+_SPLITS = (Split.TEST, Split.VALIDATION, Split.TRAIN)
+"""Of near-duplicates, the one of the first of these splits stays, so that held-out data does not shrink."""
+_LOW_HALF = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """Pairs as columns, in the order in which they were added; strategies, configs and splits as their indices."""
+
+    lines: np.ndarray
+    """The number of the held row."""
+    configs: np.ndarray
+    chosen: np.ndarray
+    rejected: np.ndarray
+    splits: np.ndarray
+    ranks: np.ndarray
+    """Both halves of the row id as numbers: row ids are digests, so their order is as good as a random one."""
+
+    def of(self, config: Config) -> np.ndarray:
+        """A mask of the pairs of a config."""
+        return np.asarray(self.configs == _CONFIGS.index(config))
+
+    def by_rank(self, places: np.ndarray) -> np.ndarray:
+        """These places, ordered by row id."""
+        return places[np.lexsort((self.ranks[places, 1], self.ranks[places, 0]))]
+
+    def row_id(self, place: int) -> str:
+        high, low = self.ranks[place].tolist()
+        return f"{high:016x}{low:016x}"
+
+    def by_strategy(self, places: np.ndarray) -> dict[Strategy, np.ndarray]:
+        """These places, grouped by the chosen strategy."""
+        return {_STRATEGIES[code]: group for code, group in _grouped(places, self.chosen[places])}
+
+    def by_strategy_pair(self, places: np.ndarray) -> dict[StrategyPair, np.ndarray]:
+        """These places, grouped by both strategies."""
+        codes = self.chosen[places].astype(np.int64) * len(_STRATEGIES) + self.rejected[places]
+        grouped = ((divmod(code, len(_STRATEGIES)), group) for code, group in _grouped(places, codes))
+        return {(_STRATEGIES[chosen], _STRATEGIES[rejected]): group for (chosen, rejected), group in grouped}
+
+
+class PairIndex:
+    """What memory holds of the pairs on disk: forty bytes each, whatever their words."""
+
+    def __init__(self) -> None:
+        self._lines, self._ranks = array("q"), array("Q")
+        self._small = array("B")
+
+    def add(self, line: int, config: Config, strategies: StrategyPair, split: Split, row_id: str) -> None:
+        """Adds the next pair; `line` is the number of its held row."""
+        rank = int(row_id, 16)
+        self._lines.append(line)
+        self._ranks.extend((rank >> 64, rank & _LOW_HALF))
+        chosen, rejected = (_STRATEGIES.index(strategy) for strategy in strategies)
+        self._small.extend((_CONFIGS.index(config), chosen, rejected, _SPLITS.index(split)))
+
+    def table(self) -> PairTable:
+        """All pairs, as views of this index: add none while the table is in use."""
+        small = np.frombuffer(self._small, dtype=np.uint8).reshape(-1, 4)
+        ranks = np.frombuffer(self._ranks, dtype=np.uint64).reshape(-1, 2)
+        configs, chosen, rejected, splits = small.T
+        return PairTable(np.frombuffer(self._lines, dtype=np.int64), configs, chosen, rejected, splits, ranks)
+
+
+class PairDecisions:
+    """Which pairs are dropped, and why: a few bytes a pair, and each reason in words once."""
+
+    def __init__(self, pairs: PairTable) -> None:
+        self.pairs = pairs
+        self._reasons: list[tuple[DropReason, str]] = []
+        self._reason = np.zeros(len(pairs.lines), dtype=np.int32)
+        self._twin = np.full(len(pairs.lines), -1, dtype=np.int64)
+
+    def kept(self, config: Config) -> np.ndarray:
+        """The places of a config's pairs that are not dropped, in order."""
+        return np.flatnonzero(self.pairs.of(config) & (self._reason == 0))
+
+    def drop(self, places: np.ndarray, reason: DropReason, detail: str, twins: np.ndarray | None = None) -> None:
+        """Drops these pairs; the detail of each ends with the row id of its twin, if `twins` are given."""
+        self._reasons.append((reason, detail))
+        self._reason[places] = len(self._reasons)
+        if twins is not None:
+            self._twin[places] = twins
+
+    def by_line(self) -> Iterator[tuple[int, DropReason, str]]:
+        """The line, reason and detail of every dropped pair, in order of the lines."""
+        for place in np.flatnonzero(self._reason).tolist():
+            reason, detail = self._reasons[self._reason[place] - 1]
+            twin = int(self._twin[place])
+            yield int(self.pairs.lines[place]), reason, detail + (self.pairs.row_id(twin) if twin >= 0 else "")
+
+
+_NO_LINE = (-1, DropReason.STRATEGY_CAP, "")
+
+
+@dataclass
+class CorpusFilter:
+    """Holds the rows of pairs and drops of one release until `release` applies the steps to all of them."""
+
+    spec: BuildSpec
+    steps: tuple[CorpusStep, ...]
+    _rows: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+    _sketches: Sketches = field(default_factory=Sketches)
+    _lines: int = 0
+    _pairs: PairIndex = field(default_factory=PairIndex)
+    _pools: dict[Config, Counter[StrategyPair]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def add(self, result: Result) -> None:
+        """Holds a candidate of a preference config, or any drop."""
+        candidate = result.candidate if isinstance(result, Drop) else result
+        config, split = candidate.config, candidate.turn.placed.split
+        if isinstance(result, Drop):
+            self._write(Config.DROPPED, split, dropped_row(result, self.spec.layout), None)
+            if candidate.turn.strategy is not None:
+                self._pools[config][_strategies(candidate)] += result.reason not in NEVER_A_PAIR
+            return
+        strategies = _strategies(candidate)
+        self._pools[config][strategies] += 1
+        self._pairs.add(self._lines, config, strategies, split, candidate.row_id)
+        if CorpusStep.NEAR_DUPLICATES in self.steps:
+            self._sketches.add(_sketch(candidate))
+        # The row of a drop is held too, since the candidate is gone when a step drops it.
+        dropped = dropped_row(Drop(candidate, DropReason.STRATEGY_CAP), self.spec.layout)
+        self._write(config, split, pair_row(candidate, self.spec.layout), dropped)
+
+    def release(self, add: Add) -> Iterator[tuple[Config, DropReason]]:
+        """Passes every row to `add`, in order, and yields the config and reason of every pair that a step dropped."""
+        decisions = PairDecisions(self._pairs.table())
+        for step in self.steps:
+            _STEPS[step](self, decisions)
+        dropped_lines = decisions.by_line()
+        at, reason, detail = next(dropped_lines, _NO_LINE)
+        self._rows.seek(0)
+        for number, line in enumerate(self._rows):
+            config, split, row, dropped = orjson.loads(line)
+            if number == at:
+                add(Config.DROPPED, Split(split), {**dropped, "reason": reason.value, "detail": detail})
+                yield Config(config), reason
+                at, reason, detail = next(dropped_lines, _NO_LINE)
+            else:
+                add(Config(config), Split(split), row)
+        self._rows.close()
+        self._sketches.close()
+
+    def drop_near_duplicates(self, decisions: PairDecisions) -> None:
+        """Drops all but the first pair, of the most held-out split, of every group with nearly the same words."""
+        similarity = self.spec.near_duplicate_pairs
+        assert similarity is not None, "checked when the spec was read"
+        for config in PAIR_CONFIGS:
+            places = decisions.kept(config)
+            if config is Config.STRATEGY or not len(places):
+                continue
+            groups = self._sketches.groups(similarity, places)
+            order = np.lexsort((places, decisions.pairs.splits[places], groups))
+            # In this order the first of each group stays; the others name it in their details.
+            leads = np.append(True, np.diff(groups[order]) != 0)
+            first = places[order][np.flatnonzero(leads)[np.cumsum(leads) - 1]]
+            decisions.drop(places[order][~leads], DropReason.NEAR_DUPLICATE_PAIR, "of row ", first[~leads])
+
+    def balance(self, decisions: PairDecisions) -> None:
+        """Drops the pairs above their strategy's quota, then those above their strategy pair's, highest ids first."""
+        rule, pairs = self.spec.balance, decisions.pairs
+        assert rule is not None, "checked when the spec was read"
+        for config in PAIR_CONFIGS:
+            pool = self._pools[config]
+            if config is not Config.STRATEGY:  # there, the quotas of strategy pairs balance all that can be
+                kept = pairs.by_strategy(pairs.by_rank(decisions.kept(config)))
+                allowed = quotas({one: len(places) for one, places in kept.items()}, _by_chosen(pool), rule)
+                _drop_above(decisions, kept, allowed, str)
+            if config is not Config.RESPONSE:
+                kept_pairs = pairs.by_strategy_pair(pairs.by_rank(decisions.kept(config)))
+                may = pair_quotas({one: len(places) for one, places in kept_pairs.items()}, pool, rule)
+                _drop_above(decisions, kept_pairs, may, " over ".join)
+
+    def _write(self, config: Config, split: Split, row: Row, dropped: Row | None) -> None:
+        self._rows.write(orjson.dumps((config, split, row, dropped)) + b"\n")
+        self._lines += 1
+
+
+_STEPS: dict[CorpusStep, Callable[[CorpusFilter, PairDecisions], None]] = {
+    CorpusStep.NEAR_DUPLICATES: CorpusFilter.drop_near_duplicates,
+    CorpusStep.BALANCE: CorpusFilter.balance,
+}
+
+
+def _grouped(places: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The places of every code, in order of the codes."""
+    for code in np.unique(codes).tolist():
+        yield code, places[codes == code]
+
+
+def _drop_above(
+    decisions: PairDecisions, kept: Mapping[Any, np.ndarray], allowed: Mapping[Any, int], name: Callable[[Any], str]
+) -> None:
+    """Drops the pairs above their key's quota."""
+    for key, places in kept.items():
+        decisions.drop(places[allowed[key] :], DropReason.STRATEGY_CAP, f"{allowed[key]} of {name(key)} stay")
+
+
+def _by_chosen(pool: Mapping[StrategyPair, int]) -> Counter[Strategy]:
+    found: Counter[Strategy] = Counter()
+    for (chosen, _), number in pool.items():
+        found[chosen] += number
+    return found
+
+
+def _strategies(candidate: Candidate) -> StrategyPair:
+    return candidate.turn.named, candidate.strategy or candidate.turn.named
+
+
+def _sketch(candidate: Candidate) -> np.ndarray:
+    """The sketch of the seeker's last words and of both sides."""
+    said = [turn.text for turn in candidate.turn.history if turn.speaker is Speaker.SEEKER][-1:]
+    return sketch_of(words_of(" ".join([*said, candidate.chosen, candidate.reply or ""])))
+
 
 _HALVINGS = 60
 _HALF = 0.5
@@ -45,51 +262,52 @@ def quotas(kept: Mapping[Strategy, int], pool: Mapping[Strategy, int], rule: Bal
 
     Args:
         kept: pairs that the filter would keep, by the human's strategy.
-        pool: whole pairs that it chose from, the kept ones among them.
-        rule: how far the shares kept may spread. Strategies without a kept pair are left out of the calculation,
-            since no cap can mend that.
+        pool: complete pairs that it chose from, the kept ones among them.
+        rule: how far the shares kept may spread. A strategy without a kept pair is ignored, because no cap can change
+            its share.
     """
     strategies = [strategy for strategy in Strategy if kept.get(strategy)]
     if not strategies:
         return {}
     counts = np.array([kept[strategy] for strategy in strategies], dtype=np.float64)
     of = np.array([pool[strategy] for strategy in strategies], dtype=np.float64)
-    share = max(_share(counts / of, rule.spread), rule.least * counts.sum() / of.sum())
+    share = max(_largest_cap(counts / of, rule.spread), rule.least * counts.sum() / of.sum())
     allowed = np.minimum(counts, np.rint(share * of))
     return {strategy: int(number) for strategy, number in zip(strategies, allowed, strict=True)}
 
 
-def duel_quotas(
+def pair_quotas(
     kept: Mapping[StrategyPair, int], pool: Mapping[StrategyPair, int], rule: BalanceRule
 ) -> dict[StrategyPair, int]:
-    """How many pairs of each duel may stay; those of one strategy on both sides all may.
+    """How many pairs of each strategy pair may stay; those with one strategy on both sides all may.
 
     Args:
         kept: pairs that are kept so far.
-        pool: whole pairs that the filter chose from.
-        rule: by how much a duel's share may exceed its opposite's. Half a count is added everywhere, so that a duel
-            whose opposite never came is cut to next to nothing, but not for a single missing pair.
+        pool: complete pairs that the filter chose from.
+        rule: by what factor (`duel`) a share may exceed that of the opposite strategy pair. Half a count is added
+            everywhere: a strategy pair whose opposite never occurs is cut to next to nothing, but one that lacks a
+            single pair is not.
     """
-    return {duel: _duel_quota(duel, kept, pool, rule.duel) for duel in kept}
+    return {strategies: _pair_quota(strategies, kept, pool, rule.duel) for strategies in kept}
 
 
-def _duel_quota(
-    duel: StrategyPair, kept: Mapping[StrategyPair, int], pool: Mapping[StrategyPair, int], most: float
+def _pair_quota(
+    strategies: StrategyPair, kept: Mapping[StrategyPair, int], pool: Mapping[StrategyPair, int], most: float
 ) -> int:
-    opposite = (duel[1], duel[0])
-    if duel == opposite:
-        return kept[duel]
-    share, other = ((kept.get(one, 0) + _HALF) / (pool.get(one, 0) + 2 * _HALF) for one in (duel, opposite))
-    return min(kept[duel], round(min(share, most * other) * (pool[duel] + 2 * _HALF) - _HALF))
+    opposite = (strategies[1], strategies[0])
+    if strategies == opposite:
+        return kept[strategies]
+    share, other = ((kept.get(one, 0) + _HALF) / (pool.get(one, 0) + 2 * _HALF) for one in (strategies, opposite))
+    return min(kept[strategies], round(min(share, most * other) * (pool[strategies] + 2 * _HALF) - _HALF))
 
 
 def spread_of(shares: np.ndarray) -> float:
-    """The population standard deviation of shares over their mean: 0 where all are equal."""
+    """The population standard deviation of shares over their mean: 0 if all are equal."""
     return float(shares.std() / shares.mean())
 
 
-# The largest cap under which the shares spread no further; found by halving, since the spread grows with it.
-def _share(shares: np.ndarray, spread: float) -> float:
+def _largest_cap(shares: np.ndarray, spread: float) -> float:
+    """The largest cap under which the shares spread no further, by bisection, since the spread grows with the cap."""
     low, high = float(shares.min()), float(shares.max())
     if spread_of(shares) <= spread:
         return high
@@ -100,236 +318,3 @@ def _share(shares: np.ndarray, spread: float) -> float:
         else:
             high = middle
     return low
-
-
-# What is kept in memory of pairs that are held back: forty bytes each, whatever their words.
-
-
-_STRATEGIES = tuple(Strategy)
-_CONFIGS = tuple(PAIR_CONFIGS)
-# Of two near-duplicates the one that is held out stays, so that what is measured on does not shrink.
-_SPLITS = (Split.TEST, Split.VALIDATION, Split.TRAIN)
-_HELD_PAIRS_HALF = 2**64 - 1
-
-
-@dataclass(frozen=True)
-class PairTable:
-    """Pairs as columns, in the order in which they came."""
-
-    lines: np.ndarray
-    """Which held row each is."""
-    configs: np.ndarray
-    chosen: np.ndarray
-    """Number of the chosen strategy."""
-    rejected: np.ndarray
-    splits: np.ndarray
-    """0 for the most held-out split."""
-    ranks: np.ndarray
-    """The halves of their row ids as numbers, a row each: digests, so as good a draw as any."""
-
-    def of(self, config: Config) -> np.ndarray:
-        """Which pairs are of a config."""
-        return np.asarray(self.configs == _CONFIGS.index(config))
-
-    def by_rank(self, places: np.ndarray) -> np.ndarray:
-        """These places, the pair with the lowest row id first."""
-        return places[np.lexsort((self.ranks[places, 1], self.ranks[places, 0]))]
-
-    def row_id(self, place: int) -> str:
-        """The row id of a pair."""
-        high, low = self.ranks[place].tolist()
-        return f"{high:016x}{low:016x}"
-
-    def duels(self, places: np.ndarray) -> np.ndarray:
-        """Both strategies of each as one number; see `_duel_of`."""
-        return np.asarray(self.chosen[places].astype(np.int64) * len(_STRATEGIES) + self.rejected[places])
-
-
-def _strategy_of(number: int) -> Strategy:
-    return _STRATEGIES[number]
-
-
-# The strategies behind a number of `PairTable.duels`.
-def _duel_of(number: int) -> StrategyPair:
-    chosen, rejected = divmod(number, len(_STRATEGIES))
-    return _STRATEGIES[chosen], _STRATEGIES[rejected]
-
-
-class HeldPairs:
-    """Takes in pairs one by one."""
-
-    def __init__(self) -> None:
-        self._lines, self._ranks = array("q"), array("Q")
-        self._small = array("B")
-
-    def add(self, line: int, config: Config, duel: StrategyPair, split: Split, row_id: str) -> None:
-        """Takes in the next pair; `line` says which held row it is."""
-        rank = int(row_id, 16)
-        self._lines.append(line)
-        self._ranks.extend((rank >> 64, rank & _HELD_PAIRS_HALF))
-        chosen, rejected = (_STRATEGIES.index(strategy) for strategy in duel)
-        self._small.extend((_CONFIGS.index(config), chosen, rejected, _SPLITS.index(split)))
-
-    def table(self) -> PairTable:
-        """All of them; nothing may be added as long as it is used."""
-        small = np.frombuffer(self._small, dtype=np.uint8).reshape(-1, 4)
-        ranks = np.frombuffer(self._ranks, dtype=np.uint64).reshape(-1, 2)
-        configs, chosen, rejected, splits = small.T
-        return PairTable(np.frombuffer(self._lines, dtype=np.int64), configs, chosen, rejected, splits, ranks)
-
-
-Row = dict[str, Any]
-Add = Callable[[Config, Split, Row], None]
-
-
-class _PairDecisions:
-    """Which pairs go, and why: a few bytes a pair, and each reason in words once."""
-
-    def __init__(self, pairs: PairTable) -> None:
-        self.pairs = pairs
-        self._reasons: list[tuple[DropReason, str]] = []
-        self._reason = np.zeros(len(pairs.lines), dtype=np.int32)
-        self._twin = np.full(len(pairs.lines), -1, dtype=np.int64)
-
-    def staying(self, config: Config) -> np.ndarray:
-        """The places of a config's pairs that are still there, in order."""
-        return np.flatnonzero(self.pairs.of(config) & (self._reason == 0))
-
-    def drop(self, places: np.ndarray, reason: DropReason, detail: str, twins: np.ndarray | None = None) -> None:
-        """These pairs go; `twins` are those whose row ids end the detail, where there are any."""
-        self._reasons.append((reason, detail))
-        self._reason[places] = len(self._reasons)
-        if twins is not None:
-            self._twin[places] = twins
-
-    def of_lines(self) -> Iterator[tuple[int, DropReason, str]]:
-        """The line, reason and detail of every pair that goes, in order of the lines."""
-        for place in np.flatnonzero(self._reason).tolist():
-            reason, detail = self._reasons[self._reason[place] - 1]
-            twin = int(self._twin[place])
-            yield int(self.pairs.lines[place]), reason, detail + (self.pairs.row_id(twin) if twin >= 0 else "")
-
-
-@dataclass
-class CorpusFilter:
-    """The rows of pairs and drops of one release, until `release` lets them go."""
-
-    spec: BuildSpec
-    steps: tuple[CorpusStep, ...]
-    _rows: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
-    _sketches: Sketches = field(default_factory=Sketches)
-    _lines: int = 0
-    _pairs: HeldPairs = field(default_factory=HeldPairs)
-    _pools: dict[Config, Counter[StrategyPair]] = field(default_factory=lambda: defaultdict(Counter))
-
-    def add(self, result: Result) -> None:
-        """Takes in a candidate of a preference config, or any drop."""
-        candidate = result.candidate if isinstance(result, Drop) else result
-        config, split = candidate.config, candidate.turn.placed.split
-        if isinstance(result, Drop):
-            self._write(Config.DROPPED, split, dropped_row(result, self.spec.layout), None)
-            if candidate.turn.strategy is not None:
-                self._pools[config][_duel(candidate)] += result.reason not in NEVER_A_PAIR
-            return
-        duel = _duel(candidate)
-        self._pools[config][duel] += 1
-        self._pairs.add(self._lines, config, duel, split, candidate.row_id)
-        if CorpusStep.NEAR_DUPLICATES in self.steps:
-            self._sketches.add(_sketch(candidate))
-        dropped = dropped_row(Drop(candidate, DropReason.STRATEGY_CAP), self.spec.layout)
-        self._write(config, split, pair_row(candidate, self.spec.layout), dropped)
-
-    def release(self, add: Add) -> Iterator[tuple[Config, DropReason]]:
-        """Hands every row to `add`, in order, and tells the config and reason of every pair that became a drop here."""
-        fates = _PairDecisions(self._pairs.table())
-        for step in self.steps:
-            _STEPS[step](self, fates)
-        out = fates.of_lines()
-        at, reason, detail = next(out, _NONE)
-        self._rows.seek(0)
-        for number, line in enumerate(self._rows):
-            config, split, row, dropped = orjson.loads(line)
-            if number == at:
-                add(Config.DROPPED, Split(split), {**dropped, "reason": reason.value, "detail": detail})
-                yield Config(config), reason
-                at, reason, detail = next(out, _NONE)
-            else:
-                add(Config(config), Split(split), row)
-        self._rows.close()
-        self._sketches.close()
-
-    def near_duplicates(self, fates: _PairDecisions) -> None:
-        """Of every group of pairs with nearly the same words, all but the first of the most held-out split go."""
-        similarity = self.spec.near_duplicate_pairs
-        assert similarity is not None, "checked when the spec was read"
-        for config in PAIR_CONFIGS:
-            mine = fates.staying(config)
-            if config is Config.STRATEGY or not len(mine):
-                continue
-            groups = self._sketches.groups(similarity, mine)
-            order = np.lexsort((mine, fates.pairs.splits[mine], groups))
-            # Of each group, the first in this order stays; the drop of the others names it.
-            leads = np.append(True, np.diff(groups[order]) != 0)
-            first = mine[order][np.flatnonzero(leads)[np.cumsum(leads) - 1]]
-            fates.drop(mine[order][~leads], DropReason.NEAR_DUPLICATE_PAIR, "of row ", first[~leads])
-
-    def over_cap(self, fates: _PairDecisions) -> None:
-        """Pairs above what the balance of strategies allows go, those with the highest ranks; see `balance`."""
-        rule, pairs = self.spec.balance, fates.pairs
-        assert rule is not None, "checked when the spec was read"
-        for config in PAIR_CONFIGS:
-            pool = self._pools[config]
-            if config is not Config.STRATEGY:  # where every pair is a duel, balanced duels are all that is wanted
-                mine = pairs.by_rank(fates.staying(config))
-                kept = {_strategy_of(code): places for code, places in _grouped(mine, pairs.chosen[mine])}
-                allowed = quotas({one: len(places) for one, places in kept.items()}, _by_chosen(pool), rule)
-                _cap(fates, kept, allowed, str)
-            if config is not Config.RESPONSE:
-                mine = pairs.by_rank(fates.staying(config))
-                duels = {_duel_of(code): places for code, places in _grouped(mine, pairs.duels(mine))}
-                may = duel_quotas({one: len(places) for one, places in duels.items()}, pool, rule)
-                _cap(fates, duels, may, " over ".join)
-
-    def _write(self, config: Config, split: Split, row: Row, dropped: Row | None) -> None:
-        self._rows.write(orjson.dumps((config, split, row, dropped)) + b"\n")
-        self._lines += 1
-
-
-# No line at all.
-_NONE = (-1, DropReason.STRATEGY_CAP, "")
-
-_STEPS: dict[CorpusStep, Callable[[CorpusFilter, _PairDecisions], None]] = {
-    CorpusStep.NEAR_DUPLICATES: CorpusFilter.near_duplicates,
-    CorpusStep.BALANCE: CorpusFilter.over_cap,
-}
-
-
-# The places of every code, in order.
-def _grouped(places: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    for code in np.unique(codes).tolist():
-        yield code, places[codes == code]
-
-
-# The pairs beyond what is allowed of their key go.
-def _cap(
-    fates: _PairDecisions, kept: Mapping[Any, np.ndarray], allowed: Mapping[Any, int], told: Callable[[Any], str]
-) -> None:
-    for key, places in kept.items():
-        fates.drop(places[allowed[key] :], DropReason.STRATEGY_CAP, f"{allowed[key]} of {told(key)} stay")
-
-
-def _by_chosen(pool: Mapping[StrategyPair, int]) -> Counter[Strategy]:
-    found: Counter[Strategy] = Counter()
-    for duel, number in pool.items():
-        found[duel[0]] += number
-    return found
-
-
-def _duel(candidate: Candidate) -> StrategyPair:
-    return candidate.turn.named, candidate.strategy or candidate.turn.named
-
-
-# Of what the seeker said last and the words of both sides.
-def _sketch(candidate: Candidate) -> np.ndarray:
-    said = [turn.text for turn in candidate.turn.history if turn.speaker is Speaker.SEEKER][-1:]
-    return sketch_of(words_of(" ".join([*said, candidate.chosen, candidate.reply or ""])))

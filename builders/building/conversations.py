@@ -1,4 +1,4 @@
-"""Who answers a mining conversation: live models, many turns at once; or records, one after the other."""
+"""Runs mining conversations: with live models, many turns at once; or from recorded answers, one after the other."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
@@ -19,15 +19,15 @@ from ..reasoning.reason import reason
 
 T = TypeVar("T")
 
-# What ends a build while its endpoints still answer: nothing new is asked, and what is in flight is taken in.
+# Errors that stop a build while its endpoints work: it makes no new calls, and waits for those in flight.
 _ENDS = (BudgetError, UnusableAnswersError)
 
 Conversation = Generator[tuple[Request, ...], tuple[Outcome, ...], T]
-"""Yields the requests that it needs next, is sent their outcomes, and ends with what it made of them."""
+"""Yields the requests that it needs next, receives their outcomes, and returns its result at the end."""
 
 
 def replay(conversation: Conversation[T], find: Callable[[Request], Outcome]) -> T:
-    """What a conversation comes to in which `find` answers every request at once."""
+    """The result of a conversation in which `find` answers every request."""
     try:
         requests = next(conversation)
         while True:
@@ -37,7 +37,7 @@ def replay(conversation: Conversation[T], find: Callable[[Request], Outcome]) ->
 
 
 async def answer(conversation: Conversation[T], completers: Completers) -> T:
-    """What a conversation with live models comes to; the requests of one step go out together."""
+    """The result of a conversation with live models; the requests of one step are sent together."""
     try:
         requests = next(conversation)
         while True:
@@ -47,12 +47,12 @@ async def answer(conversation: Conversation[T], completers: Completers) -> T:
         return end.value  # type: ignore[no-any-return]
 
 
-# Everything that is waited for.
+# The results of all coroutines, which run together.
 #
-# Where the budget ends, or a role can use too few of its answers, what is in flight is still waited for, since it is
-# paid for; so it is where an answer comes later, since the others are needed then too. Any other failure stops it.
+# If the budget ends, or a role can use too few of its answers, the calls in flight are still awaited, since they are
+# paid for; also if an answer is deferred to a batch, since the others are needed too. Another error cancels them.
 async def _all(waiting: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    if len(waiting) < 2:  # a task of its own would cost more than many an answer
+    if len(waiting) < 2:  # a task costs more than an answer from the records
         return [await one for one in waiting]
     tasks = [asyncio.ensure_future(one) for one in waiting]
     try:
@@ -78,26 +78,26 @@ async def gather_answers(
     turns_at_once: int,
     on_turn: Callable[[], None] = lambda: None,
 ) -> int:
-    """Has every request of every dialogue and turn answered; what the answers are is in the records, not returned.
+    """Makes every call of every dialogue and turn; the completers record the answers.
 
-    Dialogues are screened first, since of one that is barred no turn is mined. A worker takes the next item as soon as
-    it is done with its last, so a slow answer holds up its own item alone.
+    Dialogues are screened first, because no turn of a barred one is mined. Each of the workers takes the next item when
+    it is done with its last, so a slow answer delays only its own item.
 
     Args:
-        dialogues: can be walked through twice.
-        plan: what is asked.
-        steps: applied to the answers as far as further calls depend on them.
-        completers: who answers.
-        turns_at_once: workers.
-        on_turn: called after every turn that is done, of barred dialogues too.
+        dialogues: iterated twice.
+        plan: the requests.
+        steps: the mining steps, whose results decide about further requests.
+        completers: the models.
+        turns_at_once: the number of workers.
+        on_turn: called after every finished turn, of barred dialogues too.
 
     Returns:
-        How many dialogues and turns wait for answers that come later; with live models none.
+        How many dialogues and turns wait for deferred answers; with live models none.
 
     Raises:
-        EndpointError: an endpoint is of no use; the other workers are stopped first.
-        BudgetError: the budget is spent; what was in flight has been answered and recorded.
-        UnusableAnswersError: a role can use too few of its answers; the same holds.
+        EndpointError: an endpoint failed; the other workers are stopped first.
+        BudgetError: the budget is spent; the calls in flight have been recorded.
+        UnusableAnswersError: a role can use too few of its answers; the calls in flight have been recorded.
     """
     walk = _Walk(plan, steps, completers, on_turn)
     await _each(iter(dialogues), walk.look_at, turns_at_once)
@@ -107,7 +107,7 @@ async def gather_answers(
 
 @dataclass
 class _Walk:
-    """One way through all dialogues and turns, and what is found out on it."""
+    """The state of one pass over all dialogues and turns."""
 
     plan: MiningPlan
     steps: Steps
@@ -118,7 +118,7 @@ class _Walk:
     unseen: set[int] = field(default_factory=set)
     """Positions of the dialogues whose screening still waits for an answer."""
     waiting: int = 0
-    """Turns that wait for answers."""
+    """Number of turns that wait for deferred answers."""
 
     async def look_at(self, placed: PlacedDialogue) -> None:
         try:
@@ -128,7 +128,7 @@ class _Walk:
             self.unseen.add(placed.position)
 
     async def mine(self, turn: SupporterTurn) -> None:
-        """Has everything about a turn asked, as far as that can be now."""
+        """Makes all calls about a turn that do not wait for deferred answers."""
         if turn.placed.position in self.unseen:
             return
         if turn.placed.position not in self.barred:
@@ -145,7 +145,7 @@ class _Walk:
         await _all([*mining, answer(reason(turn, plan, steps), self.completers)])
 
 
-# Has `do` done with every item, so many at once.
+# Awaits `do` for every item, `workers` at a time.
 async def _each(items: Iterator[T], do: Callable[[T], Coroutine[Any, Any, None]], workers: int) -> None:
     ended: list[PrefDialError] = []
 
@@ -168,7 +168,7 @@ async def _each(items: Iterator[T], do: Callable[[T], Coroutine[Any, Any, None]]
         raise ended[0]
 
 
-# The first failure; those that follow are mostly echoes of it.
+# The first error of a task group; those that follow are mostly consequences of it.
 def _first(errors: BaseExceptionGroup[PrefDialError]) -> PrefDialError:
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first

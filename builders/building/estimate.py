@@ -1,4 +1,4 @@
-"""`--dry-run`: how many calls, tokens and dollars a build would take, without sending anything."""
+"""`--dry-run`: how many calls, tokens and dollars a build would take, without a model call."""
 
 import json
 import tempfile
@@ -35,26 +35,26 @@ T = TypeVar("T")
 
 
 class RoleEstimate(Frozen):
-    """What one model would be asked in one role."""
+    """The calls of one model in one role."""
 
     role: Role
     model: str
     calls: int
-    """Distinct calls; of a judge, at most."""
+    """Different calls; for a judge an upper bound."""
     recorded: int
-    """Of these, the ones that an earlier run of the same build has answered, or has in a batch; not sent again."""
+    """Calls that an earlier run of the same build has recorded or has in a batch."""
     reused: dict[str, int]
-    """Of these, the ones that an earlier release has answered, by the place that `--reuse` names."""
+    """Calls that an earlier release answers, by the place that `--reuse` names."""
     new: int
-    """The rest: calls still to be sent."""
+    """The rest: the calls that the build would make."""
     prompt_tokens: int
-    """Of the calls still to be sent, about: a quarter of the characters."""
+    """Of the new calls, about: a quarter of the characters."""
     completion_tokens: int
-    """Of the calls still to be sent, at most."""
+    """Of the new calls, an upper bound."""
     cost_usd: float | None
-    """At most, one by one; None where the model has no price."""
+    """An upper bound for live calls; None if the model has no price."""
     batch_usd: float | None
-    """At most, in batches; None where the model has no price."""
+    """An upper bound for batches; None if the model has no price."""
 
     def costs(self) -> tuple[str, str]:
         told = ["no price" if usd is None else f"{usd:.2f}" for usd in (self.cost_usd, self.batch_usd)]
@@ -62,8 +62,6 @@ class RoleEstimate(Frozen):
 
 
 class Estimate(Frozen):
-    """What a build would take."""
-
     dialogues: int
     turns: int
     """Supporter turns that follow a seeker turn."""
@@ -71,10 +69,10 @@ class Estimate(Frozen):
 
 
 def estimate(options: BuildOptions) -> Estimate:
-    """Goes through every turn and adds up what would be asked.
+    """Goes through every turn as a build does, with guesses for the answers, and adds up the calls.
 
     Raises:
-        UsageError: whatever a build itself would refuse before it asks anything.
+        UsageError: as for a build before its first call.
     """
     workspace = Workspace(options.out)
     with tempfile.TemporaryDirectory(prefix="ipm-prefdial-estimate-") as folder:
@@ -87,7 +85,7 @@ def estimate(options: BuildOptions) -> Estimate:
             return _add_up(prepared, KnownAnswers(records, earlier), ledger)
 
 
-# What an earlier run left; None where there was none.
+# What an earlier run has left; None if there was none.
 def _if_there(opened: Callable[[Path], AbstractContextManager[T]], path: Path) -> AbstractContextManager[T | None]:
     return opened(path) if path.is_file() else nullcontext()
 
@@ -113,10 +111,10 @@ def _add_up(prepared: Prepared, known: KnownAnswers, ledger: Ledger | None) -> E
 
 
 class _Guesses:
-    """Notes what is asked, and answers so that as much as possible is asked next.
+    """Notes the requests, and answers them so that as many requests as possible follow.
 
-    What is known is answered as it is. Other inferred replies are taken to be as long as the human's, and each another
-    than all others; each is judged to have an error of its own, so that the human's reply would be rewritten for each.
+    Known answers are used. A guessed reply is as long as the human's and differs from all others; each is judged to
+    have an error of its own, so that the human's reply would be rewritten for each.
     """
 
     def __init__(self, errors: Sequence[ErrorType], known: KnownAnswers) -> None:
@@ -126,7 +124,7 @@ class _Guesses:
         self._pairs: dict[frozenset[str | None], int] = {}
 
     def talk(self, conversation: Conversation[T], turn: SupporterTurn | None) -> T:
-        """What a conversation about a turn, or about a whole dialogue where there is none, comes to."""
+        """The result of a conversation about a turn, or about a whole dialogue if `turn` is None."""
         try:
             requests = next(conversation)
             while True:
@@ -137,7 +135,7 @@ class _Guesses:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
-    # What is known, or a guess; a guessed strategy is none of those that are known to be `named` beside it.
+    # The known answer, or a guess; a guessed strategy is none of the known ones of the same step, `named`.
     def _answer(
         self, request: Request, known: Outcome | None, turn: SupporterTurn | None, named: Sequence[object]
     ) -> Outcome:
@@ -173,7 +171,7 @@ class _Guesses:
 _ALL_RIGHT = json.dumps(dict.fromkeys(Step, True))
 
 
-# A trace that no rule contradicts, so that it is a demonstration, and would be rewritten.
+# A trace that passes every rule, so that it becomes a demonstration and would be rewritten.
 def _trace(turn: SupporterTurn, reply: str) -> str:
     said = [one.text for one in turn.history if one.speaker is Speaker.SEEKER][-1]
     cue = {"modality": "text", "description": said}

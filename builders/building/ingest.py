@@ -1,4 +1,10 @@
-"""Takes the sources in: every dialogue checked, counted, placed in a split, and spooled to disk in source order."""
+"""Reads the sources of a build: checks, counts and splits every dialogue, and spools it to disk in source order.
+
+It also finds dialogues that overlap with a benchmark that the maintainer names, so that no model trains on its test.
+Every text in the benchmark's files counts, whatever their format: a dialogue overlaps if a turn or its situation shares
+a run of so many words with one. Thirteen words, as in the reports on language models since GPT-3 (Brown et al. 2020,
+appendix C), are rarely shared by chance; the number is the spec's.
+"""
 
 import csv
 import io
@@ -20,18 +26,11 @@ from ...schemas.text import words_of
 from ..mining.screen import crisis_by_rule
 from ..mining.turns import PlacedDialogue
 from ..release.splits import SplitPlan, Splits
-from ..safety.personal_data import masked, personal_data_in
-from ..sources.base import BadDialogue
+from ..safety.personal_data import count_personal_data, mask_dialogue
+from ..sources.base import BadDialogue, FaultError
 from ..sources.files import digest_of_lines, open_as_hashed, read_records, sha256_of
 from ..sources.hub import HUB_ID, DatasetCopy, download
 from ..sources.source import Source
-
-# Finds dialogues that overlap with a benchmark that the maintainer names, so that no model trains on its test set.
-#
-# Whatever the benchmark's shape, every text in its files counts: a dialogue overlaps where a turn or its situation
-# shares a run of so many words with one. Thirteen words, as in the reports on language models since GPT-3 (Brown et
-# al. 2020, appendix C), are rarely shared by chance; the number is the spec's.
-
 
 _JSON = (".json", ".jsonl", ".parquet")
 _TEXT = (".txt", ".md")
@@ -40,14 +39,14 @@ _READ = (*_JSON, *_TEXT, ".csv", ".tsv")
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark's runs of words."""
+    """The runs of words in a benchmark, as digests."""
 
     record: BenchmarkRecord
     runs: frozenset[bytes]
     words: int
 
     def overlaps(self, dialogue: Dialogue) -> bool:
-        """Whether a turn or the situation shares a run of words with it."""
+        """Whether a turn or the situation shares a run of words with the benchmark."""
         texts = [*(turn.text for turn in dialogue.turns), dialogue.situation or ""]
         return any(run in self.runs for text in texts for run in _runs(text, self.words))
 
@@ -56,7 +55,7 @@ def read_benchmarks(places: Sequence[str], words: int) -> tuple[Benchmark, ...]:
     """The benchmarks that `places` name: files, folders or Hub ids.
 
     Raises:
-        SourceError: there is none, it cannot be read, or no text in it has so many words.
+        SourceError: a place does not exist or cannot be read, or no text in it has so many words.
     """
     return tuple(_read(place, words) for place in places)
 
@@ -69,12 +68,12 @@ def _read(place: str, words: int) -> Benchmark:
     ]
     runs = frozenset(run for text in texts for run in _runs(text, words))
     if not runs:
-        raise SourceError(f"{place}: no text in it has {words} words in a row, so nothing could overlap with it")
+        raise SourceError(f"{place}: no text in it has {words} words in a row, so nothing can overlap with it")
     return Benchmark(BenchmarkRecord(name=name, sha256=sha256, texts=len(texts), dialogues=0), runs, words)
 
 
-# Its name, its folder where it is one, the digest of every file, and a digest of them all.
 def _find(place: str, path: Path) -> tuple[str, Path | None, dict[str, str], str]:
+    """Its name, its folder if it is one, the digest of every file, and a digest of them all."""
     if path.exists() and not path.is_dir():
         if path.suffix not in _READ:
             raise SourceError(f"{place}: a benchmark is read from {', '.join(_READ)} files")
@@ -112,8 +111,8 @@ def _texts(path: Path, root: Path | None, sha256: str) -> Iterator[str]:
             raise SourceError(f"{path}: not CSV that can be read: {error}") from error
 
 
-# Every string inside a value, however deep.
 def _strings(value: Any) -> Iterator[str]:
+    """Every string inside a value, however deep."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -134,16 +133,16 @@ OnBadDialogue = Literal["stop", "skip"]
 
 MOST_IN_A_TURN = 100_000
 MOST_CHARACTERS = 500_000
-# Bounds of a dialogue, for every release and our own; the longest of ESConv has 836, 8,797 and 186 of these.
-_MOST_TURNS = 2_000
+MOST_TURNS = 2_000
+"""Limits of a dialogue (our own choice); the largest of ESConv are 836, 8,797 and 186."""
 
 PERSONAL_DATA = "personal_data"
-"""Why a dialogue is left out where the spec drops those with personal data."""
+"""The reason for leaving out a dialogue if the spec drops those with personal data."""
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What was taken in; can be walked through any number of times without holding the dialogues."""
+    """The dialogues of a build, on disk; can be iterated any number of times."""
 
     spool: Path
     """The dialogues, one JSON line each, in source order."""
@@ -152,29 +151,29 @@ class Ingested:
     licenses: frozenset[str]
     """The licences of all dialogues."""
     benchmarks: tuple[BenchmarkRecord, ...] = ()
-    """What the dialogues were held against."""
+    """The benchmarks that the dialogues were compared with."""
     contaminated: Mapping[int, str] = field(default_factory=dict)
-    """By the places of the dialogues that overlap with a benchmark: which one."""
+    """The benchmark that a dialogue overlaps with, by the dialogue's position."""
     in_crisis: Mapping[int, tuple[FoundCrisis, ...]] = field(default_factory=dict)
-    """By the places of the dialogues in which the written rules see a crisis, if such are held out: what they see."""
+    """The findings of the written rules by position, if the spec holds dialogues with a crisis out."""
 
     def __iter__(self) -> Iterator[PlacedDialogue]:
         """Every dialogue in source order with its split."""
         with self.spool.open("rb") as lines:
-            told = zip(lines, self.splits.splits, self.splits.repeats(), strict=True)
-            for position, (line, split, repeats) in enumerate(told):
+            rows = zip(lines, self.splits.splits, self.splits.repeats(), strict=True)
+            for position, (line, split, repeats) in enumerate(rows):
                 dialogue = Dialogue.model_validate_json(line)
                 contaminated, found = self.contaminated.get(position), self.in_crisis.get(position, ())
                 yield PlacedDialogue(dialogue, position, split, repeats, contaminated, by_rule=found)
 
     def of_split(self, split: Split) -> Iterator[Dialogue]:
-        """The dialogues of one split that may be learnt from, in source order."""
+        """The dialogues of one split that models may be fitted on, in source order."""
         for placed in self:
             if placed.split is split and placed.position not in self.in_crisis and placed.contaminated_by is None:
                 yield placed.dialogue
 
     def outside_training(self) -> Iterator[Dialogue]:
-        """Every dialogue outside the train split, in source order: what embedded models are measured on."""
+        """Every dialogue outside the train split, in source order: the data for measuring embedded models."""
         return (placed.dialogue for placed in self if placed.split is not Split.TRAIN)
 
 
@@ -187,31 +186,32 @@ def ingest(
     limit: int | None,
     benchmarks: Sequence[Benchmark] = (),
 ) -> Ingested:
-    """Reads all sources into `spool`, at most `limit` dialogues of them.
+    """Reads all sources into `spool`, up to `limit` dialogues.
 
     Raises:
         SourceError: a source cannot be read, holds a bad dialogue while `on_bad` is `stop`, or nothing is left.
     """
-    taking = _Taking(spec, on_bad, limit, tuple(benchmarks))
+    reading = _Reading(spec, on_bad, limit, tuple(benchmarks))
     with spool.open("wb") as file:
-        records = [taking.take(source, file) for source in sources]
-    if not taking.seen:
+        records = [reading.read(source, file) for source in sources]
+    if not reading.seen:
         raise SourceError(f"no dialogue in {', '.join(source.uri for source in sources)}")
     return Ingested(
         spool,
-        taking.plan.decide(),
+        reading.plan.decide(),
         tuple(records),
-        frozenset(taking.licenses),
+        frozenset(reading.licenses),
         tuple(
-            one.record.model_copy(update={"dialogues": hits}) for one, hits in zip(benchmarks, taking.hits, strict=True)
+            one.record.model_copy(update={"dialogues": hits})
+            for one, hits in zip(benchmarks, reading.hits, strict=True)
         ),
-        taking.contaminated,
-        taking.in_crisis,
+        reading.contaminated,
+        reading.in_crisis,
     )
 
 
-class _Taking:
-    """What is known of all sources so far."""
+class _Reading:
+    """The state of `ingest`: everything about the dialogues read so far."""
 
     def __init__(
         self, spec: BuildSpec, on_bad: OnBadDialogue, limit: int | None, benchmarks: tuple[Benchmark, ...]
@@ -223,51 +223,69 @@ class _Taking:
         self.hits = [0] * len(benchmarks)
         self.in_crisis: dict[int, tuple[FoundCrisis, ...]] = {}
 
-    def take(self, source: Source, file: IO[bytes]) -> SourceRecord:
+    def read(self, source: Source, file: IO[bytes]) -> SourceRecord:
         """Writes the dialogues of a source to `file`."""
-        taken, turns, skipped, masks = 0, 0, Counter[str](), Counter[PiiKind]()
-        for found in source:
+        kept, turns, skipped, masks = 0, 0, Counter[str](), Counter[PiiKind]()
+        for index, found in enumerate(source):
             if self.limit is not None and len(self.seen) >= self.limit:
                 break
-            found = _unless_too_long(found, source, taken + skipped.total())
-            finds = self._personal_data(found)
-            if isinstance(found, Dialogue) and finds:
-                found = self._without_personal_data(found, source, taken + skipped.total(), finds)
-            found = _unless_unnamed(found, self.spec, source, taken + skipped.total())
-            found = _unless_seen(found, self.seen, source, taken + skipped.total())
-            if isinstance(found, BadDialogue):
-                if self.on_bad == "stop" and found.reason != PERSONAL_DATA:
-                    raise SourceError(f"{found}; mend it, or leave such dialogues out with --on-bad-dialogue skip")
-                skipped[found.reason] += 1
+            finds = Counter[PiiKind]()
+            try:
+                if isinstance(found, BadDialogue):
+                    raise FaultError(found.reason, found.detail, found.turn)
+                _refuse_too_long(found)
+                finds = self._personal_data(found)
+                found = self._masked(found, finds)
+                self._refuse_without_strategies(found)
+                self._refuse_repeated(found, f"{source.uri}: dialogue {index}")
+            except FaultError as fault:
+                bad = BadDialogue(
+                    source=source.uri, index=index, turn=fault.turn, reason=fault.reason, detail=fault.detail
+                )
+                if self.on_bad == "stop" and bad.reason != PERSONAL_DATA:
+                    raise SourceError(
+                        f"{bad}; fix it, or leave such dialogues out with --on-bad-dialogue skip"
+                    ) from fault
+                skipped[bad.reason] += 1
                 continue
             masks.update(finds)
             self._note(found)
             file.write(found.model_dump_json().encode() + b"\n")
-            taken, turns = taken + 1, turns + len(found.turns)
-        return _record(source, taken, turns, skipped, masks)
+            kept, turns = kept + 1, turns + len(found.turns)
+        return _record(source, kept, turns, skipped, masks)
 
-    # Whether the spec wants anything done with personal data.
-    @property
-    def _looks(self) -> bool:
-        return self.spec.safety.personal_data != "keep"
-
-    # What has to be masked, or is a reason to leave the dialogue out.
-    def _personal_data(self, found: Dialogue | BadDialogue) -> Counter[PiiKind]:
-        if isinstance(found, BadDialogue) or not self._looks:
+    def _personal_data(self, dialogue: Dialogue) -> Counter[PiiKind]:
+        """The finds that have to be masked, or are a reason to leave the dialogue out."""
+        if self.spec.safety.personal_data == "keep":
             return Counter()
-        return personal_data_in(found, self.spec.safety.personal_data_rules)
+        return count_personal_data(dialogue, self.spec.safety.personal_data_rules)
 
-    # A dialogue with personal data as the spec wants it.
-    def _without_personal_data(
-        self, dialogue: Dialogue, source: Source, index: int, finds: Counter[PiiKind]
-    ) -> Dialogue | BadDialogue:
+    def _masked(self, dialogue: Dialogue, finds: Counter[PiiKind]) -> Dialogue:
+        if not finds:
+            return dialogue
         if self.spec.safety.personal_data == "mask":
-            return masked(dialogue, self.spec.safety.personal_data_rules)
-        detail = ", ".join(sorted(finds))
-        return BadDialogue(source=source.uri, index=index, turn=None, reason=PERSONAL_DATA, detail=detail)
+            return mask_dialogue(dialogue, self.spec.safety.personal_data_rules)
+        raise FaultError(PERSONAL_DATA, ", ".join(sorted(finds)))
 
-    # Remembers what decides the dialogue's split, and why the dialogue may be mined or not.
+    def _refuse_without_strategies(self, dialogue: Dialogue) -> None:
+        """Only traces can be made of a dialogue whose supporter names no strategies."""
+        if dialogue.names_strategies or self.spec.reasoning is not None:
+            return
+        first = next(at for at, turn in enumerate(dialogue.turns) if turn.speaker is Speaker.SUPPORTER)
+        raise FaultError(
+            "missing_strategy",
+            f"no supporter turn names one, and release {self.spec.version} has no reasoning traces, which need none",
+            first,
+        )
+
+    def _refuse_repeated(self, dialogue: Dialogue, here: str) -> None:
+        fingerprint = int(dialogue.dialogue_id, 16)
+        if (first := self.seen.get(fingerprint)) is not None:
+            raise FaultError("duplicate_dialogue", f"the same words as {first}", 0)
+        self.seen[fingerprint] = here
+
     def _note(self, dialogue: Dialogue) -> None:
+        """Collects what the splits depend on, and why rows may not be made of the dialogue."""
         position = len(self.seen) - 1
         self.plan.add(dialogue)
         self.licenses.add(dialogue.license)
@@ -279,55 +297,25 @@ class _Taking:
             self.hits[overlapping] += 1
 
 
-# The dialogue, or the finding that it is none that people had: each prompt holds everything said before it.
-def _unless_too_long(found: Dialogue | BadDialogue, source: Source, index: int) -> Dialogue | BadDialogue:
-    if isinstance(found, BadDialogue):
-        return found
-    sizes = [len(turn.text) + sum(len(cue.description) for cue in turn.cues) for turn in found.turns]
+def _refuse_too_long(dialogue: Dialogue) -> None:
+    """Such a dialogue is none that people had, and every prompt would hold all turns before its own."""
+    sizes = [len(turn.text) + sum(len(cue.description) for cue in turn.cues) for turn in dialogue.turns]
     longest = max(range(len(sizes)), key=sizes.__getitem__)
-    beside = max(len(text or "") for text in (found.problem, found.emotion, found.situation))
-    problems = (
-        (sizes[longest] > MOST_IN_A_TURN, f"{sizes[longest]} characters, and a turn may have {MOST_IN_A_TURN}"),
-        (beside > MOST_IN_A_TURN, f"{beside} characters beside its turns, and there may be {MOST_IN_A_TURN}"),
-        (sum(sizes) > MOST_CHARACTERS, f"{sum(sizes)} characters, and a dialogue may have {MOST_CHARACTERS}"),
-        (len(sizes) > _MOST_TURNS, f"{len(sizes)} turns, and a dialogue may have {_MOST_TURNS}"),
-    )
-    at, detail = next(((at, detail) for at, (holds, detail) in enumerate(problems) if holds), (0, None))
-    if detail is None:
-        return found
-    return BadDialogue(
-        source=source.uri, index=index, turn=longest if at == 0 else None, reason="too_long", detail=detail
-    )
+    about = max(len(text or "") for text in (dialogue.problem, dialogue.emotion, dialogue.situation))
+    detail, turn = None, None
+    if sizes[longest] > MOST_IN_A_TURN:
+        detail, turn = f"{sizes[longest]} characters, and a turn may have {MOST_IN_A_TURN}", longest
+    elif about > MOST_IN_A_TURN:
+        detail = f"{about} characters beside its turns, and there may be {MOST_IN_A_TURN}"
+    elif sum(sizes) > MOST_CHARACTERS:
+        detail = f"{sum(sizes)} characters, and a dialogue may have {MOST_CHARACTERS}"
+    elif len(sizes) > MOST_TURNS:
+        detail = f"{len(sizes)} turns, and a dialogue may have {MOST_TURNS}"
+    if detail is not None:
+        raise FaultError("too_long", detail, turn)
 
 
-# The dialogue, or a finding where it names no strategy, so nothing can be mined from it.
-def _unless_unnamed(
-    found: Dialogue | BadDialogue, spec: BuildSpec, source: Source, index: int
-) -> Dialogue | BadDialogue:
-    if isinstance(found, BadDialogue) or found.names_strategies or spec.reasoning is not None:
-        return found
-    detail = f"no supporter turn names one, and release {spec.version} has no reasoning traces, which need none"
-    first = next(at for at, turn in enumerate(found.turns) if turn.speaker is Speaker.SUPPORTER)
-    return BadDialogue(source=source.uri, index=index, turn=first, reason="missing_strategy", detail=detail)
-
-
-# The dialogue, or the finding that it was there before; remembers it.
-def _unless_seen(
-    found: Dialogue | BadDialogue, seen: dict[int, str], source: Source, index: int
-) -> Dialogue | BadDialogue:
-    if isinstance(found, BadDialogue):
-        return found
-    fingerprint, here = int(found.dialogue_id, 16), f"{source.uri}: dialogue {index}"
-    first = seen.get(fingerprint)
-    if first is None:
-        seen[fingerprint] = here
-        return found
-    return BadDialogue(
-        source=source.uri, index=index, turn=0, reason="duplicate_dialogue", detail=f"the same words as {first}"
-    )
-
-
-def _record(source: Source, taken: int, turns: int, skipped: Counter[str], masks: Counter[PiiKind]) -> SourceRecord:
+def _record(source: Source, kept: int, turns: int, skipped: Counter[str], masks: Counter[PiiKind]) -> SourceRecord:
     return SourceRecord(
         name=source.name,
         uri=source.uri,
@@ -335,7 +323,7 @@ def _record(source: Source, taken: int, turns: int, skipped: Counter[str], masks
         sha256=source.sha256,
         revision=source.revision,
         license=source.license,
-        dialogues=taken,
+        dialogues=kept,
         turns=turns,
         skipped=dict(sorted(skipped.items())),
         masked=dict(sorted(masks.items())),

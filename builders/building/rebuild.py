@@ -1,4 +1,4 @@
-"""`verify`: rebuilds a release from its own manifest, dialogues and completions, with no network, and compares."""
+"""`verify`: rebuilds a release from its own manifest, dialogues and completions, without a network, and compares."""
 
 import tempfile
 from collections.abc import Iterator
@@ -35,35 +35,35 @@ from ..specs.released import load_release, versions
 from ._assemble import Assembly, Find, Provenance, assemble, finish_release
 from .reuse import PublishedAnswers
 
-# What a rebuild begins with.
+# The configs that a rebuild reads.
 _INPUTS = (Config.DIALOGUES, Config.CRISIS_HOLDOUT, Config.COMPLETIONS)
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found."""
+    """The result of `verify`."""
 
     differences: tuple[Difference, ...]
     other_writer: str | None
-    """The Parquet writer of the release, where it is not the one installed: then rows were compared, not bytes."""
+    """The Parquet writer of the release if another one is installed: then rows were compared, not bytes."""
     rows: int
-    """Rows that were rebuilt."""
+    """The number of rebuilt rows."""
 
     @property
     def clean(self) -> bool:
-        """Whether the release is what its records give."""
+        """Whether the rebuild is equal to the release."""
         return not self.differences
 
 
 def verify_release(root: Path) -> Verification:
-    """Rebuilds the release in `root` beside it and tells every difference."""
+    """Rebuilds the release in `root` in a temporary folder and returns every difference."""
     release = Release(root)
     differences = [*changed_files(release), *_changed_recipe(release.manifest)]
     unfit = [one for config in _INPUTS for one in unfit_rows(release, config)]
     differences += [*unfit, *(one for config in _INPUTS for one in changed_inputs(release, config))]
     try:
         if unfit:
-            raise DataError("not tried, since it would begin with rows that are none")
+            raise DataError("not tried, because rows that it reads are malformed")
         with tempfile.TemporaryDirectory(prefix="ipm-prefdial-verify-") as folder:
             rebuilt = rebuild(release, Path(folder) / root.name)
             differences += compare_with_rebuild(release, rebuilt)
@@ -76,7 +76,7 @@ def verify_release(root: Path) -> Verification:
 
 
 def rebuild(release: Release, root: Path) -> Release:
-    """The same release made again in `root` from nothing but what the release itself holds."""
+    """Rebuilds a release in `root` from its own files alone."""
     manifest = release.manifest
     root.mkdir(parents=True)
     plan = MiningPlan.of(
@@ -90,7 +90,7 @@ def rebuild(release: Release, root: Path) -> Release:
             plan, steps_of(manifest.spec), _answered(answers), ReleaseWriter(root, manifest.spec.layout)
         )
         assemble(_with_split(release, splits), assembly)
-        told = Provenance(
+        provenance = Provenance(
             spec=manifest.spec,
             spec_sha256=manifest.spec_sha256,
             limit=manifest.limit,
@@ -102,17 +102,13 @@ def rebuild(release: Release, root: Path) -> Release:
             repo=manifest.repo,
             tokens=manifest.tokens,
         )
-        _carry_over(release.root, root)
-        finish_release(root, assembly, splits.decided, told)
+        _copy_unrebuilt(release.root, root)
+        finish_release(root, assembly, splits.decided, provenance)
     return Release(root)
 
 
 def _answered(answers: PublishedAnswers) -> Find:
-    """Finds the recorded answer to a request.
-
-    Raises:
-        DataError: there is none: what is asked now is not what was asked then.
-    """
+    """A function that finds the recorded answer to a request, and raises `DataError` if there is none."""
 
     def find(request: Request) -> Outcome:
         found = answers.find(request.key)
@@ -127,14 +123,14 @@ def _answered(answers: PublishedAnswers) -> Find:
     return find
 
 
-# What a rebuild cannot make, or need not make again to say whether the rows are right, and the card shows.
-_CARRIED = (REVIEW, AUDIT, VALIDATION, PUBLISHING, CHANGELOG, MAINTAINERS, *PICTURES)
+# Files that the card shows, and that a rebuild cannot make or need not make to check the rows.
+_NOT_REBUILT = (REVIEW, AUDIT, VALIDATION, PUBLISHING, CHANGELOG, MAINTAINERS, *PICTURES)
 
 
 # Takes what the card shows beside the tables over into a rebuild, so that its card can be the same.
-def _carry_over(here: Path, root: Path) -> None:
-    for name in _CARRIED:
-        if (data := read_inside(here, name)) is not None:
+def _copy_unrebuilt(release: Path, root: Path) -> None:
+    for name in _NOT_REBUILT:
+        if (data := read_inside(release, name)) is not None:
             (root / name).parent.mkdir(exist_ok=True)
             write_whole(root / name, data)
 
@@ -145,7 +141,7 @@ class _Rebuilt:
     licenses: frozenset[str]
 
 
-# The splits decided again from the words of the dialogues.
+# Decides the splits again, from the words of the dialogues.
 def _splits(release: Release) -> _Rebuilt:
     plan, licenses = SplitPlan(release.manifest.spec.splits), set()
     for placed in placed_dialogues(release):
@@ -155,20 +151,20 @@ def _splits(release: Release) -> _Rebuilt:
 
 
 def _with_split(release: Release, splits: _Rebuilt) -> Iterator[PlacedDialogue]:
-    told = zip(placed_dialogues(release), splits.decided.splits, splits.decided.repeats(), strict=True)
-    for placed, split, repeats in told:
+    rows = zip(placed_dialogues(release), splits.decided.splits, splits.decided.repeats(), strict=True)
+    for placed, split, repeats in rows:
         yield PlacedDialogue(placed.dialogue, placed.position, split, repeats, placed.contaminated_by)
 
 
-# Spec and prompts that are not those which were released under their names.
+# Differences between spec and prompts and those that were released under their ids.
 def _changed_recipe(manifest: Manifest) -> Iterator[Difference]:
     if manifest.version != manifest.spec.version:
-        yield Difference(file=MANIFEST, what=f"version: it is not that of its spec, {manifest.spec.version}")
+        yield Difference(file=MANIFEST, what=f"version: differs from its spec's, {manifest.spec.version}")
     if manifest.spec.version in versions():
         yield from _changed_spec(manifest)
     for prompt, sha256 in manifest.prompts.items():
         if locked().get(prompt) != sha256:
-            yield Difference(file=MANIFEST, what=f"prompts: {prompt} is not the prompt that was released under this id")
+            yield Difference(file=MANIFEST, what=f"prompts: {prompt} differs from the prompt released under this id")
 
 
 def _changed_spec(manifest: Manifest) -> Iterator[Difference]:
@@ -178,7 +174,7 @@ def _changed_spec(manifest: Manifest) -> Iterator[Difference]:
         yield Difference(file="the installed spec", what=str(error))
         return
     if released.sha256 != manifest.spec_sha256:
-        yield Difference(file=MANIFEST, what=f"spec_sha256: not that of the released {manifest.spec.version}")
+        yield Difference(file=MANIFEST, what=f"spec_sha256: differs from that of the released {manifest.spec.version}")
     for field in type(manifest.spec).model_fields:
         if field != "sources" and getattr(manifest.spec, field) != getattr(released.spec, field):
-            yield Difference(file=MANIFEST, what=f"spec.{field}: not what was released as {manifest.spec.version}")
+            yield Difference(file=MANIFEST, what=f"spec.{field}: differs from the released {manifest.spec.version}")

@@ -1,4 +1,4 @@
-"""What earlier releases have published answers to: a build that is given them asks only what is new."""
+"""Answers that a build need not ask for: its own records, and the completions of earlier releases (`--reuse`)."""
 
 import sqlite3
 from collections import Counter, defaultdict
@@ -25,17 +25,16 @@ from ._assemble import DigestSet
 
 
 class PublishedAnswer(NamedTuple):
-    """An answer, and which release has it."""
+    """An answer, and the index of the release that has it."""
 
     outcome: Outcome
     release: int
-    """Its place among the releases that were given, from 0."""
 
 
 class PublishedAnswers:
-    """The completions of releases, found by request key; they lie on disk, so memory does not grow with them.
+    """The completions of releases by request key, on disk, so that memory does not grow with them.
 
-    Where several releases have an answer to one request, it is the first one's.
+    If several releases answer a request, the first one's answer counts. `verify` rebuilds a release from its own.
 
     Raises:
         DataError: a table cannot be read.
@@ -50,11 +49,10 @@ class PublishedAnswers:
         )
         for number, release in enumerate(releases):
             self._db.executemany(
-                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _records(release, number)
+                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _answers(release, number)
             )
 
     def find(self, key: str) -> PublishedAnswer | None:
-        """The answer that is recorded under a request's key, or None."""
         found = self._db.execute("SELECT * FROM answers WHERE key = ?", (bytes.fromhex(key),)).fetchone()
         if found is None:
             return None
@@ -72,7 +70,6 @@ class PublishedAnswers:
         return PublishedAnswer(outcome, release)
 
     def close(self) -> None:
-        """Lets go of the file."""
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -82,7 +79,7 @@ class PublishedAnswers:
         self.close()
 
 
-def _records(release: Release, number: int) -> Iterator[tuple[Any, ...]]:
+def _answers(release: Release, number: int) -> Iterator[tuple[Any, ...]]:
     for row in release.rows(Config.COMPLETIONS):
         yield (
             bytes.fromhex(row["request_key"]),
@@ -102,12 +99,12 @@ class Earlier:
     """The releases that `--reuse` names, and the answers in them."""
 
     places: tuple[str, ...]
-    """As the command names them."""
+    """Their names in the command."""
     releases: tuple[Release, ...]
     answers: PublishedAnswers
 
     def find(self, key: str) -> PublishedAnswer | None:
-        """A reply or a final failure; what failed in passing is worth another try."""
+        """A reply or a final failure; a transient failure is worth another call."""
         found = self.answers.find(key)
         if found is None or (isinstance(found.outcome, Failed) and found.outcome.transient):
             return None
@@ -126,15 +123,15 @@ def open_earlier(places: Sequence[str]) -> Iterator[Earlier | None]:
     if not places:
         yield None
         return
-    releases = tuple(_sound(Release(local_release(place)), place) for place in places)
+    releases = tuple(_checked(Release(local_release(place)), place) for place in places)
     with PublishedAnswers(releases) as answers:
         for release, place in zip(releases, places, strict=True):
-            _check_bytes(release, place)  # again: what was read is what was hashed
+            _check_bytes(release, place)  # again, since a file may have changed while it was read
         yield Earlier(tuple(places), releases, answers)
 
 
 # The release, whose completions are whole: answers that were altered would be published anew.
-def _sound(release: Release, place: str) -> Release:
+def _checked(release: Release, place: str) -> Release:
     _check_bytes(release, place)
     if (wrong := next(unfit_rows(release, Config.COMPLETIONS), None)) is not None:
         raise DataError(f"--reuse {place}: {wrong}; leave this release out")
@@ -149,28 +146,28 @@ def _check_bytes(release: Release, place: str) -> None:
 
 
 class Known(NamedTuple):
-    """An answer that need not be asked for."""
+    """A known answer, and where it is recorded."""
 
     outcome: Outcome
     release: int | None
-    """Which of the earlier releases has it, from 0; None where this build's own records do."""
+    """The index of the earlier release that has it; None if this build's own records do."""
 
 
 @dataclass
 class KnownAnswers:
-    """Everything that need not be asked: the build's own records first, then the earlier releases.
+    """The build's own records first, then the earlier releases.
 
-    What a release answers is not copied into the records, so that these stay what this build paid for.
+    An earlier release's answers are not copied into the records, so that these hold only what this build paid for.
     """
 
     records: Records | None
-    """None where a build has not begun yet: then nothing can be put."""
+    """None before the first run of a build, for an estimate; then `put` is not allowed."""
     earlier: Earlier | None = None
     _counted: DigestSet = field(default_factory=DigestSet)
     _reused: dict[int, Counter[Role]] = field(default_factory=lambda: defaultdict(Counter))
 
     def look_up(self, key: str, *, include_transient: bool = False) -> Known | None:
-        """What is known under a key; a recorded failure in passing gives way to an earlier release's answer."""
+        """The known answer under a key; an earlier release's answer takes precedence over a transient failure."""
         if (own := self._recorded(key)) is not None:
             return Known(own, None)
         if self.earlier is not None and (published := self.earlier.find(key)) is not None:
@@ -184,28 +181,28 @@ class KnownAnswers:
         return None if known is None else known.outcome
 
     def put(self, request: Request, outcome: Outcome) -> None:
-        assert self.records is not None, "a build that asks has records"
+        assert self.records is not None, "only an estimate has no records"
         self.records.put(request, outcome)
 
     def settle(self, request: Request) -> Outcome:
-        """The answer that goes into the tables; where it is an earlier release's, that is counted, once a request.
+        """The answer for the tables; counts each one that comes from an earlier release, for `reused`.
 
         Raises:
-            LostRowsError: it was never asked.
+            LostRowsError: the request has no answer.
         """
         known = self.look_up(request.key, include_transient=True)
         if known is None:
-            raise LostRowsError(f"the {request.ask.role} was never asked under {request.key}; please report this")
+            raise LostRowsError(f"no call of the {request.ask.role} was made under {request.key}; please report this")
         if known.release is not None and self._counted.add(request.key):
             self._reused[known.release][request.ask.role] += 1
         return known.outcome
 
     def reused(self) -> tuple[ReusedRecord, ...]:
-        """What the manifest says of each earlier release: its name, never its path, and the calls that it spared."""
+        """The manifest's record of each earlier release: its name, never its path, and the calls that it saved."""
         if self.earlier is None:
             return ()
-        told = zip(self.earlier.places, self.earlier.releases, strict=True)
-        return tuple(_record(place, release, self._reused[at]) for at, (place, release) in enumerate(told))
+        found = zip(self.earlier.places, self.earlier.releases, strict=True)
+        return tuple(_record(place, release, self._reused[at]) for at, (place, release) in enumerate(found))
 
     def _recorded(self, key: str, *, include_transient: bool = False) -> Outcome | None:
         return None if self.records is None else self.records.find(key, include_transient=include_transient)

@@ -1,8 +1,8 @@
 """The build: sources → dialogues → answers → tables → a release that has passed its own validation.
 
-Two passes over the turns. The first has every request answered and recorded, in whatever order answers come; the second
-assembles the tables from the records alone, in source order. So a slow answer delays nothing, memory holds neither
-answers nor rows, a stopped build goes on from its records, and `verify` can repeat the second pass for ever.
+There are two passes over the turns. The first records the answer to every request, in the order in which answers come;
+the second assembles the tables from the records alone, in source order. So a slow answer delays no other, memory holds
+neither answers nor rows, a stopped build continues from its records, and `verify` can repeat the second pass for ever.
 """
 
 import logging
@@ -38,51 +38,51 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What a build is asked to do."""
+    """What to build, from what, and with which models."""
 
     out: Path
-    """Where the release is to be."""
+    """The folder of the release."""
     release: str = "1.0.0"
-    """A released version, or the path of a spec of one's own."""
+    """A released version, or the path of your own spec."""
     sources: tuple[SourceRef, ...] = ()
-    """Instead of the spec's own, where there are any."""
+    """In place of the spec's own, if there are any."""
     models: ModelOptions = field(default_factory=ModelOptions)
-    """Which models are asked, and how fast."""
+    """The model of each role, and its limits."""
     limit: int | None = None
-    """Dialogues to take in at most."""
+    """The maximum number of dialogues to read."""
     on_bad: OnBadDialogue = "stop"
     """What to do with a record that is not a dialogue."""
     benchmarks: tuple[str, ...] = ()
     """What the release must not overlap with: files, folders or Hub ids."""
     engine: Engine = field(default_factory=Engine)
-    """Where models are asked."""
+    """Where models are called."""
     reuse: tuple[str, ...] = ()
-    """Earlier releases whose published completions answer what was asked before: folders or repos of the Hub."""
+    """Earlier releases whose recorded answers are used in place of calls: folders or repos of the Hub."""
     accept_failures: float | None = None
-    """The share (0 to 1) of a role's answers that may be of no use; the default of `failures` where it is None."""
+    """The share (0 to 1) of a role's answers that may be unusable; None is the default of `failures`."""
     retry_failed: bool = False
-    """Whether calls that failed for good in earlier runs of the build are asked again."""
+    """Whether to repeat calls that failed for good in earlier runs of the build."""
     force: bool = False
-    """Whether a release that is there may be replaced."""
+    """Whether to replace an existing release."""
 
     def __post_init__(self) -> None:
         if self.accept_failures is not None and not 0 <= self.accept_failures <= 1:
             raise UsageError(f"--accept-failures {self.accept_failures:g}: a share is from 0 to 1")
         if self.engine.ray and any(is_reward_model(judge) for judge in self.models.judge):
             raise UsageError(
-                "--engine ray and --judge reward:DIR: the reward model is loaded into the command's own process; leave "
-                "one of the two out"
+                "--engine ray and --judge reward:DIR: the reward model runs in the command's own process; leave one of "
+                "the two out"
             )
         if self.engine.ray and self.models.batch:
             raise UsageError(
-                "--engine ray and --mode batch: the provider runs batches, so there is nothing for a cluster to do; "
-                "leave one of the two out"
+                "--engine ray and --mode batch: the provider runs batches, so a cluster has nothing to do; leave one "
+                "of the two out"
             )
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A build before anything is asked of a model."""
+    """A build before its first model call."""
 
     released: ReleasedSpec
     sources: tuple[Source, ...]
@@ -91,36 +91,37 @@ class Prepared:
     plan: MiningPlan
 
 
-Collect = Callable[["Prepared", BuildOptions, RunState, Progress], dict[str, Snapshot]]
-"""Puts the answer to every request of a build on record, and returns the counters of every model."""
+Collect = Callable[[Prepared, BuildOptions, RunState, Progress], dict[str, Snapshot]]
+"""Records the answer to every request of a build, and returns the counters of every model."""
 
 
 def collect_here(prepared: Prepared, options: BuildOptions, state: RunState, progress: Progress) -> dict[str, Snapshot]:
     """Collects the answers in this process."""
     accept = options.accept_failures
-    Collector(prepared.pool, prepared.ingested, prepared.plan, state, progress, accept).ask_all()
+    Collector(prepared.pool, prepared.ingested, prepared.plan, state, progress, accept).collect()
     return prepared.pool.snapshots()
 
 
 def build(options: BuildOptions, progress: Progress | None = None, collect: Collect = collect_here) -> Manifest:
-    """Makes the release and puts it at `options.out`, whole.
+    """Builds the release, and moves it to `options.out` when it is complete and valid.
 
     Args:
         options: what to build.
-        progress: shows each stage; None shows nothing.
+        progress: shows the stages; None shows nothing.
         collect: how answers are collected; `distributed.run.build_release` chooses by the engine.
 
     Raises:
-        UsageError: the command, a source or the output folder is wrong; nothing was asked of any model.
-        EndpointError: an endpoint failed; the same command goes on where it stopped.
-        BudgetError: the budget is spent; a larger one goes on where it stopped.
-        UnusableAnswersError: a role can use too few of its answers; nothing is put in place, and all answers are kept.
+        UsageError: the command, a source or the output folder is wrong; no model was called.
+        EndpointError: an endpoint failed; the same command continues where it stopped.
+        BudgetError: the budget is spent; the same command with a larger one continues.
+        UnusableAnswersError: a role can use too few of its answers; all of them are kept, and `options.out` is
+            unchanged.
     """
     if options.engine.ray and collect is collect_here:
         raise ValueError("engine: Ray collects answers through distributed.run.build_release")
     progress = progress or NoProgress()
     workspace, clock = Workspace(options.out), Clock()
-    sources = open_sources(options)
+    sources = open_sources(options)  # first, so that a wrong source leaves no workspace behind
     workspace.open(force=options.force)
     with (
         disk_errors(workspace.root),
@@ -129,7 +130,7 @@ def build(options: BuildOptions, progress: Progress | None = None, collect: Coll
         batches_of(workspace, options.models) as ledger,
         open_earlier(options.reuse) as earlier,
     ):
-        workspace.clear()
+        workspace.clear()  # not before the records are open, which lock the workspace
         if options.retry_failed:
             records.forget_failures()
         prepared = prepare(options, sources, workspace.spool, progress)
@@ -139,11 +140,9 @@ def build(options: BuildOptions, progress: Progress | None = None, collect: Coll
         tally = FailureTally(prepared.plan, options.accept_failures)
         assembly = _assemble(prepared, run_state.known, workspace.release, progress, tally)
         tally.check(complete=True)
-        run = _run_record(prepared.pool, run_state, clock, endpoints).model_copy(
-            update={"answers": tally.records(), "accept_failures": options.accept_failures}
-        )
-        told = _provenance(options, prepared, run)
-        manifest = finish_release(workspace.release, assembly, prepared.ingested.splits, told)
+        run = _run_record(prepared.pool, run_state, clock, endpoints, tally, options.accept_failures)
+        provenance = _provenance(options, prepared, run)
+        manifest = finish_release(workspace.release, assembly, prepared.ingested.splits, provenance)
         _validate(workspace.release, progress)
     with disk_errors(workspace.out):
         workspace.publish()
@@ -151,17 +150,17 @@ def build(options: BuildOptions, progress: Progress | None = None, collect: Coll
 
 
 def open_sources(options: BuildOptions) -> tuple[Source, ...]:
-    """The sources that the command names, or else the spec's."""
+    """The sources that the command names, or the spec's."""
     released = load_release(options.release)
     return tuple(open_source(ref) for ref in options.sources or released.spec.sources)
 
 
 def prepare(options: BuildOptions, sources: Sequence[Source], spool: Path, progress: Progress) -> Prepared:
-    """Reads the sources and settles which models play; nothing is sent."""
+    """Reads the sources and chooses the models; makes no model call."""
     released = load_release(options.release)
     progress.stage("reading sources", None)
     if options.benchmarks and released.spec.overlap_words is None:
-        raise UsageError(f"release {released.spec.version} keeps apart from no benchmark; leave --decontaminate out")
+        raise UsageError(f"release {released.spec.version} has no rule for benchmarks; leave --decontaminate out")
     benchmarks = read_benchmarks(options.benchmarks, released.spec.overlap_words or 0)
     ingested = ingest(sources, released.spec, spool, on_bad=options.on_bad, limit=options.limit, benchmarks=benchmarks)
     log.info("%d dialogues from %d sources", sum(one.dialogues for one in ingested.sources), len(sources))
@@ -200,7 +199,14 @@ def _provenance(options: BuildOptions, prepared: Prepared, run: RunRecord) -> Pr
     )
 
 
-def _run_record(pool: ModelPool, run_state: RunState, clock: Clock, endpoints: Mapping[str, Snapshot]) -> RunRecord:
+def _run_record(
+    pool: ModelPool,
+    run_state: RunState,
+    clock: Clock,
+    endpoints: Mapping[str, Snapshot],
+    tally: FailureTally,
+    accept_failures: float | None,
+) -> RunRecord:
     return RunRecord(
         started=clock.started.isoformat(timespec="seconds"),
         wall_s=round(clock.total(), 1),
@@ -210,6 +216,8 @@ def _run_record(pool: ModelPool, run_state: RunState, clock: Clock, endpoints: M
         git=git_commit(),
         endpoints={name: one.model_dump(mode="json") for name, one in endpoints.items()},
         reused=run_state.known.reused(),
+        answers=tally.records(),
+        accept_failures=accept_failures,
     )
 
 
@@ -217,5 +225,5 @@ def _validate(root: Path, progress: Progress) -> None:
     progress.stage("validating", None)
     findings = list(validate_release(Release(root)))
     if findings:
-        told = "; ".join(str(one) for one in findings[:3])
-        raise DataError(f"the release breaks {len(findings)} of its own promises and was not put in place: {told}")
+        first = "; ".join(str(one) for one in findings[:3])
+        raise DataError(f"the release breaks {len(findings)} of its own promises, so --out is unchanged: {first}")

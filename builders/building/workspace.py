@@ -1,4 +1,4 @@
-"""The folder beside a release in which it is made, and the move that makes it be there, whole or not at all."""
+"""The folder in which a build works, and the rename that publishes a complete release to its own folder."""
 
 import json
 import os
@@ -19,13 +19,13 @@ from ..release.parts import read_places
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where a build to `out` keeps its answers and its unfinished tables: `<out>.partial`, beside it."""
+    """The files of a build to `out`, in `<out>.partial` beside it."""
 
     out: Path
 
     @property
     def root(self) -> Path:
-        """The folder itself; it is left behind by a build that was stopped, and gone after one that was finished."""
+        """The folder itself; a build that stops leaves it, one that finishes deletes it."""
         return self.out.with_name(f"{self.out.name}.partial")
 
     @property
@@ -34,7 +34,7 @@ class Workspace:
 
     @property
     def batches(self) -> Path:
-        """Which requests are in which batch of a provider."""
+        """The ledger of the requests in batches of a provider."""
         return self.root / "batches.sqlite"
 
     @property
@@ -44,15 +44,15 @@ class Workspace:
 
     @property
     def release(self) -> Path:
-        """The release while it is being written."""
+        """The tables and files until they are published to `out`."""
         return self.root / "release"
 
     def open(self, *, force: bool) -> None:
-        """Makes the folder, or finds what an earlier run left in it.
+        """Creates the folder, or reopens that of an earlier run.
 
         Raises:
-            OutputExistsError: there is something at `out` already, and `force` does not cover it.
-            UsageError: the place cannot be written to.
+            OutputExistsError: `out` exists, and is not a release that `force` may replace.
+            UsageError: the folder cannot be written.
         """
         self._refuse_existing(force)
         try:
@@ -94,7 +94,7 @@ class Workspace:
                 )
 
     def publish(self) -> None:
-        """Puts the finished release in its place in one step, and clears the workspace away."""
+        """Moves the finished release to `out` by a rename, and deletes the workspace."""
         old = self.out.with_name(f"{self.out.name}.replaced")
         if self.out.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -106,19 +106,19 @@ class Workspace:
 
     @contextmanager
     def timed(self, clock: "Clock") -> Iterator[None]:
-        """Adds the time of this run to that of the runs before it, also where this one is stopped."""
+        """Adds the time of this run to that of the earlier runs, even if this one is stopped."""
         path = self.root / "seconds.json"
         clock.before = _seconds_in(path)
         try:
             yield
         finally:
-            # A full disk stops the build for a better reason than that its duration could not be noted.
+            # On a full disk, the error that stopped the build matters, not that its duration was not saved.
             with suppress(OSError):
                 write_whole(path, json.dumps(clock.total()))
 
 
 class Clock:
-    """Wall seconds of all runs of one build."""
+    """Wall time of all runs of one build, in seconds."""
 
     def __init__(self) -> None:
         self.started = datetime.now(UTC)
@@ -126,7 +126,6 @@ class Clock:
         self._from = time.monotonic()
 
     def total(self) -> float:
-        """Seconds of the earlier runs and of this one so far."""
         return self.before + time.monotonic() - self._from
 
 

@@ -1,4 +1,8 @@
-"""Work on a Ray cluster: `run` collects the answers of a build, `connection` runs other work in parallel.
+"""Work on a Ray cluster: the same conversations, completers and checks as in one process. No other package imports Ray.
 
-One `_coordinator` process holds the records, the budget and the rate limits; a `_worker` asks it before every call.
+* `connection`: connects to a cluster, turns its errors into ours, and maps a function over independent parts
+  (`validate`, `audit`, `diff`).
+* `run`: the entry point of a build, which distributes only the model calls.
+* `_coordinator`: the actor that has the records, the budget and the rate limits of all workers.
+* `_worker`: the actor that mines dialogues, and its client of the coordinator.
 """

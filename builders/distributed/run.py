@@ -1,7 +1,7 @@
-"""Has a build's requests answered on a Ray cluster.
+"""Distributes the model calls of a build over a Ray cluster.
 
-Ray Data hands the dialogues to the workers, restarts workers that die, and hands out again what they had; nothing of
-that is ours. Results are not what comes back, but what the coordinator puts on record.
+Ray Data sends the dialogues to the workers, restarts workers that die, and sends their dialogues again; none of that is
+our code. The workers return only counts: the coordinator records the answers.
 """
 
 import logging
@@ -30,30 +30,30 @@ from ._coordinator import Coordinator, CoordinatorOptions
 from ._worker import Worker, WorkerTask
 from .connection import connected, ray_errors
 
-# Dialogues that a worker is handed at once, and is handed again where it died over them.
 _DIALOGUES_PER_BLOCK = 32
-# Of these, the ones that it goes through together; it has four such batches in hand.
+"""Dialogues that Ray sends to a worker at once, and sends again if it dies."""
 _DIALOGUES_PER_BATCH = 8
-# What Ray sets apart for one, since mostly it waits; so nodes that are left have room for workers of one that dies.
+"""Dialogues of a block that a worker mines together; it has four such batches at hand."""
 _CPUS_PER_WORKER = 0.5
-# How long the coordinator of a build that fails may take to put everything on disk.
+"""A worker mostly waits for answers; half a CPU also leaves room on other nodes for the workers of one that dies."""
 _CLOSING_S = 30.0
-# Calls to the coordinator that may wait in it: for another worker's answer, for money or for their turn.
+"""How long the coordinator of a build that fails may take to write everything to disk."""
 _WAITING_CALLS = 100_000
+"""Calls that may wait inside the coordinator: for another worker's answer, for budget or for the rate limit."""
 _REMEDY = "Every answer so far is kept; repeat the same command"
 
 
 def build_release(options: BuildOptions, progress: Progress | None = None) -> Manifest:
-    """Builds a release as `building.run.build` does, with the engine that the options name."""
+    """Builds a release as `building.run.build` does, on the engine that the options name."""
     return build(options, progress, _collect_on_cluster if options.engine.ray else collect_here)
 
 
-# Collects the answers of a build on the Ray cluster that `options.engine` names.
 def _collect_on_cluster(
     prepared: Prepared, options: BuildOptions, state: RunState, progress: Progress
 ) -> dict[str, Snapshot]:
+    """Collects the answers of a build on the Ray cluster that `options.engine` names."""
     pool = prepared.pool
-    progress.stage("task models", sum(1 for placed in prepared.ingested for _ in supporter_turns(placed)))
+    progress.stage("asking models", sum(1 for placed in prepared.ingested for _ in supporter_turns(placed)))
     coordinator = CoordinatorOptions(
         state.records.path,
         options.reuse,
@@ -68,7 +68,7 @@ def _collect_on_cluster(
 
 @dataclass(frozen=True)
 class CollectTask:
-    """What is to be asked, and on what."""
+    """The dialogues and models of a build, and the cluster that mines them."""
 
     engine: Engine
     ingested: Ingested
@@ -79,49 +79,50 @@ class CollectTask:
 
 
 def collect_on_ray(task: CollectTask, on_turn: Callable[[str], None]) -> dict[str, Snapshot]:
-    """Has every request of every dialogue on record; gives the counters of every model over all workers.
+    """Records the answer to every request of every dialogue; returns the counters of every model over all workers.
 
     Args:
-        task: what is asked.
+        task: what to collect, and where.
         on_turn: called after every turn with a note.
 
     Raises:
         UsageError: Ray is not installed, or a worker lacks a key.
-        EndpointError: an endpoint, or the cluster itself, is of no use; the same command goes on where it stopped.
+        EndpointError: an endpoint, or the cluster itself, failed; the same command continues where it stopped.
         BudgetError: the budget is spent.
     """
     with connected(task.engine) as ray, ray_errors(ray, _REMEDY):
-        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=False
-        )
-        # Beside this process, whose disk has the records; should it die, it begins again from them.
-        coordinator = (
-            ray.remote(Coordinator)
-            .options(
-                num_cpus=0,
-                max_restarts=-1,
-                max_task_retries=-1,
-                max_concurrency=_WAITING_CALLS,
-                scheduling_strategy=here,
-            )
-            .remote(task.coordinator)
-        )
+        coordinator = _start_coordinator(ray, task.coordinator)
         _raise(ray.get(coordinator.failure.remote()))
         try:
-            _work(ray, task, coordinator, on_turn)
+            _mine(ray, task, coordinator, on_turn)
             _raise(ray.get(coordinator.failure.remote()))
         except BaseException:
-            with suppress(ray.exceptions.RayError):  # the first failure is the one to tell
+            with suppress(ray.exceptions.RayError):  # the first error is the one to report
                 ray.get(coordinator.close.remote(), timeout=_CLOSING_S)
             raise
-        told: dict[str, Snapshot] = ray.get(coordinator.close.remote())
-        return told
+        meters: dict[str, Snapshot] = ray.get(coordinator.close.remote())
+        return meters
 
 
-# Hands every dialogue to a worker, and returns when all are done.
-def _work(ray: ModuleType, task: CollectTask, coordinator: Any, on_turn: Callable[[str], None]) -> None:
+def _start_coordinator(ray: ModuleType, options: CoordinatorOptions) -> Any:
+    """Starts the coordinator on this node, whose disk has the records; if it dies, Ray restarts it from them."""
+    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+        ray.get_runtime_context().get_node_id(), soft=False
+    )
+    actor = ray.remote(Coordinator).options(
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=-1,
+        max_concurrency=_WAITING_CALLS,
+        scheduling_strategy=here,
+    )
+    return actor.remote(options)
+
+
+def _mine(ray: ModuleType, task: CollectTask, coordinator: Any, on_turn: Callable[[str], None]) -> None:
+    """Sends every dialogue to a worker, and returns when all are mined."""
     pool, workers = task.pool, task.engine.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-    part = WorkerTask(
+    worker_task = WorkerTask(
         plan=task.plan,
         options=task.options,
         prices=pool.prices,
@@ -129,11 +130,10 @@ def _work(ray: ModuleType, task: CollectTask, coordinator: Any, on_turn: Callabl
         baseline=() if pool.baseline is None else (ray.put(pool.baseline),),
         concurrency=max(1, pool.options.concurrency // workers),
     )
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
+    ray.data.DataContext.get_current().enable_progress_bars = False
     done = ray.data.from_arrow_refs(list(_blocks(ray, task.ingested))).map_batches(
         Worker,
-        fn_constructor_args=(coordinator, part),
+        fn_constructor_args=(coordinator, worker_task),
         batch_size=_DIALOGUES_PER_BATCH,
         batch_format="numpy",
         compute=ray.data.ActorPoolStrategy(
@@ -141,7 +141,7 @@ def _work(ray: ModuleType, task: CollectTask, coordinator: Any, on_turn: Callabl
         ),
         num_cpus=_CPUS_PER_WORKER,
     )
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # which making a dataset has set
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # creating a dataset has set its own level
     began, turns = time.monotonic(), 0
     for batch in done.iter_batches(batch_size=None, batch_format="numpy"):
         for _ in range(int(batch["turns"].sum())):
@@ -149,8 +149,8 @@ def _work(ray: ModuleType, task: CollectTask, coordinator: Any, on_turn: Callabl
             on_turn(f"{turns / max(time.monotonic() - began, 1e-3):.1f} turns/s, {workers} workers")
 
 
-# The dialogues in Ray's object store, which moves them to disk where they are too many for memory.
 def _blocks(ray: ModuleType, ingested: Ingested) -> Iterator[Any]:
+    """The dialogues in Ray's object store, which moves them to disk if they do not fit into memory."""
     import pyarrow as pa
 
     dialogues = iter(ingested)

@@ -21,7 +21,7 @@ from ...schemas.manifest import FileRecord, Manifest
 from ...schemas.publishing import PUBLISHING_FILE as PUBLISHING
 from ...schemas.publishing import Publishing
 from ...schemas.safety import CrisisCounts
-from ..safety.crisis import recall_told
+from ..safety.crisis import format_recall
 from .changelog import changelog_entry, changelog_text
 from .layout import MAINTAINERS, config_and_split, tables_sha256
 from .parts import read_maintainers, read_part, read_review, validation_of_tables
@@ -37,7 +37,7 @@ def card_context_of(root: Path, manifest: Manifest) -> CardContext:
     publishing = read_part(root / PUBLISHING, Publishing)
     return CardContext(
         origins=origins_of(root, manifest.files),
-        crisis_recall=recall_told(),
+        crisis_recall=format_recall(),
         changelog=changelog_entry(changelog_text(root, manifest), manifest.version),
         audit=audit_of_tables(root, manifest),
         accepted=publishing.accepted if publishing else (),

@@ -73,31 +73,23 @@ _GAPS = {" ~~ ": r"(?: \w+){0,10} ", " ~ ": r"(?: \w+){0,4} "}
 
 
 class CrisisRule(Frozen):
-    """A named pattern for one folded sentence."""
+    """A named pattern for one folded sentence; `id` is unique among all rules."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     id: str = Field(pattern=r"^[a-z_]+$")
-    """Its name, unique among all rules."""
     category: CrisisCategory
-    """The category of what it finds."""
     form: CrisisForm
-    """The form of what it finds."""
     said: re.Pattern[str]
-    """What has to be said."""
     unless: re.Pattern[str] | None
-    """What, said in the same sentence, makes it mean something else."""
+    """What gives the sentence another meaning, anywhere in it."""
     deniable: bool = False
-    """Whether a plain denial right before the words takes them back."""
-
     whole: bool = False
     """Whether it is tried on the turn as a whole, not on each sentence."""
-
     needed: frozenset[str] = frozenset()
-    """Words of which one stands in every sentence that says it; none where that is unknown (see `needed_words`)."""
+    """One of these words is in every sentence that `said` matches; empty if they are unknown (see `needed_words`)."""
 
     def holds(self, sentence: str) -> bool:
-        """Whether the sentence says it, and neither excludes nor denies it."""
         found = self.said.search(sentence)
         if found is None or (self.unless is not None and self.unless.search(sentence)):
             return False
@@ -108,7 +100,7 @@ class CrisisRule(Frozen):
 
 
 def is_past(sentence: str) -> bool:
-    """Whether a folded sentence says that what it tells is over, or long ago."""
+    """Whether a folded sentence describes something that is over, or long ago."""
     signs = _signs()
     return bool(
         signs["past"].search(sentence) or (signs["over"].search(sentence) and signs["negative"].search(sentence))
@@ -123,7 +115,7 @@ def written_rules() -> tuple[CrisisRule, ...]:
 
 
 def rules_for(sentence: str) -> frozenset[str]:
-    """The ids of the rules that may hold for a sentence: it has a word that they need. Most need none of its words."""
+    """The ids of the rules that may hold for a sentence, because it has a word that they need."""
     there = {word for word in _needed() if word in sentence}
     return frozenset(rule.id for rule in written_rules() if not rule.needed or not rule.needed.isdisjoint(there))
 
@@ -169,7 +161,7 @@ def _signs() -> dict[str, re.Pattern[str]]:
 
 
 class _Denials:
-    """Where a sentence denies and where it takes that back, each looked for once however often a rule's words stand."""
+    """The denials of a sentence, searched for once however often a rule's words occur, so that time stays linear."""
 
     def __init__(self, sentence: str) -> None:
         self._sentence = sentence
@@ -177,7 +169,7 @@ class _Denials:
         self._taken_back: tuple[int, int | None] | None = None
 
     def deny(self, said: re.Match[str]) -> bool:
-        """Whether the words are denied: by what stands right before them, or by a denial among them."""
+        """Whether the words are denied, right before them or among them, and the denial is not taken back later."""
         if self._ends is None:
             self._ends = frozenset(_denial_ends(self._sentence))
         before = said.start()
@@ -186,7 +178,7 @@ class _Denials:
         denied = before in self._ends or _signs()["inner"].search(said.group())
         return bool(denied) and not self._is_taken_back(said.end())
 
-    # Whether that stands anywhere from a place on; places come in order, so that nothing is read twice.
+    # Whether the denial is taken back anywhere from `after` on; calls come in order of `after`.
     def _is_taken_back(self, after: int) -> bool:
         if self._taken_back is None or (self._taken_back[1] is not None and self._taken_back[1] < after):
             found = _signs()["taken_back"].search(self._sentence, after)
@@ -194,7 +186,7 @@ class _Denials:
         return self._taken_back[1] is not None
 
 
-# The places where a denial ends, or the filling words that may stand between it and what it denies.
+# The places at which a denial ends, or the filling words after it do (`not really`, `never even`).
 def _denial_ends(sentence: str) -> Iterator[int]:
     signs, end, word, reached = _signs(), -1, "", (False, False)
     for next_word in sentence.split(" "):
@@ -225,6 +217,6 @@ def _joined(phrases: str) -> str:
 
 @lru_cache
 def read_rules(name: str) -> Any:
-    """What one of the YAML files beside this one holds."""
+    """The content of one of the YAML files of this folder."""
     text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)

@@ -1,8 +1,8 @@
-"""The rules for personal data by their number: a released number finds the same for ever, as a released prompt does.
+"""The rules for personal data, by number, and how they mask a dialogue.
 
-A number is a module of three functions over one text. `personal_data.lock` holds the digest of each file that decides
-what a number finds, and a test compares them: better rules get a new number, in a folder of their own. The folder is
-also the place where another language puts its rules.
+A released number finds the same for ever, as a released prompt says the same. `personal_data.lock` holds the digest of
+the files that decide what a number finds, and a test compares them: better rules get a new number and a folder of their
+own. Rules for another language go into such a folder, too.
 """
 
 import hashlib
@@ -23,11 +23,11 @@ class PersonalDataRules:
     """One number's rules."""
 
     find: Find
-    """Everything that would tell who a person is, in the order of the text; no two finds overlap."""
+    """Everything that could identify a person, in the order of the text; finds do not overlap."""
     find_reaching: Find
-    """Those finds by which somebody could be reached or looked up: all but places and names."""
+    """The finds by which somebody could be contacted or looked up: all but places and names."""
     mask: Callable[[str], str]
-    """The text with a placeholder for each find; nothing is found in what is returned."""
+    """The text with a placeholder for each find; the result has no finds."""
 
 
 RULES: Mapping[int, PersonalDataRules] = {
@@ -43,45 +43,42 @@ FILES: Mapping[int, tuple[str, ...]] = {
         *("english_2/words.py", "patterns.py", "pii.py", "words.py"),
     ),
 }
-"""The files that decide what a number finds, beside this one."""
+"""The files that decide what a number finds."""
 
 
 def reachable_person(text: str, rules: int) -> list[str]:
-    """The kinds of personal data in a text by which somebody could be reached or looked up."""
+    """The kinds of personal data in a text by which somebody could be contacted or looked up."""
     return sorted({span.kind.value for span in RULES[rules].find_reaching(text)})
 
 
 def digest_of_rules(number: int) -> str:
-    """SHA-256 of the files of a number, as `personal_data.lock` holds it."""
+    """SHA-256 of the files of a number, as in `personal_data.lock`."""
     digest = hashlib.sha256()
     for name in FILES[number]:
         digest.update(resources.files(__package__).joinpath(name).read_bytes())
     return digest.hexdigest()
 
 
-# Masks what would tell who a person is, in a whole dialogue, before anything else is done with it.
+# The texts of a dialogue besides its turns.
+_ABOUT = ("problem", "emotion", "situation")
 
 
-# What a source tells of a dialogue beside its turns.
-_TOLD = ("problem", "emotion", "situation")
-
-
-def personal_data_in(dialogue: Dialogue, rules: int = 1) -> Counter[PiiKind]:
-    """How often each kind is found in the turns, their cues, and what the source tells beside them."""
-    texts = [getattr(dialogue, name) or "" for name in _TOLD]
+def count_personal_data(dialogue: Dialogue, rules: int = 1) -> Counter[PiiKind]:
+    """Counts the finds of each kind in all texts of a dialogue."""
+    texts = [getattr(dialogue, name) or "" for name in _ABOUT]
     for turn in dialogue.turns:
         texts += [turn.text, *(cue.description for cue in turn.cues)]
     return Counter(span.kind for text in texts for span in RULES[rules].find(text))
 
 
-def masked(dialogue: Dialogue, rules: int = 1) -> Dialogue:
-    """The dialogue with placeholders; its id is that of the masked words, which are all that a release holds."""
+def mask_dialogue(dialogue: Dialogue, rules: int = 1) -> Dialogue:
+    """The dialogue with placeholders; its id is that of the masked words, because a release holds no others."""
     mask = RULES[rules].mask
-    told = {name: (text := getattr(dialogue, name)) and mask(text) for name in _TOLD}
+    about = {name: (text := getattr(dialogue, name)) and mask(text) for name in _ABOUT}
     kept = {name: getattr(dialogue, name) for name in ("source", "license", "split")}
-    return Dialogue(**kept, **told, turns=tuple(_masked(turn, mask) for turn in dialogue.turns))
+    return Dialogue(**kept, **about, turns=tuple(_mask_turn(turn, mask) for turn in dialogue.turns))
 
 
-def _masked(turn: Turn, mask: Callable[[str], str]) -> Turn:
+def _mask_turn(turn: Turn, mask: Callable[[str], str]) -> Turn:
     cues = tuple(Cue(modality=cue.modality, description=mask(cue.description)) for cue in turn.cues)
     return Turn(speaker=turn.speaker, text=mask(turn.text), strategy=turn.strategy, cues=cues)

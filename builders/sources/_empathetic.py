@@ -18,6 +18,8 @@ from .base import FaultError, Format, Record, RowFormat, has_list, make_turn
 _COLUMNS = ("conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance")
 # The last column, which lines without tags may lack.
 _LAST = "tags"
+# As CSV and JSON files have the number of a speaker.
+_NUMBER = (str, int, float)
 
 
 # Whether a record is one utterance rather than a dialogue.
@@ -41,7 +43,9 @@ def _gather(rows: Iterable[tuple[Any, Split | None]]) -> Iterator[tuple[Any, Spl
 
 # Who says what in a record of utterances: the number of the speaker, and the words.
 def _spoken(record: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
-    for said in record["utterances"]:
+    for index, said in enumerate(record["utterances"]):
+        if not isinstance(said, Mapping) or "utterance" not in said or not isinstance(said.get("speaker_idx"), _NUMBER):
+            raise FaultError("wrong_shape", "an utterance has no `speaker_idx` or no `utterance`", index)
         yield said["speaker_idx"], _text(said["utterance"])
 
 

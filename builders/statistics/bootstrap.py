@@ -1,8 +1,8 @@
 """Bootstrap intervals over dialogues, and chance-corrected agreement; neither keeps a dialogue.
 
-A Poisson bootstrap: in every replicate a dialogue counts as often as a Poisson(1) draw says, and the draw is made from
-a hash of the dialogue's id. So all rows of a dialogue are drawn together wherever they stand, the stream is read once,
-and memory does not grow with it.
+A Poisson bootstrap: in every replicate a dialogue counts as often as a Poisson(1) draw, and the draw comes from a hash
+of the dialogue's id. So all rows of a dialogue are drawn together wherever they are, one pass over the rows is enough,
+and memory does not grow with them.
 """
 
 from collections import Counter
@@ -18,18 +18,20 @@ from ...schemas.measures import Interval
 REPLICATES = 400
 """Bootstrap samples of every interval."""
 SEED = 20250516
-"""Of all draws and samples of an audit."""
-# Per cent of the replicates on either side of a 95 % interval.
+"""The seed of all draws and samples of an audit."""
+# Per cent of the replicates beyond either end of a 95 % interval.
 _TAIL_PERCENT = 2.5
 _DIGITS = 6
 _STEP = np.uint64(0x9E3779B97F4A7C15)
-# Probability that a Poisson(1) draw is at most so much.
+# Probability that a Poisson(1) draw is at most the index.
 _CUMULATIVE = np.cumsum([1 / e / factorial(count) for count in range(12)])
 _BLOCK = 4_096
+_COLUMNS = 50
+"""Columns of weights that `weighted_auc` holds as floats at a time."""
 
 
 def mix(values: np.ndarray, salt: int) -> np.ndarray:
-    """64-bit values stirred with a salt (SplitMix64's finisher): equal in every process, unrelated between salts."""
+    """64-bit hashes of values with a salt (SplitMix64's finisher): equal in every process, unrelated between salts."""
     with np.errstate(over="ignore"):
         mixed = values.astype(np.uint64) + _STEP * np.uint64(salt + 1)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -38,7 +40,7 @@ def mix(values: np.ndarray, salt: int) -> np.ndarray:
 
 
 def weights_of(dialogues: np.ndarray, replicates: int = REPLICATES) -> np.ndarray:
-    """How often each row counts: rows × (1 + replicates); column 0 is the data itself, all ones."""
+    """The weight of each row in each replicate: rows × (1 + replicates); column 0 is the data itself, all ones."""
     unique, inverse = np.unique(dialogues, return_inverse=True)
     weights = np.ones((len(unique), replicates + 1), dtype=np.float32)
     salts = mix(np.arange(replicates, dtype=np.uint64), SEED)
@@ -51,7 +53,7 @@ def weights_of(dialogues: np.ndarray, replicates: int = REPLICATES) -> np.ndarra
 
 
 def sums_by_group(weights: np.ndarray, groups: np.ndarray, number: int) -> np.ndarray:
-    """Weighted counts: replicates × groups, of rows whose group lies in `0 … number - 1`; others are left out."""
+    """Weighted counts: replicates × groups, of the rows whose group is in `0 … number - 1`."""
     sums = np.zeros((number, weights.shape[1]))
     inside = np.flatnonzero((groups >= 0) & (groups < number))
     if len(inside):
@@ -62,7 +64,7 @@ def sums_by_group(weights: np.ndarray, groups: np.ndarray, number: int) -> np.nd
 
 
 def interval(values: np.ndarray, n: int) -> Interval:
-    """The interval of a statistic that was computed on the data (the first value) and on every replicate."""
+    """The interval of a statistic from its value on the data (the first) and on every replicate; NaN is undefined."""
     first, rest = float(values[0]), values[1:][np.isfinite(values[1:])]
     if not np.isfinite(first) or n == 0:
         return Interval(value=None, low=None, high=None, n=n)
@@ -73,7 +75,7 @@ def interval(values: np.ndarray, n: int) -> Interval:
 
 
 def ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
-    """`over / under`, not a number where there is nothing under it."""
+    """`over / under`; NaN where `under` is not positive."""
     divided = np.divide(over, under, out=np.full(np.shape(over), np.nan), where=np.asarray(under) > 0)
     return np.asarray(divided)
 
@@ -83,17 +85,11 @@ def _rounded(value: float) -> float:
     return round(float(value), _DIGITS) + 0.0
 
 
-# How well scores tell two labels apart, under bootstrap weights.
-
-
-_AT_ONCE = 50
-
-
 def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The area under the ROC curve under each column of weights: 0 to 1, ties count half; NaN without both labels.
 
     Args:
-        scores: one a row; higher speaks for label 1.
+        scores: one a row; a higher one is evidence for label 1.
         labels: 0 or 1.
         weights: rows × columns.
     """
@@ -101,8 +97,8 @@ def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) ->
     order = np.argsort(rank, kind="stable")
     starts = np.flatnonzero(np.diff(rank[order], prepend=-1))
     areas = []
-    for first in range(0, weights.shape[1], _AT_ONCE):
-        some = weights[order, first : first + _AT_ONCE].astype(np.float64)
+    for first in range(0, weights.shape[1], _COLUMNS):
+        some = weights[order, first : first + _COLUMNS].astype(np.float64)
         ones = np.add.reduceat(some * labels[order, None], starts, axis=0)
         zeros = np.add.reduceat(some * (1 - labels[order, None]), starts, axis=0)
         below = np.cumsum(zeros, axis=0) - zeros / 2
@@ -110,39 +106,39 @@ def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) ->
     return np.concatenate(areas)
 
 
-# Chance-corrected agreement from tables that add up, so that every resample is one sum of dialogues' tables.
+# Chance-corrected agreement, from tables that can be added, so that every resample is a sum of the dialogues' tables.
 #
 # A table holds, for two labellings, how often the first said `row` and the second `column`. Alpha's coincidences and
-# kappa's confusions are both such tables, and both stay what they are when labels are merged (`merged`).
+# kappa's confusions are both such tables, and merging labels (`merged`) gives tables of the same kind.
 
 
 Statistic = Callable[[np.ndarray], np.ndarray]
-"""From tables (replicates × labels × labels, or replicates × labels) to a number each; not a number is undefined."""
+"""From tables (replicates × labels × labels, or replicates × labels) to a number each; NaN is undefined."""
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """The pairs' dialogues, and how often each pair counts in every resample; the first column is the data itself."""
+    """The pairs' dialogues, and the weight of each pair in every resample; the first column is the data itself."""
 
     dialogues: np.ndarray
     weights: np.ndarray
 
     def interval(self, statistic: Statistic, tables: np.ndarray, n: int) -> Interval:
-        """A statistic on the data, with its interval.
+        """A statistic on the data, with its interval; without bounds if all tables are of one dialogue.
 
         Args:
-            statistic: what to compute.
+            statistic: computed from the sum of the tables.
             tables: one table a pair.
-            n: what the value is made of, counted.
+            n: the number of labels or units behind the value.
         """
         totals = np.tensordot(self.weights.T.astype(np.float64), tables, axes=1)
         found = interval(statistic(totals), n)
-        told = np.unique(self.dialogues[tables.reshape(len(tables), -1).any(axis=1)])
-        return found if len(told) > 1 else found.model_copy(update={"low": None, "high": None})
+        dialogues = np.unique(self.dialogues[tables.reshape(len(tables), -1).any(axis=1)])
+        return found if len(dialogues) > 1 else found.model_copy(update={"low": None, "high": None})
 
 
 def alpha(coincidences: np.ndarray) -> np.ndarray:
-    """Krippendorff's alpha for nominal labels; undefined where there is no second label, or no two labels differ."""
+    """Krippendorff's alpha for nominal labels; undefined without a second label, or if all labels are equal."""
     of_label = coincidences.sum(axis=-1)
     total = of_label.sum(axis=-1)
     observed = total - _diagonal(coincidences)
@@ -151,7 +147,7 @@ def alpha(coincidences: np.ndarray) -> np.ndarray:
 
 
 def kappa(confusions: np.ndarray) -> np.ndarray:
-    """Cohen's kappa; undefined where one of the two gave one label only, since it would say nothing of agreement."""
+    """Cohen's kappa; undefined if one of the two gave only one label, since it would not measure agreement."""
     rows, columns = confusions.sum(axis=-1), confusions.sum(axis=-2)
     total = rows.sum(axis=-1)
     observed = _divided(_diagonal(confusions), total)
@@ -173,7 +169,7 @@ def share_of(label: int) -> Statistic:
 def coincidences_of(units: Iterable[Sequence[int]], labels: int) -> np.ndarray:
     """The coincidences within each unit's labels; a unit with fewer than two has none.
 
-    Every ordered pair of a unit's m labels counts 1 / (m - 1), as Krippendorff has it.
+    Every ordered pair of a unit's m labels counts 1 / (m - 1), as in Krippendorff 2004.
     """
     table = np.zeros((labels, labels))
     for unit in units:
@@ -183,7 +179,7 @@ def coincidences_of(units: Iterable[Sequence[int]], labels: int) -> np.ndarray:
 
 
 def confusions_of(both: Iterable[tuple[int, int]], labels: int) -> np.ndarray:
-    """How often the first of two said what and the second what."""
+    """How often the first of two gave each label when the second gave each."""
     table = np.zeros((labels, labels))
     for one, other in both:
         table[one, other] += 1

@@ -1,4 +1,4 @@
-"""One-sided 95 % bounds that gates decide by: of an AUC, of a share, and of a bootstrapped value.
+"""One-sided 95 % bounds by which gates decide: of an AUC, of a share, and of a bootstrapped value.
 
 A percentile interval over few dialogues is too narrow, and a model that was fitted on few pairs finds less than there
 is to find. On 29 pairs of real replies with a true AUC of 0.63, the out-of-fold AUC is 0.53 on average. So:
@@ -7,13 +7,13 @@ is to find. On 29 pairs of real replies with a true AUC of 0.63, the out-of-fold
   (Obuchowski 1997, clustered ROC data), not below that of Hanley & McNeil 1982 for as many single pairs, and times 1.5:
   the folds share what their models were fitted on, which Nadeau & Bengio 2003 correct by the root of 1 + k / (k - 1),
   1.5 for five folds. Measured over real and planted pairs, the plain error is too small by factors of 1.2 to 1.6.
-* Quantiles are Student's, with a degree of freedom less than there are dialogues.
-* The upper bound of an AUC is that of a model with many pairs (our own design). A linear rule over features with which
-  `dimension` vary freely, fitted on m pairs, reaches z(m) = z² / sqrt(z² + dimension / m) where z is what it reaches
-  in the end, both in probits of the AUC; the bound on z(m) is solved for z. Nothing below 0.5 is taken at its word.
-  The dimension is the participation ratio tr(S)² / tr(S²) of the features' covariance S, estimated without the labels.
-  It is taken 1.5 times: the factor at which no planted effect that we tried, sixty rare words among them, gave more
-  than 5 % false passes at any size (`tests/measure_gates.py` makes the table).
+* Quantiles are Student's, with one degree of freedom less than there are dialogues.
+* The upper bound of an AUC is that of a model with many pairs (our own design). A linear rule over features that vary
+  freely in `dimension` directions, fitted on m pairs, reaches z(m) = z² / sqrt(z² + dimension / m), where z is its
+  limit for many pairs, both in probits of the AUC; we solve the bound on z(m) for z. An AUC below 0.5 counts as 0.5.
+  The dimension is the participation ratio tr(S)² / tr(S²) of the features' covariance S, estimated without the labels,
+  times 1.5: the factor at which no planted effect that we tried, sixty rare words among them, gave more than 5 % false
+  passes at any size (`tests/measure_gates.py` makes the table).
 * Bounds of a share are those of Clopper & Pearson 1934 with the effective number of Korn & Graubard 1998.
 """
 
@@ -23,25 +23,25 @@ from typing import Any
 
 import numpy as np
 
-# See above: Nadeau & Bengio's for five folds.
+# Nadeau & Bengio's for five folds, see above.
 _ERROR_FACTOR = 1.5
-# See above: ours, calibrated.
+# Our own, calibrated, see above.
 _DIMENSION_FACTOR = 1.5
-# Chance of an error on the side that a bound is about.
+# Probability that the true value is beyond a bound.
 _TAIL = 0.05
 FOLDS = 5
-# Normal quantile of 80 %: the chance of a pass at the number of pairs that is named.
+# Normal quantile of 80 %: the chance of a pass at the number of pairs that we name.
 _POWER = 0.84
-# Pairs beyond which no number is named.
+# Above so many pairs we name no number.
 _MOST = 10_000_000
 _MOST_TIMES = 10_000
-# How the dimension of words grows with the pairs: about their fourth root, from 25 to 2,600 pairs of real replies.
+# The dimension of words grows with about the fourth root of the pairs, measured on 25 to 2,600 pairs of real replies.
 _GROWTH = 0.25
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a value lies between, with 5 % of error on either side; each bound is None where nothing can be said."""
+    """A value is above `low` and below `high`, each with 95 % confidence; None means that the data cannot tell."""
 
     low: float | None
     high: float | None
@@ -55,7 +55,7 @@ def auc_error(scores: np.ndarray, dialogues: np.ndarray) -> float | None:
 
     Args:
         scores: of all chosen sides, then of the rejected ones in the same order.
-        dialogues: of the pairs.
+        dialogues: the dialogue of each pair.
     """
     from scipy.stats import rankdata
 
@@ -74,7 +74,7 @@ def auc_error(scores: np.ndarray, dialogues: np.ndarray) -> float | None:
     return _ERROR_FACTOR * float(np.sqrt(max(clustered, _hanley_mcneil(auc, pairs))))
 
 
-# The variance of an AUC of that many independent pairs; half a pair on either side keeps it above zero.
+# The variance of an AUC of independent pairs; half a pair on either side keeps it above zero.
 def _hanley_mcneil(auc: float, pairs: int) -> float:
     area = (max(auc, 1 - auc) * pairs + 0.5) / (pairs + 1)
     one, two = area / (2 - area), 2 * area**2 / (1 + area)
@@ -82,10 +82,10 @@ def _hanley_mcneil(auc: float, pairs: int) -> float:
 
 
 def dimension_of(inputs: Any) -> float:
-    """How many directions features vary in: tr(S)² / tr(S²) without bias; at least 1.
+    """The number of directions in which features vary: tr(S)² / tr(S²) without bias; at least 1.
 
     Args:
-        inputs: rows × features; the inner products of all rows are held in memory.
+        inputs: rows × features, dense or sparse; memory grows with the square of the rows.
     """
     rows = np.asarray(inputs.toarray() if hasattr(inputs, "toarray") else inputs, dtype=np.float64)
     if len(rows) < 3:
@@ -94,20 +94,20 @@ def dimension_of(inputs: Any) -> float:
     squares = (rows @ rows.T) ** 2
     number = len(rows)
     trace = float((rows**2).sum()) / (number - 1)
-    # Products of different rows alone; taking the mean away makes each of them smaller by trace / (n - 1).
+    # Only products of different rows; subtracting the mean has made each of them smaller by trace / (n - 1).
     of_square = float(squares.sum() - np.trace(squares)) / (number * (number - 1)) - (trace / (number - 1)) ** 2
     return max(1.0, trace**2 / of_square) if of_square > 0 else float(number)
 
 
 def auc_bounds(auc: float, error: float, dialogues: int, pairs: int, dimension: float) -> Bounds:
-    """The least that a model finds out of fold, and the most that one with many pairs would find.
+    """Bounds of the AUC that the features allow: low, out of fold; high, of a model that is fitted on many pairs.
 
     Args:
         auc: out of fold.
-        error: as `auc_error` gives it.
-        dialogues: that the pairs are of.
-        pairs: how many there are.
-        dimension: as `dimension_of` gives it.
+        error: from `auc_error`.
+        dialogues: the number of dialogues of the pairs.
+        pairs: their number.
+        dimension: from `dimension_of`.
     """
     if dialogues < 2:
         return UNBOUNDED
@@ -116,7 +116,7 @@ def auc_bounds(auc: float, error: float, dialogues: int, pairs: int, dimension: 
     return Bounds(max(0.0, auc - reach), _grown(max(auc, 0.5) + reach, pairs * (folds - 1) / folds, dimension))
 
 
-# What a model reaches in the end that reaches `auc` when it is fitted on so many pairs.
+# The limit, for many pairs, of a model that reaches `auc` when it is fitted on `fitted_on` pairs.
 def _grown(auc: float, fitted_on: float, dimension: float) -> float:
     from scipy.special import ndtr, ndtri
 
@@ -127,9 +127,10 @@ def _grown(auc: float, fitted_on: float, dimension: float) -> float:
 
 
 def pairs_for_a_pass(limit: float, error: float, dialogues: int, pairs: int, dimension: float) -> int | None:
-    """About how many pairs pass four times in five where nothing tells the sides apart; None where none would.
+    """About how many pairs pass four times in five if nothing separates the sides; None if no number does.
 
-    The error falls with the root of the pairs, which stay as many a dialogue; the dimension grows as it does for words.
+    The error falls with the root of the pairs, at a constant number of pairs a dialogue; the dimension grows as that of
+    words.
     """
     number = float(pairs)
     while number < _MOST:
@@ -143,7 +144,7 @@ def pairs_for_a_pass(limit: float, error: float, dialogues: int, pairs: int, dim
 
 
 def times_for_a_pass(passes: Callable[[float], bool]) -> float | None:
-    """How many times as much data passes; None where none does."""
+    """By what factor the data must grow to pass; None if no factor below 10,000 passes."""
     times = 1.0
     while times < _MOST_TIMES:
         if passes(times):
@@ -153,20 +154,20 @@ def times_for_a_pass(passes: Callable[[float], bool]) -> float | None:
 
 
 def rounded_up(number: float) -> int:
-    """Two digits of a number, and no fewer than there are."""
+    """The number rounded up to two digits."""
     digit = 10 ** max(0, len(str(int(number))) - 2)
     return int(-(-number // digit) * digit)
 
 
 def share_bounds(share: float, low: float | None, high: float | None, n: int, dialogues: int) -> Bounds:
-    """Bounds of a share of `n`, where those of one dialogue may be alike.
+    """Bounds of a share of `n` items; those of one dialogue may be dependent.
 
     Args:
         share: as counted.
-        low: the 2.5th percentile of its bootstrap over dialogues; None where there is none.
+        low: the 2.5th percentile of its bootstrap over dialogues; None if there is none.
         high: the 97.5th.
-        n: what was counted.
-        dialogues: that they are of.
+        n: the number of items.
+        dialogues: the number of their dialogues.
     """
     if n < 1 or dialogues < 2:
         return UNBOUNDED
@@ -174,18 +175,18 @@ def share_bounds(share: float, low: float | None, high: float | None, n: int, di
 
 
 def effective_number(share: float, low: float | None, high: float | None, n: int, dialogues: int) -> float:
-    """As many independent ones as tell as much as these `n`; where all are alike, a dialogue counts once."""
+    """The number of independent items with as much information; if all items are alike, a dialogue counts once."""
     from scipy.special import stdtrit
 
     error = 0.0 if low is None or high is None else (high - low) / 3.92
-    if error**2 <= 0 or not 0 < share < 1:  # the square of the least numbers is 0
+    if error**2 <= 0 or not 0 < share < 1:  # squared, since the square of a tiny number is 0
         return float(min(n, dialogues))
     fewer = stdtrit(max(1, n - 1), 0.975) / stdtrit(dialogues - 1, 0.975)
     return float(min(n, share * (1 - share) / error**2 * fewer**2))
 
 
 def clopper_pearson(share: float, number: float) -> Bounds:
-    """Exact bounds of a share of independent ones, whose number need not be whole."""
+    """Exact bounds of a share of independent items, whose number need not be whole."""
     from scipy.special import betaincinv
 
     found = share * number
@@ -195,7 +196,7 @@ def clopper_pearson(share: float, number: float) -> Bounds:
 
 
 def value_bounds(value: float, low: float | None, high: float | None, dialogues: int) -> Bounds:
-    """Bounds of a bootstrapped value: Student's with the bootstrap's error, or its percentiles where wider."""
+    """Bounds of a bootstrapped value: Student's with the bootstrap's error, or its percentiles if these are wider."""
     if low is None or high is None or dialogues < 2:
         return UNBOUNDED
     reach = student(dialogues - 1) * (high - low) / 3.92

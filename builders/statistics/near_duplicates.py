@@ -1,6 +1,6 @@
-"""MinHash sketches (datasketch's) of any number of texts, and which of them are near-duplicates.
+"""Finds near-duplicates among any number of texts, by MinHash sketches (datasketch's) with banding.
 
-A sketch is cut into bands; texts that agree in a whole band are compared. Sketches may lie on disk: in memory are some
+A sketch is cut into bands; texts that agree in a whole band are compared. Sketches may be on disk: memory holds some
 tens of bytes a text.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PERMUTATIONS = 128
 """Numbers of a sketch."""
 _ROWS_PER_BAND = 4
-# Bands whose keys are held at a time: fewer take less memory, and more readings of the file.
+# Bands whose keys are in memory at a time: fewer take less memory, and more passes over the file.
 _BANDS_AT_ONCE = 4
 # Sketches in memory at a time.
 _CHUNK = 4096
@@ -31,14 +31,14 @@ Read = Callable[[np.ndarray], np.ndarray]
 
 
 def sketch_of(words: Sequence[str]) -> np.ndarray:
-    """The MinHash sketch of a text's word triples: two sketches agree in the share that the triples do, about."""
+    """The MinHash sketch of a text's word triples: two sketches agree in about the share that the triples share."""
     triples = {" ".join(words[at : at + 3]).encode() for at in range(max(1, len(words) - 2))}
     sketch = _empty_sketch().copy()
     sketch.update_batch(sorted(triples))
     return np.asarray(sketch.hashvalues, dtype=np.uint32)
 
 
-# Copied for every text, since what a new one costs is mostly drawing its permutations.
+# Copied for every text, because drawing the permutations is most of the cost of a new one.
 @lru_cache
 def _empty_sketch() -> "MinHash":
     from datasketch import MinHash  # brings SciPy, slow to import
@@ -50,7 +50,7 @@ class Sketches:
     """Sketches in a temporary file, by number in the order in which they came."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the line below at the latest
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close` or the finalizer
         weakref.finalize(self, self._file.close)
         self._size = 0
 
@@ -58,7 +58,6 @@ class Sketches:
         return self._size
 
     def add(self, sketch: np.ndarray) -> None:
-        """Takes in the next sketch."""
         self._file.write(sketch.tobytes())
         self._size += 1
 
@@ -70,17 +69,16 @@ class Sketches:
         return near_duplicate_groups(len(among), lambda places: self._read(among[places]), similarity)
 
     def close(self) -> None:
-        """Lets go of the file."""
         self._file.close()
 
     def _read(self, numbers: np.ndarray) -> np.ndarray:
-        # Mapped for this one reading, since pages that stay mapped count as memory.
+        # Mapped anew for every read, since pages that stay mapped count as memory.
         whole = np.memmap(self._file, dtype=np.uint32, mode="r", shape=(self._size, PERMUTATIONS))
         return np.asarray(whole[numbers])
 
 
 def near_duplicate_groups(size: int, read: Read, similarity: float) -> np.ndarray:
-    """A group number for every sketch, the same for those that agree at least so far, be it through others.
+    """A group number for every sketch; sketches that agree in at least `similarity` share one, also through others.
 
     Groups are numbered from 0 in the order of their first members.
     """
@@ -88,8 +86,8 @@ def near_duplicate_groups(size: int, read: Read, similarity: float) -> np.ndarra
     for keys in _keys(size, read) if size else ():
         order = np.argsort(keys, kind="stable")
         for one, other in _equal_neighbours(keys[order], order):
-            apart = groups[one] != groups[other]
-            one, other = one[apart], other[apart]
+            separate = groups[one] != groups[other]
+            one, other = one[separate], other[separate]
             alike = np.array([], dtype=bool) if not len(one) else _alike(one, other, read, similarity)
             groups = _joined(groups, one[alike], other[alike])
     return groups
@@ -111,21 +109,20 @@ def _keys(size: int, read: Read) -> Iterator[np.ndarray]:
 #
 # That is every pair, but in a corpus where over a hundred dialogues share a band; there the chain still holds them.
 def _equal_neighbours(keys: np.ndarray, order: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for apart in range(1, _NEIGHBOURS + 1):
-        same = np.flatnonzero(keys[apart:] == keys[:-apart])
+    for distance in range(1, _NEIGHBOURS + 1):
+        same = np.flatnonzero(keys[distance:] == keys[:-distance])
         if not len(same):
             return
         for start in range(0, len(same), _CHUNK):
             at = same[start : start + _CHUNK]
-            yield order[at], order[at + apart]
+            yield order[at], order[at + distance]
 
 
-# Which pairs agree as far as that.
 def _alike(one: np.ndarray, other: np.ndarray, read: Read, similarity: float) -> np.ndarray:
     return np.asarray((read(one) == read(other)).mean(axis=1) >= similarity)
 
 
-# The groups after these pairs were put together.
+# The groups after those of each pair are joined.
 def _joined(groups: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     if not len(one):
         return groups

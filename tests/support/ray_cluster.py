@@ -46,13 +46,13 @@ class RayCluster:
         """One process in which dialogues are mined dies at once; whether there was one."""
         return _kill_one("ray::MapWorker")
 
-    def kill_keeper(self) -> bool:
+    def kill_coordinator(self) -> bool:
         """The process that has the records dies at once; whether there was one."""
-        return _kill_one("ray::Keeper")
+        return _kill_one("ray::Coordinator")
 
     def kill_task(self) -> bool:
         """One process in which a part of a release is read dies at once; whether there was one."""
-        return _kill_one("ray::_do")
+        return _kill_one("ray::_map_part")
 
     def close(self) -> None:
         """Every node ends."""

@@ -66,7 +66,7 @@ def test_the_command_killed_after_a_submit_finds_its_batch(tmp_path: Path) -> No
     with BatchServer(play_role) as server:
         assert run_killed(tmp_path / "release", server, "done create", 1)[0] == -signal.SIGKILL
         live = ipm_prefdial("build", "--out", tmp_path / "release", "--limit", "2")
-        assert live.code == 2 and "paid twice" in live.err
+        assert live.code == 2 and "pay for their requests twice" in live.err
         done = run(tmp_path / "release", server)
         assert done.code == 0, done.err
         assert "wave 2" in done.err

@@ -97,7 +97,7 @@ def test_in_a_released_layout_every_count_for_people_tells_them_apart(
 
     card = " ".join((release.root / "README.md").read_text(encoding="utf-8").split())
     assert f"| `crisis_unread` | {' | '.join(map(str, candidates.values()))} |" in card
-    assert "held out unread, since a crisis judge gave no answer that can be read" in card
+    assert "held out unread, because a crisis judge gave no readable answer" in card
 
     (flow,) = (one for one in audit_release(release.root, "release").flows if one.config == "response")
     counted = {step.reason: step.dropped for step in flow.steps}

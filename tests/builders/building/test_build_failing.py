@@ -84,7 +84,7 @@ def test_an_endpoint_that_refuses_every_call_of_a_role_stops_the_build_in_its_ow
         sent = server.asked.total()
         assert code == 3 and 20 <= sent <= 20 + 8
         assert "the responder mock: 20 of 20 answers (100%)" in err and "20 bad_request" in err
-        assert "It said: HTTP 400: The template" in err and "cannot render" in err and "\x1b" not in err
+        assert "Message: HTTP 400: The template" in err and "cannot render" in err and "\x1b" not in err
         assert "--retry-failed" in err and "--accept-failures" in err and "--responder" in err
         assert not (tmp_path / "release").exists() and "load_dataset" not in out
 

@@ -238,7 +238,7 @@ def test_a_build_that_broke_off_goes_on_and_asks_nothing_twice(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"release": "1.0.0", "benchmarks": ("exam.jsonl",)}, r"release 1\.0\.0 keeps apart from no benchmark"),
+        ({"release": "1.0.0", "benchmarks": ("exam.jsonl",)}, r"release 1\.0\.0 has no rule for benchmarks"),
         ({"benchmarks": ("none.jsonl",)}, r"--decontaminate none\.jsonl: no such file"),
         ({"release": "1.0.0", "benchmarks": ()}, r"release 1\.0\.0 rewrites no replies"),
     ],

@@ -12,7 +12,7 @@ from support.dialogues import dialogue, seeker, supporter
 from support.mining import PANELS, by_task, mined, plan_of, said
 from support.panels import sees
 
-from ipm_prefdial.builders.building._corpus_filters import CorpusFilter, duel_quotas, quotas
+from ipm_prefdial.builders.building._corpus_filters import CorpusFilter, pair_quotas, quotas
 from ipm_prefdial.builders.mining.candidate import Candidate, Drop, Result
 from ipm_prefdial.builders.mining.steps import CorpusStep
 from ipm_prefdial.builders.mining.turns import PlacedDialogue, supporter_turns
@@ -218,7 +218,7 @@ def test_a_duel_is_cut_to_what_its_opposite_allows() -> None:
     results += [_kept(STRATEGY, 30 + number, human=other, inferred=one) for number in range(2)]
     rule = BalanceRule(spread=3, least=1, duel=1.25)
     rows, dropped = _released(results, CorpusStep.BALANCE, rule=rule)
-    allowed = duel_quotas({(one, other): 8, (other, one): 2}, {(one, other): 8, (other, one): 8}, rule)
+    allowed = pair_quotas({(one, other): 8, (other, one): 2}, {(one, other): 8, (other, one): 8}, rule)
     assert allowed == {(one, other): 3, (other, one): 2}
     found = Counter((row["chosen_strategy"], row["rejected_strategy"]) for config, _, row in rows if config is STRATEGY)
     assert found == {(one.value, other.value): 3, (other.value, one.value): 2}

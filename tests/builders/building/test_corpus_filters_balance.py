@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.dialogues import strategies
 
-from ipm_prefdial.builders.building._corpus_filters import duel_quotas, quotas, spread_of
+from ipm_prefdial.builders.building._corpus_filters import pair_quotas, quotas, spread_of
 from ipm_prefdial.schemas.spec import BalanceRule
 from ipm_prefdial.schemas.strategy import Strategy
 
@@ -135,7 +135,7 @@ def test_no_duel_has_more_than_it_keeps_and_at_most_so_much_more_than_its_opposi
     tables: tuple[dict[tuple[Strategy, Strategy], int], dict[tuple[Strategy, Strategy], int]], most: float
 ) -> None:
     kept, pool = tables
-    allowed = duel_quotas(kept, pool, _rule(duel=most))
+    allowed = pair_quotas(kept, pool, _rule(duel=most))
     assert allowed.keys() == kept.keys()
     for duel, number in allowed.items():
         opposite = (duel[1], duel[0])
@@ -154,7 +154,7 @@ def test_where_duels_need_no_balance_all_stay(
     tables: tuple[dict[tuple[Strategy, Strategy], int], dict[tuple[Strategy, Strategy], int]],
 ) -> None:
     kept, pool = tables
-    assert duel_quotas(kept, pool, _rule(duel=1_000_000)) == kept
+    assert pair_quotas(kept, pool, _rule(duel=1_000_000)) == kept
 
 
 @pytest.mark.parametrize(
@@ -178,4 +178,4 @@ def test_duels_are_what_was_reckoned_by_hand(
     most: float,
     due: dict[tuple[Strategy, Strategy], int],
 ) -> None:
-    assert duel_quotas(kept, pool, _rule(duel=most)) == due
+    assert pair_quotas(kept, pool, _rule(duel=most)) == due

@@ -7,14 +7,14 @@ from support.mining import PANELS, plan_of
 
 from ipm_prefdial.builders.building.failures import (
     FIRST,
-    AskedRole,
-    Counted,
+    AnswerCounts,
     FailureTally,
+    TaskModel,
     UnusableReason,
     Words,
     advice_on_cut_offs,
     check_counts,
-    fault_of,
+    find_fault,
     lower_bound,
 )
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
@@ -77,13 +77,13 @@ def reply(text: str, finish: str = "stop") -> Completion:
 def test_an_answer_is_of_use_where_its_task_can_read_it(
     task: Task, outcome: Completion | Failed, reason: str | None
 ) -> None:
-    fault = fault_of(asked(task), outcome, PLAN)
+    fault = find_fault(asked(task), outcome, PLAN)
     assert (None if fault is None else fault.reason) == reason
 
 
-def counted(failed: int, calls: int, reason: str = "cut_off") -> Counted:
+def counted(failed: int, calls: int, reason: str = "cut_off") -> AnswerCounts:
     """So many answers, so many of which failed."""
-    found = Counted()
+    found = AnswerCounts()
     for number in range(calls):
         found.add(UnusableReason(reason, "finish_reason length") if number < failed else None, f"question {number}")
     return found
@@ -114,8 +114,8 @@ def test_a_role_is_too_bad_with_certainty_early_and_by_the_plain_share_at_the_en
     failed: int, calls: int, limit: float, early: bool, at_the_end: bool
 ) -> None:
     found = counted(failed, calls)
-    assert found.is_too_bad(limit, complete=False) is early
-    assert found.is_too_bad(limit, complete=True) is at_the_end
+    assert found.exceeds(limit, complete=False) is early
+    assert found.exceeds(limit, complete=True) is at_the_end
 
 
 @given(st.integers(1, 2000).flatmap(lambda calls: st.tuples(st.integers(0, calls), st.just(calls))))
@@ -127,7 +127,7 @@ def test_the_lower_bound_is_a_share_below_the_share(numbers: tuple[int, int]) ->
 
 @given(st.lists(st.tuples(st.booleans(), st.text(max_size=30)), max_size=40), st.integers(0, 40))
 def test_counts_of_two_workers_add_up_to_those_of_one(answers: list[tuple[bool, str]], cut: int) -> None:
-    one, parts = Counted(), (Counted(), Counted())
+    one, parts = AnswerCounts(), (AnswerCounts(), AnswerCounts())
     for number, (failed, said) in enumerate(answers):
         fault = UnusableReason("cut_off", said) if failed else None
         one.add(fault, said)
@@ -154,14 +154,14 @@ def test_each_call_counts_once_however_often_it_is_met() -> None:
         ("empty_reply", Task.JUDGE, "--thinking judge=N"),
         ("bad_request", Task.RESPONDER, "--retry-failed"),
         ("refused", Task.JUDGE, "--judge"),
-        ("timeout", Task.JUDGE, "Look after the endpoint"),
-        ("malformed", Task.JUDGE, "Look after the endpoint"),
+        ("timeout", Task.JUDGE, "Check the endpoint"),
+        ("malformed", Task.JUDGE, "Check the endpoint"),
         ("unparsed_verdict", Task.JUDGE, "name another model as --judge"),
         ("cut_off", Task.REWRITER, "name another model as --responder"),
     ],
 )
 def test_the_message_names_what_helps_against_the_commonest_reason(reason: str, task: Task, helps: str) -> None:
-    counts = {AskedRole(task, ModelRef(name="mock")): counted(FIRST, FIRST, reason)}
+    counts = {TaskModel(task, ModelRef(name="mock")): counted(FIRST, FIRST, reason)}
     with pytest.raises(UnusableAnswersError) as stop:
         check_counts(counts, None)
     assert helps in str(stop.value) and "--accept-failures" in str(stop.value)
@@ -170,7 +170,7 @@ def test_the_message_names_what_helps_against_the_commonest_reason(reason: str, 
 
 
 def test_the_embedded_models_stop_no_build() -> None:
-    counts = {AskedRole(Task.RESPONDER, ModelRef(name="corpus", revision="abc")): counted(FIRST, FIRST, "empty_reply")}
+    counts = {TaskModel(Task.RESPONDER, ModelRef(name="corpus", revision="abc")): counted(FIRST, FIRST, "empty_reply")}
     check_counts(counts, None)
     check_counts(counts, None, complete=True)
     assert counts
@@ -178,7 +178,7 @@ def test_the_embedded_models_stop_no_build() -> None:
 
 def test_foreign_words_cannot_steer_a_terminal() -> None:
     said = UnusableReason("refused", "no \x1b[31msystem\x1b[0m\nrole\u202e \x07", "x" * 10_000)
-    counted = Counted()
+    counted = AnswerCounts()
     counted.add(said, "Why?")
     ((words, _),) = counted.words.items()
     assert words.said == r"no \x1b[31msystem\x1b[0m role\u202e \x07"
@@ -207,7 +207,7 @@ def test_a_reply_is_quoted_only_where_several_questions_got_the_same() -> None:
 
 
 def test_the_message_is_of_the_commonest_reason_however_its_words_vary() -> None:
-    found = Counted()
+    found = AnswerCounts()
     for number in range(9):
         found.add(UnusableReason("bad_request", f"no (request {number})"), f"{number}")
     for number in range(4):
@@ -216,7 +216,7 @@ def test_the_message_is_of_the_commonest_reason_however_its_words_vary() -> None
 
 
 def test_what_is_remembered_of_words_has_a_bound() -> None:
-    found = Counted()
+    found = AnswerCounts()
     for number in range(5000):
         found.add(UnusableReason("bad_request", f"no {number}"), "question")
     assert found.reasons.total() == 5000 and len(found.words) < 1000

@@ -261,7 +261,7 @@ def test_changed_provenance_of_a_dialogue_is_told_with_its_rows(release: Release
         ("usage/judge/calls", 1, "usage: "),
         ("usage/planner/completion_tokens", 1, "usage: "),
         ("license", "mit", "license: "),
-        ("prompts/judge~three_errors@1", "0" * 64, "prompts: judge/three_errors@1 is not the prompt that was released"),
+        ("prompts/judge~three_errors@1", "0" * 64, "prompts: judge/three_errors@1 differs from the prompt released"),
     ],
     ids=_name,
 )
@@ -301,7 +301,7 @@ def test_edited_prompt_is_told(release: Release, tmp_path: Path, monkeypatch: py
     _edit_prompt(tmp_path, monkeypatch, relock=True)
     found = verify_release(release.root)
     assert _told(found, "manifest.json") == [
-        "prompts: planner/next_strategy@1 is not the prompt that was released under this id"
+        "prompts: planner/next_strategy@1 differs from the prompt released under this id"
     ]
     assert any("no answer of the planner" in what for what in _told(found, "the rebuild"))
 

@@ -11,9 +11,16 @@ from typing import Any
 import pytest
 from support.mining import PANELS, plan_of
 
-from ipm_prefdial.builders.building.failures import AskedRole, Counted, FailureTally
-from ipm_prefdial.builders.distributed._coordinator import Coordinator, CoordinatorOptions, Who
-from ipm_prefdial.builders.distributed._worker import Kept, Nothing, Paced, RayKeeper, SharedBudget, SharedTally
+from ipm_prefdial.builders.building.failures import AnswerCounts, FailureTally, TaskModel
+from ipm_prefdial.builders.distributed._coordinator import Coordinator, CoordinatorOptions, WorkerId
+from ipm_prefdial.builders.distributed._worker import (
+    CoordinatorClient,
+    EmptyStore,
+    Paced,
+    SharedBudget,
+    SharedCompleter,
+    SharedTally,
+)
 from ipm_prefdial.builders.models.budget import Budgeted, Meter, Price, Prices, Snapshot
 from ipm_prefdial.builders.models.client import ScriptedCompleter
 from ipm_prefdial.builders.models.limit import Limits
@@ -24,7 +31,7 @@ from ipm_prefdial.schemas.dialogue import Speaker, Turn
 from ipm_prefdial.schemas.errors import BudgetError, EndpointError, PrefDialError, UnusableAnswersError, UsageError
 from ipm_prefdial.schemas.inference import Ask, Completion, Failed, FailureReason, Outcome, Request, Task
 
-ONE, TWO, THREE = (Who(name, "first") for name in ("one", "two", "three"))
+ONE, TWO, THREE = (WorkerId(name, "first") for name in ("one", "two", "three"))
 ONE_AGAIN = ONE._replace(life="second")
 PRICES = Prices(models={"scripted": Price(prompt=0, completion=1_000_000)})
 
@@ -48,22 +55,22 @@ class Remote:
 
 @dataclass(frozen=True)
 class Handle:
-    """A keeper in this process, called as one elsewhere is."""
+    """A coordinator in this process, called as one elsewhere is."""
 
-    keeper: Coordinator
+    coordinator: Coordinator
 
     def __getattr__(self, name: str) -> Remote:
-        return Remote(getattr(self.keeper, name))
+        return Remote(getattr(self.coordinator, name))
 
 
-def seen_by(keeper: Coordinator, worker: str) -> RayKeeper:
-    """A keeper as a worker sees it."""
-    return RayKeeper(Handle(keeper), Who(worker, "first"))
+def client_of(coordinator: Coordinator, worker: str) -> CoordinatorClient:
+    """A coordinator as a worker sees it."""
+    return CoordinatorClient(Handle(coordinator), WorkerId(worker, "first"))
 
 
 @pytest.fixture
-async def keeper(tmp_path: Path) -> AsyncIterator[Coordinator]:
-    """A keeper of records that hold nothing."""
+async def coordinator(tmp_path: Path) -> AsyncIterator[Coordinator]:
+    """A coordinator of records that hold nothing."""
     running = Coordinator(CoordinatorOptions(tmp_path / "records.sqlite", lease_s=0.2))
     assert await running.failure() is None
     yield running
@@ -76,7 +83,7 @@ def recorded(request: Request, text: str) -> Recorded:
     return Recorded(request.key, request.ask.role, request.model.name, request.model.revision, request.draw, outcome)
 
 
-async def test_what_one_worker_asks_the_others_wait_for(keeper: Coordinator) -> None:
+async def test_what_one_worker_asks_the_others_wait_for(coordinator: Coordinator) -> None:
     request, answer = a_request(), asyncio.Event()
 
     class Slow(ScriptedCompleter):
@@ -85,7 +92,7 @@ async def test_what_one_worker_asks_the_others_wait_for(keeper: Coordinator) -> 
             return await super().complete(request)
 
     model = Slow(["Question"])
-    workers = [Kept(model, seen_by(keeper, f"worker {number}"), Meter()) for number in range(3)]
+    workers = [SharedCompleter(model, client_of(coordinator, f"worker {number}"), Meter()) for number in range(3)]
     asking = [asyncio.ensure_future(worker.complete(request)) for worker in workers]
     await asyncio.sleep(0.05)
     answer.set()
@@ -95,76 +102,79 @@ async def test_what_one_worker_asks_the_others_wait_for(keeper: Coordinator) -> 
     assert await workers[0].complete(request) == outcomes[0]
 
 
-async def test_what_a_dead_worker_had_in_hand_is_another_s(keeper: Coordinator) -> None:
+async def test_what_a_dead_worker_had_in_hand_is_another_s(coordinator: Coordinator) -> None:
     key = a_request().key
-    await keeper.arrive(ONE)
-    assert await keeper.claim(key, ONE) is None
-    waiting = asyncio.ensure_future(keeper.claim(key, TWO))
+    await coordinator.register(ONE)
+    assert await coordinator.claim(key, ONE) is None
+    waiting = asyncio.ensure_future(coordinator.claim(key, TWO))
     await asyncio.sleep(0.02)
     assert not waiting.done()
-    await keeper.arrive(ONE_AGAIN)
+    await coordinator.register(ONE_AGAIN)
     assert await waiting is None
 
 
 async def test_what_a_dead_worker_waited_for_is_not_given_to_it(tmp_path: Path) -> None:
-    keeper, key = (
+    coordinator, key = (
         Coordinator(CoordinatorOptions(tmp_path / "records.sqlite", budget_usd=10.0, prices=PRICES)),
         a_request().key,
     )
-    await keeper.arrive(ONE)
-    assert await keeper.claim(key, TWO) is None
-    assert await keeper.reserve(10.0, TWO) is None
-    waiting = [asyncio.ensure_future(keeper.claim(key, ONE)), asyncio.ensure_future(keeper.reserve(10.0, ONE))]
+    await coordinator.register(ONE)
+    assert await coordinator.claim(key, TWO) is None
+    assert await coordinator.reserve(10.0, TWO) is None
+    waiting = [
+        asyncio.ensure_future(coordinator.claim(key, ONE)),
+        asyncio.ensure_future(coordinator.reserve(10.0, ONE)),
+    ]
     await asyncio.sleep(0.02)
-    await keeper.arrive(ONE_AGAIN)
-    await keeper.give_up(key, TWO)
-    await keeper.settle(10.0, 0.0, kept=False, who=TWO)
+    await coordinator.register(ONE_AGAIN)
+    await coordinator.release(key, TWO)
+    await coordinator.settle(10.0, 0.0, kept=False, worker=TWO)
     await asyncio.gather(*waiting)
-    assert await is_free(keeper, key)
-    assert await asyncio.wait_for(keeper.reserve(10.0, THREE), timeout=1) is None
-    await keeper.close()
+    assert await is_free(coordinator, key)
+    assert await asyncio.wait_for(coordinator.reserve(10.0, THREE), timeout=1) is None
+    await coordinator.close()
 
 
-async def test_a_worker_that_never_comes_back_holds_nobody_up_for_ever(keeper: Coordinator) -> None:
+async def test_a_worker_that_never_comes_back_holds_nobody_up_for_ever(coordinator: Coordinator) -> None:
     key = a_request().key
-    assert await keeper.claim(key, ONE) is None
-    assert await asyncio.wait_for(keeper.claim(key, TWO), timeout=5) is None
+    assert await coordinator.claim(key, ONE) is None
+    assert await asyncio.wait_for(coordinator.claim(key, TWO), timeout=5) is None
 
 
-async def test_the_first_answer_on_record_stays_whoever_gives_another(keeper: Coordinator) -> None:
+async def test_the_first_answer_on_record_stays_whoever_gives_another(coordinator: Coordinator) -> None:
     request = a_request()
-    first = await keeper.record(recorded(request, "Question"))
-    assert await keeper.record(recorded(request, "Others")) == first
-    assert await keeper.claim(request.key, ONE) == first
+    first = await coordinator.record(recorded(request, "Question"))
+    assert await coordinator.record(recorded(request, "Others")) == first
+    assert await coordinator.claim(request.key, ONE) == first
 
 
-async def test_a_failure_in_passing_gives_way_to_a_later_answer(keeper: Coordinator) -> None:
+async def test_a_failure_in_passing_gives_way_to_a_later_answer(coordinator: Coordinator) -> None:
     request = a_request()
     failed = Failed(key=request.key, reason=FailureReason.TIMEOUT, detail="no answer")
-    await keeper.record(recorded(request, "")._replace(outcome=failed))
-    assert await keeper.claim(request.key, ONE) is None
-    await keeper.record(recorded(request, "Question"))
-    found = await keeper.claim(request.key, TWO)
+    await coordinator.record(recorded(request, "")._replace(outcome=failed))
+    assert await coordinator.claim(request.key, ONE) is None
+    await coordinator.record(recorded(request, "Question"))
+    found = await coordinator.claim(request.key, TWO)
     assert isinstance(found, Completion)
 
 
-async def test_whoever_fails_to_ask_lets_the_next_one(keeper: Coordinator) -> None:
+async def test_whoever_fails_to_ask_lets_the_next_one(coordinator: Coordinator) -> None:
     class Broken:
         async def complete(self, request: Request) -> Outcome:
             raise EndpointError("nobody there")
 
     request = a_request()
     with pytest.raises(EndpointError):
-        await Kept(Broken(), seen_by(keeper, "one"), Meter()).complete(request)
-    assert await asyncio.wait_for(keeper.claim(request.key, TWO), timeout=0.1) is None
-    await keeper.give_up(request.key, ONE)
-    assert not await is_free(keeper, request.key)
+        await SharedCompleter(Broken(), client_of(coordinator, "one"), Meter()).complete(request)
+    assert await asyncio.wait_for(coordinator.claim(request.key, TWO), timeout=0.1) is None
+    await coordinator.release(request.key, ONE)
+    assert not await is_free(coordinator, request.key)
 
 
-async def is_free(keeper: Coordinator, key: str) -> bool:
+async def is_free(coordinator: Coordinator, key: str) -> bool:
     """Whether a key could be claimed at once."""
     try:
-        return await asyncio.wait_for(keeper.claim(key, THREE), timeout=0.05) is None
+        return await asyncio.wait_for(coordinator.claim(key, THREE), timeout=0.05) is None
     except TimeoutError:
         return False
 
@@ -172,20 +182,20 @@ async def is_free(keeper: Coordinator, key: str) -> bool:
 async def test_answers_are_in_the_builds_records_and_found_after_a_restart(tmp_path: Path) -> None:
     path, request = tmp_path / "records.sqlite", a_request()
     with Records(path) as build:
-        keeper = Coordinator(CoordinatorOptions(path))
-        await keeper.record(recorded(request, "Question"))
-        await keeper.close()
+        coordinator = Coordinator(CoordinatorOptions(path))
+        await coordinator.record(recorded(request, "Question"))
+        await coordinator.close()
         assert build.find(request.key) is not None
         again = Coordinator(CoordinatorOptions(path))
         assert await again.claim(request.key, ONE) is not None
         await again.close()
 
 
-async def test_an_answer_that_is_taken_in_is_on_disk(keeper: Coordinator, tmp_path: Path) -> None:
+async def test_an_answer_that_is_taken_in_is_on_disk(coordinator: Coordinator, tmp_path: Path) -> None:
     requests = [a_request(number) for number in range(20)]
 
     async def give(request: Request) -> bool:
-        await keeper.record(recorded(request, "Question"))
+        await coordinator.record(recorded(request, "Question"))
         with closing(sqlite3.connect(tmp_path / "records.sqlite")) as other:
             found = other.execute("SELECT count(*) FROM outcomes WHERE key = ?", (request.key,)).fetchone()
         return bool(found[0])
@@ -194,69 +204,71 @@ async def test_an_answer_that_is_taken_in_is_on_disk(keeper: Coordinator, tmp_pa
 
 
 async def test_money_is_one_for_all_and_that_of_the_dead_comes_back(tmp_path: Path) -> None:
-    keeper = Coordinator(CoordinatorOptions(tmp_path / "records.sqlite", budget_usd=40.0, prices=PRICES))
+    coordinator = Coordinator(CoordinatorOptions(tmp_path / "records.sqlite", budget_usd=40.0, prices=PRICES))
     cost = float(a_request().sampling.max_tokens)
-    assert await keeper.reserve(cost, ONE) is None
-    assert await keeper.reserve(cost, TWO) is None
-    waiting = asyncio.ensure_future(keeper.reserve(cost, THREE))
+    assert await coordinator.reserve(cost, ONE) is None
+    assert await coordinator.reserve(cost, TWO) is None
+    waiting = asyncio.ensure_future(coordinator.reserve(cost, THREE))
     await asyncio.sleep(0.02)
     assert not waiting.done()
-    await keeper.arrive(ONE_AGAIN)
+    await coordinator.register(ONE_AGAIN)
     assert await waiting is None
-    await keeper.settle(cost, 30.0, kept=True, who=TWO)
-    await keeper.settle(cost, 5.0, kept=True, who=THREE)
-    assert isinstance(await keeper.reserve(cost, TWO), BudgetError)
-    await keeper.close()
+    await coordinator.settle(cost, 30.0, kept=True, worker=TWO)
+    await coordinator.settle(cost, 5.0, kept=True, worker=THREE)
+    assert isinstance(await coordinator.reserve(cost, TWO), BudgetError)
+    await coordinator.close()
 
 
-async def test_a_budget_without_limit_asks_nobody(keeper: Coordinator) -> None:
-    sharing = seen_by(keeper, "one")
-    model = Budgeted(ScriptedCompleter(["Question"]), SharedBudget(None, PRICES, sharing), "scripted")
+async def test_a_budget_without_limit_asks_nobody(coordinator: Coordinator) -> None:
+    client = client_of(coordinator, "one")
+    model = Budgeted(ScriptedCompleter(["Question"]), SharedBudget(None, PRICES, client), "scripted")
     await model.complete(a_request())
-    limited = SharedBudget(1.0, PRICES, sharing)
+    limited = SharedBudget(1.0, PRICES, client)
     await limited.reserve(0.5)
-    assert keeper._set_aside == {"one": 0.5}
+    assert coordinator._reserved == {"one": 0.5}
     limited.settle(0.5, 0.25, kept=True)
     await asyncio.sleep(0)
-    assert keeper._set_aside == {"one": 0.0}
+    assert coordinator._reserved == {"one": 0.0}
 
 
 async def test_the_pace_is_one_for_all_workers(tmp_path: Path) -> None:
-    keeper = Coordinator(CoordinatorOptions(tmp_path / "records.sqlite", limits=Limits(rpm=60)))
-    models = [Paced(ScriptedCompleter(["Question"] * 9), seen_by(keeper, name), "mock") for name in ("one", "two")]
+    coordinator = Coordinator(CoordinatorOptions(tmp_path / "records.sqlite", limits=Limits(rpm=60)))
+    models = [
+        Paced(ScriptedCompleter(["Question"] * 9), client_of(coordinator, name), "mock") for name in ("one", "two")
+    ]
     calls = [asyncio.ensure_future(model.complete(a_request())) for model in models for _ in range(4)]
     await asyncio.wait(calls, timeout=0.5)
     assert sum(call.done() for call in calls) == 1
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    await keeper.close()
+    await coordinator.close()
 
 
-async def test_counters_are_summed_over_workers_and_their_lives(keeper: Coordinator) -> None:
-    await keeper.report(ONE, {"mock": Snapshot(calls=1, answered=1)})
-    await keeper.report(ONE, {"mock": Snapshot(calls=3, answered=2)})
-    await keeper.report(ONE_AGAIN, {"mock": Snapshot(calls=1, answered=1)})
-    await keeper.report(TWO, {"mock": Snapshot(calls=10), "other": Snapshot(calls=5)})
-    told = await keeper.close()
+async def test_counters_are_summed_over_workers_and_their_lives(coordinator: Coordinator) -> None:
+    await coordinator.report_meters(ONE, {"mock": Snapshot(calls=1, answered=1)})
+    await coordinator.report_meters(ONE, {"mock": Snapshot(calls=3, answered=2)})
+    await coordinator.report_meters(ONE_AGAIN, {"mock": Snapshot(calls=1, answered=1)})
+    await coordinator.report_meters(TWO, {"mock": Snapshot(calls=10), "other": Snapshot(calls=5)})
+    told = await coordinator.close()
     assert {name: (one.calls, one.answered) for name, one in told.items()} == {"mock": (14, 3), "other": (5, 0)}
 
 
-async def test_the_first_failure_is_what_the_build_ends_with(keeper: Coordinator) -> None:
-    await keeper.fail(EndpointError("first"))
-    await keeper.fail(EndpointError("second"))
-    assert str(await keeper.failure()) == "first"
+async def test_the_first_failure_is_what_the_build_ends_with(coordinator: Coordinator) -> None:
+    await coordinator.fail(EndpointError("first"))
+    await coordinator.fail(EndpointError("second"))
+    assert str(await coordinator.failure()) == "first"
 
 
 async def test_a_keeper_that_cannot_begin_says_why(tmp_path: Path) -> None:
     path = tmp_path / "records.sqlite"
     path.write_text("not a database at all, but longer than a header of one " * 5)
-    keeper = Coordinator(CoordinatorOptions(path), patience_s=0.0)
-    assert isinstance(await keeper.failure(), UsageError)
+    coordinator = Coordinator(CoordinatorOptions(path), patience_s=0.0)
+    assert isinstance(await coordinator.failure(), UsageError)
 
 
 def test_a_store_of_a_worker_holds_nothing() -> None:
-    store, request = Nothing(), a_request()
+    store, request = EmptyStore(), a_request()
     store.put(request, Completion(key=request.key, text="Question", finish_reason="stop"))
     assert store.find(request.key, include_transient=True) is None
 
@@ -282,30 +294,30 @@ def test_other_engines_are_wrong_use(text: str, workers: int | None) -> None:
         parse_engine(text, workers)
 
 
-async def test_workers_together_stop_a_build_whose_answers_are_of_no_use(keeper: Coordinator) -> None:
+async def test_workers_together_stop_a_build_whose_answers_are_of_no_use(coordinator: Coordinator) -> None:
     async def spend(worker: str, first: int) -> None:
-        sharing = seen_by(keeper, worker)
-        tally = SharedTally(FailureTally(plan_of(PANELS)), sharing)
+        client = client_of(coordinator, worker)
+        tally = SharedTally(FailureTally(plan_of(PANELS)), client)
         for number in range(first, first + 10):
             request = a_request(number)
             await tally.note(request, Completion(key=request.key, text="", finish_reason="length"))
 
     await spend("one", 0)
-    assert await keeper.failure() is None
+    assert await coordinator.failure() is None
     with pytest.raises(UnusableAnswersError, match="the planner the-planner: 20 of 20"):
         await spend("two", 10)
-    assert isinstance(await keeper.failure(), UnusableAnswersError)
+    assert isinstance(await coordinator.failure(), UnusableAnswersError)
 
 
-async def test_usable_answers_are_told_with_the_next_that_is_not(keeper: Coordinator) -> None:
+async def test_usable_answers_are_told_with_the_next_that_is_not(coordinator: Coordinator) -> None:
     told: list[int] = []
 
-    class Counting(RayKeeper):
-        async def count(self, counts: dict[AskedRole, Counted]) -> PrefDialError | None:
+    class Counting(CoordinatorClient):
+        async def report_counts(self, counts: dict[TaskModel, AnswerCounts]) -> PrefDialError | None:
             told.extend(one.calls for one in counts.values())
-            return await super().count(counts)
+            return await super().report_counts(counts)
 
-    tally = SharedTally(FailureTally(plan_of(PANELS)), Counting(Handle(keeper), Who("one", "first")))
+    tally = SharedTally(FailureTally(plan_of(PANELS)), Counting(Handle(coordinator), WorkerId("one", "first")))
     for number in range(40):
         request = a_request(number)
         text, finish = ("", "length") if number == 20 else ("Question", "stop")
@@ -313,4 +325,4 @@ async def test_usable_answers_are_told_with_the_next_that_is_not(keeper: Coordin
     assert told == [21]
     await tally.report()
     assert told == [21, 40]
-    assert await keeper.failure() is None
+    assert await coordinator.failure() is None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.command import ipm_prefdial
 
-from ipm_prefdial.builders.distributed.connection import _do, parallel_map_on
+from ipm_prefdial.builders.distributed.connection import _map_part, parallel_map_on
 from ipm_prefdial.builders.runtime.environment import Engine
 from ipm_prefdial.schemas.errors import UsageError
 
@@ -16,9 +16,9 @@ def test_the_local_engine_does_nothing_apart(tmp_path: Path) -> None:
 
 
 def test_a_node_that_does_not_see_a_folder_is_no_damaged_release(tmp_path: Path) -> None:
-    assert _do((tmp_path,), str.upper, "kiln") == "KILN"
+    assert _map_part((tmp_path,), str.upper, "kiln") == "KILN"
     with pytest.raises(UsageError, match="not seen from every node"):
-        _do((tmp_path, tmp_path / "elsewhere"), str.upper, "kiln")
+        _map_part((tmp_path, tmp_path / "elsewhere"), str.upper, "kiln")
 
 
 def test_on_a_cluster_folders_are_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

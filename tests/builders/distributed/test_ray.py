@@ -97,7 +97,7 @@ def test_the_bytes_are_those_of_the_local_engine(tmp_path: Path, cluster: RayClu
     assert sum(told_of["retries"].values()) > 0
 
 
-@pytest.mark.parametrize("victim", [RayCluster.kill_worker, RayCluster.kill_node, RayCluster.kill_keeper])
+@pytest.mark.parametrize("victim", [RayCluster.kill_worker, RayCluster.kill_node, RayCluster.kill_coordinator])
 def test_who_dies_is_replaced_and_nothing_is_paid_twice_but_what_was_in_flight(
     tmp_path: Path, cluster: RayCluster, local: Path, victim: Callable[[RayCluster], object]
 ) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from support.dialogues import dialogue, dialogues, seeker, supporter
 
-from ipm_prefdial.builders.safety.personal_data import masked, personal_data_in
+from ipm_prefdial.builders.safety.personal_data import count_personal_data, mask_dialogue
 from ipm_prefdial.builders.safety.pii import mask_pii
 from ipm_prefdial.schemas.dialogue import Cue, Dialogue, Split
 from ipm_prefdial.schemas.safety import PiiKind
@@ -26,17 +26,17 @@ _TALK = Dialogue(
 
 
 def test_finds_are_counted_by_kind_over_turns_and_situation() -> None:
-    assert personal_data_in(_TALK) == {
+    assert count_personal_data(_TALK) == {
         PiiKind.EMAIL: 2,
         PiiKind.PHONE: 1,
         PiiKind.NAME: 1,
         PiiKind.PLACE: 1,
     }
-    assert not personal_data_in(dialogue())
+    assert not count_personal_data(dialogue())
 
 
 def test_only_the_words_change_and_with_them_the_id() -> None:
-    found = masked(_TALK)
+    found = mask_dialogue(_TALK)
     assert [turn.text for turn in found.turns] == [mask_pii(turn.text) for turn in _TURNS]
     assert found.situation == mask_pii("I live in Springfield, Illinois.")
     assert found.turns[2] == _TURNS[2]
@@ -57,15 +57,15 @@ def test_everything_that_a_release_shows_of_a_dialogue_is_looked_at() -> None:
         emotion="fear of jo@example.org",
         turns=(seeker("Hm.", Cue(modality="text", description="signed jo.doe@example.org")), supporter("And?")),
     )
-    assert personal_data_in(shown)[PiiKind.EMAIL] == 3
-    assert "@example.org" not in masked(shown).model_dump_json()
+    assert count_personal_data(shown)[PiiKind.EMAIL] == 3
+    assert "@example.org" not in mask_dialogue(shown).model_dump_json()
 
 
 @given(dialogues())
 def test_nothing_is_found_in_what_was_masked_and_what_is_clean_stays_as_it_is(one: Dialogue) -> None:
-    found = masked(one)
-    assert not personal_data_in(found)
-    assert masked(found) == found
+    found = mask_dialogue(one)
+    assert not count_personal_data(found)
+    assert mask_dialogue(found) == found
     assert len(found.turns) == len(one.turns)
-    if not personal_data_in(one):
+    if not count_personal_data(one):
         assert found == one

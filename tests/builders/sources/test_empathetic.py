@@ -60,6 +60,16 @@ def test_a_third_speaker_is_a_fault_with_its_turn(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "utterance", ["Hello.", {"speaker_idx": 1}, {"utterance": "Hello."}, {"speaker_idx": [1], "utterance": "Hello."}]
+)
+def test_an_utterance_without_speaker_or_words_is_named_with_its_turn(tmp_path: Path, utterance: object) -> None:
+    record = {"utterances": [{"speaker_idx": 1, "utterance": "The kiln broke."}, utterance]}
+    (found,) = found_in(written(tmp_path / "bad.json", [record]))
+    assert isinstance(found, BadDialogue)
+    assert (found.turn, found.reason) == (1, "wrong_shape")
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("name,age\nPia,7\n", "line 1: no column conv_id"),
