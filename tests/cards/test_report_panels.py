@@ -13,8 +13,9 @@ from ipm_prefdial.builders.release.card_context import all_unread
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.report import report_pair, write_report
 from ipm_prefdial.cards import report
-from ipm_prefdial.cards.report import render_report
-from ipm_prefdial.schemas.audit import Audit, OrderCheck
+from ipm_prefdial.cards._plotting import scatter_points
+from ipm_prefdial.cards.report import gate_lines, render_report
+from ipm_prefdial.schemas.audit import Audit, OrderCheck, Outcome
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.measures import Chatter, Interval
 from ipm_prefdial.schemas.report import REPORT_FILE, HeldOut, ReportPair
@@ -321,3 +322,17 @@ def test_release_without_a_safety_rule_holds_nobody_out(tmp_path: Path) -> None:
     release = build_scripted(tmp_path / "kept", limit=2, release="2.0.0", spec=spec)
     write_report(release, audit_release(release), sample=10)
     assert "Held out of all training" not in Page((release.root / REPORT_FILE).read_text(encoding="utf-8")).text
+
+
+def test_gates_that_failed_come_first_and_those_that_passed_after_what_cannot_tell() -> None:
+    gate = shared_audit().gates[0]
+    answers: tuple[Outcome, ...] = ("not_applicable", "passed", "failed", "cannot_tell", "passed")
+    gates = tuple(gate.model_copy(update={"outcome": answer}) for answer in answers)
+    lines = gate_lines(shared_audit().model_copy(update={"gates": gates}))
+    assert [line["state"] for line in lines] == ["fail", "unknown", "pass", "pass", "none"]
+
+
+def test_error_bars_reach_from_the_value_to_its_interval() -> None:
+    points = scatter_points([Interval(value=5, low=3, high=9, n=1), Interval(value=None, low=None, high=None, n=0)])
+    assert points["x"] == [5, None]
+    assert (points["error_x"]["arrayminus"], points["error_x"]["array"]) == ([2, 0], [4, 0])

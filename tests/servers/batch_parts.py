@@ -27,6 +27,8 @@ class Trouble:
     """Half of the body that the length promises."""
     short_downloads: int = 0
     """Half of the file, and a length that fits it."""
+    short_by_lines: int = 0
+    """The same, cut where a line ends."""
     unknown_files: int = 0
     """A new batch is told that its file is not there."""
     expire: float = 0.0

@@ -112,6 +112,8 @@ class BatchServer(ChatServer):
         if self._spend("cut_downloads"):
             return await cut(request, found[1])
         data = found[1][: len(found[1]) // 2] if self._spend("short_downloads") else found[1]
+        if self._spend("short_by_lines"):
+            data = b"".join(data.splitlines(keepends=True)[:-1])
         return web.Response(body=data, content_type="application/octet-stream")
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:

@@ -215,3 +215,12 @@ def test_a_filters_bias_is_bounded_above_what_its_estimator_shows(estimator: str
 
     for measure in ("filter_bias_shift", "filter_keeping"):
         assert bound(measure, 30) > bound(measure, 300) > bound(measure, 3_000)
+
+
+@pytest.mark.parametrize(("rows", "due"), [((30, 0), "cannot_tell"), ((30, 20), "passed")])
+def test_one_split_with_pairs_shows_nothing_of_leaks(rows: tuple[int, int], due: Outcome) -> None:
+    leaks = shared_audit().leakage[0].model_copy(update={"dialogues": 0})
+    splits = dict(zip(("train", "test"), rows, strict=True))
+    audit = shared_audit().model_copy(update={"leakage": (leaks,), "rows": {leaks.config: splits}})
+    (gate,) = (one for one in checked(audit) if one.measure == f"{leaks.config}: dialogues in several splits")
+    assert gate.answer == due

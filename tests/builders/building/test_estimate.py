@@ -191,3 +191,12 @@ def test_dialogues_that_the_rules_hold_out_or_that_are_barred_cost_no_more_than_
     (tmp_path / "talks.jsonl").write_text("\n".join(lines) + "\n")
     options = replace(_options(tmp_path / "release", judge=2), sources=(SourceRef(uri=str(tmp_path / "talks.jsonl")),))
     assert +_estimated(options) == {Role.JUDGE: 2}
+
+
+def test_turns_are_those_that_answer_a_seeker(tmp_path: Path) -> None:
+    opening = '{"speaker": "supporter", "text": "What is on your mind today?", "strategy": "Question"}'
+    told = '{"speaker": "seeker", "text": "The kiln is cold, and I lost a whole week of work."}'
+    answer = '{"speaker": "supporter", "text": "A whole week of work gone, how hard.", "strategy": "Others"}'
+    path = tmp_path / "talks.jsonl"
+    path.write_text(f'{{"source": "s", "license": "mit", "turns": [{opening}, {told}, {answer}]}}\n')
+    assert estimate(replace(_options(tmp_path / "release"), sources=(SourceRef(uri=str(path)),))).turns == 1

@@ -230,3 +230,12 @@ def test_frequent_cut_offs_name_the_options_at_the_end() -> None:
         tally.count(asked(Task.PLANNER, f"{number}"), reply("" if cut else "Question", "length" if cut else "stop"))
     (line,) = advice_on_cut_offs(tally.records())
     assert line.startswith("planner of") and "6 of 30" in line and "--thinking planner=N" in line
+
+
+@pytest.mark.parametrize(("cut", "lines"), [(3, 1), (2, 0)])
+def test_a_tenth_of_answers_that_are_cut_off_is_often(cut: int, lines: int) -> None:
+    tally = FailureTally(PLAN)
+    for number in range(30):
+        answer = reply("", "length") if number < cut else reply("Question", "stop")
+        tally.count(asked(Task.PLANNER, f"{number}"), answer)
+    assert len(list(advice_on_cut_offs(tally.records()))) == lines

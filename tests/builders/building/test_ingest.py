@@ -255,3 +255,11 @@ def test_a_dialogue_beyond_all_bounds_is_a_bad_one(tmp_path: Path, turns: list[T
     calm = _talks(tmp_path / "calm.jsonl", "It hails.")
     ingested = taken_in(opened(path), calm, spool=tmp_path / "spool", on_bad="skip")
     assert ingested.sources[0].skipped == {"too_long": 1}
+
+
+def test_a_dialogue_of_as_many_turns_as_it_may_have_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "talks.jsonl"
+    turns = [turn for number in range(1_000) for turn in (seeker(f"It hails, {number}."), supporter("When?"))]
+    path.write_text(dialogue(*turns).model_dump_json(exclude={"dialogue_id"}) + "\n")
+    (placed,) = taken_in(opened(path), spool=tmp_path / "spool")
+    assert len(placed.dialogue.turns) == 2_000

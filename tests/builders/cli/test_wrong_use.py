@@ -2,10 +2,14 @@
 
 import json
 import shutil
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
 from support.command import ipm_prefdial
+
+from ipm_prefdial.builders.cli.build import _read_mode, share
+from ipm_prefdial.schemas.inference import Role
 
 TINY = Path(__file__).parents[2] / "tiny"
 GOOD = TINY / "esconv.json"
@@ -170,3 +174,24 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "release").exists()
     assert build(tmp_path, "--source", GOOD) == (0, "")
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("0.25", 0.25), ("1", 1.0), ("1.01", None), ("x", None)])
+def test_a_share_goes_from_0_to_1_with_both_ends(text: str, value: float | None) -> None:
+    if value is not None:
+        assert share(text) == value
+        return
+    with pytest.raises(ArgumentTypeError, match="not a number from 0 to 1"):
+        share(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "roles"),
+    [("live", []), ("batch", list(Role)), ("batch:judge,planner", [Role.JUDGE, Role.PLANNER]), ("batch:", None)],
+)
+def test_batches_are_for_all_roles_or_for_those_that_are_named(text: str, roles: list[Role] | None) -> None:
+    if roles is not None:
+        assert _read_mode(text) == frozenset(roles)
+        return
+    with pytest.raises(ArgumentTypeError, match="neither live, batch, nor"):
+        _read_mode(text)

@@ -326,3 +326,25 @@ async def test_usable_answers_are_told_with_the_next_that_is_not(coordinator: Co
     await tally.report()
     assert told == [21, 40]
     assert await coordinator.failure() is None
+
+
+async def test_a_call_that_was_not_answered_in_time_goes_to_one_of_those_who_wait(coordinator: Coordinator) -> None:
+    key = a_request().key
+    assert await coordinator.claim(key, ONE) is None
+    waiting = [asyncio.ensure_future(coordinator.claim(key, worker)) for worker in (TWO, THREE)]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=5)
+    await asyncio.sleep(0.02)
+    assert [one.done() for one in waiting].count(True) == 1
+    for one in waiting:
+        one.cancel()
+
+
+async def test_what_a_dead_process_settles_late_is_not_given_back_twice(tmp_path: Path) -> None:
+    coordinator = Coordinator(CoordinatorOptions(tmp_path / "records.sqlite", budget_usd=10.0, prices=PRICES))
+    assert await coordinator.reserve(10.0, ONE) is None
+    await coordinator.register(ONE_AGAIN)
+    await coordinator.settle(10.0, 0.0, kept=False, worker=ONE)
+    assert await coordinator.reserve(10.0, ONE_AGAIN) is None
+    await coordinator.register(ONE._replace(life="third"))
+    assert await asyncio.wait_for(coordinator.reserve(10.0, TWO), timeout=1) is None
+    await coordinator.close()

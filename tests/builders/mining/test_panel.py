@@ -325,6 +325,7 @@ def test_a_panel_comes_to_what_was_reckoned_by_hand(
         (["template_response", "template_response", "emotion_misread", "emotion_misread"], "emotion_misread"),
         (["template_response", "template_response", "lack_of_empathy", "template_response"], "template_response"),
         ([None, None, "strategy_mismatch", None], "strategy_mismatch"),
+        (["lack_of_empathy", "early_emotion_shift"], "lack_of_empathy"),
         ([None, None], None),
     ],
 )

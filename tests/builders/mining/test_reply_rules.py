@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from measure_corpus import all_dialogues
 
-from ipm_prefdial.builders.mining.reply_rules import marker_in, refusal_in
+from ipm_prefdial.builders.mining.reply_rules import marker_in, prompt_echo, refusal_in
 from ipm_prefdial.schemas.dialogue import Speaker
 
 _FOLDER = Path(__file__).parents[2] / "safety"
@@ -74,3 +74,9 @@ def test_a_marker_at_the_start_is_found(marker: str) -> None:
 )  # fmt: skip
 def test_ordinary_words_are_no_marker(reply: str) -> None:
     assert marker_in(reply) is None
+
+
+def test_a_reply_echoes_its_prompt_from_eight_words_in_a_row_on() -> None:
+    instructions = "Answer as a warm supporter would answer, and ask about the kiln."
+    assert prompt_echo("a warm supporter would answer and ask about", instructions) == "8 words of the instructions"
+    assert prompt_echo("warm supporter would answer and ask about", instructions) is None

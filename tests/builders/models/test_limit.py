@@ -173,3 +173,16 @@ def test_large_call_is_not_overtaken_for_ever() -> None:
 
     run_virtually(run())
     assert order == [100, 500, 1, 1, 1]
+
+
+def test_call_that_is_larger_than_a_minutes_amount_takes_a_minute_or_two() -> None:
+    async def run() -> float:
+        await Pace(60).take(6000)
+        return asyncio.get_running_loop().time()
+
+    start = run_virtually(_now())
+    assert run_virtually(run()) - start < 120
+
+
+async def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -30,3 +30,13 @@ def test_snapshots_add_up_and_an_unknown_cost_stays_unknown() -> None:
     assert (both.calls, both.answered, both.failed, both.cost_usd) == (5, 1, 3, 3)
     assert (both.retries, both.without) == ({FailureReason.TIMEOUT: 3}, ("a", "b"))
     assert both.plus(Snapshot()).cost_usd is None
+
+
+def test_a_known_name_keeps_its_own_count_when_there_are_too_many_names() -> None:
+    meter = Meter()
+    for number in range(30):
+        meter.note_served("http://localhost:1", f"model-{number}")
+    kept = set(meter.served_as)
+    meter.note_served("http://localhost:1", "model-0")
+    assert meter.served_as["model-0"] == 2
+    assert set(meter.served_as) == kept, "the others are counted together"

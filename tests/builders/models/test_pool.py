@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from servers.asking import make_request
 
+from ipm_prefdial.builders.models.budget import Price, Prices
 from ipm_prefdial.builders.models.client import Completer, ScriptedCompleter
 from ipm_prefdial.builders.models.endpoint import Baseline, ModelChoice, ModelFolder, ModelWord, parse_word
 from ipm_prefdial.builders.models.pool import CallOptions, ModelOptions, ModelPool, open_pool
@@ -110,3 +111,13 @@ def test_models_on_disk_share_a_lock_that_is_new_with_every_event_loop(tmp_path:
             assert isinstance(outcome, Completion) and outcome.text == "yes"
     first, second = folder.turns
     assert first is not second, "a lock that waited in one event loop cannot be used in another"
+
+
+def test_a_models_calls_cost_half_where_its_own_role_goes_in_batches() -> None:
+    prices = Prices(models={"m": Price(prompt=1e6, completion=1e6), "n": Price(prompt=1e6, completion=1e6)})
+    roles = {Role.PLANNER: (ModelRef(name="m"),), Role.JUDGE: (ModelRef(name="n"),)}
+    pool = ModelPool(CallOptions(batch=frozenset({Role.JUDGE})), prices, {}, None, roles)
+    for name, usd in (("m", 4), ("n", 2)):
+        meter = pool.meter_of(ModelRef(name=name))
+        meter.count(Completion(key="k", text="", finish_reason="stop", prompt_tokens=4))
+        assert meter.snapshot().cost_usd == usd

@@ -154,6 +154,8 @@ def test_half_a_surrogate_pair_is_no_reply() -> None:
         ({"prompt_tokens": 12, "completion_tokens": 2**53 - 1}, (12, 0), True),
         ({"prompt_tokens": -1, "completion_tokens": -1}, (0, 0), True),
         ({"prompt_tokens": 12, "completion_tokens": 64 * 100}, (12, 0), True),
+        ({"prompt_tokens": 12, "completion_tokens": 2 * 64 + 1024}, (12, 2 * 64 + 1024), False),
+        ({"prompt_tokens": 12, "completion_tokens": 2 * 64 + 1025}, (12, 0), True),
         ({"prompt_tokens": 1_000_000, "completion_tokens": 7}, (0, 7), True),
         ({"prompt_tokens": "12", "completion_tokens": 7.5}, (0, 0), True),
         ({"prompt_tokens": True, "completion_tokens": 7}, (0, 7), True),

@@ -49,3 +49,8 @@ def test_too_many_files_for_a_commit_of_the_hub_are_refused(first: Release) -> N
 def test_a_file_that_is_too_large_for_the_hub_is_refused(first: Release) -> None:
     with pytest.raises(DataError, match=r"data/a\.parquet: the Hub takes files of at most 500 GB"):
         plan_first(with_files(first, "data/a.parquet", size=MOST_BYTES + 1))
+
+
+def test_a_commit_may_have_as_many_files_as_the_hub_takes(first: Release) -> None:
+    names = [f"data/{number % 9}/{number}.parquet" for number in range(MOST_LARGE_FILES)]
+    assert len(plan_first(with_files(first, *names)).add) == MOST_LARGE_FILES

@@ -28,7 +28,7 @@ from ipm_prefdial.builders.review.forms import (
     export_review,
     instructions_text,
 )
-from ipm_prefdial.builders.review.sample import Stratify, allocate, draw_pairs, rows_by_id
+from ipm_prefdial.builders.review.sample import Drawn, Stratify, _spread, allocate, draw_pairs, rows_by_id
 from ipm_prefdial.schemas.config import PAIR_CONFIGS, Config
 from ipm_prefdial.schemas.error_type import ErrorType
 from ipm_prefdial.schemas.errors import DataError, OutputExistsError, UsageError
@@ -353,3 +353,12 @@ def test_argilla_requires_every_field_but_the_strategy() -> None:
     fields = json.loads(argilla_settings("Read."))["fields"]
     assert {field["name"]: field["required"] for field in fields}["strategy"] is False
     assert all(field["required"] for field in fields if field["name"] != "strategy")
+
+
+def test_rare_strata_are_drawn_first_so_that_the_sample_spreads_over_dialogues() -> None:
+    rare, common = ("train", "Others"), ("train", "Question")
+    pairs = {
+        common: [Drawn("1", "r1", "one", common), Drawn("2", "r2", "two", common)],
+        rare: [Drawn("0", "r0", "one", rare)],
+    }
+    assert {pair.row_id for pair in _spread(pairs, {common: 1, rare: 1})} == {"r0", "r2"}

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ipm_prefdial.prompts.parsers.json_reply import read_json_object
+from ipm_prefdial.prompts.parsers.json_reply import read_json_object, read_one_object
+from ipm_prefdial.schemas.inference import Completion
 from ipm_prefdial.schemas.verdict import Unparsed
 
 _objects = st.dictionaries(
@@ -109,3 +110,10 @@ def test_many_unclosed_tags_cost_no_seconds() -> None:
     started = time.process_time()
     read_json_object("<think>" * 9_000)
     assert time.process_time() - started < 0.4
+
+
+@pytest.mark.parametrize(("depth", "is_read"), [(32, True), (33, False)])
+def test_verdicts_are_read_to_a_fixed_depth(depth: int, is_read: bool) -> None:
+    text = '{"error": "none", "why": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
+    answer = Completion(key="k", text=text, finish_reason="stop")
+    assert (read_one_object(answer, ("error",), lambda fields: str(fields["error"])) == "none") is is_read

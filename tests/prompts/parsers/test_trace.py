@@ -62,6 +62,7 @@ def test_a_model_may_dress_its_trace(dressed: str) -> None:
         ("I am so sorry to hear that.", "no_trace"),
         (TEXT.replace("</reply>", ""), "missing_reply"),
         (TEXT + TEXT, "repeated_step"),
+        ("\n".join((*step_texts(TRACE), step_texts(TRACE)[0])), "repeated_step"),
         ("\n".join(step_texts(TRACE)[at] for at in (1, 0, 2, 3)), "wrong_order"),
         (TEXT + "\nI hope this helps.", "extra_text"),
         ("<history>\n</history>\n" + "\n".join(step_texts(TRACE)[1:]), "empty_history"),

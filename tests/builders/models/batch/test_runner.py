@@ -52,6 +52,7 @@ def test_a_file_is_no_larger_than_it_may_be(tmp_path: Path) -> None:
         Trouble(lost_creates=3),
         Trouble(cut_downloads=2),
         Trouble(short_downloads=2),
+        Trouble(short_by_lines=2),
         Trouble(unknown_files=2),
         Trouble(unknown_files=5),
         Trouble(expire=0.3),
@@ -244,3 +245,16 @@ def test_somebody_elses_cancelling_is_not_paid_against(tmp_path: Path) -> None:
         assert server.files == {}
         server.on_call = lambda name: None
         check(server, ask_in_batches(server.url, tmp_path, REQUESTS))
+
+
+def test_ten_requests_of_which_none_is_answered_stop_the_build(tmp_path: Path) -> None:
+    failing = Trouble(fail=1.0, lasts=True)
+    with BatchServer(trouble=failing) as server, pytest.raises(EndpointError, match="none was answered"):
+        ask_in_batches(server.url, tmp_path, REQUESTS[:10])
+
+
+def test_a_lost_answer_is_looked_for_when_the_provider_has_had_time_to_list_it(tmp_path: Path) -> None:
+    waits = list[float]()
+    with BatchServer(trouble=Trouble(lost_creates=1)) as server:
+        check(server, ask_in_batches(server.url, tmp_path, REQUESTS, BatchLimits(poll_s=5), sleep=waits.append))
+    assert any(4 < wait < 5 for wait in waits), "the rest of the time between two looks"
