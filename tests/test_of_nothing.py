@@ -129,5 +129,5 @@ def test_no_gate_passes_where_nothing_was_counted(
 @pytest.mark.parametrize("name", ["one", "alike"])
 def test_the_card_claims_nothing(nothing: Path, name: str) -> None:
     card = (nothing / name / "README.md").read_text(encoding="utf-8")
-    assert "No human has compared its verdicts with their own yet." in card
+    assert "No person has compared its verdicts with their own yet." in card
     assert 'load_dataset("ORG/IPM-PrefDial", "response"' not in card

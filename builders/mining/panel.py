@@ -123,7 +123,7 @@ def _sides(swapped: bool) -> dict[str, str]:
 def check_majority_of_replies(candidate: Candidate, plan: MiningPlan) -> Result:
     """As `check_majority`; where judges say in both orders that a side is not a reply, that is a vote of its own.
 
-    Where such votes outnumber every other vote against, the candidate is a refusal; where they all mean the human's
+    Where no other vote against is commoner than these, the candidate is a refusal; where most of them mean the human's
     side, its chosen side is flawed.
     """
     votes = votes_of(candidate.judgements)

@@ -6,8 +6,24 @@ from typing import Any
 import yaml
 
 from ipm_prefdial.builders.specs.released import load_release
+from ipm_prefdial.schemas.inference import Task
 
 NEXT_LAYOUT = 4
+
+_SPEC = load_release("2.1.0").spec
+assert _SPEC.reasoning is not None
+
+NEXT_PROMPTS = {
+    task.value: asked.model_dump(mode="json") | {"prompt": asked.prompt.replace("@1", "@2")}
+    for task in Task
+    if (asked := _SPEC.inference(task)) is not None
+} | {"reasoning": _SPEC.reasoning.model_dump(mode="json") | {"prompt": "reasoner/write_trace@2"}}
+"""Fields of a draft: every prompt in its second version, in which judges may say that a side is no reply."""
+
+NEXT_STEPS = [one.replace("majority@1", "majority@2") for one in _SPEC.steps]
+"""The steps that go with these prompts."""
+NEXT_STEPS.insert(NEXT_STEPS.index("strategy_named@1"), "known_marker@1")
+NEXT_STEPS.insert(NEXT_STEPS.index("strategy_named@1") + 1, "no_refusal@1")
 
 
 def write_draft(folder: Path, *, first: tuple[str, ...] = (), last: tuple[str, ...] = (), **changes: Any) -> Path:

@@ -107,6 +107,16 @@ def test_leakage_between_files_is_found(tmp_path: Path) -> None:
     assert audit.near_duplicates.across_splits == 2
 
 
+@pytest.mark.parametrize(("reply", "found"), [("a b c d e f g h", 1), ("a b c d e f g", 0)])
+def test_a_reply_of_eight_words_that_stands_in_two_splits_is_a_leak(tmp_path: Path, reply: str, found: int) -> None:
+    splits = {
+        split: [{"prompt": f"{split} asks", "chosen": reply, "rejected": "no", "dialogue": split}]
+        for split in ("train", "test")
+    }
+    (leak,) = audit_rows(tmp_path / "rows", splits).leakage
+    assert (leak.replies, leak.prompts) == (found, 0)
+
+
 def test_strategies_of_their_own_names_are_told_apart(tmp_path: Path) -> None:
     rows = [{"chosen": f"a {at}", "rejected": f"b {at}", "kind": "warm" if at % 2 else None} for at in range(8)]
     audit = audit_rows(tmp_path / "rows", rows, _IMPLICIT + ",strategy=kind")

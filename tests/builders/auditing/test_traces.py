@@ -1,5 +1,7 @@
 """The audit of traces: its numbers are those of the rows, and every candidate is found again."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support.audits import audit_release
@@ -12,6 +14,8 @@ from ipm_prefdial.schemas.config import REASONING_CONFIGS, Config
 from ipm_prefdial.schemas.measures import TraceMeasures
 from ipm_prefdial.schemas.text import words_of
 from ipm_prefdial.schemas.trace import Step
+
+Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +42,58 @@ def test_shares_of_right_and_contradicted_steps_are_those_of_the_rows(found: Tra
     assert all(one.right.low is not None and one.right.low < (one.right.value or 0) for one in found.steps)
 
 
-def test_judges_agree_as_far_as_krippendorff_says(found: TraceMeasures) -> None:
-    """By the definition: 1 less the observed over the expected disagreement, written out for one step."""
-    units = [
-        [one["labels"][0] for one in row["judgements"] if one["labels"]]
-        for row in shared_release("2.1.0", 8).rows(Config.REASONING_STEPS)
-    ]
+def _judged(config: str) -> list[list[Row]]:
+    """The judgements of every candidate of a config, kept or dropped, that a panel saw."""
+    release = shared_release("2.1.0", 8)
+    dropped = [row for row in release.rows(Config.DROPPED) if row["config"] == config]
+    return [row["judgements"] for row in [*release.rows(Config(config)), *dropped] if row["judgements"]]
+
+
+def test_judges_of_pairs_agree_as_far_as_krippendorff_says(audit: Audit) -> None:
+    found = [one for one in audit.agreement if one.label == "chosen_error" and len(one.judges) == 3]
+    assert found
+    for one in found:
+        units = []
+        for row in _judged(one.config):
+            both = zip(row[:3], row[3:], strict=True)
+            units.append([a["chosen_error"] for a, b in both if a["rationale"] and b["rationale"]])
+        alpha, n = _krippendorff(units)
+        assert one.alpha.n == n
+        assert one.alpha.value == pytest.approx(alpha, abs=1e-6)
+
+
+def test_a_judges_habit_is_its_share_of_answers_for_the_side_that_stands_first(audit: Audit) -> None:
+    assert audit.orders
+    for found in audit.orders:
+        answers = [
+            one["better"] == ("chosen" if one["order"] == "chosen_first" else "rejected")
+            for row in _judged(found.config)
+            for one in row
+            if "#".join(filter(None, (one["model"], one["revision"]))) == found.judge
+            if one["rationale"] is not None and one["better"] != "tie"
+        ]
+        assert found.first.n == len(answers) > 0
+        assert found.first.value == pytest.approx(np.mean(answers), abs=1e-6)
+
+
+def _krippendorff(units: list[list[object]]) -> tuple[float, int]:
+    """Alpha for nominal labels by its definition, and how many units have at least two labels."""
     units = [unit for unit in units if len(unit) > 1]
     labels = [label for unit in units for label in unit]
     observed = sum(
         sum(one != other for at, one in enumerate(unit) for other in unit[at + 1 :]) * 2 / (len(unit) - 1)
         for unit in units
-    ) / len(labels)
-    yes, no = labels.count(True), labels.count(False)
-    expected = 2 * yes * no / (len(labels) * (len(labels) - 1))
-    assert found.steps[0].alpha.n == len(units)
-    assert found.steps[0].alpha.value == pytest.approx(1 - observed / expected, abs=1e-6)
+    )
+    pairs = len(labels) ** 2 - sum(labels.count(label) ** 2 for label in set(labels))
+    expected = pairs / (len(labels) - 1)
+    return 1 - observed / expected, len(units)
+
+
+def test_judges_of_steps_agree_as_far_as_krippendorff_says(found: TraceMeasures) -> None:
+    rows = shared_release("2.1.0", 8).rows(Config.REASONING_STEPS)
+    alpha, n = _krippendorff([[one["labels"][0] for one in row["judgements"] if one["labels"]] for row in rows])
+    assert found.steps[0].alpha.n == n
+    assert found.steps[0].alpha.value == pytest.approx(alpha, abs=1e-6)
 
 
 def test_what_was_rewritten_is_compared_with_what_it_became(found: TraceMeasures) -> None:

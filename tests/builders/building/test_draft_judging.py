@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 from servers.chat_server import ChatServer, RawAnswer, answer_with
-from support.dialogues import SHORT_TURNS, supporter_turn
-from support.draft import write_draft
-from support.mining import by_task, mined, plan_of, said
+from support.draft import NEXT_PROMPTS, NEXT_STEPS, write_draft
 from support.persona import play_role_of_panels
 
 from ipm_prefdial.builders.building.rebuild import verify_release
@@ -21,21 +19,6 @@ from ipm_prefdial.builders.release.validate import validate_release
 from ipm_prefdial.builders.specs.released import load_release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.errors import PrefDialError
-from ipm_prefdial.schemas.inference import ModelRef, Outcome, Request, Role, Task
-
-SPEC = load_release("2.1.0").spec
-PROMPTS = {
-    task.value: asked.model_dump(mode="json") | {"prompt": asked.prompt.replace("@1", "@2")}
-    for task in Task
-    if (asked := SPEC.inference(task)) is not None
-}
-assert SPEC.reasoning is not None
-PROMPTS["reasoning"] = SPEC.reasoning.model_dump(mode="json") | {"prompt": "reasoner/write_trace@2"}
-STEPS = [one.replace("majority@1", "majority@2") for one in SPEC.steps]
-STEPS.insert(STEPS.index("strategy_named@1"), "known_marker@1")
-STEPS.insert(STEPS.index("strategy_named@1") + 1, "no_refusal@1")
-
-REASONER = {Role.REASONER: (ModelRef(name="the-reasoner"),)}
 
 REFUSAL = "I’m sorry, but I can’t assist with that request."
 SUBTLE = "That is nothing for me to speak of"
@@ -85,7 +68,7 @@ def awkward(body: dict[str, Any]) -> RawAnswer | None:
 
 
 def test_a_build_with_awkward_answers_names_what_it_drops(tmp_path: Path) -> None:
-    out, draft = tmp_path / "release", write_draft(tmp_path, steps=STEPS, **PROMPTS)
+    out, draft = tmp_path / "release", write_draft(tmp_path, steps=NEXT_STEPS, **NEXT_PROMPTS)
     with ChatServer(play_role_of_panels, raw=awkward) as server:
         mock = (f"mock@{server.url}",)
         models = ModelOptions(planner=mock, responder=mock, judge=mock)
@@ -114,12 +97,21 @@ def test_a_build_with_awkward_answers_names_what_it_drops(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"judge": PROMPTS["judge"]}, r"majority@2 and a judge prompt that offers no_reply .* need each other"),
-        ({"judge": PROMPTS["judge"] | {"prompt": "judge/three_errors@2"}}, "judge.prompt: .* not read as Comparison"),
-        ({"crisis_judge": PROMPTS["crisis_judge"] | {"prompt": "judge/four_steps@2"}}, "not read as CrisisVerdict"),
-        ({"judge": PROMPTS["judge"] | {"prompt": "judge/unheard_of@2"}}, "there is no prompt judge/unheard_of@2"),
-        ({"steps": STEPS, "layout": 3, **PROMPTS}, "needs a layout from 4"),
-        ({"steps": [*STEPS[:8], "majority@1", *STEPS[8:]], **PROMPTS}, "majority@1 and majority@2 do not go together"),
+        ({"judge": NEXT_PROMPTS["judge"]}, r"majority@2 and a judge prompt that offers no_reply .* need each other"),
+        (
+            {"judge": NEXT_PROMPTS["judge"] | {"prompt": "judge/three_errors@2"}},
+            "judge.prompt: .* not read as Comparison",
+        ),
+        (
+            {"crisis_judge": NEXT_PROMPTS["crisis_judge"] | {"prompt": "judge/four_steps@2"}},
+            "not read as CrisisVerdict",
+        ),
+        ({"judge": NEXT_PROMPTS["judge"] | {"prompt": "judge/unheard_of@2"}}, "there is no prompt judge/unheard_of@2"),
+        ({"steps": NEXT_STEPS, "layout": 3, **NEXT_PROMPTS}, "needs a layout from 4"),
+        (
+            {"steps": [*NEXT_STEPS[:8], "majority@1", *NEXT_STEPS[8:]], **NEXT_PROMPTS},
+            "majority@1 and majority@2 do not go together",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_one_error_when_the_spec_is_loaded(
@@ -128,27 +120,3 @@ def test_what_does_not_fit_together_is_one_error_when_the_spec_is_loaded(
     with pytest.raises(PrefDialError, match=message) as caught:
         load_release(str(write_draft(tmp_path, **changes)))
     assert caught.value.exit_code == 2
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "reason", "detail"),
-    [
-        (("none", "no_reply"), ("no_reply", "none"), "refused", "no_reply: 1 of 1 judges"),
-        (("no_reply", "no_reply"), ("no_reply", "no_reply"), "refused", "no_reply: 1 of 1 judges"),
-        (("no_reply", "none"), ("none", "no_reply"), "chosen_flawed", "no_reply: 1 of 1 judges"),
-        (("none", "no_reply"), ("lack_of_empathy", "none"), "order_flip", "1 of 1 judges"),
-        (("none", "no_reply"), ("none", "no_reply"), "order_flip", "1 of 1 judges"),
-    ],
-)
-def test_a_side_that_judges_call_no_reply_is_dropped_by_name(
-    tmp_path: Path, first: tuple[str, str], second: tuple[str, str], reason: str, detail: str
-) -> None:
-    plan = plan_of(load_release(str(write_draft(tmp_path, steps=STEPS, **PROMPTS))).spec, models=REASONER)
-    turn = supporter_turn(*SHORT_TURNS)
-
-    def judge(request: Request) -> Outcome:
-        a, b = first if request.ask.reply == turn.text else second
-        return said(json.dumps({"a": a, "b": b, "better": "tie", "rationale": "So."}))(request)
-
-    drop = mined(turn, Config.RESPONSE, by_task(responder=said(f"{SUBTLE}."), judge=judge), plan).drop
-    assert (drop.reason, drop.detail) == (reason, detail)

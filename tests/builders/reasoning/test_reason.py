@@ -3,15 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from support.dialogues import seeker, supporter, supporter_turn
+from support.dialogues import SHORT_TURNS, seeker, supporter, supporter_turn
+from support.draft import NEXT_PROMPTS, NEXT_STEPS, write_draft
 from support.mining import Answer, Mined, driven, failed, plan_of, said
 from support.traces import TEXT, TRACE
 
 from ipm_prefdial.builders.mining.candidate import Drop
 from ipm_prefdial.builders.mining.plan import MiningPlan
 from ipm_prefdial.builders.mining.steps import steps_of
+from ipm_prefdial.builders.reasoning._judging import settle_labels, step_requests
 from ipm_prefdial.builders.reasoning.candidate import TraceCandidate
 from ipm_prefdial.builders.reasoning.reason import reason
 from ipm_prefdial.builders.specs.released import load_release
@@ -229,3 +232,22 @@ def test_nothing_is_asked_about_a_turn_that_is_barred() -> None:
 def test_a_release_without_traces_reasons_about_nothing() -> None:
     plan = plan_of()
     assert driven(reason(TURN, plan, steps_of(plan.spec).of_turns), failed(FailureReason.TIMEOUT)).results == ()
+
+
+@pytest.mark.parametrize(("none", "reason"), [(1, "step_tie"), (2, "refused")])
+def test_a_trace_is_refused_where_more_than_half_of_the_judges_call_its_reply_none(
+    tmp_path: Path, none: int, reason: str
+) -> None:
+    spec = load_release(str(write_draft(tmp_path, steps=NEXT_STEPS, **NEXT_PROMPTS))).spec
+    judges = (ModelRef(name="one"), ModelRef(name="two"))
+    plan = plan_of(spec, models={Role.REASONER: (REASONER,), Role.JUDGE: judges})
+    candidate = TraceCandidate(Config.REASONING_STEPS, supporter_turn(*SHORT_TURNS), None, trace=TRACE)
+    requests = step_requests(candidate, plan)
+    right = {step: {"correct": True, "why": "So."} for step in Step}
+    answers = [
+        said(json.dumps(right | ({Step.REPLY: {"correct": "no_reply", "why": "So."}} if at < none else {})))(request)
+        for at, request in enumerate(requests)
+    ]
+    result = settle_labels(candidate, plan, requests, answers)
+    assert isinstance(result, Drop)
+    assert result.reason == reason

@@ -21,6 +21,7 @@ from support.releases import (
     write_rows,
 )
 
+from ipm_prefdial.builders.release.differences import changed_files
 from ipm_prefdial.builders.release.findings import RULES
 from ipm_prefdial.builders.release.layout import arrow_schema, config_and_split
 from ipm_prefdial.builders.release.read import Release
@@ -398,6 +399,14 @@ def test_release_of_few_dialogues_is_clean(tmp_path: Path) -> None:
     small = build_scripted(tmp_path / "small", limit=3)
     assert [record.rows for name, record in small.manifest.files.items() if "response/" in name].count(0) >= 1
     assert findings(small) == []
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_size_that_is_not_the_files_is_told(release: Release, more: int) -> None:
+    size = (release.root / "LICENSE").stat().st_size
+    change_manifest(release.root, lambda manifest: manifest["files"]["LICENSE"].update(bytes=size + more))
+    found = [str(one) for one in changed_files(Release(release.root))]
+    assert found == [f"LICENSE: it has {size} bytes, the manifest says {size + more}"]
 
 
 def test_hub_cache_beside_the_files_is_no_finding(release: Release) -> None:

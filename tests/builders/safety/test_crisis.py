@@ -58,6 +58,11 @@ def test_a_denial_of_something_else_takes_nothing_back(text: str, form: CrisisFo
     assert _form(text) is form
 
 
+@pytest.mark.parametrize("text", ["I'm not suicidal or I'm suicidal", "he never hit me and then he hit me"])
+def test_what_is_denied_once_and_then_said_is_found(text: str) -> None:
+    assert _form(text) is CrisisForm.EXPLICIT
+
+
 def test_what_is_over_is_found_and_says_so() -> None:
     assert _past("I used to cut myself when I was young") is True
     assert _past("I'm not suicidal anymore") is True

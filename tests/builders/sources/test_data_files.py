@@ -262,6 +262,14 @@ def test_a_long_cell_is_a_cell(tmp_path: Path) -> None:
     assert len(dialogues_in(tmp_path / "long.csv")) == 1
 
 
+@pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ","), ("b.tsv", "\t")])
+def test_a_row_with_too_many_cells_is_named_with_its_line(tmp_path: Path, name: str, delimiter: str) -> None:
+    good = '"' + json.dumps(_talk("The kiln broke.")).replace('"', '""') + '"'
+    path = written(tmp_path / name, "text\n" + f"{good}\n" * 2 + f"{good}{delimiter}more\n")
+    with pytest.raises(SourceError, match="line 4: 2 cells where the header has 1"):
+        found_in(path)
+
+
 def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"bad\.parquet: cannot be read"):
         found_in(written(tmp_path / "bad.parquet", b"PAR1 no table PAR1"))

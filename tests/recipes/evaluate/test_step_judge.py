@@ -67,7 +67,10 @@ def test_its_labels_are_votes_and_verify_needs_no_model(folder: Path, tmp_path: 
         (("--judge", "corpus", "--judge", "{}", "--judge", "{}"), "is named twice as judge"),
         (("--judge", "corpus", "--judge", "reward:nowhere"), "there is no run of a reward recipe in nowhere"),
         (("--judge", "corpus", "--judge", "{}", "--release", "2.0.0"), "release 2.0.0 has no reasoning traces"),
-        (("--judge", "corpus", "--judge", "{}", "--engine", "ray"), "loaded into the command's own process"),
+        (
+            ("--judge", "corpus", "--judge", "{}", "--engine", "ray"),
+            "the reward model runs in the command's own process",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_line(folder: Path, tmp_path: Path, words: tuple[str, ...], message: str) -> None:

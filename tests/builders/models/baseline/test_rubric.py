@@ -60,6 +60,13 @@ def test_the_strategies_behind_the_history_make_no_difference() -> None:
     assert judge(history, "You should rest.", {}) == judge(other, "You should rest.", {})
 
 
+def test_four_new_words_and_no_old_one_are_another_topic() -> None:
+    history = _history("My violin teacher moves away.")
+    four, three = "Elephants wander towards rivers.", "Elephants wander here."
+    assert judge(history, four, {}).rationale.startswith("Changes the topic: 4 telling words")
+    assert not judge(history, three, {}).rationale.startswith("Changes the topic")
+
+
 @given(texts=st.lists(st.text(min_size=1).filter(str.strip), max_size=6), reply=st.text())
 def test_any_text_gets_a_short_verdict(texts: list[str], reply: str) -> None:
     history = _history(*texts)
