@@ -52,6 +52,16 @@ _PERSONAL_DATA = {
 }
 
 
+# One for all renderings, so that the templates are compiled once: to verify or alter a release is to render its card.
+_TEMPLATES = Environment(
+    loader=PackageLoader(__package__, ""),
+    undefined=StrictUndefined,
+    finalize=escaped,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
 def render_card(manifest: Manifest, features: Mapping[Config, Any], context: CardContext) -> str:
     """The text of README.md; equal arguments give equal bytes.
 
@@ -60,14 +70,7 @@ def render_card(manifest: Manifest, features: Mapping[Config, Any], context: Car
         features: for each config, the `features` list of the card's `dataset_info`.
         context: what else the card shows.
     """
-    environment = Environment(
-        loader=PackageLoader(__package__, ""),
-        undefined=StrictUndefined,
-        finalize=escaped,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("dataset_card.md.jinja").render(values_of(manifest, features, context))
+    return _TEMPLATES.get_template("dataset_card.md.jinja").render(values_of(manifest, features, context))
 
 
 def values_of(manifest: Manifest, features: Mapping[Config, Any], context: CardContext) -> dict[str, Any]:

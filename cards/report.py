@@ -24,6 +24,15 @@ from ._panel_charts import numbers_of
 from ._words import UNDEFINED, as_words, fixed, format_ci, verdict
 from .columns import member_docs
 
+_TEMPLATES = Environment(
+    loader=PackageLoader(__package__, ""),
+    undefined=StrictUndefined,
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
 
 class ReportTable(Frozen):
     title: str
@@ -222,15 +231,7 @@ def render_report(audit: Audit, pairs: Iterable[ReportPair], *, of: int, held_ou
     """
     shown, charts = list(pairs), charts_of(audit)
     scripts = {"plotly": _plotly(), "page": "".join(map(_asset, _SCRIPTS))}
-    environment = Environment(
-        loader=PackageLoader(__package__, ""),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("report.html.jinja").render(
+    return _TEMPLATES.get_template("report.html.jinja").render(
         policy=_policy(scripts.values()),
         scripts=scripts,
         style=_asset("report.css"),

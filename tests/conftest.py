@@ -1,5 +1,6 @@
 """What every test starts from: no keys in the environment, a Hub home of its own, repeatable examples."""
 
+import gc
 import os
 import sys
 from itertools import count
@@ -58,6 +59,12 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
     if "huggingface_hub.constants" in sys.modules:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(home / "hub"))
         monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(home / "token"))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and their modules stay until the end: the garbage collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_manifest_whose_field_has_another_name_is_an_error(manifest: Manifest, f
 
 def test_variable_that_is_not_given_is_an_error(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     loader = DictLoader({"dataset_card.md.jinja": "{{ pretty_name }} {{ no_such_thing }}"})
-    monkeypatch.setattr(render, "PackageLoader", lambda *args: loader)
+    monkeypatch.setattr(render._TEMPLATES, "loader", loader)
     with pytest.raises(UndefinedError, match="no_such_thing"):
         rendered(manifest)
 

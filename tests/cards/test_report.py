@@ -121,7 +121,7 @@ def _labels_with(page: Page, text: str) -> list[str]:
 
 def test_undefined_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     _without_plotly(monkeypatch)
-    monkeypatch.setattr(report, "PackageLoader", lambda *_: DictLoader({"report.html.jinja": "{{ subject.nmae }}"}))
+    monkeypatch.setattr(report._TEMPLATES, "loader", DictLoader({"report.html.jinja": "{{ subject.nmae }}"}))
     with pytest.raises(UndefinedError, match="nmae"):
         render_report(shared_audit(), [], of=0)
 

@@ -56,8 +56,7 @@ def _text(browser: Any, selector: str) -> str:
     return str(browser.find_element("css selector", f"#pair {selector}").text)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [380, 1400])
+@pytest.mark.parametrize(("width", "dark"), [(380, False), (1400, True)], ids=["380-light", "1400-dark"])
 def test_charts_are_drawn_and_nothing_overflows(
     browser: Any, page: Path, width: int, dark: bool, tmp_path: Path
 ) -> None:

@@ -192,7 +192,9 @@ def refresh_hashes(root: Path) -> Release:
             if not (root / name).is_file():
                 continue
             data = (root / name).read_bytes()
-            record |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            if record["sha256"] == (digest := hashlib.sha256(data).hexdigest()):
+                continue
+            record |= {"sha256": digest, "bytes": len(data)}
             if config_and_split(name) is not None:
                 record |= _rows_of(root / name)
 

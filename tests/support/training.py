@@ -1,6 +1,7 @@
 """Trains recipes on a small release: the smallest model there can be, two steps, in this process."""
 
 import atexit
+import gc
 import shutil
 import tempfile
 from functools import lru_cache
@@ -53,4 +54,14 @@ def words(name: str, data: Path, out: Path, **settings: Any) -> list[str]:
 
 def run_quick(name: str, data: Path, out: Path, **settings: Any) -> TrainingRecord:
     """The record of such a run."""
-    return train(words(name, data, out, **settings), lambda line: None)
+    record = train(words(name, data, out, **settings), lambda line: None)
+    _freeze()
+    return record
+
+
+# Once a process, when all that training imports is there: Accelerate collects garbage whenever a trainer ends, and
+# would look at every module and every collected test each time.
+@lru_cache
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()
