@@ -29,14 +29,14 @@ def main(words: list[str]) -> int:
         copy = Path(folder, "tree")
         _copy_tree(copy)
         survived, killed = list[str](), 0
-        for place, old, new in read_mutations():
+        for place, old, new, own in read_mutations():
             if words and not any(word in f"{place} {old}" for word in words):
                 continue
             began = time.monotonic()
             path = _only_place(copy, place, old)
             text = path.read_text(encoding="utf-8")
             path.write_text(text.replace(old, new), encoding="utf-8")
-            tests = _tests_of(copy, path)
+            tests = ([own],) if own else _tests_of(copy, path)
             is_found = any(_run(copy, some) for some in tests if some)
             path.write_text(text, encoding="utf-8")
             killed += is_found
@@ -49,13 +49,13 @@ def main(words: list[str]) -> int:
     return int(len(survived) * 20 > killed + len(survived))
 
 
-def read_mutations() -> list[tuple[str, str, str]]:
-    """Every fault of the list: the folder, the text, and what it becomes."""
+def read_mutations() -> list[tuple[str, str, str, str]]:
+    """Every fault of the list: the folder, the text, what it becomes, and its tests, empty for those of the folder."""
     text = "\n".join(line for line in LIST.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
     found = []
     for block in text.strip().split("\n\n"):
-        folder, old, new = block.strip().splitlines()
-        found.append((folder, old.removeprefix("- "), new.removeprefix("+ ")))
+        folder, old, new, *own = block.strip().splitlines()
+        found.append((folder, old.removeprefix("- "), new.removeprefix("+ "), "".join(own).removeprefix("= ")))
     return found
 
 

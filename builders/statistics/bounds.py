@@ -76,7 +76,7 @@ def auc_error(scores: np.ndarray, dialogues: np.ndarray) -> float | None:
 
 # The variance of an AUC of independent pairs; half a pair on either side keeps it above zero.
 def _hanley_mcneil(auc: float, pairs: int) -> float:
-    area = (max(auc, 1 - auc) * pairs + 0.5) / (pairs + 1)
+    area = (auc * pairs + 0.5) / (pairs + 1)
     one, two = area / (2 - area), 2 * area**2 / (1 + area)
     return (area * (1 - area) + (pairs - 1) * (one + two - 2 * area**2)) / pairs**2
 

@@ -20,6 +20,7 @@ from ipm_prefdial.schemas.inference import (
     Role,
     Sampling,
     Task,
+    TokenLimits,
     derive_seed,
 )
 from ipm_prefdial.schemas.strategy import Strategy
@@ -55,6 +56,21 @@ _fields = st.fixed_dictionaries(
         "ask": st.just(Ask(task=Task.PLANNER, history=SHORT_TURNS[:1])),
     }
 )
+
+
+@pytest.mark.parametrize(
+    ("limits", "tokens"),
+    [
+        (TokenLimits(), 80),
+        (TokenLimits(answer=20), 20),
+        (TokenLimits(thinking=500), 580),
+        (TokenLimits(answer=20, thinking=500), 520),
+    ],
+)
+def test_thoughts_come_on_top_of_the_answer(limits: TokenLimits, tokens: int) -> None:
+    sampling = Sampling(temperature=0.5, top_p=0.9, max_tokens=80)
+    assert limits.applied(sampling) == sampling.model_copy(update={"max_tokens": tokens})
+
 
 _PINNED: dict[str, Any] = {
     "model": ModelRef(name="small-model", revision="abc"),

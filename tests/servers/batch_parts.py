@@ -29,6 +29,8 @@ class Trouble:
     """Half of the file, and a length that fits it."""
     short_by_lines: int = 0
     """The same, cut where a line ends."""
+    no_sizes: bool = False
+    """Files of which the provider does not say how long they are."""
     unknown_files: int = 0
     """A new batch is told that its file is not there."""
     expire: float = 0.0

@@ -94,7 +94,8 @@ class BatchServer(ChatServer):
 
     def _keep(self, name: str, data: bytes, purpose: str) -> dict[str, Any]:
         number = f"file-{next(self._numbers)}"
-        shown = {"id": number, "object": "file", "bytes": len(data), "created_at": int(time.time()), "filename": name}
+        size = 0 if self.trouble.no_sizes else len(data)
+        shown = {"id": number, "object": "file", "bytes": size, "created_at": int(time.time()), "filename": name}
         self.files[number] = ({**shown, "purpose": purpose, "status": "processed"}, data)
         return self.files[number][0]
 

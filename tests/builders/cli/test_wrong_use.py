@@ -2,14 +2,16 @@
 
 import json
 import shutil
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 import pytest
 from support.command import ipm_prefdial
 
-from ipm_prefdial.builders.cli.build import _read_mode, share
-from ipm_prefdial.schemas.inference import Role
+from ipm_prefdial.builders.cli.build import RoleTokens, _read_mode, share, tokens_of
+from ipm_prefdial.builders.cli.publish import _reasons
+from ipm_prefdial.schemas.errors import UsageError
+from ipm_prefdial.schemas.inference import Role, TokenLimits
 
 TINY = Path(__file__).parents[2] / "tiny"
 GOOD = TINY / "esconv.json"
@@ -195,3 +197,20 @@ def test_batches_are_for_all_roles_or_for_those_that_are_named(text: str, roles:
         return
     with pytest.raises(ArgumentTypeError, match="neither live, batch, nor"):
         _read_mode(text)
+
+
+def test_a_role_that_one_option_of_tokens_names_has_limits() -> None:
+    named = Namespace(max_tokens=[RoleTokens(Role.JUDGE, 90)], thinking=[RoleTokens(Role.PLANNER, 400)])
+    assert tokens_of(named) == {
+        Role.JUDGE: TokenLimits(answer=90, thinking=0),
+        Role.PLANNER: TokenLimits(answer=None, thinking=400),
+    }
+    twice = Namespace(max_tokens=[RoleTokens(Role.JUDGE, 90)] * 2, thinking=[])
+    with pytest.raises(UsageError, match="--max-tokens names the judge twice"):
+        tokens_of(twice)
+
+
+@pytest.mark.parametrize("reasons", [["known", " "], ["known"], ["known", "checked", "more"]])
+def test_every_accepted_gate_has_a_reason_of_its_own(reasons: list[str]) -> None:
+    with pytest.raises(UsageError, match="every --accept GATE needs its --why"):
+        _reasons(["faults", "leakage"], reasons)

@@ -167,6 +167,23 @@ def test_near_duplicates_stay_where_the_first_was() -> None:
     assert moved <= 3, "the few new words hash lowest too often"
 
 
+def test_a_group_is_where_the_member_with_the_lowest_place_would_be_alone() -> None:
+    apart = 0
+    for seed in range(60):
+        original = _unlike(seed, words=30)
+        pair = [original, _dialogue(*_texts(original), *_texts(_unlike(seed + 60, turns=2, words=20)))]
+        plan = SplitPlan(_RULE)
+        for one in pair:
+            plan.add(one)
+        alone = [_decide([one]).splits[0] for one in pair]
+        due = alone[int(plan._places[1] < plan._places[0])]
+        decided = plan.decide()
+        assert decided.groups[0] == decided.groups[1]
+        assert decided.splits == [due, due]
+        apart += len(set(alone)) > 1
+    assert apart, "no pair whose members would be in two splits"
+
+
 def test_short_dialogues_are_told_apart() -> None:
     dialogues = [_dialogue("hi", "hello"), _dialogue("hi", "bye"), _dialogue("a b c d e f g", "h"), _dialogue("a", "b")]
     assert len(set(_decide(dialogues).groups)) == 4

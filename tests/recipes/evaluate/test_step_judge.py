@@ -1,5 +1,6 @@
 """A reward model has a seat among a build's judges: it labels steps, and its labels are rebuilt without it."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from support.training import run_quick
 
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
+from ipm_prefdial.recipes.evaluate.step_judge import _labels
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.inference import Task
+from ipm_prefdial.schemas.trace import Step
 
 pytestmark = [
     pytest.mark.train,
@@ -80,3 +83,9 @@ def test_what_cannot_be_is_one_line(folder: Path, tmp_path: Path, words: tuple[s
     assert message in done.err
     assert len(done.err.strip().splitlines()) <= 3
     assert not (tmp_path / "release").exists()
+
+
+def test_a_step_is_right_above_a_half() -> None:
+    labels = json.loads(_labels([0.2, 0.5, 0.51, 1.0]))
+    assert [labels[step]["correct"] for step in Step] == [False, False, True, True]
+    assert labels[Step.STRATEGY]["why"] == "It scores 0.51."

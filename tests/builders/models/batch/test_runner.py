@@ -53,6 +53,7 @@ def test_a_file_is_no_larger_than_it_may_be(tmp_path: Path) -> None:
         Trouble(cut_downloads=2),
         Trouble(short_downloads=2),
         Trouble(short_by_lines=2),
+        Trouble(short_by_lines=2, no_sizes=True),
         Trouble(unknown_files=2),
         Trouble(unknown_files=5),
         Trouble(expire=0.3),
