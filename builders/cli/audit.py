@@ -26,7 +26,7 @@ _SAMPLE = 10_000
 
 def add_audit(verbs: Any) -> None:
     """Adds the verb to the command."""
-    parser = verbs.add_parser("audit", help="measure what a release, or any preference dataset, is like; gates")
+    parser = verbs.add_parser("audit", help="measure a release, or any preference dataset, and check its quality gates")
     add_place(parser)
     parser.add_argument(
         "--columns",

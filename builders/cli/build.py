@@ -144,7 +144,7 @@ def _add_batches(parser: argparse.ArgumentParser) -> None:
         "--batch-tokens", metavar="N", type=whole, help="prompt tokens in all batches of a model at a time"
     )
     parser.add_argument(
-        "--batch-poll", metavar="S", type=positive, default=_BATCHES_DEFAULTS.poll_s, help="seconds between two looks"
+        "--batch-poll", metavar="S", type=positive, default=_BATCHES_DEFAULTS.poll_s, help="seconds between two polls"
     )
 
 
@@ -198,7 +198,7 @@ _DEFAULTS = {
 
 def add_build(verbs: Any) -> None:
     """Adds the verb to the command."""
-    parser = verbs.add_parser("build", help="make a release; stopped or killed, the same command goes on where it was")
+    parser = verbs.add_parser("build", help="build a release; if it is interrupted, the same command continues it")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder that will be the release")
     parser.add_argument("--release", default="1.0.0", help="a released version, or a spec of your own (.yaml)")
     _add_sources(parser)
@@ -223,10 +223,12 @@ def add_build(verbs: Any) -> None:
         action="store_true",
         help="ask again what failed for good in earlier runs of this build; replies stay",
     )
-    parser.add_argument("--limit", metavar="N", type=whole, help="take in the first N dialogues")
-    parser.add_argument("--dry-run", action="store_true", help="tell calls, tokens and cost, and send nothing")
-    parser.add_argument("--force", action="store_true", help="replace an unpublished release that is there")
-    parser.add_argument("--show", metavar="N", type=whole, default=0, help="print N pairs when it is done")
+    parser.add_argument("--limit", metavar="N", type=whole, help="read only the first N dialogues")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the expected calls, tokens and cost, and send nothing"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an unpublished release in the same folder")
+    parser.add_argument("--show", metavar="N", type=whole, default=0, help="print N pairs at the end")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     parser.set_defaults(run=run_build)
 
@@ -246,7 +248,7 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         "--on-bad-dialogue",
         choices=("stop", "skip"),
         default="stop",
-        help="what to do with a record that is not a dialogue, or was there before",
+        help="what to do with a record that is not a dialogue or is a duplicate",
     )
 
 
@@ -256,7 +258,7 @@ def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
         metavar="FILE_OR_HUB_ID",
         action="append",
         default=[],
-        help="a benchmark that the release must not overlap with (releases from 2.0.0); repeat it for several",
+        help="a benchmark whose dialogues must not be in the release (releases from 2.0.0); repeat it for several",
     )
 
 
@@ -277,16 +279,16 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         "--engine",
         metavar="local|ray[:ADDRESS]",
         default="local",
-        help="where models are asked: here, or by the workers of a Ray cluster (the extra `ray`)",
+        help="where models are called: in this process, or by workers of a Ray cluster (extra `ray`)",
     )
-    parser.add_argument("--workers", metavar="N", type=whole, help="workers of the cluster; one a CPU if not given")
+    parser.add_argument("--workers", metavar="N", type=whole, help="number of cluster workers; one per CPU by default")
     _add_tokens(parser)
     parser.add_argument("--concurrency", metavar="N", type=whole, default=32, help="calls in flight, per model")
     parser.add_argument("--rpm", metavar="N", type=whole, help="requests a minute, per model")
     parser.add_argument("--tpm", metavar="N", type=whole, help="tokens a minute, per model")
-    parser.add_argument("--timeout", metavar="S", type=positive, default=120.0, help="seconds that one call may take")
-    parser.add_argument("--budget", metavar="USD", type=positive, help="what all calls together may cost")
-    parser.add_argument("--prices", metavar="FILE", type=Path, help="a price table over the built-in one")
+    parser.add_argument("--timeout", metavar="S", type=positive, default=120.0, help="timeout of one call, in seconds")
+    parser.add_argument("--budget", metavar="USD", type=positive, help="the most that all calls together may cost")
+    parser.add_argument("--prices", metavar="FILE", type=Path, help="a price table that overrides the built-in one")
 
 
 def run_build(options: argparse.Namespace) -> int:

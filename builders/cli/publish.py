@@ -14,12 +14,14 @@ from .show import quieten_hub, say, say_json, say_table
 def add_publish(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser(
-        "publish", help="put a release on the Hub: one commit, one tag, read back; repeating it is always safe"
+        "publish", help="upload a release to the Hub in one commit with one tag, and read it back; safe to repeat"
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="a release folder, validated and audited")
-    parser.add_argument("--repo", metavar="ORG/NAME", required=True, help="the dataset repo; made where there is none")
-    parser.add_argument("--pr", action="store_true", help="propose it as a pull request, where you may not write")
-    parser.add_argument("--private", action="store_true", help="make the repo a private one")
+    parser.add_argument(
+        "--repo", metavar="ORG/NAME", required=True, help="the dataset repo; created if it does not exist"
+    )
+    parser.add_argument("--pr", action="store_true", help="open a pull request, for repos that you cannot write to")
+    parser.add_argument("--private", action="store_true", help="make the repo private")
     parser.add_argument(
         "--gated",
         nargs="?",
@@ -36,7 +38,7 @@ def add_publish(verbs: Any) -> None:
         "both for several",
     )
     parser.add_argument(
-        "--why", metavar="REASON", action="append", default=[], help="why the accepted gate is not hindrance"
+        "--why", metavar="REASON", action="append", default=[], help="why the accepted gate does not prevent publishing"
     )
     parser.add_argument(
         OPTION,
@@ -44,7 +46,7 @@ def add_publish(verbs: Any) -> None:
         help="take what people changed of README.md on the Hub (tags, other keys of theirs, words) into "
         "maintainers.md of the release, and publish it with that",
     )
-    parser.add_argument("--dry-run", action="store_true", help="check all that can be, and send nothing")
+    parser.add_argument("--dry-run", action="store_true", help="check everything that can be checked without uploading")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     parser.set_defaults(run=_run_publish)
 

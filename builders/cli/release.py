@@ -29,9 +29,11 @@ from .show import add_engine, add_place, local_folder, say, say_json, say_table
 
 def add_card(verbs: Any) -> None:
     """Adds the verb to the command."""
-    parser = verbs.add_parser("card", help="write README.md and the other views again from the files")
+    parser = verbs.add_parser("card", help="regenerate README.md and the other views from the files")
     parser.add_argument("folder", metavar="DIR", type=Path, help="a release folder")
-    parser.add_argument("--repo", metavar="ORG/NAME", type=_repo, help="where it is to be, for the lines that load it")
+    parser.add_argument(
+        "--repo", metavar="ORG/NAME", type=_repo, help="the repo it will be published in, for the loading examples"
+    )
     parser.add_argument(
         "--since",
         metavar="DIR_OR_REPO[@REV]",
@@ -88,7 +90,9 @@ _Lines = Iterable[tuple[object, ...]]
 
 def add_diff(verbs: Any) -> None:
     """Adds the verb to the command."""
-    parser = verbs.add_parser("diff", help="tell the rows that differ between two releases, and the version they need")
+    parser = verbs.add_parser(
+        "diff", help="list the rows that differ between two releases, and the version number that this requires"
+    )
     for name, what in (("old", "earlier"), ("new", "later")):
         parser.add_argument(
             name, metavar=name.upper(), help=f"the {what} release: a folder, or ORG/NAME@TAG on the Hub"
@@ -181,9 +185,9 @@ def _row_line(row: RowDiff) -> tuple[object, ...]:
 
 def add_validate(verbs: Any) -> None:
     """Adds the verb to the command."""
-    parser = verbs.add_parser("validate", help="check every row of every config and every promise of a release")
+    parser = verbs.add_parser("validate", help="check every row of every config, and every guarantee of a release")
     add_place(parser, optional=True)
-    parser.add_argument("--rules", action="store_true", help="tell what each rule means, and stop")
+    parser.add_argument("--rules", action="store_true", help="explain each rule, and exit")
     add_engine(parser)
     parser.set_defaults(run=_run_validate)
 
@@ -228,7 +232,7 @@ _MOST_DIFFERENCES = 50
 
 def add_verify(verbs: Any) -> None:
     """Adds the verb to the command."""
-    parser = verbs.add_parser("verify", help="rebuild from the recorded completions, offline, and compare every byte")
+    parser = verbs.add_parser("verify", help="rebuild offline from the recorded completions, and compare every byte")
     add_place(parser)
     parser.set_defaults(run=_run_verify)
 

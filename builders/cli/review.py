@@ -97,7 +97,9 @@ _SAMPLE = 200
 
 def add_review(verbs: Any) -> None:
     """Adds the verb to the command."""
-    parser = verbs.add_parser("review", help="let people look at pairs: blind sheets out, labels and agreement in")
+    parser = verbs.add_parser(
+        "review", help="have people label pairs: export blind sheets, import labels and agreement"
+    )
     parts = parser.add_subparsers(required=True, metavar="export | import | crisis | crisis-import")
     _add_export(parts.add_parser("export", help="write a blind sample for annotators, and the key to it"))
     _add_import(parts.add_parser("import", help="read filled sheets, and store labels and agreement in the release"))

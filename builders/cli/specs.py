@@ -41,8 +41,8 @@ def _run_releases(options: argparse.Namespace) -> int:
 
 def add_new_release(verbs: Any) -> None:
     """Adds the verb to the command."""
-    parser = verbs.add_parser("new-release", help="write the draft of the next spec, and tell what to change in it")
-    parser.add_argument("version", metavar="VERSION", help="the version that it is to make, such as 2.1.0")
+    parser = verbs.add_parser("new-release", help="write a draft of the next spec, with notes on what to change")
+    parser.add_argument("version", metavar="VERSION", help="the version to create, such as 2.1.0")
     parser.add_argument(
         "--from", dest="earlier", metavar="EARLIER", help="the version to start from, or a .yaml file (the newest)"
     )

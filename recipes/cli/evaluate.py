@@ -17,7 +17,7 @@ _MODEL = "`corpus` (embedded, no network), a checkpoint's folder, or MODEL[#REVI
 def add_evaluate(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser(
-        "evaluate", help="score a planner and a responder over a release, or predictions that others wrote"
+        "evaluate", help="score a planner and a responder on a release, or the predictions of other systems"
     )
     parser.add_argument("place", metavar="DIR_OR_REPO[@REV]", nargs="?", help="a release folder, or ORG/NAME@TAG")
     parser.add_argument("--revision", metavar="TAG", help="the tag of a repo; of a folder, what it must be")
@@ -29,10 +29,10 @@ def add_evaluate(verbs: Any) -> None:
         default=[],
         help="answers in our own form (JSON Lines) or DecoupledESC's; repeat it to compare several systems",
     )
-    parser.add_argument("--out", metavar="DIR", type=Path, help="where answers, tables and pictures go")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="the folder for answers, tables and figures")
     parser.add_argument("--limit", metavar="N", type=_whole, help="the first N dialogues of the split")
     parser.add_argument(
-        "--similarity-model", metavar="DIR", type=Path, help="a language model in a folder, for likeness of meaning"
+        "--similarity-model", metavar="DIR", type=Path, help="the folder of a language model, for semantic similarity"
     )
     _add_models(parser)
     parser.add_argument("--json", action="store_true", help="print the evaluation as JSON")
@@ -43,7 +43,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--planner", metavar="MODEL", help=_MODEL)
     parser.add_argument("--responder", metavar="MODEL", help="writes under the planner's strategy")
     parser.add_argument("--joint", metavar="MODEL", help="names the strategy and writes, in one answer")
-    parser.add_argument("--reasoner", metavar="MODEL", help="thinks in four steps; the last one is the reply")
+    parser.add_argument("--reasoner", metavar="MODEL", help="reasons in four steps; the last one is the reply")
     parser.add_argument(
         "--judge",
         metavar="MODEL",
@@ -57,9 +57,9 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--concurrency", metavar="N", type=_whole, default=32, help="calls in flight, per model")
     parser.add_argument("--rpm", metavar="N", type=_whole, help="requests a minute, per model")
     parser.add_argument("--tpm", metavar="N", type=_whole, help="tokens a minute, per model")
-    parser.add_argument("--timeout", metavar="S", type=_positive, default=120.0, help="seconds that one call may take")
-    parser.add_argument("--budget", metavar="USD", type=_positive, help="what all calls together may cost")
-    parser.add_argument("--prices", metavar="FILE", type=Path, help="a price table over the built-in one")
+    parser.add_argument("--timeout", metavar="S", type=_positive, default=120.0, help="timeout of one call, in seconds")
+    parser.add_argument("--budget", metavar="USD", type=_positive, help="the most that all calls together may cost")
+    parser.add_argument("--prices", metavar="FILE", type=Path, help="a price table that overrides the built-in one")
 
 
 def run(options: argparse.Namespace) -> int:

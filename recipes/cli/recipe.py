@@ -79,7 +79,7 @@ def add_recipe(verbs: Any) -> None:
     """Adds the verb to the command."""
     parser = verbs.add_parser("recipe", help="the reference recipes: train on a release")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="every recipe with the machine that it needs, and every workflow")
+    listing = actions.add_parser("list", help="list every recipe with the hardware that it needs, and every workflow")
     listing.add_argument("--json", action="store_true", help="print JSON for machines")
     listing.set_defaults(run=_run_list)
     showing = actions.add_parser("show", help="a recipe's file")
@@ -87,7 +87,7 @@ def add_recipe(verbs: Any) -> None:
     showing.add_argument("--json", action="store_true", help="print its settings as JSON")
     showing.set_defaults(run=_run_show)
     running = actions.add_parser(
-        "run", help="train, or run a workflow; what was interrupted goes on", conflict_handler="resolve"
+        "run", help="train, or run a workflow; continues an interrupted run", conflict_handler="resolve"
     )
     _add_run(running, f"where to write; {_RUNS}/NAME if it is left out")
     _add_all(WORKFLOWS, running)
