@@ -71,6 +71,7 @@ class Turn(Frozen):
     @field_validator("strategy", mode="before")
     @classmethod
     def _name_strategy(cls, value: object) -> object:
+        # What cannot be parsed is passed on as it is, so that the error shows the source's own spelling.
         return (parse_strategy(value) or value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
@@ -122,12 +123,14 @@ class Dialogue(Frozen):
     @model_validator(mode="after")
     def _names_all_or_none(self) -> "Dialogue":
         support = [turn.strategy for turn in self.turns if turn.speaker is Speaker.SUPPORTER]
+        # Half-named dialogues are a sign of a broken export: guessing the rest would invent labels.
         if None in support and any(support):
             raise ValueError("either every supporter turn of a dialogue names its strategy, or none does")
         return self
 
     @model_validator(mode="after")
     def _own_id(self) -> "Dialogue":
+        # Always computed, whatever the source claims: splits and row ids depend on equal words having equal ids.
         object.__setattr__(self, "dialogue_id", content_id(self.turns))
         return self
 
@@ -140,4 +143,5 @@ def content_id(turns: Iterable[Turn]) -> str:
     """
     runs = groupby(turns, key=lambda turn: turn.speaker)
     said = "\n".join(f"{speaker}:{normalise_text(' '.join(turn.text for turn in run))}" for speaker, run in runs)
+    # 64 bits: among ten million dialogues, the chance that any two share an id is about three in a million.
     return hashlib.sha256(said.encode()).hexdigest()[:16]

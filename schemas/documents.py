@@ -114,6 +114,8 @@ def parse_yaml(data: str | bytes, *, any_keys: bool = False) -> Any:
         raise DocumentError(f"larger than {MOST_YAML} bytes")
     loader: Any = None
     try:
+        # In this order: events have no depth, nodes have no aliases written out, and only values are constructed at the
+        # end.
         _check_yaml_depth(data)
         loader = _yaml_loader()(data)
         node = loader.get_single_node()
@@ -176,6 +178,7 @@ def front_matter_of(card: str) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # The usual case costs one comparison; only a repeated key is searched for.
     value = dict(pairs)
     if len(value) != len(pairs):
         seen: set[str] = set()
@@ -196,6 +199,7 @@ def _whole_number(text: str) -> int:
 
 
 def _fraction(text: str) -> float:
+    # `1e999` is valid JSON and becomes infinity, which no table and no other JSON reader would take.
     number = float(text)
     if not math.isfinite(number):
         raise DocumentError(f"a number beyond all bounds: {text[:24]}")
@@ -204,6 +208,7 @@ def _fraction(text: str) -> float:
 
 # Refuses a value that recursive functions could not walk through later.
 def _check_depth(value: Any) -> None:
+    # Level by level instead of recursively: the check must not hit the limit that it protects others from.
     level = [value]
     for _ in range(MOST_DEPTH + 1):
         level = [
@@ -220,6 +225,7 @@ def _check_depth(value: Any) -> None:
 
 # Checks a YAML document before its aliases and merges are written out, since those can grow without end.
 def _check_node(top: Any, *, any_keys: bool) -> None:
+    # By identity: an alias is the same node again, and its size need not be counted anew to be added anew.
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
 

@@ -32,6 +32,7 @@ SOURCE_NAME = re.compile(r"[^\W_][\w .,+&()/'’:@-]{0,99}")
 
 _CODE_SPAN = re.compile(r"(`[^`\n]+`)")
 _ENTITY = re.compile(r"&(?=#|\w+;)")
+# GitHub and the Hub make links of bare addresses, too, so it is not enough to escape square brackets.
 _AUTOLINK = re.compile(r"(?<=http)s?:(?=//)|(?<=ftp):(?=//)|(?<=mailto):|(?<=\bwww)\.|(?<=\w)@(?=\w[\w-]*\.\w)", re.I)
 _LINE_MARKER = re.compile(r"^(?=(?:#{1,6}|[-+>]|\d{1,9}[.)])(?:\s|$)|[=-]+\s*$|(?:[-_]\s*){3,}$|~~~)")
 _FORMULA_SIGNS = "=+-@"
@@ -80,6 +81,7 @@ class Markdown(str):
 
 def escape_markdown(text: str) -> Markdown:
     """The text as words inside a paragraph, list item or table cell: no markup, link, picture, HTML or new line."""
+    # White space is joined first: a line break inside a cell or a list item would end it.
     line = re.sub(r"[\\`*\[\]<>|~]", r"\\\g<0>", " ".join(visible(text).split()))
     line = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # inside a word an underscore is not markup
     return Markdown(_at_the_start(_no_links(_ENTITY.sub("&amp;", line))))
@@ -87,6 +89,7 @@ def escape_markdown(text: str) -> Markdown:
 
 def escape_code(text: str) -> Markdown:
     """The text as a code span."""
+    # A code span cannot escape its own quote, and a table splits cells before it looks for code.
     inside = one_line(text).replace("`", "'").replace("|", "\\|")
     return Markdown(f"`{inside or ' '}`")
 
@@ -142,10 +145,12 @@ def escape_cell(text: str) -> str:
     An apostrophe stands before whatever begins with a formula sign, also behind spaces, line breaks, quotation marks or
     letters of no width, and also in a full-width form.
     """
+    # Programs skip spaces and marks of no width before they look for a formula sign, so these are skipped here, too.
     shown = visible(text)
     for letter in shown:
         if letter.isspace() or letter in _BEFORE_A_FORMULA or unicodedata.category(letter) in ("Cf", "Zs"):
             continue
+        # Some programs take the full-width forms of the signs for the signs themselves.
         if unicodedata.normalize("NFKC", letter)[:1] in _FORMULA_SIGNS:
             return f"'{shown}"
         break

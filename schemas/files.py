@@ -22,11 +22,15 @@ from typing import BinaryIO, Self
 
 from .escape import printable
 
+# The cache names a blob by what the server gave as its ETag: SHA-1 of Git for small files, SHA-256 for large ones.
 _BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _XET_HASH = re.compile(r"[0-9a-f]{64}")
 _REPO = re.compile(r"(?:datasets|models|spaces|kernels)--.+")
+# Names end up on terminals, in YAML and in Markdown: what could start a new line there is refused here.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# `C:name` is absolute on Windows, where a release may be read although it was written on Linux.
 _DRIVE = re.compile(r"[A-Za-z]:")
+# O_NONBLOCK, because opening a named pipe would otherwise wait for a writer that may never come.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # The deepest nesting of folders that is searched.
@@ -70,6 +74,7 @@ def open_plain(path: Path) -> BinaryIO:
     Raises:
         OSError: it cannot be opened; `NotPlainError` where it is not a plain file.
     """
+    # `stat` follows links: the user named this path, so where it leads is what the user means.
     there = path.stat()
     if not stat.S_ISREG(there.st_mode):
         raise NotPlainError(path, _kind(there))
@@ -85,12 +90,15 @@ def open_inside(root: Path, name: str) -> BinaryIO:
     if fault := fault_of_name(name):
         raise NotPlainError(Path(root, printable(name)), f"no file of this folder: {fault}")
     *folders, last = name.split("/")
+    # Every component is opened relative to the folder before it. A path that is resolved as a whole could be exchanged
+    # for a link between the check and the opening.
     at = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for number, folder in enumerate(folders):
             inner = _open_folder(root, folders[: number + 1], folder, at)
             os.close(at)
             at = inner
+        # Looked at before it is opened, because merely opening a device can have an effect.
         there = os.stat(last, dir_fd=at, follow_symlinks=False)
         if stat.S_ISLNK(there.st_mode):
             return _open_blob(root, name, os.readlink(last, dir_fd=at), there)
@@ -150,6 +158,7 @@ def _walk(root: Path, above: Sequence[str]) -> Iterator[str]:
     if len(above) > _MOST_DEEP:
         raise NotPlainError(Path(root, *above), f"a folder more than {_MOST_DEEP} levels deep")
     with os.scandir(Path(root, *above)) as entries:
+        # Sorted, so that a digest over the files does not depend on the file system.
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:
         name = "/".join((*above, entry.name))
@@ -187,6 +196,7 @@ def _open_blob(root: Path, name: str, target: str, there: os.stat_result) -> Bin
         raise NotPlainError(path, _kind(there))
     blobs = snapshot.parent.parent / "blobs"
     folder = Path(os.path.realpath(root), name).parent
+    # Resolved as text, not by the file system: a link on the way could make `..` mean another folder.
     blob = Path(os.path.normpath(folder / target))
     if blob.parent != blobs or _BLOB.fullmatch(blob.name) is None or blobs.is_symlink():
         raise NotPlainError(path, _kind(there))
@@ -243,6 +253,7 @@ def write_whole(path: Path, data: str | bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
+            # Without it a crash right after the renaming could leave an empty file under the final name.
             os.fsync(file.fileno())
 
 
@@ -260,6 +271,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield part
         part.replace(path)
+    # Also for an interrupt from the keyboard: a part that stays would look like a file of the release.
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -333,6 +345,7 @@ class FileSet:
             self._earlier[name] = None
             return
         try:
+            # A hard link costs nothing and cannot fail half way, as a copy of a large table can on a full disk.
             os.link(path, kept)
         except OSError:  # a file system without hard links
             kept.write_bytes(path.read_bytes())

@@ -141,9 +141,11 @@ def release_licence(ids: Iterable[str]) -> str:
     Where that is none, the id says why, and `refusals` says it in words: `unknown` (also for no data at all),
     `academic-only`, or `not-releasable`.
     """
+    # A set that is empty would allow everything: no data at all is treated as data of which nothing is known.
     found = {licence_of(one).id for one in ids} or {UNKNOWN}
     if common := _common(found):
         return common[0]
+    # The id that says most about the way out: an unknown licence can be looked up, the other two cannot be changed.
     return next((one for one in (UNKNOWN, ACADEMIC) if one in found), NOT_RELEASABLE)
 
 
@@ -191,6 +193,7 @@ def _parts(ids: Iterable[str]) -> dict[str, list[str]]:
     fitting = {one: [license_id for license_id in ids if one in LICENCES[license_id].allows] for one in LICENCES}
     parts: dict[str, list[str]] = {}
     for one, part in fitting.items():
+        # A part inside a larger one would be superfluous advice.
         if part not in parts.values() and not any(set(part) < set(other) for other in fitting.values()):
             parts[one] = part
     return parts

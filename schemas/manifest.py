@@ -19,6 +19,8 @@ MANIFEST_FILE = "manifest.json"
 class SourceRecord(Grown):
     """A source as it was read."""
 
+    # Fields that later packages added are left out where they are unset: so a manifest that an earlier package wrote
+    # keeps its bytes when it is written again.
     gained: ClassVar[tuple[str, ...]] = ("masked",)
 
     name: str

@@ -53,6 +53,7 @@ class SplitRule(Frozen):
 
     @model_validator(mode="after")
     def _leave_some(self) -> "SplitRule":
+        # A release without training rows is no release, and a sum above 1 would silently shorten `validation`.
         if self.validation + self.test >= 1:
             raise ValueError("validation and test leave nothing for train")
         return self
@@ -100,6 +101,8 @@ class ReasoningRule(Frozen):
 class BuildSpec(Grown):
     """One release's recipe, complete in itself; two equal specs over the same answers give equal rows."""
 
+    # Each field that was added after 1.0.0 is left out of the JSON where it has its default: the digest of a released
+    # spec is recorded in its lock, and must not change with the package.
     gained: ClassVar[tuple[str, ...]] = (
         "strategy_judge",
         "crisis_judge",
@@ -173,6 +176,7 @@ class BuildSpec(Grown):
 
     def inference(self, task: Task) -> Inference | None:
         """The inference of a task; None where this release does not have the task."""
+        # Each field has the name of its task.
         found: Inference | None = getattr(self, task.value)
         return found
 
@@ -240,6 +244,7 @@ class Version:
 
     def bump_to(self, new: "Version") -> Bump | None:
         """The step from this version to `new`; None where `new` is below."""
+        # A version below is never "no step": publishing it would move what users get by default backwards.
         if new < self:
             return None
         if new.major > self.major:

@@ -46,6 +46,7 @@ STEPS: dict[str, StepDefinition] = {}
 def _step(
     step_id: str, sentence: str, *drops: DropReason, stage: Stage = Stage.TURN, layout: int = 1
 ) -> StepDefinition:
+    # Two definitions of one id would make released specs mean whichever was imported last.
     assert step_id not in STEPS, f"{step_id} is defined already; a better step gets the next number"
     STEPS[step_id] = StepDefinition(id=step_id, sentence=sentence, drops=drops, stage=stage, layout_from=layout)
     return STEPS[step_id]

@@ -34,6 +34,7 @@ __all__ = [
 Rows = Mapping[Config, type[Row]]
 """The row schema of every config that a layout has, in the order in which cards and tables name them."""
 
+# A demonstration has had the same columns in every layout so far.
 _SFT: Rows = dict.fromkeys(SFT_CONFIGS, SftRow)
 
 _LAYOUT_2: Rows = {
@@ -65,6 +66,7 @@ LAYOUTS: Mapping[int, Rows] = {
         Config.COMPLETIONS: layout_1.CompletionRow,
         Config.DIALOGUES: DialogueRow,
     },
+    # A released layout is never edited. A new column is a new layout, which names only the rows that differ.
     2: _LAYOUT_2,
     3: _LAYOUT_3,
     4: {**_LAYOUT_3, Config.DROPPED: layout_4.DroppedRow, Config.CRISIS_HOLDOUT: layout_4.CrisisRow},
@@ -124,6 +126,7 @@ def json_schema_of(layout: int, config: Config) -> dict[str, Any]:
         KeyError: the layout has no such config.
     """
     schema = rows_of(layout)[config].model_json_schema()
+    # Pydantic shows the members that the code has today, and these may be more than there were.
     if layout <= _NEWEST_RELEASED:
         for name, definition in schema.get("$defs", {}).items():
             if name in RELEASED_MEMBERS:
@@ -137,6 +140,7 @@ def row_id(config: Config, dialogue_id: str, turn: int | None, *what: object) ->
     A pair is told by the request and its answer, a dropped candidate likewise; an SFT row by its place alone. So a
     candidate that one version drops and the next keeps has one id, and a reply that was drawn anew has a new one.
     """
+    # 128 bits, so that two of the billions of rows that all versions may ever have do not share an id by chance.
     return digest_of([config, dialogue_id, turn, *what])[:32]
 
 
