@@ -13,11 +13,16 @@ from .job import Job, JobState, Line, Queue, read_lines
 
 log = logging.getLogger(__name__)
 
+# Downloads of one file before what it lacks counts as not answered.
 _DOWNLOADS = 3
 _FULL = "token_limit_exceeded"
+# Refusals for a full queue before the command gives up: with doubling pauses, that is hours at the usual poll.
 _FULL_IN_A_ROW = 8
+# From so many bad lines on, the fault is in what we send, and leaving the lines out would only hide it.
 _MANY_BAD_LINES = 10
+# A refusal with such a word is about the account or the model, although it may name single lines.
 _ABOUT_ALL = re.compile(r"model|limit|quota|billing|account|organi[sz]ation|permission", re.IGNORECASE)
+# So many requests without any answer mean that the provider is down, not that the requests are bad.
 _NONE_ANSWERED = 10
 
 
@@ -47,9 +52,11 @@ class Finalizer:
             return
         lines = self._lines_of(job, job.output_file_id, job.answered) + self._lines_of(job, job.error_file_id)
         imported = self._importer(job).import_lines(lines)
+        # A batch that ran shows that there is room again.
         del self._full[job.queue]
         dead = self._is_dead(imported)
         usage = (imported.prompt_tokens, imported.completion_tokens)
+        # Where the provider is down, these requests have used up no try: they go out again unharmed.
         self._context.ledger.settle(job, () if dead else imported.transient, usage)
         self._report(job, imported, dead=dead)
 
@@ -131,6 +138,7 @@ class Finalizer:
             self._context.ledger.settle(job, ())
         elif any(fault.code == _FULL for fault in faults):
             self._wait_for_room(job, said)
+        # Only where every fault names a line can the others be sent again without them.
         elif 0 < len(bad) == len(faults) < min(len(keys), _MANY_BAD_LINES) and not _ABOUT_ALL.search(said):
             self._importer(job).refuse(bad.items())
             self._context.ledger.drop(bad)
@@ -155,6 +163,8 @@ class Finalizer:
             )
         jobs = [one for one in self._context.ledger.open_jobs() if one.queue == job.queue]
         others = sum(one.tokens for one in jobs if one.state is not JobState.TAKEN)
+        # Less than what was refused, and never nothing: with other jobs enqueued, one token less keeps this job waiting
+        # until one of them ends; alone, it is cut in half.
         self._caps[job.queue] = max(1, others + job.tokens - 1 if others else job.tokens // 2)
         if not others:
             self._context.sleep(self._context.limits.poll_s * 2.0 ** (times - 1))

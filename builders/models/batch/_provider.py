@@ -29,7 +29,9 @@ _LARGEST_LINE = 256 * 2**10
 _LARGEST_FILE = 2 * 2**30
 # Bytes that come within the time of one call; more have more time.
 _BYTES_IN_TIME = 64 * 2**20
+# Ids go into paths of URLs and into log lines, and come from a server that we do not know.
 _ID = re.compile(r"[\w.:/@+=-]{1,300}")
+# No error code says that an input file is unknown, so the message has to.
 _UNKNOWN_FILE = re.compile(
     r"(?:cannot find|no such|not found|does not exist|unknown).{0,40}file|file.{0,80}(?:not found|does not exist)",
     re.IGNORECASE,
@@ -104,6 +106,7 @@ class Provider:
         self._client = OpenAI(
             base_url=endpoint.base_url,
             api_key=key,
+            # A repeated POST could start a second batch: the runner repeats, after it has looked.
             max_retries=0,
             timeout=timeout_s,
             default_headers={"Accept-Encoding": ACCEPTED},
@@ -123,6 +126,7 @@ class Provider:
         """The id of an input file that is there whole, or None."""
         with self._as_our_errors("the list of files"):
             for file in self._client.files.list(purpose="batch"):
+                # An upload that broke off can leave a shorter file of the same name.
                 if file.filename == name and file.bytes == size:
                     return str(file.id)
         return None
@@ -151,6 +155,7 @@ class Provider:
 
         with self._as_our_errors("the list of batches"):
             found = [batch for batch in self._client.batches.list(limit=100) if is_ours(batch)]
+            # The oldest is the one whose response was lost, and so the one that has run longest.
             return [_remote(batch) for batch in sorted(found, key=lambda batch: batch.created_at)]
 
     def retrieve(self, batch_id: str) -> Remote | None:

@@ -67,6 +67,7 @@ class ResultImporter:
 
         Lines may come in any order and repeatedly; those of other jobs are ignored.
         """
+        # Counted from what was sent, not from what came: a result that is missing must not go unnoticed.
         imported, missing = ImportedResults(), set(self._ledger.keys(self._job))
         self._records.put_many(self._outcomes(lines, imported, missing))
         if self._job.status != "cancelled":
@@ -94,6 +95,7 @@ class ResultImporter:
     def _outcomes(self, lines: Iterable[Line], imported: ImportedResults, missing: set[str]) -> Iterator[Recorded]:
         strangers = 0
         for line in lines:
+            # A provider may repeat a line; only the first counts, as only it was paid.
             asked = self._ledger.find(self._job, line.key) if line.key in missing else None
             if asked is None:
                 strangers += 1
@@ -133,6 +135,7 @@ class ResultImporter:
         if line.status is None:
             reason = FailureReason.TIMEOUT if line.code == EXPIRED else FailureReason.SERVER_ERROR
             return Failed(key=line.key, reason=reason, detail=f"{line.code}: {line.message}")
+        # The body as it was sent, not as it would be made today: what the endpoint refused is read off it.
         data = self._ledger.body(line.key)
         fields = json.loads(data)
         sent = RequestBody.of(fields, data)
@@ -153,6 +156,7 @@ class ResultImporter:
     ) -> Outcome | ApiError:
         if line.status != 200:
             return read_error(line.body)
+        # Newer models know the same limit by another name.
         limit = fields.get("max_tokens") or fields.get("max_completion_tokens") or 0
         reply = read_reply(Sent(line.key, asked.model, asked.structured, len(sent.data), limit), line.body)
         place = f"{asked.model} at {self._job.queue.base_url}"

@@ -162,6 +162,7 @@ class Line(NamedTuple):
 
 def line_of(key: str, body: bytes) -> bytes:
     """A line of an input file: one request under its key."""
+    # The body is put in as the bytes that its key was made of; to parse and print it again could change a number.
     head = json.dumps({"custom_id": key, "method": "POST", "url": "/v1/chat/completions"}, separators=(",", ":"))
     return head[:-1].encode() + b',"body":' + body + b"}\n"
 
@@ -175,10 +176,12 @@ def read_lines(data: bytes) -> tuple[list[Line], int]:
 
 def read_line(raw: bytes) -> Line | None:
     """What one line says; None where it cannot be read, or is longer than the answer of a live call may be."""
+    # Before it is parsed: a line of gigabytes would otherwise become objects many times its size.
     if len(raw) > MOST_BYTES:
         return None
     try:
         line = json.loads(raw)
+    # The caller counts lines that are none, and downloads the file again.
     except (ValueError, RecursionError):
         return None
     if not isinstance(line, dict) or not isinstance(line.get("custom_id"), str):

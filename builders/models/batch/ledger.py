@@ -16,6 +16,8 @@ from ..budget import Price, estimate_prompt_tokens
 from ..client import AnswerStore
 from .job import BatchPlan, Job, JobState, Queue, QueuedRequest, RequestSize, line_of
 
+# `payer` is the role whose key pays: requests with another key are another queue. `tries` outlives `requests`, since a
+# request that failed is deleted and wanted again by the next wave.
 _CREATE = """
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY, mark TEXT NOT NULL UNIQUE, base_url TEXT NOT NULL, model TEXT NOT NULL,
@@ -61,6 +63,7 @@ class Ledger:
         with self._as_our_errors():
             self._file = sqlite3.connect(path, isolation_level=None)
             self._file.execute("PRAGMA journal_mode = WAL")
+            # What is written here was paid for, or is about to be: it must survive a power failure.
             self._file.execute("PRAGMA synchronous = FULL")
             self._file.executescript(_CREATE)
 
@@ -76,6 +79,7 @@ class Ledger:
     def wave(self) -> Iterator[None]:
         """Within it requests are wanted; what waited before is forgotten, since what is needed is wanted again."""
         with self._transaction():
+            # A changed command may not need them any more.
             self._run("DELETE FROM requests WHERE job IS NULL")
             yield
 
@@ -83,6 +87,7 @@ class Ledger:
         """Has a request wait for a batch, unless it waits or is in one already; on disk after the wave."""
         asked = (request.ask.role.value, request.model.revision, request.draw, body.structured)
         self._run(
+            # Several candidates may ask the same; it is sent once.
             "INSERT OR IGNORE INTO requests VALUES (?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (request.key, *queue, *asked, tokens, usd, body.data),
         )
@@ -150,6 +155,7 @@ class Ledger:
         """Writes a job's new state, and its other changes."""
         changes["state"] = state
         if state in (JobState.UPLOADING, JobState.CREATING):
+            # What was sent at this time may appear in the provider's lists only a little later.
             changes["tried_at"] = time.time()
         names = ", ".join(f"{name} = ?" for name in changes)
         self._write(f"UPDATE jobs SET {names} WHERE number = ?", (*changes.values(), job.number))
@@ -169,6 +175,7 @@ class Ledger:
                 "INSERT INTO tries VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET failed = failed + 1",
                 ((key,) for key in failed),
             )
+            # Deleted by default: the next wave wants again what still has no answer, and counts its tries.
             left = "UPDATE requests SET job = NULL" if again else "DELETE FROM requests"
             self._run(f"{left} WHERE job = ?", (job.number,))
             changed = (JobState.TAKEN, *usage, job.number)
@@ -274,6 +281,7 @@ class QueueingClient:
         Raises:
             Deferred: there is no answer yet.
         """
+        # Transient failures on record are ignored first, because another batch may bring a reply.
         found = self._known.find(request.key)
         if found is None and self._ledger.tries(request.key) >= self._tries:
             found = self._known.find(request.key, include_transient=True)

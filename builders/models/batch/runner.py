@@ -23,8 +23,10 @@ from .job import BatchCapacity, Job, JobState, Queue, plan_batch
 
 log = logging.getLogger(__name__)
 
+# A file that is unknown so often is gone, and not merely late in the provider's lists.
 _LOST_IN_A_ROW = 3
 _FAILED_IN_A_ROW = 8
+# Ten minutes: a batch takes hours, and a user who looks should not find the command asleep for as long.
 _LONGEST_PAUSE_S = 600.0
 
 
@@ -89,6 +91,7 @@ class BatchRunner:
     # One step for every job; False when no job is left.
     def _round(self, *, cancel: bool = False) -> bool:
         jobs = self._ledger.open_jobs()
+        # Every job has its step before any error is raised, so that one bad batch leaves no other behind half imported.
         moved, wait_s, stops = False, 0.0, list[EndpointError]()
         for job in jobs:
             try:
@@ -101,6 +104,7 @@ class BatchRunner:
         self._report()
         if stops:
             raise stops[0]
+        # Where something moved, the next step of that job can follow at once.
         if jobs and (wait_s or not moved):
             self._sleep(max(wait_s, 0.0 if moved else self._limits.poll_s))
         return bool(jobs)
@@ -133,6 +137,7 @@ class BatchRunner:
     def _add_job(self, queue: Queue) -> bool:
         jobs, budget = self._ledger.open_jobs(), self._budget()
         enqueued = sum(job.tokens for job in jobs if job.queue == queue)
+        # What was imported is in `spent` already.
         reserved = sum(job.usd for job in jobs if job.state is not JobState.TAKEN)
         money = None if budget.limit_usd is None else budget.limit_usd - budget.spent - reserved
         capacity = BatchCapacity(self._limits.requests, self._limits.size, self._steps.most_tokens(queue), money)
@@ -142,6 +147,7 @@ class BatchRunner:
                 return False  # batches that run may cost less than their estimates
             if not plan.keys:
                 raise budget.refusal(plan.next_usd)
+        # A single job may be above the limit of tokens: it could otherwise never be sent.
         if not plan.keys or (capacity.tokens is not None and enqueued and enqueued + plan.tokens > capacity.tokens):
             return False
         job = self._ledger.add_job(queue, plan)
@@ -208,6 +214,7 @@ class _JobSteps:
         match job.state:
             case JobState.CUT | JobState.UPLOADED:
                 ledger.settle(job, ())
+            # The response to the upload was lost: what was uploaded has to be found before it can be deleted.
             case JobState.UPLOADING:
                 ledger.move(job, JobState.UPLOADED, file_id=self._submitter.find_file(job))
             case JobState.CREATING:
@@ -235,6 +242,7 @@ class _JobSteps:
         remote = self._context.provider(job).retrieve(job.batch_id)
         if remote is not None:
             self._done[job.number] = remote.done
+            # Some providers report the end before the output file exists; importing now would lose every answer.
             if remote.status in ENDED and remote.answered and remote.output_file_id is None:
                 raise Unsettled(f"batch {remote.id} is {remote.status}, but its output file is not named yet")
         return remote
@@ -294,6 +302,7 @@ class _Submitter:
         with tempfile.TemporaryFile() as content:
             content.writelines(self._context.ledger.lines(job))
             content.seek(0)
+            # Before the call, so that a command killed during it knows that there may be a file.
             self._context.ledger.move(job, JobState.UPLOADING)
             try:
                 file_id = self._context.provider(job).upload(job.file_name, content)
@@ -312,6 +321,7 @@ class _Submitter:
         if job.state is JobState.CREATING and (found := self.find_batch(job)) is not None:
             return found
         assert job.file_id is not None, "the state says that the file is there"
+        # Before the call, for the same reason: a batch that is started twice is paid twice.
         self._context.ledger.move(job, JobState.CREATING)
         try:
             return self._context.provider(job).create(job.file_id, job.mark)
