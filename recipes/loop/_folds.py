@@ -23,7 +23,9 @@ from ...schemas.files import replacing, write_whole
 from ..data.release import PinnedRelease
 
 FOLDER = "folds"
+# Another salt than that of the splits: otherwise a fold would hold more of one split than of another.
 _SALT = "mining fold"
+# Rows of `dialogues` in memory at a time.
 _AT_ONCE = 500
 _FIELDS = ("source", "license", "problem", "emotion", "situation")
 
@@ -81,13 +83,17 @@ def write_folds(release: PinnedRelease, out: Path, folds: int, limit: int | None
         files = {fold: stack.enter_context(part.open("xb")) for fold, part in parts.items()}
         for split, dialogue in _dialogues(release):
             fold = fold_of(stands_for.get(dialogue.dialogue_id, dialogue.dialogue_id), folds)
+            # Miners learn from train and validation; the list must not name a test dialogue even by id.
             if split is not Split.TEST:
                 learnt.append((dialogue.dialogue_id, fold))
+            # A limit bounds what is mined. What miners are trained on stays whole, or small loops would measure
+            # something else.
             seen[split] += 1
             if limit is None or seen[split] <= limit:
                 files[fold].write(dialogue.model_dump_json(exclude={"dialogue_id"}).encode() + b"\n")
                 counts[fold][split] += 1
     _check_counts(release, counts)
+    # With one fold there are no others to learn from, and the miners are trained on everything.
     for fold in counts if folds > 1 else ():
         ids = sorted(dialogue_id for dialogue_id, own in learnt if own != fold)
         write_whole(out / FoldFiles(fold).others, "".join(f"{one}\n" for one in ids))
@@ -104,6 +110,7 @@ def near_duplicates(release: PinnedRelease) -> dict[str, str]:
     """
     try:
         groups = read_json(release.root / "splits.json", release.root)["near_duplicates"]
+        # The smallest id, not the first: the order of dialogues must not decide their fold.
         return {member: min(group) for group in groups for member in group}
     except FileNotFoundError:
         return {}
@@ -135,6 +142,7 @@ def _of_split(release: PinnedRelease, split: Split) -> Iterator[tuple[int, Split
             )
         about = {name: row[name] for name in _FIELDS}
         dialogue = Dialogue.model_validate({**about, "split": split, "turns": row["turns"]})
+        # Folds go by ids, so an id that does not belong to its words could put a dialogue with its own miner.
         if dialogue.dialogue_id != row["dialogue_id"]:
             raise DataError(f"{release.name}: dialogue {row['dialogue_id']} has other words than its id says")
         yield row["position"], split, dialogue

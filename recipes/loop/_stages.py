@@ -181,6 +181,7 @@ def locked(out: Path, wait_s: float) -> Iterator[int]:
     with (out / _LOCK).open("ab") as handle:
         while True:
             try:
+                # The system releases this lock when the last holder ends, so a killed run leaves no stale lock file.
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError:
@@ -221,11 +222,13 @@ def run_stage(stage: LoopStage, out: Path, serving: ServeOptions, before: tuple[
     with serve(checkpoints, serving) as served:
         named = {task: served[one.name] for task, one in stage.asks.items()}
         models = [word for task, one in named.items() for word in (f"--{task}", str(one))]
+        # -P keeps the current folder off the module path: a file there could shadow a library.
         start = [sys.executable, "-P", *(before or ("-m",)), stage.kind.value]
         with started([*start, *stage.words, *models], out / stage.log, folder=out, keeps=serving.keeps) as child:
             code = child.wait()
     if code:
         raise _failure(stage, code, out / stage.log)
+    # An exit code of 0 is what the command says; only the files say what it did.
     if stage.lasting and not stage.is_done(out):
         raise DataError(f"{stage.name}: its command ended well and made nothing: see {out / stage.log}")
     return StageRecord(
@@ -240,6 +243,7 @@ def _failure(stage: LoopStage, code: int, log: Path) -> BaseException:
     if code == _INTERRUPTED:
         return KeyboardInterrupt()
     last = " ".join(last_lines(log, 1)).removeprefix(_PREFIX) or "it said nothing"
+    # The commands' own exit codes say which kind of error it was; a traceback means that the code means nothing.
     if code in _ERRORS and not last.startswith(("Traceback", "File ")):
         return _ERRORS[code](f"{stage.name}: {last}")
     killed = "; it was killed, as happens where memory is full" if code == _KILLED else ""

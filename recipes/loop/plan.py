@@ -125,6 +125,7 @@ class LoopPlan:
         for number in range(1, self.options.rounds + 1):
             yield from (self._mine(number, fold) for fold in self.folds)
             last = number == self.options.rounds
+            # After the last round nothing is mined any more, so only the checkpoints for all dialogues are trained.
             for miner in (None,) if last else self._fold_numbers():
                 yield from (self._dpo(task, number, miner) for task in SYSTEM_TASKS)
         yield from (self._evaluate(generation) for generation in self.generations())
@@ -157,6 +158,7 @@ class LoopPlan:
     def _dpo(self, task: TrainingTask, number: int, fold: int | None) -> LoopStage:
         made = LoopCheckpoint(task, f"dpo-{number}", fold)
         start = LoopCheckpoint(task, self.generations()[number - 1], fold)
+        # A miner of a fold never sees pairs of that fold, although other models made them.
         mined = [f"mined-{number}/fold-{one}" for one in self.folds if one != fold]
         given = [("data", mined), ("output_dir", made.folder), ("sft_checkpoint", start.folder)]
         return self._train(made, Training.DPO, given)

@@ -25,6 +25,7 @@ from ._stages import LoopStage, State
 from .plan import EVALUATION, LoopPlan, MineOptions
 
 JSON_NAME, MARKDOWN_NAME = "mine.json", "mine.md"
+# A few figures of each kind; the evaluation's own table has all of them.
 _SHOWN = ("accuracy", "macro_f1", "invalid", "bias_smoothed", "bleu_2", "rouge_l", "distinct_2", "words")
 
 
@@ -107,6 +108,7 @@ def _stage(stage: LoopStage, out: Path, state: State) -> StageReport:
     folder = out / stage.name
     digests: dict[str, str] = {}
     rows: dict[str, dict[Split, int]] = {}
+    # What a stage made says which kind of stage it was, so that the report cannot claim another.
     if (run := read_run(folder)) is not None:
         digests = {"file": _sha256(folder / RUN_FILE), "weights": revision_of(folder)}
         rows[run.data.config] = {split: counts.used for split, counts in run.rows.items()}

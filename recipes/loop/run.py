@@ -59,12 +59,15 @@ def mine(options: MineOptions, tell: Tell, run: RunStage = run_stage) -> Report:
     options.check()
     ground = _ground(options)
     wanted = _wanted(options, ground)
+    # Once before the lock, so that a wrong folder is refused at once, and once inside it, where nobody else can change
+    # it.
     open_state(options.out, wanted)
     with locked(options.out, GRACE_S + 5) as lock:
         state = open_state(options.out, wanted)
         folds = write_folds(ground.release, options.out, options.folds, options.limit)
         _report_folds(folds, tell)
         serving = replace(ground.serving, keeps=(lock,))
+        # Only at the first start: later, some of these checks would find what the loop itself has made.
         if not state.stages:
             _check(ground, serving, run, tell)
         state = _run_all(ground, serving, state, run, tell)
@@ -78,15 +81,14 @@ def _ground(options: MineOptions) -> _Ground:
     for task in SYSTEM_TASKS:
         open_release(options.data, options.revision, *configs_of(task, Training.SFT))
     release = open_release(options.data, options.revision, Config.DIALOGUES)
+    # The mined release would otherwise hold dialogues of the benchmark, and an evaluation on it would be worthless.
     if release.manifest.benchmarks and not options.benchmarks:
         names = ", ".join(one.name for one in release.manifest.benchmarks)
         raise UsageError(
             f"{release.name} is kept apart from {names}, and what is mined of it has to be as well: name it with "
             "--decontaminate"
         )
-    if missing := [
-        name for name in ("trl", "matplotlib", "nltk", "rouge_score", "sacrebleu") if find_spec(name) is None
-    ]:
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise UsageError(f"{missing[0]} is not installed: pip install 'ipm-prefdial[train,evaluate,serve]'")
     server = options.server or find_server()
     serving = ServeOptions(
@@ -95,6 +97,7 @@ def _ground(options: MineOptions) -> _Ground:
         on_cpu=bool(_setting(options, "use_cpu")),
         healthy_within_s=options.healthy_within_s,
     )
+    # Absolute, because the stages run in the folder of the loop.
     data = options.data if release.repo is not None else str(Path(options.data).resolve())
     plan = LoopPlan(options, _spec(options, release), data, options.concurrency or server.concurrency)
     return _Ground(release, plan, serving, launcher_words(options.launch) if options.launch else ())
@@ -117,6 +120,7 @@ def _wanted(options: MineOptions, ground: _Ground) -> dict[str, JsonValue]:
     spec = Path(ground.plan.version)
     return {
         "release": ground.release.name,
+        # By content, not by path: a release that moved is the same, and one that changed is another.
         "manifest_sha256": ground.release.sha256,
         "spec": hashlib.sha256(spec.read_bytes()).hexdigest() if spec.is_file() else ground.plan.version,
         "model": options.model,

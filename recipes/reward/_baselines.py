@@ -106,6 +106,7 @@ def _fitted(training: LabelledExamples, held_out: LabelledExamples, featurise: F
 
 
 def _probabilities(fit_on: list[str], labels: np.ndarray, texts: list[str], featurise: Featurise) -> np.ndarray:
+    # With one label there is nothing to separate, and scikit-learn refuses to fit.
     if not texts or len(set(labels)) < 2:
         return np.full(len(texts), labels.mean() if len(labels) else 0.5)
     known, wanted = featurise(fit_on, texts)
@@ -145,6 +146,7 @@ def _lengths(fit_on: Sequence[str], texts: Sequence[str]) -> tuple[Any, Any]:
 
     known = measure(fit_on)
     spread = known.std(axis=0)
+    # A length that never varies says nothing, and must not divide by zero.
     spread[spread == 0] = 1
     return (known - known.mean(axis=0)) / spread, (measure(texts) - known.mean(axis=0)) / spread
 

@@ -21,6 +21,7 @@ reads the last token, the reply alone."""
 ScoredSteps = tuple[float, ...]
 """The probability that each step is right, 0 to 1; the reply is the last one."""
 
+# Padded tokens of a batch: bounds the memory whatever the lengths are.
 _BATCH_TOKENS = 16_384
 
 
@@ -117,6 +118,7 @@ def load_scorer(name: str, revision: str | None = None, **loading: Any) -> Any:
     from transformers.utils import logging
 
     config = AutoConfig.from_pretrained(name, revision=revision)
+    # Asked first, because the error of `from_pretrained` lists every architecture that there is.
     if type(config) not in AutoModelForTokenClassification._model_mapping:
         raise UsageError(
             f"{Path(name).name}: Transformers has no token classifier for the architecture {config.model_type}, which "

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerBase, Trainer
 
+# PyTorch's own value for a target to ignore.
 UNKNOWN = -100
 """The label of a step that has none."""
 _LABELS = "step_labels"
@@ -49,6 +50,7 @@ def make_reward_trainer(
         step_weight: of the labelled steps in the loss.
         pair_weight: of the pairs in the loss.
     """
+    # The collator needs columns that no model has as an argument.
     training.remove_unused_columns = False
     training.length_column_name = LENGTH
     training.label_names = [_LABELS]
@@ -165,6 +167,7 @@ def reward_loss(scores: "Tensor", batch: Mapping[str, "Tensor"], *, step_weight:
 
     labels = batch[_LABELS]
     known = labels != UNKNOWN
+    # Clamped only so that unknown labels are valid input; their weight is zero.
     per_step = binary_cross_entropy_with_logits(scores, labels.clamp(min=0).to(scores.dtype), reduction="none")
     steps = _weighted_mean(per_step, known * batch["weights"][:, None])
     margins = (scores[batch["better"]] - scores[batch["worse"]]).sum(dim=1)

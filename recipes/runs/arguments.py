@@ -176,6 +176,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     from trl import TrlParser
 
     recipe, rest = _split_config(argv)
+    # Without abbreviations: `--max_len` would silently mean whatever setting happens to begin like that.
     parser = TrlParser((RecipeArguments, *_argument_classes(recipe.stage)), prog="recipe", allow_abbrev=False)
     parser.error = _refuse
     known = {action.dest for action in parser._actions}
@@ -183,6 +184,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         if name not in known:
             raise UsageError(f"{recipe.name}: there is no setting {name!r}{_suggest(name, known)}")
     parser.set_defaults_with_config(**recipe.settings)
+    # Parsed twice: what differs from the defaults is what the user set, and that goes on record.
     defaults, _ = parser.parse_known_args([])
     given, unknown = parser.parse_known_args(list(rest))
     if unknown:
@@ -259,6 +261,7 @@ def _refuse(message: str) -> NoReturn:
 
 # A value without the folders above a path: a run's record may be published.
 def _strip_folders(value: Any) -> Any:
+    # Only what exists here is a path; `ORG/NAME` has a slash as well.
     if isinstance(value, str) and "/" in value and Path(value).exists():
         return Path(value).name
     return [_strip_folders(one) for one in value] if isinstance(value, list) else value

@@ -82,6 +82,7 @@ def started(
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
+            # A group of its own, so that what the command starts in turn can be ended with it.
             start_new_session=True,
             pass_fds=tuple(keeps),
         )
@@ -96,6 +97,7 @@ def last_lines(log: Path, most: int) -> list[str]:
     """The last lines of a log that are not blank; none where there is no log."""
     try:
         with log.open("rb") as file:
+            # A server's log may be long, and only its end is shown.
             file.seek(max(0, log.stat().st_size - _TAIL))
             text = file.read().decode("utf-8", "replace")
     except OSError:

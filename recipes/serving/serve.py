@@ -26,6 +26,7 @@ from .view import make_view, revision_of
 
 
 HOST = "127.0.0.1"
+# vLLM's own default share, divided among the servers on a GPU.
 _GPU_SHARE = 0.9
 
 
@@ -114,6 +115,7 @@ def server_environ(server: Server, share: GpuShare, visible: str | None) -> dict
 
 _PAUSE_S = 0.2
 _LINES = 3
+# The loopback is never reached through a proxy, which the environment may name for the internet.
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -167,6 +169,7 @@ def serve(checkpoints: Mapping[str, Path], options: ServeOptions) -> Iterator[di
         for place, (name, checkpoint) in enumerate(checkpoints.items()):
             stack.callback(shutil.rmtree, options.folder / name, ignore_errors=True)
             make_view(checkpoint, options.folder / name)
+            # Asked for as late as possible: until the server has it, another process may take the port.
             share, port = GpuShare(options.on_cpu, place, len(checkpoints), gpus), free_port()
             child = started(
                 server_command(server, options.folder / name, name, port, share),
@@ -176,6 +179,7 @@ def serve(checkpoints: Mapping[str, Path], options: ServeOptions) -> Iterator[di
                 keeps=options.keeps,
             )
             waited.append((name, port, stack.enter_context(child)))
+        # One deadline for all, since they load side by side.
         until = time.monotonic() + options.healthy_within_s
         for name, port, running in waited:
             _wait_until_healthy(name, port, running, until, options.healthy_within_s)
@@ -203,6 +207,7 @@ def is_healthy(port: int) -> bool:
     try:
         with _NO_PROXY.open(f"http://{HOST}:{port}/health", timeout=5) as answer:
             return bool(answer.status == 200)
+    # Not listening yet, or still loading: both only mean that it is not healthy now.
     except (urllib.error.URLError, http.client.HTTPException, OSError):
         return False
 
