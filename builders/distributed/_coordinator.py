@@ -103,6 +103,7 @@ class Coordinator:
         """Registers a worker's process, and frees the claims and the money of the process before it."""
         self._lives[worker.actor] = worker.life
         self._budget.settle(self._reserved.pop(worker.actor, 0.0), 0.0, kept=False)
+        # A list first, since `_free` changes the dictionary.
         for key in [key for key, claim in self._claims.items() if claim.worker.actor == worker.actor]:
             self._free(key)
 
@@ -120,6 +121,8 @@ class Coordinator:
                 self._claims[key] = _Claim(worker, until, asyncio.get_running_loop().create_future())
                 return None
             await asyncio.wait([claim.settled], timeout=max(0.0, claim.until - self._clock()))
+            # Whoever waits longest frees an expired claim; the check that it is still the same avoids freeing its
+            # successor.
             if self._clock() >= claim.until and self._claims.get(key) is claim:
                 self._free(key)
         return known
@@ -134,7 +137,9 @@ class Coordinator:
         if known is None:
             self._records.put_many([recorded])
             known = recorded.outcome
+        # Answers that arrive within a few milliseconds share one write to disk: each alone would wait for the disk.
         self._next_flush = self._next_flush or asyncio.ensure_future(self._flush_soon())
+        # Shielded, because one worker's cancelled call must not cancel the write that others wait for.
         await asyncio.shield(self._next_flush)
         self._free(recorded.key)
         return known
@@ -160,6 +165,7 @@ class Coordinator:
     async def settle(self, reserved: float, real: float, *, kept: bool, worker: WorkerId) -> None:
         """As `Budget.settle`; the reservation of a dead process was given back when its successor registered."""
         dead = self._is_dead(worker)
+        # Otherwise the money of a dead process would be given back twice, and the budget would grow.
         self._reserved[worker.actor] -= 0.0 if dead else reserved
         self._budget.settle(0.0 if dead else reserved, real, kept=kept)
 

@@ -75,6 +75,7 @@ class Worker:
         try:
             if await self._coordinator.failure() is None:
                 completers, plan = await self._opened(), self._task.plan
+                # Pickled by our own process a moment ago; nothing from outside gets here.
                 dialogues = [pickle.loads(one) for one in batch["placed"]]
                 await gather_answers(
                     dialogues,
@@ -178,6 +179,8 @@ class SharedCompleter:
             return known
         try:
             outcome = await self._inner.complete(request)
+        # Also when the task is cancelled: a claim that stays would make every other worker wait for the end of its
+        # lease.
         except BaseException:
             await self._coordinator.release(request.key)
             raise

@@ -39,6 +39,7 @@ def _map_on_nodes(
     ray: ModuleType, folders: tuple[Path, ...], work: Callable[[Part], Result], parts: Iterable[Part]
 ) -> Iterator[Result]:
     shared, task = ray.put(work), ray.remote(_map_part)  # `put` sends the work to each node once, not with each part
+    # All tasks are started before the first result is asked for; results come in the order of the parts.
     for result in [task.remote(folders, shared, part) for part in parts]:
         yield ray.get(result)
 

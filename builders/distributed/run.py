@@ -111,6 +111,7 @@ def _start_coordinator(ray: ModuleType, options: CoordinatorOptions) -> Any:
     )
     actor = ray.remote(Coordinator).options(
         num_cpus=0,
+        # For ever: the records on disk have all that it needs to go on.
         max_restarts=-1,
         max_task_retries=-1,
         max_concurrency=_WAITING_CALLS,

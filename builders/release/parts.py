@@ -133,6 +133,7 @@ def note_place(folder: Path, place: PublishedTo) -> None:
         DataError: the existing log cannot be read.
     """
     key = (place.endpoint, place.repo, place.tag)
+    # The newest entry of a place counts: a tag that was published again stands in the log once.
     earlier = (one for one in read_places(folder) if (one.endpoint, one.repo, one.tag) != key)
     text = json.dumps(PublishedPlaces(places=(*earlier, place)).model_dump(mode="json"), indent=1, ensure_ascii=False)
     path = notes_path(folder)

@@ -24,6 +24,7 @@ from .layout import MANIFEST, config_and_split, release_files, unknown_files
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+# Enough that Arrow's overhead per batch does not count, and few enough that long dialogues fit into memory.
 ROWS_PER_BATCH = 1_000
 
 # What pyarrow raises for a damaged file; a ValueError if the damage is in the name of a column.
@@ -64,6 +65,7 @@ class Release:
 
     def files(self, config: Config, split: Split | None = None) -> list[Path]:
         """The shards of a config, or of one of its splits, ordered by split and number."""
+        # In the order of the splits, not of their names: `test` would otherwise come before `train`.
         order = {one: place for place, one in enumerate(Split)}
         found = []
         for name in self.manifest.files:
@@ -83,6 +85,7 @@ class Release:
             for group in range(file.num_row_groups):
                 last = first + file.metadata.row_group(group).num_rows - 1
                 try:
+                    # One row group at a time, so that an error can say which rows are damaged.
                     yield from file.iter_batches(ROWS_PER_BATCH, row_groups=[group])
                 except _DAMAGE as error:
                     where = f"rows {first} to {last} (row group {group})"
@@ -102,6 +105,7 @@ class Release:
         try:
             if not is_inside(self.root, self.name_of(path)):
                 raise DataError(f"{self.name_of(path)}: cannot be read: it is missing")
+            # Checksums are off by default, and without them a flipped bit can be read as another word.
             return pq.ParquetFile(path, page_checksum_verification=True)
         except _DAMAGE as error:
             raise DataError(f"{self.name_of(path)}: cannot be read: {first_line(error)}") from error
@@ -142,6 +146,7 @@ def local_release(place: str, *, cache: Path | None = None) -> Path:
         EndpointError: the Hub cannot be reached or failed.
         DataError: its manifest is malformed.
     """
+    # A folder of the user's own is never overruled by a repo of the same name.
     if Path(place).exists() or not HUB_ID.match(place):
         return Path(place)
     from huggingface_hub import HfApi
@@ -252,6 +257,7 @@ def _placed(release: Release, config: Config, split: Split) -> Iterator[PlacedDi
 def _dialogue(row: dict[str, Any], where: str) -> Dialogue:
     if row["license"] not in LICENCES:
         raise DataError(f"{where}: license: {row['license']!r} is not a licence that is known")
+    # Its words are not in the release, so there is nothing to mine or to rebuild from.
     if row["withheld"]:
         raise DataError(f"{where}: dialogue {row['dialogue_id']} is withheld by its licence; give its source instead")
     try:

@@ -43,6 +43,7 @@ def write_views(root: Path, manifest: Manifest, files: FileSet | None = None, *,
     Raises:
         DataError: a file that the views show is malformed or damaged, or the manifest lists no table of some config.
     """
+    # A set of its own, so that a view that cannot be written does not leave the views before it changed.
     if files is None:
         with FileSet(root) as alone:
             return write_views(root, manifest, alone, draw=draw)
@@ -66,6 +67,7 @@ def write_views(root: Path, manifest: Manifest, files: FileSet | None = None, *,
     views |= {path: file_record(root / path) for path in context.pictures}
     if context.maintainers is not None:  # people write it by hand, so the manifest may not list it yet
         views[MAINTAINERS] = file_record(root / MAINTAINERS)
+    # Pictures and the maintainers' file may be gone since, and are listed only where they are there now.
     others = {name: record for name, record in manifest.files.items() if name not in (*PICTURES, MAINTAINERS)}
     manifest = manifest.model_copy(update={"files": dict(sorted({**others, **views}.items()))})
     files.write(MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
@@ -138,6 +140,7 @@ def recover(root: Path) -> None:
             if name not in listed:
                 (root / name).unlink(missing_ok=True)
         names = [name for name in _files(staged) if config_and_split(name) is None]
+        # The manifest last: while it is in the staging folder, the next run knows that the move is not finished.
         for name in sorted(names, key=lambda name: name == MANIFEST):
             _move(staged / name, root / name)
     shutil.rmtree(staged, ignore_errors=True)
@@ -145,6 +148,7 @@ def recover(root: Path) -> None:
 
 def _move(new: Path, old: Path) -> None:
     old.parent.mkdir(exist_ok=True)
+    # A file that stays the same keeps its time stamp, so that nothing that watches the folder sees a change.
     if new.name == MANIFEST or old.is_symlink() or not old.is_file() or not filecmp.cmp(new, old, shallow=False):
         new.replace(old)
 

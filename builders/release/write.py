@@ -46,6 +46,7 @@ class TableWriter:
     def add(self, row: Row) -> None:
         """Adds the next row; it must have exactly the columns of the config."""
         self._waiting.append(row)
+        # Over the rows, not the file: another version of the Parquet library may write other bytes for the same rows.
         self._digest.update(canonical_json(row))
         self._digest.update(b"\n")
         self.rows += 1
@@ -65,6 +66,7 @@ class TableWriter:
         records = {}
         for number, (part, rows, digest) in enumerate(self._shards):
             name = shard_path(self.config, self.split, number, len(self._shards))
+            # Only now, because the name of a shard holds the number of all shards.
             part.replace(self.root / name)
             records[name] = file_record(self.root / name, rows=rows, rows_sha256=digest)
         return records
@@ -80,6 +82,8 @@ class TableWriter:
                 self._part(),
                 self.schema,
                 compression="zstd",
+                # Page boundaries then follow the content: the Hub uploads only the pages that differ from an earlier
+                # version.
                 use_content_defined_chunking=True,
                 write_page_index=True,
                 write_page_checksum=True,

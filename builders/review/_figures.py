@@ -116,6 +116,7 @@ class _Figures:
         """Krippendorff's alpha of all annotators, and Cohen's kappa of every two."""
         errors = [_said(pair, _REPLIES) for pair in self.pairs]
         better = [_said(pair, (_better,)) for pair in self.pairs]
+        # One table a pair, not one in all: the bootstrap weighs the tables of a dialogue's pairs together.
         tables = np.array([coincidences_of(units, len(_ERRORS)) for units in errors])
         grouped = self._of(alpha, tables, _pairable(errors))
         return AmongPeople(

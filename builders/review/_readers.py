@@ -19,6 +19,7 @@ from .forms import BETTER_COLUMN, ERROR_COLUMNS
 ANSWERS = (*ERROR_COLUMNS, BETTER_COLUMN)
 """The columns that are read besides `item`; others are ignored."""
 
+# A semicolon is what spreadsheet programs write where the comma is the decimal sign.
 _DELIMITERS = (",", ";", "\t")
 # In characters; more than any spreadsheet program writes into a cell.
 _LONGEST_CELL = 1 << 17
@@ -84,6 +85,7 @@ def _csv_rows(path: Path, data: bytes, item: str = "item", answers: Sequence[str
         headers = {one: next(csv.reader(io.StringIO(text), delimiter=one), []) for one in _DELIMITERS}
     except csv.Error as error:
         raise UsageError(f"{path}: line {shift}: no CSV: {error}") from error
+    # The header decides: the delimiter under which most of the wanted columns appear.
     delimiter = max(_DELIMITERS, key=lambda one: len(_known(headers[one], wanted)))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
@@ -150,6 +152,7 @@ def _label_studio_rows(place: str, task: dict[str, Any]) -> Iterator[RawRow]:
     data = task.get("data")
     item = data.get("item") if isinstance(data, dict) else None
     for annotation in task["annotations"]:
+        # A task that was skipped still has an entry, which is no label.
         if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
             continue
         results = [one for one in annotation.get("result") or [] if isinstance(one, dict)]
@@ -163,6 +166,7 @@ def _choice(value: Any) -> Any:
     choices = value.get("choices") if isinstance(value, dict) else None
     if not isinstance(choices, list):
         return value
+    # Several choices are passed on as words that no parser accepts, so that they are reported and not picked from.
     return choices[0] if len(choices) == 1 else " and ".join(map(str, choices))
 
 
@@ -174,6 +178,7 @@ def _argilla_rows(place: str, record: dict[str, Any]) -> Iterator[RawRow]:
                 user = by_user.setdefault(str(answer.get("user_id")), dict.fromkeys(ANSWERS, None))
                 user[question] = answer.get("value")
     for user_id, cells in by_user.items():
+        # Argilla's user ids are random; eight digits tell annotators apart.
         yield RawRow(place, record.get("id"), cells, user_id[:8])
 
 

@@ -197,6 +197,7 @@ def crisis_review_of(items: Sequence[CrisisItem], read: Sequence[ReadFinding]) -
         read: the signs with a decision, in the order of their ids.
     """
     ids = {one.finding for one in read}
+    # A dialogue counts as read only when every sign in it was decided on.
     unread = {item.dialogue_id for item in items if item.finding not in ids}
     dialogues = {item.dialogue_id for item in items}
     given = Counter(decision for one in read for decision in one.decisions.values())

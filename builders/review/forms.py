@@ -59,6 +59,7 @@ def blind(drawn: Sequence[Drawn], seed: int) -> dict[str, KeyItem]:
     for pair in sorted(drawn, key=lambda pair: rank_of(seed, "shuffle", pair.row_id)):
         # The prefix keeps spreadsheet programs from reading ids such as 12e45 as numbers and rewriting them.
         name = f"pair-{rank_of(seed, 'item', pair.row_id)[:12]}"
+        # Another purpose than for the order of items, so that the side cannot be guessed from the place in the sheet.
         heads = int(rank_of(seed, "side", pair.row_id), 16) % 2
         items[name] = KeyItem(row_id=pair.row_id, dialogue_id=pair.dialogue_id, a="chosen" if heads else "rejected")
     return items
@@ -88,6 +89,7 @@ def _conversation(config: Config, prompt: Sequence[dict[str, str]]) -> str:
 
 def fit_cell(text: str) -> str:
     """A conversation, one turn a line, without its first turns if it is too long for a spreadsheet's cell."""
+    # The last turns stay, since a reply answers these.
     return text if len(text) <= _MOST_CHARACTERS else _LEFT_OUT + text[-_MOST_CHARACTERS:].partition("\n")[2]
 
 
@@ -259,6 +261,7 @@ def check_outside(root: Path, out: Path) -> None:
     Raises:
         UsageError: `out` is inside the release.
     """
+    # Resolved, because a link could lead back into the release.
     if out.resolve().is_relative_to(root.resolve()):
         raise UsageError(f"{out} is inside the release, where every file is published; choose another --out")
 

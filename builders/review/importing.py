@@ -89,6 +89,7 @@ def import_review(root: Path, key_path: Path, files: Sequence[Path], annotators:
         if entry.row_id not in rows or rows[entry.row_id]["dialogue_id"] != entry.dialogue_id:
             what = f"{name} is {entry.row_id}, which {root} does not have in {key.config}"
             raise UsageError(f"{key_path}: {what}; give the key of an export of this release")
+    # Everything is read and checked before the first write, so that a bad cell leaves the release as it was.
     sheets = read_sheets(files, annotators, key)
     _refuse_empty(sheets, key)
     review = review_so_far(root)
@@ -127,6 +128,8 @@ def _merge_labels(
     pairs = {pair.row_id: pair for pair in (earlier.pairs if earlier else ())}
     for item, entry in key.items.items():
         known = pairs[entry.row_id].labels if entry.row_id in pairs else {}
+        # An item that a sheet lacks becomes blank: an import replaces the annotator's earlier labels under the same
+        # key.
         new = {sheet.annotator: sheet.labels.get(item, BLANK) for sheet in sheets}
         pairs[entry.row_id] = _pair(rows[entry.row_id], {**known, **new})
     return pairs
@@ -207,6 +210,7 @@ def _check_name(name: str, path: Path) -> str:
 def _sheets_of(path: Path, base: str, key: Key, bad: BadCells) -> list[Sheet]:
     rows = read_rows(path)
     people = sorted({row.annotator for row in rows}) or [""]
+    # An export of one person goes by the file's name; ids are added only where they tell people apart.
     several = len(people) > 1
     sheets = {one: Sheet(annotator=f"{base}-{one}" if several else base, file=path.name) for one in people}
     places: dict[tuple[str, str], str] = {}
@@ -232,6 +236,7 @@ def _label(path: Path, row: RawRow, entry: KeyItem, bad: BadCells) -> Label:
         return answer
 
     sides = [read(column, _found, ERROR_LABELS) for column in ERROR_COLUMNS]
+    # From here on labels are about sides, not letters: nothing after the import depends on which reply stood first.
     chosen, rejected = sides if entry.a == "chosen" else sides[::-1]
     better = read(BETTER_COLUMN, _better, BETTER)
     if better in ("a", "b"):

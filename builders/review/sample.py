@@ -52,6 +52,7 @@ class Drawn:
 
 def rank_of(seed: int, purpose: str, row_id: str) -> str:
     """A digest that puts rows into a random order, which is another one for every purpose and seed."""
+    # A digest instead of a random generator: the rank of a row does not depend on the rows before it.
     return hashlib.sha256(f"{purpose}:{seed}:{row_id}".encode()).hexdigest()
 
 
@@ -102,6 +103,7 @@ class _Candidates:
         kept = self._kept[pair.stratum]
         kept.append(pair)
         if len(kept) > 2 * self.limit:
+            # Only every so often, at twice the limit: sorting for each pair would make a large release slow.
             kept.sort()
             del kept[self.limit :]
 
@@ -120,6 +122,7 @@ def allocate(counts: Mapping[Stratum, int], size: int) -> dict[Stratum, int]:
     if size >= total:
         return dict(counts)
     due = {stratum: size * number / total for stratum, number in sorted(counts.items())}
+    # Every stratum has at least one pair, even where its share rounds to none; the loops below then meet the size.
     given = {stratum: max(1, int(share)) for stratum, share in due.items()}
     while sum(given.values()) > size:
         given[max((one for one in given if given[one] > 1), key=lambda one: given[one] - due[one])] -= 1
@@ -138,6 +141,8 @@ def _spread(kept: Mapping[Stratum, list[Drawn]], wanted: Mapping[Stratum, int]) 
         left = wanted[stratum]
         while left:
             uses, pair = heapq.heappop(queue)
+            # The count has grown since the pair was queued: it goes back with its present count instead of a resorted
+            # queue.
             if uses != used[pair.dialogue_id]:
                 heapq.heappush(queue, (used[pair.dialogue_id], pair))
                 continue
