@@ -17,6 +17,7 @@ class MovedError(EndpointError):
 
 def find_commit(repo: HubRepo, payload: Payload, revision: str = MAIN, *, besides: Collection[str] = ()) -> str | None:
     """The newest commit of a revision, `besides` left out, that is this release by its mark and its files, or None."""
+    # The mark finds candidates cheaply; only the files prove that a commit is the release.
     marked = (one.oid for one in repo.commits(revision) if payload.mark in one.message)
     ours = (oid for oid in marked if oid not in besides and not any(missing(repo.tree(oid), payload.files)))
     return next(ours, None)
@@ -30,6 +31,7 @@ def make_commit(repo: HubRepo, payload: Payload, plan: CommitPlan) -> str:
         DataError: the repo would leave out a file.
         HubError: the Hub refuses, or fails again and again.
     """
+    # Uploaded once, outside the retries: the bytes are then in the Hub's storage whatever becomes of the commit.
     added = repo.upload({name: payload.files[name] for name in plan.add})
 
     def send() -> str:
@@ -67,6 +69,7 @@ def _look(find: Callable[[], str | None], failure: HubError) -> str | None:
     try:
         return find()
     except HubError as unknown:
+        # Not transient, because a retry would send the commit again without knowing whether it is there.
         raise HubError(str(unknown), transient=False) from failure
 
 
@@ -198,5 +201,6 @@ def _find(repo: HubRepo, payload: Payload) -> str | None:
 
 # The commit of a pull request that is the release; what `main` has had is not of the request.
 def _commit_of(repo: HubRepo, payload: Payload, number: int) -> str | None:
+    # A request's history begins with that of `main`, where an earlier publish may bear the same mark.
     on_main = {commit.oid for commit in repo.commits()}
     return find_commit(repo, payload, f"refs/pr/{number}", besides=on_main)

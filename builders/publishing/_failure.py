@@ -9,10 +9,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from ...schemas.errors import EndpointError
 
 ATTEMPTS = 5
+# Longer waits are left to the user, who may have better things to do than to watch a command sleep.
 _LONGEST_WAIT_S = 120.0
 # With every 5xx: the same request may be granted later. Whether 409 and 412 were ours is for the caller to look up.
 _TRANSIENT = frozenset({408, 409, 412, 425, 429})
 
+# Error messages of the Hub may quote the request, and with it the token.
 _TOKEN = re.compile(r"\bhf_\w+")
 
 

@@ -236,10 +236,12 @@ def plan_commit(
             release of this size.
     """
     tree = repo.tree(parent)
+    # Only what differs is sent, so that publishing again after a stop costs no second upload.
     add = tuple(name for name, file in payload.files.items() if not file.is_in(tree.get(name)))
     earlier = earlier_release(repo, tree, parent)
     stale = _stale(tree, earlier, payload)
     for name in (*add, *stale):
+        # Changed since it was taken over means changed again, and that is not ours to overwrite.
         if name in taken and taken[name] == tree.get(name):
             continue
         if name not in tree and name in earlier:
@@ -327,5 +329,6 @@ def is_as_listed(repo: HubRepo, name: str, entry: Entry, earlier: Mapping[str, s
     """Whether a file is as the earlier release, `earlier`, put it there; a small one is read for that."""
     if name not in earlier:
         return False
+    # Git stores small files under a SHA-1 of its own; only large ones have a SHA-256 in the listing.
     sha256 = entry.sha256 or hashlib.sha256(repo.read(name, parent)).hexdigest()
     return sha256 == earlier[name]

@@ -62,6 +62,7 @@ Tree = Mapping[str, Entry]
 def local_file(path: Path) -> LocalFile:
     """A file with both of its digests, read once and in pieces."""
     size = path.stat().st_size
+    # Git's id of a blob is the SHA-1 of a header and the bytes.
     sha256, oid = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -157,6 +158,8 @@ class HubRepo:
         told = self._read("say whose token this is", self.api.whoami)
         role = told.get("auth", {}).get("accessToken", {}).get("role")
         orgs = (org["name"] for org in told.get("orgs", ()) if org.get("roleInOrg") != "read")
+        # A fine-grained token has rights that `whoami` does not list in full; the Hub itself refuses where they do not
+        # suffice.
         namespaces = frozenset((told["name"], *orgs)) if role == "write" else None
         return Account(told["name"], role != "read", namespaces)
 

@@ -71,6 +71,7 @@ def find_edits(repo: HubRepo, payload: Payload, head: str, tags: Mapping[str, st
     """
     tree = repo.tree(head)
     earlier = earlier_release(repo, tree, head)
+    # No release was published here before, so there is no card of ours to compare with.
     if not earlier:
         return None
     entries = {name: tree.get(name) for name in (CARD, MAINTAINERS)}
@@ -235,6 +236,7 @@ _LARGE_HEADING = re.compile(r"^##?[ \t]")
 def _text(body: str, due: str, base: Maintainers) -> tuple[str, list[str]]:
     (section, rest), (_, due_rest) = _without_section(body), _without_section(due)
     said, foreign = [section] if section is not None else [base.text] if not _has_section(due) else [], []
+    # Without `autojunk`, which ignores lines that occur often: a card has many alike.
     matcher = difflib.SequenceMatcher(None, due_rest, rest, autojunk=False)
     for what, first, last, start, end in matcher.get_opcodes():
         added = "\n".join(rest[start:end]).strip("\n")
@@ -296,6 +298,7 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _merged(base: Maintainers, theirs: Maintainers, ours: Maintainers, where: str) -> Maintainers:
+    # A tag that people removed on the Hub stays removed, although the release still names it.
     gone = {tag for tag in base.tags if tag not in theirs.tags}
     tags = [tag for tag in dict.fromkeys((*ours.tags, *theirs.tags)) if tag not in gone]
     # A tag that this release took out stays out, unless it was added on the Hub since then.
@@ -306,6 +309,7 @@ def _merged(base: Maintainers, theirs: Maintainers, ours: Maintainers, where: st
 
 def _one(key: str, base: Maintainers, theirs: Maintainers, ours: Maintainers, where: str) -> Any:
     was, now, here = getattr(base, key), getattr(theirs, key), getattr(ours, key)
+    # Unchanged there, or changed to what the release says already.
     if now in (was, here) or (key == "text" and now and now in here):
         return here
     if here == was:

@@ -73,6 +73,7 @@ def read_audit(release: Release) -> Audit:
     source = ReleaseSource(release, release.root.name)
     if audit.subject.sha256 != source.subject().sha256:
         raise DataError(f"{path}: it is the audit of other tables: {advice}")
+    # The answers in the file could have been edited by hand; the measures are bound to the tables by their digest.
     return audit.model_copy(update={"gates": check_gates(audit, source.gates, source.facts)})
 
 
@@ -157,6 +158,7 @@ def accept(audit: Audit, earlier: tuple[AcceptedGate, ...], reasons: Mapping[str
         if name not in names:
             there = ", ".join(sorted(names)) or "none"
             raise UsageError(f"--accept {name}: no such gate failed or cannot tell; those that do: {there}")
+    # A gate that passes by now needs no excuse any more, and a card that still had one would mislead.
     kept = [one for one in earlier if one.name not in reasons and (one.name, one.measure) in unpassed]
     new = [
         AcceptedGate(

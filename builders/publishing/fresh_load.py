@@ -183,6 +183,7 @@ def read_back(read_as: ReadAs, manifest: Path) -> None:
         )
     where = f"{read_as.repo} {read_as.tag} is published, but "
     try:
+        # The last line, because the libraries may print before it.
         told = json.loads(done.stdout.splitlines()[-1])
         found = told.get("differences")
         if done.returncode or ("failure" not in told and not isinstance(found, list)):
@@ -197,6 +198,7 @@ def read_back(read_as: ReadAs, manifest: Path) -> None:
 
 
 def _environment(read_as: ReadAs, home: Path) -> Mapping[str, str]:
+    # Everything that could lead the client to a cache or a token of this machine is left out.
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(_PLACES)}
     kept.pop("XDG_CACHE_HOME", None)
     settings = {

@@ -29,6 +29,7 @@ def released_versions(tags: Iterable[str]) -> list[str]:
 
 def newest_release(repo: HubRepo, tags: dict[str, str]) -> Release | None:
     """The newest published release; None where there is none yet."""
+    # A tag of a version whose tree has no manifest was made by hand and is no release.
     newest = next((one for one in released_versions(tags) if MANIFEST in repo.tree(tags[tag_of(one)])), None)
     return Release(repo.fetch(tags[tag_of(newest)])) if newest is not None else None
 
@@ -82,6 +83,7 @@ def check_standing(repo: HubRepo, payload: Payload, head: str, tags: Mapping[str
 def published_commit(repo: HubRepo, tree: Tree, tags: Mapping[str, str]) -> str | None:
     """The commit by which the release in a tree was published: that of its tag, or one that bears its mark."""
     manifest = tree[MANIFEST]
+    # Tags first: they are few, and a squashed history may have lost the commit.
     for oid in reversed([*tags.values()]):
         if repo.tree(oid).get(MANIFEST) == manifest:
             return oid
@@ -158,6 +160,7 @@ def ensure_repo(repo: HubRepo, info: RepoInfo | None, options: PublishOptions) -
     """
     if info is None:
         info = _create(repo, options)
+    # Before any row is there, so that the data is at no moment readable by everybody.
     if options.gated is not None and not info.gated:
         repo.gate(options.gated)
         info = repo.info()

@@ -69,6 +69,7 @@ def origins_of(root: Path, files: Mapping[str, FileRecord]) -> tuple[Origin, ...
     Raises:
         DataError: a table of dialogues is gone or damaged.
     """
+    # Held-out dialogues are in the release as well, and their sources are owed credit.
     found = Counter[tuple[str, str]]()
     for config in (Config.DIALOGUES, Config.CRISIS_HOLDOUT):
         found.update(

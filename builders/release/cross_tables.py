@@ -58,6 +58,7 @@ class Digests:
 
     def repeated(self, rule: str, detail: str) -> Iterator[Finding]:
         """A finding for every value that has occurred in an earlier row."""
+        # Nearly always there is none, and then the costly search for places is skipped.
         if not _has_repeats(self.all()):
             return
         values = self.all()
@@ -114,6 +115,7 @@ class CrossTableState:
         """Remembers a batch of dialogues, and reports those that are in another split or table, too."""
         columns = (batch.column(column).to_pylist() for column in ("dialogue_id", "source", "license"))
         for number, (dialogue_id, source, license_id) in enumerate(zip(*columns, strict=True)):
+            # Held out and released at once would publish what was held out.
             elsewhere = dialogue_id in self.dialogues and (dialogue_id in self.held_out) != (config is _HOLDOUT)
             before = self.dialogues.setdefault(dialogue_id, (split, source, license_id))
             if config is _HOLDOUT:
@@ -135,7 +137,10 @@ class CrossTableState:
             yield Broken("dialogue", np.flatnonzero(~there), "its dialogue is not in the release")
         if config in _MADE_OF_TURNS and (barred := there & known.barred[at]).any():
             yield Broken("dialogue", np.flatnonzero(barred), "its dialogue may give no rows")
+        # Unknown dialogues become nulls: they were reported above, and must not be compared with another dialogue's
+        # columns.
         places = pa.array(at, mask=~there)
+        # A call belongs to no split, since candidates of several splits may share it.
         if config is not Config.COMPLETIONS:
             due = pa.scalar(split.value)
             yield from _unequal("splits", known.splits.take(places), due, f"its dialogue is not in {split}")
@@ -241,6 +246,7 @@ class LabelledTraces:
             calls = pc.struct_field(batch.column("reasoner"), "request_key")
             rewritten = np.asarray(batch.column("rewrite").is_valid())
             own = is_among(_trace_digests(calls, contents(batch, "completion")), right)
+            # A rewritten reply has other words than the labelled trace, but comes from the same call.
             found = np.where(rewritten, is_among(digests(calls), right_calls), own)
             yield from _broken_unless(found, "its trace is not labelled right in every step")
         elif config is Config.REASONING_PAIRS:

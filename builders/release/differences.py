@@ -48,6 +48,7 @@ def changed_files(release: Release) -> Iterator[Difference]:
             yield Difference(file=name, what="its bytes are not those in the manifest")
         elif path.stat().st_size != record.bytes:
             yield Difference(file=name, what=f"it has {path.stat().st_size} bytes, the manifest says {record.bytes}")
+    # A file that no manifest lists would be published or loaded without ever having been checked.
     known = {*release.manifest.files, MANIFEST}
     for path in sorted(release.root.rglob("*")):
         name = path.relative_to(release.root).as_posix()
@@ -116,6 +117,7 @@ def _compare_table(release: Release, rebuilt: Release, name: str) -> Iterator[Di
     if not is_inside(release.root, name) or not theirs.is_file():
         yield Difference(file=name, what="is missing" if theirs.is_file() else "a rebuild makes no such file")
         return
+    # Equal bytes are equal rows: only differing files are parsed.
     if sha256_of(ours) == sha256_of(theirs):
         return
     same_rows = True
@@ -125,6 +127,7 @@ def _compare_table(release: Release, rebuilt: Release, name: str) -> Iterator[Di
             what = "is not in the rebuild" if again is None else "is missing"
             yield Difference(file=name, row=number, what=what)
             return
+        # In canonical form, which is also what the digests of rows are made of.
         if canonical_json(row) != canonical_json(again):
             same_rows = False
             yield Difference(file=name, row=number, what=_which_columns(row, again))

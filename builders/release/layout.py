@@ -62,6 +62,7 @@ FILES = frozenset(
 )
 """Every file that a release may have besides its manifest and its tables."""
 
+# ASCII digits only: `\d` would also match digits of other scripts, and two names could then look alike.
 _SHARD = re.compile(r"data/(?P<config>[a-z_]+)/(?P<split>train|validation|test)-[0-9]{5}-of-[0-9]{5}\.parquet")
 
 

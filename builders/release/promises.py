@@ -95,6 +95,7 @@ def _format_counts(counts: Mapping[Any, int]) -> str:
 
 def check_license(release: Release, state: CrossTableState) -> Iterator[Finding]:
     """Compares manifest, card, LICENSE and NOTICE with the licence that follows from those of the dialogues."""
+    # From the dialogues themselves, not from the manifest's list of sources: what is in the tables decides.
     due = release_licence(license_id for _, _, license_id in state.dialogues.values())
     if release.manifest.license != due:
         yield _finding(MANIFEST, f"it says {release.manifest.license}, its dialogues make it {due}")

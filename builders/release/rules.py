@@ -22,6 +22,7 @@ from .findings import Broken, Mask, Rules
 from .layout import allowed_values, fields_of, may_be_null, schema_difference, without_none
 from .read import Release
 
+# Longest first, so that a name that begins another does not match in its place.
 _NAMED = "|".join(re.escape(name) for name in sorted(STRATEGY_NAMES, key=len, reverse=True))
 _BRACKETED = rf"(?i)[\[【]\s*({_NAMED})\s*[\]】]"
 
@@ -67,6 +68,7 @@ def _wrong_values(array: pa.Array, hint: Any, numbers: np.ndarray, name: str) ->
 
 
 def _failing(batch: pa.RecordBatch, rule: str, detail: str, mask: Mask) -> Iterator[Broken]:
+    # A rule that cannot tell is a rule that is broken: absence is never good.
     rows = np.flatnonzero(np.asarray(mask(batch).fill_null(True)))
     if len(rows):
         yield Broken(rule, rows, detail)
@@ -92,6 +94,7 @@ def normalised(text: pa.Array) -> pa.Array:
 def _has_bad_end(batch: pa.RecordBatch) -> pa.Array:
     messages = batch.column("prompt")
     empty = np.asarray(pc.equal(pc.list_value_length(messages), 0))
+    # Arrow keeps the messages of all rows in one array; a row's last message stands just before the next row's first.
     last = np.asarray(messages.offsets)[1:] - 1
     users = np.append(np.asarray(pc.equal(messages.values.field("role"), "user")), False)
     return pa.array(empty | ~users[last])

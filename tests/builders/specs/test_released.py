@@ -13,7 +13,7 @@ from ipm_prefdial.builders.specs.released import load_release, locked_specs, rea
 from ipm_prefdial.schemas.audit import GATE_NAMES
 from ipm_prefdial.schemas.errors import UsageError
 
-_SPEC = Path(__file__).parents[2] / "builders" / "specs" / "1.0.0.yaml"
+_SPEC = Path(__file__).parents[3] / "builders" / "specs" / "1.0.0.yaml"
 
 
 @pytest.fixture
@@ -122,3 +122,9 @@ def test_a_gate_that_does_not_exist_is_refused_when_the_spec_is_read(tmp_path: P
     with pytest.raises(UsageError, match=r"draft\.yaml: there is no gate vibes; the spec may limit faults, "):
         read_spec(write_draft(tmp_path, gates={"vibes": 0.5}))
     assert tuple(GATES) == GATE_NAMES
+
+
+def test_versions_are_in_the_order_of_their_numbers(specs: Path) -> None:
+    for version in ("1.10.0", "1.9.0", "10.0.0", "2.0.0"):
+        (specs / f"{version}.yaml").touch()
+    assert versions() == ["1.0.0", "1.9.0", "1.10.0", "2.0.0", "10.0.0"]
