@@ -1,5 +1,5 @@
-"""Publishing: one commit on the state of the Hub that was inspected, one tag, and a read-back with an empty cache.
+"""Publishing: one commit on top of the inspected state of the Hub, one tag, and a read-back with an empty cache.
 
-Read `run` first. `conditions` says what may be published, `preflight` what the Hub holds, `_plan` what the commit does,
-`card_edits` what people changed on the Hub; `fresh_load` loads the result as a stranger would.
+Read `run` first. `conditions` decides what may be published, `preflight` inspects the Hub, `_plan` plans the commit,
+`card_edits` handles changes of the card on the Hub, and `fresh_load` loads the result as a new reader does.
 """

@@ -1,4 +1,4 @@
-"""The one commit of a release: made once, known again, and checked byte for byte."""
+"""The one commit of a release: created once, recognised later, and checked byte for byte."""
 
 from collections.abc import Callable, Collection
 from itertools import chain, islice
@@ -12,7 +12,7 @@ _SHOWN = 3
 
 
 class MovedError(EndpointError):
-    """Another commit came in between; look at it, then repeat the command."""
+    """Another commit moved the branch in the meantime; review it, then repeat the command."""
 
 
 def find_commit(repo: HubRepo, payload: Payload, revision: str = MAIN, *, besides: Collection[str] = ()) -> str | None:
@@ -24,7 +24,7 @@ def find_commit(repo: HubRepo, payload: Payload, revision: str = MAIN, *, beside
 
 
 def make_commit(repo: HubRepo, payload: Payload, plan: CommitPlan) -> str:
-    """The id of the commit that puts the release on `main`, made or found to have been made.
+    """The id of the commit that puts the release on `main`, whether created now or by an earlier attempt.
 
     Raises:
         MovedError: another commit moved `main` meanwhile.
@@ -47,9 +47,9 @@ def make_commit(repo: HubRepo, payload: Payload, plan: CommitPlan) -> str:
 
 
 def landing(repo: HubRepo, send: Callable[[], str], find: Callable[[], str | None]) -> str:
-    """What `send` gives; after every failure, what `find` finds of it, before it is sent again.
+    """The result of `send`; after each failure, `find` looks for the result before it is sent again.
 
-    The answer to a write may be lost though the write was done: to send it again without looking could do it twice.
+    The response to a write may be lost although the write succeeded: sending it again blindly could do it twice.
     """
 
     def once() -> str:
@@ -64,7 +64,7 @@ def landing(repo: HubRepo, send: Callable[[], str], find: Callable[[], str | Non
     return patiently(repo.sleep)(once)
 
 
-# What was found; where the Hub does not say even that, nothing is sent again in this run.
+# The result that was found; if even this read fails, nothing is sent again in this run.
 def _look(find: Callable[[], str | None], failure: HubError) -> str | None:
     try:
         return find()
@@ -74,10 +74,10 @@ def _look(find: Callable[[], str | None], failure: HubError) -> str | None:
 
 
 def _landed(repo: HubRepo, payload: Payload, plan: CommitPlan) -> str | None:
-    """Our commit, where it is there although the answer said otherwise.
+    """Our commit, if it exists although the response reported an error.
 
     Raises:
-        MovedError: it is not, and `main` is not where it was.
+        MovedError: it does not exist, and `main` has moved.
     """
     if found := find_commit(repo, payload):
         return found
@@ -91,10 +91,10 @@ def _landed(repo: HubRepo, payload: Payload, plan: CommitPlan) -> str | None:
 
 
 def check_commit(repo: HubRepo, payload: Payload, commit: str) -> None:
-    """The commit holds the release and everybody else's files as its parent has them, and nothing else.
+    """Checks that a commit holds the release, all other files as in its parent, and nothing else.
 
     Raises:
-        DataError: it does not; it must not be tagged.
+        DataError: it does not, so it must not be tagged.
     """
     tree, history = repo.tree(commit), repo.commits(commit)
     wrong = missing(tree, payload.files)
@@ -103,21 +103,21 @@ def check_commit(repo: HubRepo, payload: Payload, commit: str) -> None:
         before = repo.tree(parent)
         kept = others_files(before, earlier_release(repo, before, parent), payload)
         wrong = chain(wrong, disturbed(tree, payload.files, kept))
-    # A squashed history has no parent to compare with; what would be read as rows can be told all the same.
+    # A squashed history has no parent to compare with, but files that would be read as rows are found all the same.
     strangers = (name for name in tree if name not in payload.files and is_read_as_rows(name, payload))
     wrong = chain(wrong, (f"{name} would be read as rows" for name in strangers))
     if told := list(islice(wrong, _SHOWN)):
         raise DataError(f"{repo.name}: commit {commit[:12]} is not this release and was not tagged: {'; '.join(told)}")
 
 
-# The tag of a release: made once, on a commit that was checked, and never moved.
+# The tag of a release: created once, on a checked commit, and never moved.
 
 
 def is_published(repo: HubRepo, payload: Payload, tags: dict[str, str]) -> bool:
-    """Whether the release's tag is there and names these bytes.
+    """Whether the release's tag exists and points at these bytes.
 
     Raises:
-        DataError: the tag names another release.
+        DataError: the tag points at another release.
     """
     commit = tags.get(payload.tag)
     if commit is None:
@@ -132,7 +132,7 @@ def is_published(repo: HubRepo, payload: Payload, tags: dict[str, str]) -> bool:
 
 
 def make_tag(repo: HubRepo, payload: Payload, commit: str) -> None:
-    """The tag is there and points at the commit.
+    """Makes sure that the tag exists and points at the commit.
 
     Raises:
         DataError: the tag was made meanwhile, on another commit.
@@ -154,23 +154,23 @@ def make_tag(repo: HubRepo, payload: Payload, commit: str) -> None:
         raise DataError(f"{repo.name}: {payload.tag} was made and is not there: repeat the command")
 
 
-# The way without a right to write: the same commit, proposed.
+# Without write access, the same commit is proposed as a pull request.
 
 
 def propose(repo: HubRepo, payload: Payload, plan: CommitPlan) -> int:
-    """The number of the open pull request that holds the release: one that is there, or else a new one.
+    """The number of the open pull request that holds the release, an existing or a new one.
 
     Raises:
         DataError: the pull request holds something else, or the repo would leave out a file.
         HubError: the Hub refuses, or fails again and again.
     """
-    # A request that is there needs no upload, and `send` looks again before every attempt.
+    # An existing request needs no upload, and `send` looks again before every attempt.
     there = _find(repo, payload)
     files = {} if there else {name: payload.files[name] for name in plan.add}
     added = repo.upload(files, pull_request=True)
 
     def send() -> str:
-        # Nothing but looking tells a request that landed late from one that never did.
+        # Only a look at the Hub shows whether an earlier attempt succeeded after all.
         if found := _find(repo, payload):
             return found
         repo.commit(
@@ -199,7 +199,7 @@ def _find(repo: HubRepo, payload: Payload) -> str | None:
     return next(map(str, ours), None)
 
 
-# The commit of a pull request that is the release; what `main` has had is not of the request.
+# The commit of a pull request that is the release; commits of `main` are not part of the request.
 def _commit_of(repo: HubRepo, payload: Payload, number: int) -> str | None:
     # A request's history begins with that of `main`, where an earlier publish may bear the same mark.
     on_main = {commit.oid for commit in repo.commits()}

@@ -1,4 +1,4 @@
-"""What goes wrong at the Hub, in one kind of error that says whether trying again may help."""
+"""Errors of the Hub as one exception class, which says whether a retry may help."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from ...schemas.errors import EndpointError
 ATTEMPTS = 5
 # Longer waits are left to the user, who may have better things to do than to watch a command sleep.
 _LONGEST_WAIT_S = 120.0
-# With every 5xx: the same request may be granted later. Whether 409 and 412 were ours is for the caller to look up.
+# And every 5xx status: the same request may succeed later. The caller finds out whether 409 and 412 were ours.
 _TRANSIENT = frozenset({408, 409, 412, 425, 429})
 
 # Error messages of the Hub may quote the request, and with it the token.
@@ -19,18 +19,18 @@ _TOKEN = re.compile(r"\bhf_\w+")
 
 
 class HubError(EndpointError):
-    """The Hub did not do what it was asked; whether it did it all the same is not known where the answer was lost."""
+    """A request to the Hub failed. If the response was lost, the Hub may still have carried it out."""
 
     def __init__(self, message: str, *, transient: bool, wait_s: float = 0.0) -> None:
         super().__init__(message)
         self.transient = transient
         self.wait_s = wait_s
-        """Seconds that the Hub asked to wait."""
+        """Seconds that the Hub asks us to wait."""
 
 
 @contextmanager
 def hub_failures(doing: str) -> Iterator[None]:
-    """Whatever the Hub's client raises becomes a `HubError`; `doing` says what was tried, as in `create a tag`.
+    """Turns every exception of the Hub's client into a `HubError`; `doing` names the request, such as `create a tag`.
 
     Raises:
         HubError: the Hub refused, failed, or could not be reached.
@@ -90,7 +90,7 @@ def plain_reason(what: object) -> str:
 
 
 def patiently(sleep: Callable[[float], None]) -> Retrying:
-    """Tries again after a transient failure: five times, after 1, 2, 4 and 8 s, or as long as the Hub asks for."""
+    """Retries after transient failures: five attempts, after 1, 2, 4 and 8 s, or the time that the Hub asks for."""
     return Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, HubError) and error.transient),
         wait=_wait,

@@ -1,4 +1,4 @@
-"""What one commit does: it adds, keeps and removes files of the release, and touches no others.
+"""The plan of a commit: which files of the release it adds, keeps and removes. It touches no other files.
 
 A release of any size is one commit, so that `main` and the tag show a whole release at every moment: a git branch moves
 from one commit to the next and holds nothing in between. The Hub sets no number of operations per commit. It advises 50
@@ -25,12 +25,12 @@ from ..release.layout import CARD, MANIFEST, config_and_split, release_files
 from ..release.read import Release, read_text
 from ._repo import Entry, HubRepo, LocalFile, Tree, local_file
 
-# The card's YAML, checked against the files before anything is sent: what the Hub and `datasets` will make of it.
+# The card's YAML, which the Hub and `datasets` go by, is checked against the files before anything is sent.
 
 
 @dataclass(frozen=True)
 class FrontMatter:
-    """What a reader's `load_dataset` goes by."""
+    """The part of the card that `load_dataset` reads."""
 
     default_config: str
     patterns: tuple[str, ...]
@@ -38,10 +38,10 @@ class FrontMatter:
 
 
 def read_front_matter(release: Release) -> FrontMatter:
-    """The YAML at the top of README.md.
+    """The checked YAML at the top of README.md.
 
     Raises:
-        DataError: there is none, it is malformed, or says something else than the files do.
+        DataError: there is none, it is malformed, or it contradicts the files.
     """
     try:
         card = front_matter_of(read_text(release.root, CARD) or "")
@@ -114,7 +114,7 @@ def _rows_by_table(release: Release) -> dict[tuple[str, str], int]:
     return rows
 
 
-# What is sent: the release's files by its layout and no others, and the mark by which their commit is known again.
+# What is sent: only the files of the release's layout, with a mark by which their commit is recognised.
 
 
 MARK = f"{MANIFEST} sha256: "
@@ -123,15 +123,15 @@ MARK = f"{MANIFEST} sha256: "
 
 @dataclass(frozen=True)
 class Payload:
-    """A release as it is to stand in a commit."""
+    """A release as a commit will hold it."""
 
     version: str
     files: Mapping[str, LocalFile]
     """By path in the repo; the manifest is one of them."""
     front_matter: FrontMatter
-    """What the card says of them."""
+    """The card's description of them."""
     notes: str = ""
-    """What is new in it, as Markdown; the commit says so."""
+    """Release notes as Markdown, for the description of the commit."""
 
     @property
     def tag(self) -> str:
@@ -150,12 +150,12 @@ class Payload:
 
     @property
     def mark(self) -> str:
-        """The line of the commit's description that no other release's commit has."""
+        """The line of the commit's description that identifies this release."""
         return f"{MARK}{self.manifest_sha256}"
 
     @property
     def description(self) -> str:
-        """What the commit says below its title: what is new, and the mark."""
+        """The description of the commit: the release notes and the mark."""
         return "\n\n".join(part for part in (self.notes.strip(), self.mark) if part)
 
 
@@ -165,10 +165,10 @@ def tag_of(version: str) -> str:
 
 
 def payload_of(release: Release, notes: str = "") -> Payload:
-    """What a release sends, with notes on what is new in it.
+    """The payload of a release, with its release notes.
 
     Raises:
-        DataError: a file is gone or is not what the manifest says, or the card is not of these files.
+        DataError: a file is missing or differs from the manifest, or the card does not describe these files.
     """
     listed = release.manifest.files
     files = {}
@@ -183,27 +183,27 @@ def payload_of(release: Release, notes: str = "") -> Payload:
 
 
 MOST_LARGE_FILES = 25_000
-"""That one commit may add: the limit that `huggingface_hub` documents for `create_commit`."""
+"""The most files that one commit may add: the limit that `huggingface_hub` documents for `create_commit`."""
 MOST_IN_FOLDER = 10_000
 """Files and folders that one folder may hold; the Hub rejects a commit with more."""
 MOST_BYTES = 500 * 10**9
-"""Of one file: the Hub's hard limit."""
+"""Largest size of one file: the Hub's hard limit."""
 
 
 @dataclass(frozen=True)
 class CommitPlan:
-    """The step from the tree at `parent` to the release."""
+    """The changes from the tree at `parent` to the release."""
 
     parent: str
-    """The commit to be built on; empty where there is no repo yet."""
+    """The parent commit; empty if there is no repo yet."""
     add: tuple[str, ...]
     """Paths whose bytes are new."""
     same: tuple[str, ...]
-    """Paths that hold the right bytes already."""
+    """Paths that already hold the right bytes."""
     remove: tuple[str, ...]
-    """Paths that an earlier release of ours put there and this one does not have."""
+    """Paths of an earlier release that this one does not have."""
     kept: Tree
-    """Everybody else's files."""
+    """All other files of the repo."""
 
     @property
     def done(self) -> bool:
@@ -212,10 +212,10 @@ class CommitPlan:
 
 
 def plan_first(payload: Payload) -> CommitPlan:
-    """How the release gets into a repo that is not there yet.
+    """The plan for a repo that does not exist yet.
 
     Raises:
-        DataError: the Hub does not take a release of this size.
+        DataError: the release is too large for the Hub.
     """
     return _checked(CommitPlan("", tuple(payload.files), (), (), {}), payload)
 
@@ -223,13 +223,13 @@ def plan_first(payload: Payload) -> CommitPlan:
 def plan_commit(
     repo: HubRepo, payload: Payload, parent: str, taken: Mapping[str, Entry | None] = MappingProxyType({})
 ) -> CommitPlan:
-    """How the release gets on top of the commit `parent`.
+    """The plan for a commit on top of `parent`.
 
     Args:
-        repo: where.
+        repo: the repo.
         payload: the release.
         parent: the commit.
-        taken: files of ours that were changed there, as they were when the release took the change over.
+        taken: files of ours that were changed on the Hub, as they were when the release took over the change.
 
     Raises:
         DataError: a foreign file, or a change to a file of the release, stands in the way; or the Hub does not take a
@@ -282,7 +282,7 @@ def _stale(tree: Tree, earlier: Mapping[str, str], payload: Payload) -> tuple[st
 
 
 def _checked(plan: CommitPlan, payload: Payload) -> CommitPlan:
-    """The plan, where the Hub takes it.
+    """The plan, if it is within the Hub's limits.
 
     Raises:
         DataError: it has too many files, too many of them in one folder, or one that is too large.

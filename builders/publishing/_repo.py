@@ -1,7 +1,7 @@
-"""One dataset repo of the Hub, by the few things that publishing asks of it.
+"""One dataset repo of the Hub, with the few operations that publishing needs.
 
-Reads are tried again where the Hub fails, and so are uploads, which change nothing that anybody sees. Any other write
-is sent once: the caller looks up afterwards what became of it.
+Reads are retried if the Hub fails, and so are uploads, which change nothing that readers see. Any other write is sent
+once; the caller finds out afterwards whether it succeeded.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from ._failure import HubError, hub_failures, patiently
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
 
-# Files as git and the Hub know them: whether a commit holds exactly the bytes that it should.
+# Files as Git and the Hub identify them, to check whether a commit holds exactly the right bytes.
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,21 @@ class Entry:
     size: int
     """Bytes of the file."""
     sha256: str | None
-    """Digest of the file where it is in large file storage, whether by LFS or Xet; the oid tells nothing then."""
+    """Digest of the file if it is in large file storage (LFS or Xet); the oid then says nothing about the bytes."""
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file that is to be published."""
+    """A local file of the release."""
 
     path: Path
     sha256: str
     size: int
     oid: str
-    """Id that its bytes have as a git blob."""
+    """Id of its bytes as a Git blob."""
 
     def is_in(self, entry: Entry | None) -> bool:
-        """Whether the entry of a commit holds these bytes."""
+        """Whether an entry of a commit has these bytes."""
         if entry is None:
             return False
         if entry.sha256 is not None:
@@ -60,7 +60,7 @@ Tree = Mapping[str, Entry]
 
 
 def local_file(path: Path) -> LocalFile:
-    """A file with both of its digests, read once and in pieces."""
+    """A file with both digests, read once, in chunks."""
     size = path.stat().st_size
     # Git's id of a blob is the SHA-1 of a header and the bytes.
     sha256, oid = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
@@ -72,7 +72,7 @@ def local_file(path: Path) -> LocalFile:
 
 
 def missing(tree: Tree, files: Mapping[str, LocalFile]) -> Iterator[str]:
-    """What of `files` the tree does not hold, in words."""
+    """Descriptions of the files that the tree does not hold."""
     for name, file in files.items():
         if name not in tree:
             yield f"{name} is not there"
@@ -81,7 +81,7 @@ def missing(tree: Tree, files: Mapping[str, LocalFile]) -> Iterator[str]:
 
 
 def disturbed(tree: Tree, files: Mapping[str, LocalFile], kept: Tree) -> Iterator[str]:
-    """What of a tree is neither of `files` nor as `kept` has it, in words."""
+    """Descriptions of entries that are neither in `files` nor as in `kept`."""
     for name, entry in kept.items():
         if tree.get(name) != entry:
             yield f"{name}, which is not of the release, was changed"
@@ -103,18 +103,18 @@ digest, and Xet knows its chunks once the batch is closed. After a kill, only on
 
 @dataclass(frozen=True)
 class Account:
-    """Who the token belongs to."""
+    """The account of the token."""
 
     name: str
     may_write: bool
-    """Whether the token may write at all; what exactly, is known by the Hub alone."""
+    """Whether the token may write at all; only the Hub knows to which repos."""
     namespaces: frozenset[str] | None
     """Where it may have a repo: under its own name and its organisations; None for a token with rights of its own."""
 
 
 @dataclass(frozen=True)
 class RepoInfo:
-    """A repo that is there."""
+    """An existing repo."""
 
     private: bool
     gated: bool
@@ -129,19 +129,19 @@ class RepoInfo:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit as the history tells it."""
+    """A commit of the history."""
 
     oid: str
     author: str
     title: str
     message: str
-    """What stands below the title."""
+    """The text below the title."""
 
 
 class HubRepo:
     """The dataset `ORG/NAME`.
 
-    Every method raises `HubError` where the Hub refuses, fails or cannot be reached.
+    Every method raises `HubError` if the Hub refuses, fails or cannot be reached.
     """
 
     def __init__(self, name: str, api: "HfApi", *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -164,7 +164,7 @@ class HubRepo:
         return Account(told["name"], role != "read", namespaces)
 
     def info(self) -> RepoInfo | None:
-        """What the repo is; None where there is none, or none that this token may see."""
+        """The state of the repo; None if there is none, or none that this token may see."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
         def ask() -> RepoInfo | None:
@@ -223,7 +223,7 @@ class HubRepo:
         return self._read(f"give {revision}", lambda: fetch_release(self.api, self.name, revision))
 
     def pull_requests(self) -> dict[int, str]:
-        """The commit that each pull request has come to, by its number."""
+        """The newest commit of each pull request, by its number."""
         refs = self._read(
             "list the pull requests",
             lambda: self.api.list_repo_refs(self.name, repo_type="dataset", include_pull_requests=True),
@@ -234,7 +234,7 @@ class HubRepo:
         return {int(found[1]): oid for found, oid in numbered if found}
 
     def is_open(self, pull_request: int) -> bool:
-        """Whether a pull request still waits for an answer."""
+        """Whether a pull request is still open."""
         found = self._read(
             f"tell of pull request {pull_request}",
             lambda: self.api.get_discussion_details(self.name, pull_request, repo_type="dataset"),
@@ -248,15 +248,15 @@ class HubRepo:
             self.api.create_repo(self.name, repo_type="dataset", private=private)
 
     def gate(self, how: Gating) -> None:
-        """Lets only those read it who asked for access; asking again changes nothing, so it is tried like a read."""
+        """Gates the repo, so that readers must ask for access; it is idempotent, so it is retried like a read."""
         self._read(
             f"gate {self.name}", lambda: self.api.update_repo_settings(self.name, repo_type="dataset", gated=how)
         )
 
     def upload(self, add: Mapping[str, LocalFile], *, pull_request: bool = False) -> "list[CommitOperationAdd]":
-        """Brings the bytes of large files into the Hub's storage, where nothing shows them before a commit does.
+        """Uploads large files to the Hub's storage, where they are invisible until a commit refers to them.
 
-        Gives the operations that add all of the files to a commit. What the Hub has already is not sent.
+        Returns the operations that add all of the files to a commit. The client skips what the Hub already has.
 
         Raises:
             DataError: the repo has a `.gitignore` that would leave out a file.
@@ -272,7 +272,7 @@ class HubRepo:
             self._upload_batch(batch, pull_request=pull_request)
             done += len(batch)
             log.info("%d of %d files are in the Hub's storage", done, len(operations))
-        # The client leaves such files out of the commit without a word: main would show a part of a release.
+        # The client silently leaves such files out of the commit: `main` would hold only part of a release.
         if ignored := [one.path_in_repo for one in operations if getattr(one, "_should_ignore", False)]:
             raise DataError(
                 f"{self.name}: a .gitignore there would leave out {len(ignored)} files of the release ({ignored[0]} "
@@ -303,15 +303,15 @@ class HubRepo:
         description: str,
         pull_request: bool = False,
     ) -> str:
-        """Makes one commit on top of `parent`, on `main` or as a pull request, and gives its id.
+        """Creates one commit on top of `parent`, on `main` or as a pull request; returns its id.
 
         Args:
-            add: what `upload` gave.
-            remove: paths of files.
+            add: the result of `upload`.
+            remove: paths of files to delete.
             parent: the commit that `main` must point at.
-            title: its first line.
-            description: what stands below.
-            pull_request: whether it is proposed and not put on `main`.
+            title: the title of the commit.
+            description: the text below the title.
+            pull_request: whether to open a pull request instead of moving `main`.
         """
         from huggingface_hub import CommitOperationDelete
 
@@ -328,7 +328,7 @@ class HubRepo:
         return str(done.oid)
 
     def tag(self, name: str, oid: str) -> None:
-        """Makes a tag that points at a commit."""
+        """Creates a tag that points at a commit."""
         with hub_failures(f"create the tag {name}"):
             self.api.create_tag(self.name, repo_type="dataset", tag=name, revision=oid, exist_ok=False)
 
@@ -340,7 +340,7 @@ class HubRepo:
         return patiently(self.sleep)(once)
 
 
-# The operations in order, cut so that a batch has not too many files or bytes, but at least one file.
+# The operations in order, in batches of limited size, each with at least one file.
 def _batches(operations: "Sequence[CommitOperationAdd]") -> "Iterator[list[CommitOperationAdd]]":
     batch: list[CommitOperationAdd] = []
     size = 0

@@ -1,8 +1,8 @@
-"""What people changed of a release's card on the Hub, and how it gets into the release before the next publish.
+"""Changes that people made to a release's card on the Hub, and how the next publish takes them over.
 
-The card is generated, so a change of it would be lost with the next release. What people may say stands in
-`maintainers.md`; this compares the card on `main` with the one that was published and says which changes belong there.
-Merging is the usual one of three: what was published, what the Hub has now, and what the release has.
+The card is generated, so a change to it would be lost with the next release. `maintainers.md` holds what people may
+add. This module compares the card on `main` with the published one and finds the changes that belong into that file.
+It is a three-way merge of the published version, the version on the Hub, and the version in the release.
 """
 
 import difflib
@@ -31,21 +31,21 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class CardEdits:
-    """What people changed on the Hub since the release there was published."""
+    """The changes on the Hub since the last publish."""
 
     base: Maintainers
-    """What they had said by then."""
+    """The maintainers' file as it was published."""
     theirs: tuple[Maintainers, ...]
-    """What the card says now, and what `maintainers.md` does; one of them where the other is as it was."""
+    """The contents of the card and of `maintainers.md` now; only one of them if the other is unchanged."""
     foreign: tuple[str, ...]
-    """Changes that have no place in `maintainers.md`, in words."""
+    """Descriptions of changes that have no place in `maintainers.md`."""
     difference: str
-    """What changed, line by line."""
+    """The unified diff."""
     entries: Mapping[str, Entry | None]
-    """The files that were looked at, as they are on the Hub: only these may be replaced."""
+    """The compared files as they are on the Hub: only these versions may be replaced."""
 
     def lines(self) -> Iterator[str]:
-        """What is taken over, in words."""
+        """Descriptions of what is taken over."""
         for theirs in self.theirs:
             for tag in theirs.tags:
                 if tag not in self.base.tags:
@@ -61,12 +61,12 @@ class CardEdits:
 
 
 def find_edits(repo: HubRepo, payload: Payload, head: str, tags: Mapping[str, str]) -> CardEdits | None:
-    """What people changed of the card at the commit `head`.
+    """The changes to the card at the commit `head`.
 
-    None where it is as the release there left it, or as this one has it.
+    None if the card is as the published release left it, or as this release has it.
 
     Raises:
-        DataError: it was changed, and what it was before cannot be found out.
+        DataError: it was changed, and the published version cannot be found.
         HubError: the Hub refuses or fails.
     """
     tree = repo.tree(head)
@@ -100,7 +100,7 @@ def find_edits(repo: HubRepo, payload: Payload, head: str, tags: Mapping[str, st
 
 
 def refuse(repo: HubRepo, edits: CardEdits) -> DataError:
-    """Why the release is not published over these edits, and what to do."""
+    """The error that says why publishing would lose these edits, and what to do."""
     return DataError(
         f"{repo.name}: {CARD} was edited on the Hub since the release there was published, and publishing would undo "
         f"that:\n{edits.difference}\n{_advice(edits)}"
@@ -108,15 +108,15 @@ def refuse(repo: HubRepo, edits: CardEdits) -> DataError:
 
 
 def merge(edits: CardEdits, ours: Maintainers | None, where: str) -> Maintainers:
-    """What the release says once it says what people said on the Hub, too; merging it again changes nothing.
+    """The maintainers' file of the release with the changes on the Hub merged into it; merging again changes nothing.
 
     Args:
-        edits: what they changed.
-        ours: what the release says; None where it says nothing yet.
-        where: what messages call the release.
+        edits: the changes on the Hub.
+        ours: the file of the release; None if there is none yet.
+        where: the name of the release in messages.
 
     Raises:
-        DataError: a change has no place in the release, or both sides changed the same in different ways.
+        DataError: a change has no place in the release, or both sides changed the same field in different ways.
     """
     if edits.foreign:
         raise DataError(f"{where}: not all of it can be taken over:\n{edits.difference}\n{_advice(edits)}")
@@ -172,16 +172,16 @@ def _said(words: str, where: str) -> Maintainers:
     return parse_maintainers(words.encode(), where) if words else _NOTHING
 
 
-# ---- what a card says
+# ---- reading a card
 
 
 def read_card(card: str, published: str, base: Maintainers) -> tuple[Maintainers, list[str]]:
-    """What people say on a card, and its changes that have no place among that.
+    """The maintainers' words on a card, and the changes that have no place among them.
 
     Args:
-        card: as it is.
-        published: as it was published.
-        base: what people had said by then.
+        card: the card as it is now.
+        published: the card as it was published.
+        base: the maintainers' file as it was published.
     """
     try:
         head, body = split_card(card)
@@ -230,9 +230,9 @@ _SECTION = re.compile(rf"^##[ \t]+{HEADING}[ \t]*#*[ \t]*$", re.IGNORECASE)
 _LARGE_HEADING = re.compile(r"^##?[ \t]")
 
 
-# The words that people added to a card, and where else it was changed.
+# The text that people added to a card, and descriptions of all other changes.
 #
-# Theirs is what stands in their section, in a section of its own that they made anywhere, or below the last line.
+# Added text is in the maintainers' section, in a new section anywhere, or below the last line.
 def _text(body: str, due: str, base: Maintainers) -> tuple[str, list[str]]:
     (section, rest), (_, due_rest) = _without_section(body), _without_section(due)
     said, foreign = [section] if section is not None else [base.text] if not _has_section(due) else [], []
@@ -254,7 +254,7 @@ def _has_section(body: str) -> bool:
     return any(_SECTION.match(line) for line in body.splitlines())
 
 
-# The text of the people's section, or None where there is none; and the other lines of a card.
+# The text of the maintainers' section, or None if there is none; and the other lines of a card.
 def _without_section(body: str) -> tuple[str | None, list[str]]:
     section: list[str] | None = None
     rest: list[str] = []

@@ -1,4 +1,4 @@
-"""What a release must be before it is shown to anybody: licensed, audited, and true to its own promises."""
+"""The conditions for publishing: a known licence, an audit, and all guarantees of the release kept."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,10 @@ _SHOWN = 3
 
 
 def check_licence(release: Release) -> None:
-    """The release's licence lets it be passed on.
+    """Checks that the licence allows redistribution.
 
     Raises:
-        DataError: it does not, or is not known.
+        DataError: it does not, or it is unknown.
     """
     named = release.manifest.license
     licence = LICENCES.get(named, LICENCES[UNKNOWN])
@@ -47,10 +47,10 @@ def check_licence(release: Release) -> None:
 
 
 def check_promises(release: Release) -> None:
-    """The release validates.
+    """Checks that the release validates.
 
     Raises:
-        DataError: it breaks a promise; the message names the first ones.
+        DataError: it breaks a guarantee; the message names the first findings.
     """
     findings = list(islice(validate_release(release), _SHOWN + 1))
     if findings:
@@ -60,7 +60,7 @@ def check_promises(release: Release) -> None:
 
 
 def read_audit(release: Release) -> Audit:
-    """The audit that lies in the release and is of its tables, with its gates checked again.
+    """The audit in the release, if it was made from its tables, with its gates checked again.
 
     Raises:
         DataError: there is none, it is malformed, or it is of other tables.
@@ -88,10 +88,10 @@ def _parsed(path: Path) -> Audit:
 
 
 def check_gates_passed(audit: Audit, accepted: Sequence[AcceptedGate]) -> None:
-    """Every gate passed, does not apply, or was accepted by name.
+    """Checks that every gate passed, does not apply, or was accepted by name.
 
     Raises:
-        DataError: a gate failed or cannot tell, or has come to be worse than what was accepted.
+        DataError: a gate failed or cannot tell, or is worse than what was accepted.
     """
     left = [gate for gate in audit.unpassed if not any(one.covers(gate) for one in accepted)]
     if not left:
@@ -105,7 +105,7 @@ def check_gates_passed(audit: Audit, accepted: Sequence[AcceptedGate]) -> None:
 
 
 def gate_in_words(gate: GateResult) -> str:
-    """A gate that did not pass: what it says, of what, and why."""
+    """A gate that did not pass, with its measure and the reason, as text."""
     value = "" if gate.value is None else f" is {gate.value:.4g}"
     between = "" if gate.low is None or gate.high is None else f" (95 % bounds: {gate.low:.4g}, {gate.high:.4g})"
     least = " at least" if gate.bound == "least" else ""
@@ -115,7 +115,7 @@ def gate_in_words(gate: GateResult) -> str:
 
 
 def check_default_config(release: Release) -> None:
-    """The default config can be loaded and trained on; no reason that a maintainer gives replaces its rows.
+    """Checks that the default config can be loaded and trained on; no accepted gate replaces its rows.
 
     Raises:
         DataError: it has no rows to train on.
@@ -128,11 +128,11 @@ def check_default_config(release: Release) -> None:
         )
 
 
-# Gates that did not pass and that the maintainer accepts all the same: named, reasoned, and part of the release.
+# Gates that did not pass but that the maintainer accepts, each by name and with a reason, in the release itself.
 
 
 def read_accepted(release: Release) -> tuple[AcceptedGate, ...]:
-    """The gates that the release says were accepted.
+    """The accepted gates of the release.
 
     Raises:
         DataError: `publishing.json` is malformed; the message names the field.
@@ -142,15 +142,15 @@ def read_accepted(release: Release) -> tuple[AcceptedGate, ...]:
 
 
 def accept(audit: Audit, earlier: tuple[AcceptedGate, ...], reasons: Mapping[str, str]) -> tuple[AcceptedGate, ...]:
-    """What is accepted once these gates are, too; what was accepted earlier stays as long as it does not pass.
+    """The accepted gates with these added; earlier ones stay as long as they do not pass.
 
     Args:
         audit: of the release.
-        earlier: what the release says already.
-        reasons: why each gate may be passed over, by its name: all of its measures that failed or cannot tell.
+        earlier: the gates that the release already accepts.
+        reasons: by gate name, why all of its measures that failed or cannot tell are acceptable.
 
     Raises:
-        UsageError: a gate that is named passed, or there is none of that name.
+        UsageError: a named gate passed, or does not exist.
     """
     unpassed = {(gate.name, gate.measure) for gate in audit.unpassed}
     names = {name for name, _ in unpassed}

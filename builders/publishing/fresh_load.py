@@ -1,9 +1,9 @@
-"""Loads a published release as any reader does and tells what is not as its manifest says: a process of its own.
+"""Loads a published release as any reader does, in its own process, and compares it with the manifest.
 
     python -m ipm_prefdial.builders.publishing.fresh_load ORG/NAME TAG MANIFEST
 
-The Hub's client and `datasets` read where they look for things when they are imported, so only another process starts
-with an empty cache and without a token. Prints `{"differences": [...]}`, or `{"failure": "..."}` where the Hub failed.
+The Hub's client and `datasets` read their settings when they are imported, so only a new process starts with an empty
+cache and without a token. Prints `{"differences": [...]}`, or `{"failure": "..."}` where the Hub failed.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ Shards = Mapping[tuple[str, str], list[FileRecord]]
 
 
 def differences(repo: str, tag: str, manifest_path: Path) -> Iterator[str]:
-    """What a reader gets that is not as the manifest says, file by file and row by row.
+    """Every difference between what a reader gets and the manifest, file by file and row by row.
 
     Raises:
-        PrefDialError: the Hub does not give the release.
+        PrefDialError: the Hub does not serve the release.
     """
     manifest = read_manifest(manifest_path)
     yield from other_files(repo, tag, manifest, manifest_path)
@@ -52,10 +52,10 @@ def differences(repo: str, tag: str, manifest_path: Path) -> Iterator[str]:
 
 
 def other_files(repo: str, tag: str, manifest: Manifest, manifest_path: Path) -> Iterator[str]:
-    """The files that arrive with other bytes than the manifest, itself among them, says.
+    """The files whose bytes differ from the manifest, the manifest itself included.
 
     Raises:
-        PrefDialError: the Hub does not give them.
+        PrefDialError: the Hub does not serve them.
     """
     from huggingface_hub import snapshot_download
 
@@ -78,10 +78,10 @@ def _shards(manifest: Manifest) -> Shards:
 
 
 def other_rows(repo: str, tag: str, config: str, due: Mapping[str, list[FileRecord]]) -> Iterator[str]:
-    """The splits of a config that `datasets` gives with other rows than `due`, their shards' records, says.
+    """The splits of a config whose rows, as `datasets` loads them, differ from the records of their shards, `due`.
 
     Raises:
-        PrefDialError: the Hub does not give them.
+        PrefDialError: the Hub does not serve them.
     """
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
@@ -104,7 +104,7 @@ def other_rows(repo: str, tag: str, config: str, due: Mapping[str, list[FileReco
             yield f"{config}: {split} has other rows"
 
 
-# The digest of each shard's rows as `datasets` gives them; shards without rows have no place among them.
+# The digest of each shard's rows as `datasets` loads them; shards without rows are left out.
 def _digests(rows: Any, records: list[FileRecord]) -> list[str]:
     found, first = [], 0
     for record in records:
@@ -133,11 +133,11 @@ if __name__ == "__main__":
     main()
 
 
-# A reader who has never been here: loads the release with an empty cache, and with a token only where it needs one.
+# The calling side: starts the process with an empty cache, and with a token only if the repo needs one.
 
 
 _MODULE = f"{__package__}.fresh_load"
-# What the names of variables begin with that lead the Hub's libraries to caches, tokens and settings.
+# Prefixes of the variables that configure the Hub's libraries: caches, tokens and settings.
 _PLACES = ("HF_", "HUGGING_FACE_", "HUGGINGFACE_")
 _KEPT = ("HF_HUB_DISABLE_XET", "HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT")
 _SHOWN = 3
@@ -145,14 +145,14 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class ReadAs:
-    """Where and as whom a release is read."""
+    """The release to read, and the token to read it with."""
 
     endpoint: str
     """The Hub's address."""
     repo: str
     tag: str
     token: str | None
-    """None for anybody."""
+    """None for anonymous access."""
 
     def __repr__(self) -> str:
         return f"ReadAs({self.endpoint!r}, {self.repo!r}, {self.tag!r}, {'with' if self.token else 'without'} a token)"
@@ -162,16 +162,16 @@ class ReleaseReader(Protocol):
     """Reads a published release and compares it with its manifest."""
 
     def __call__(self, read_as: ReadAs, manifest: Path) -> None:
-        """Comes back where all is the same; raises what `read_back` does."""
+        """Returns if all is equal; raises the same errors as `read_back`."""
         ...
 
 
 def read_back(read_as: ReadAs, manifest: Path) -> None:
-    """The release at the tag is what the manifest says: the digest of every file, and the rows that `datasets` gives.
+    """Checks that the release at the tag equals the manifest: the digest of every file, and the rows of `datasets`.
 
     Raises:
-        DataError: something else arrives.
-        EndpointError: the Hub does not give it.
+        DataError: something differs.
+        EndpointError: the Hub does not serve it.
     """
     with tempfile.TemporaryDirectory(prefix="ipm-prefdial-reader-") as home:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Before anything is sent: whose token it is, what there is under the name, and whether that fits what is asked for."""
+"""The checks before anything is sent: the token, the state of the repo, and whether both fit the command."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,30 +15,30 @@ from ._failure import HubError
 from ._plan import MARK, Payload, tag_of
 from ._repo import MAIN, Gating, HubRepo, RepoInfo, Tree
 
-# The number of a release against what was published before: it may not promise more than the difference keeps.
+# The version of a release, compared with what was published before: the diff says which versions are possible.
 
 
 _TAG = re.compile(r"v((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*))", re.ASCII)
 
 
 def released_versions(tags: Iterable[str]) -> list[str]:
-    """The versions that tags name, the newest first; other tags are not ours."""
+    """The versions that tags name, newest first; other tags are ignored."""
     found = [match[1] for tag in tags if (match := _TAG.fullmatch(tag))]
     return sorted(found, key=Version.of, reverse=True)
 
 
 def newest_release(repo: HubRepo, tags: dict[str, str]) -> Release | None:
-    """The newest published release; None where there is none yet."""
+    """The newest published release; None if there is none yet."""
     # A tag of a version whose tree has no manifest was made by hand and is no release.
     newest = next((one for one in released_versions(tags) if MANIFEST in repo.tree(tags[tag_of(one)])), None)
     return Release(repo.fetch(tags[tag_of(newest)])) if newest is not None else None
 
 
 def check_number(release: Release, newest: Release) -> Diff:
-    """What differs from the newest published release.
+    """The diff from the newest published release.
 
     Raises:
-        DataError: the release's number does not follow from the difference.
+        DataError: the release's version does not fit the diff.
     """
     stated, published = release.manifest.version, newest.manifest.version
     if Version.of(stated) < Version.of(published):
@@ -56,13 +56,13 @@ def check_number(release: Release, newest: Release) -> Diff:
     return diff
 
 
-# What stands on `main` before a publish: a release that was published, and by which commit; or something else.
+# The state of `main` before a publish: a published release and its commit, or something else.
 
 
 def check_standing(repo: HubRepo, payload: Payload, head: str, tags: Mapping[str, str]) -> None:
-    """Checks that the manifest on `main` is that of a publish: it tells our files from others.
+    """Checks that the manifest on `main` was published by us: it tells our files from others.
 
-    Call it where a release is published already.
+    Call it only if a release is already published.
 
     Raises:
         DataError: it is gone, or was changed by hand.
@@ -81,7 +81,7 @@ def check_standing(repo: HubRepo, payload: Payload, head: str, tags: Mapping[str
 
 
 def published_commit(repo: HubRepo, tree: Tree, tags: Mapping[str, str]) -> str | None:
-    """The commit by which the release in a tree was published: that of its tag, or one that bears its mark."""
+    """The commit that published the release in a tree: the one of its tag, or one with its mark."""
     manifest = tree[MANIFEST]
     # Tags first: they are few, and a squashed history may have lost the commit.
     for oid in reversed([*tags.values()]):
@@ -93,46 +93,43 @@ def published_commit(repo: HubRepo, tree: Tree, tags: Mapping[str, str]) -> str 
     return None
 
 
-# What a publish is asked to do.
-
-
 @dataclass(frozen=True)
 class PublishOptions:
-    """What a publish is asked to do."""
+    """The options of a publish."""
 
     folder: Path
     """The release."""
     repo: str
     """`ORG/NAME` on the Hub."""
     pull_request: bool = False
-    """Whether the release is proposed and not put on `main`."""
+    """Whether to open a pull request instead of moving `main`."""
     private: bool = False
-    """Whether a repo that is made for it is private."""
+    """Whether a new repo is created as private."""
     gated: Gating | None = None
-    """Whether readers must ask for access, and how it is granted."""
+    """How readers get access, if they must ask for it."""
     dry_run: bool = False
-    """Whether nothing is written, at home or on the Hub."""
+    """Whether to write nothing, neither locally nor on the Hub."""
     accept: Mapping[str, str] = field(default_factory=dict)
-    """Why each closed gate may pass, by its name."""
+    """Reasons for accepting gates that did not pass, by name."""
     take_card_edits: bool = False
-    """Whether what people changed of the card on the Hub is taken into the release."""
+    """Whether to take changes of the card on the Hub into the release."""
 
 
 @dataclass(frozen=True)
 class RemoteState:
-    """What the Hub holds before anything is sent."""
+    """The state of the repo before anything is sent."""
 
     info: RepoInfo | None
-    """None where there is no repo yet."""
+    """None if there is no repo yet."""
     tags: dict[str, str]
     """The commit that each tag points at."""
 
 
 def inspect_repo(repo: HubRepo, options: PublishOptions) -> RemoteState:
-    """What is there, where the command can be followed as it stands.
+    """The state of the repo, if the command can be carried out there.
 
     Raises:
-        UsageError: the token may not do it by what it is, or the repo is not as the command wants it.
+        UsageError: the token lacks the right, or the repo contradicts the command.
         HubError: the Hub refuses or cannot be reached.
     """
     account = repo.account()
@@ -153,7 +150,7 @@ def inspect_repo(repo: HubRepo, options: PublishOptions) -> RemoteState:
 
 
 def ensure_repo(repo: HubRepo, info: RepoInfo | None, options: PublishOptions) -> RepoInfo:
-    """The repo, made where there was none, and gated where that is asked for before any row is in it.
+    """The repo, created if there was none, and gated, if wanted, before any row is in it.
 
     Raises:
         HubError: the Hub refuses or fails.
@@ -172,7 +169,7 @@ def ensure_repo(repo: HubRepo, info: RepoInfo | None, options: PublishOptions) -
     return info
 
 
-# The new repo, also where the Hub made it but its answer was lost.
+# The new repo, also if the Hub created it but its response was lost.
 def _create(repo: HubRepo, options: PublishOptions) -> RepoInfo:
     try:
         repo.create(private=options.private)

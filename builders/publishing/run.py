@@ -1,7 +1,7 @@
-"""Publishes a release: every step looks at what is there before it acts, so that repeating the command is always safe.
+"""Publishes a release: every step checks the present state before it acts, so it is always safe to repeat the command.
 
-Checks at home, then on the Hub; one commit on top of what was seen; its whole tree compared; the tag; and at last a
-reader who has never been here. What is on the Hub is the only state: what a stopped run did is found out from there.
+The order is: local checks, checks on the Hub, one commit, a comparison of its whole tree, the tag, and a load by a
+fresh reader. All state is on the Hub: a later run finds out from there what a stopped run did.
 """
 
 import logging
@@ -51,22 +51,21 @@ from .preflight import (
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-# Before a release is sent, it says where it is published, what is new in it, and what people said of the last one.
+# Before a release is sent, its card names its repo, its changelog, and the maintainers' words of the last release.
 
 
 def stamp_repo(release: Release, repo: str, newest: Release | None, diff: Diff | None) -> Release:
-    """The release with a card that names its repo, and a changelog that goes on from the newest published one.
+    """The release with a card that names its repo, and a changelog that continues the newest published one.
 
-    What people said in `maintainers.md` of that one is said of this one, too, unless it has such a file of its own; an
-    empty one says nothing.
+    It takes over `maintainers.md` of that release unless it has such a file itself, which may be empty.
 
-    It is left untouched where it says so already, so that repeating a publish sends the same bytes.
+    A release that already has all this stays as it is, so that a repeated publish sends the same bytes.
 
     Args:
-        release: what is to be published.
-        repo: where, `ORG/NAME`.
-        newest: the newest release that is published there; None where there is none.
-        diff: what differs from that.
+        release: the release to publish.
+        repo: the repo, `ORG/NAME`.
+        newest: the newest published release; None if there is none.
+        diff: the diff from that release.
     """
     text = changelog_text(release.root, release.manifest)
     if newest is not None:
@@ -86,21 +85,21 @@ State = Literal["published", "already published", "proposed", "on main", "not se
 
 @dataclass(frozen=True)
 class PublishResult:
-    """How a publish went."""
+    """The result of a publish."""
 
     state: State
     """`on main`: a proposed release was merged and only lacks its tag; `not sent`: it was a dry run."""
     repo: str
     payload: Payload
-    """What was sent, or would be."""
+    """What was sent, or would have been."""
     commit: str | None = None
-    """The commit that holds the release; None where there is none yet."""
+    """The commit that holds the release; None if there is none yet."""
     pull_request: int | None = None
-    """Its number, where the release was proposed."""
+    """Its number, if the release was proposed."""
     plan: CommitPlan | None = None
-    """What a dry run found to do; None where nothing but the tag is left to do."""
+    """The plan of a dry run; None if only the tag is missing."""
     taken: tuple[str, ...] = ()
-    """What people changed of the card on the Hub and the release took over, in words."""
+    """Descriptions of the changes of the card on the Hub that the release took over."""
 
 
 def publish(
@@ -110,18 +109,18 @@ def publish(
     reader: ReleaseReader = read_back,
     sleep: Callable[[float], None] = time.sleep,
 ) -> PublishResult:
-    """Puts the release on the Hub, tagged and read back; what an earlier run did is not done again.
+    """Uploads the release to the Hub, tags it and reads it back; skips what an earlier run has done.
 
     Args:
-        options: what to publish, where and how.
-        api: the Hub's client; the environment's where it is None.
-        reader: who reads the tag at the end.
-        sleep: waits between attempts.
+        options: the options of the publish.
+        api: the Hub's client; None for one with the settings of the environment.
+        reader: reads the release back at the end.
+        sleep: waits between attempts; tests replace it.
 
     Raises:
-        UsageError: the command, the token or the repo is the wrong one.
-        DataError: the release may not be published so, or something else is where it should go.
-        EndpointError: the Hub failed or refused; the same command goes on where it stopped.
+        UsageError: the command, the token or the repo is wrong.
+        DataError: the release may not be published, or something on the Hub is in its way.
+        EndpointError: the Hub failed or refused; the same command continues.
     """
     repo = _repo(options.repo, api, sleep)
     release = _check_release(options)
@@ -157,10 +156,10 @@ def publish(
 
 @dataclass(frozen=True)
 class _Taken:
-    """What the release took over of the card on the Hub."""
+    """The changes of the card on the Hub that the release took over."""
 
     entries: Mapping[str, Entry | None] = field(default_factory=dict)
-    """The files that said so there, as they were then."""
+    """The changed files as they were on the Hub then."""
     told: tuple[str, ...] = ()
 
 
@@ -172,10 +171,10 @@ def _take_edits(
     info: RepoInfo,
     tags: Mapping[str, str],
 ) -> tuple[Release, _Taken]:
-    """The release with what people changed of the card on the Hub, where the command says to take that over.
+    """The release with the changes of the card on the Hub, if the command asks for them.
 
     Raises:
-        DataError: the command does not say so, or what they changed has no place in the release.
+        DataError: the command does not ask for them, or they have no place in the release.
     """
     edits = find_edits(repo, payload, info.head, tags)
     if edits is None:
@@ -202,10 +201,10 @@ def _published_already(
     tags: Mapping[str, str],
     reader: ReleaseReader,
 ) -> PublishResult:
-    """Nothing is left to do but what an earlier run did not come to.
+    """Does what an earlier run left undone.
 
     Raises:
-        DataError: edits of the card are to be taken over, which the release that is there cannot.
+        DataError: the command asks to take over edits of the card, which a published release cannot.
     """
     commit = tags[payload.tag]
     if options.take_card_edits and (edits := find_edits(repo, payload, info.head, tags)):
@@ -219,7 +218,7 @@ def _published_already(
 
 
 def _check_release(options: PublishOptions) -> Release:
-    """The release, where it may be shown to anybody; gates that the command accepts are written into it first.
+    """The release, if it may be published; gates that the command accepts are written into it first.
 
     Raises:
         UsageError: there is no release, or a gate is accepted that passed.
@@ -231,7 +230,7 @@ def _check_release(options: PublishOptions) -> Release:
     check_writable(release.root)
     check_licence(release)
     check_default_config(release)
-    read_places(options.folder)  # notes that cannot be read are better told now than after the publish
+    read_places(options.folder)  # a log that cannot be read is better reported now than after the publish
     audit = read_audit(release)
     accepted = accept(audit, read_accepted(release), options.accept)
     check_gates_passed(audit, accepted)
