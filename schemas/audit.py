@@ -34,7 +34,7 @@ from .measures import (
 AUDIT_FILE = "audit.json"
 
 Outcome = Literal["passed", "failed", "cannot_tell", "not_applicable"]
-"""What a gate says. An unknown never passes; a gate that does not apply to the data does not block it."""
+"""The answer of a gate. `cannot_tell` never passes; a gate that does not apply to the data blocks nothing."""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 GATE_NAMES = (
@@ -90,7 +90,7 @@ __all__ = [
 
 
 class Subject(Frozen):
-    """What was audited."""
+    """The audited dataset."""
 
     kind: Literal["release", "pairs"]
     """A release of ours, or another preference dataset."""
@@ -116,7 +116,7 @@ class GateResult(Grown):
     name: str
     """Id of the gate, as a spec's `gates` name it."""
     measure: str
-    """What was measured, such as `artefacts response words`."""
+    """The measure that was checked, such as `artefacts response words`."""
     limit: float
     """The most that is allowed; the least, where `bound` says so."""
     value: float | None
@@ -165,11 +165,11 @@ class Audit(Frozen):
     dialogues: dict[str, Counts]
     """Dialogues with rows, by config and split; empty where rows name none."""
     fault_kinds: dict[str, str]
-    """What each kind of fault means."""
+    """The meaning of each kind of fault."""
     faults: tuple[FaultCount, ...]
     artefacts: tuple[Artefact, ...]
     style_features: dict[str, str]
-    """What each feature of style counts."""
+    """The meaning of each feature of style."""
     style: tuple[StyleDifference, ...]
     labels: tuple[LabelCounts, ...]
     tables: tuple[CrossTable, ...]
@@ -184,10 +184,10 @@ class Audit(Frozen):
     orders: tuple[OrderCheck, ...] = ()
     """Empty where judges looked at one side at a time."""
     agreement: tuple[PanelAgreement, ...] = ()
-    """Empty where there is no panel."""
+    """Empty if the release has no panels."""
     chatter: tuple[Chatter, ...] = ()
     traces: TraceMeasures | None = None
-    """Null where there are no reasoning traces."""
+    """Null if there are no reasoning traces."""
     conservation: tuple[Conservation, ...]
     gates: tuple[GateResult, ...]
 

@@ -31,4 +31,4 @@ REASONING_CONFIGS = (Config.REASONING, Config.REASONING_STEPS, Config.REASONING_
 """The configs of reasoning traces: demonstrations, labelled steps, preferences; since layout 3."""
 
 DEFAULT_CONFIG = Config.RESPONSE
-"""What `load_dataset` gives where no config is named."""
+"""The config that `load_dataset` loads if none is named."""

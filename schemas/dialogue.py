@@ -15,7 +15,7 @@ from .text import has_half_pair, normalise_text
 
 
 class Speaker(StrEnum):
-    """Who speaks a turn."""
+    """The speaker of a turn."""
 
     SEEKER = "seeker"
     SUPPORTER = "supporter"
@@ -41,7 +41,7 @@ class Cue(Frozen):
     modality: Literal["text", "voice", "face"]
     """Where the sign shows: in the writing, in the voice, in the face."""
     description: str = Field(min_length=1)
-    """What was seen or heard, in plain words."""
+    """The sign that was seen or heard, in plain words."""
 
     @field_validator("description")
     @classmethod
@@ -53,7 +53,7 @@ class Turn(Frozen):
     """One message of one speaker, as the source has it."""
 
     speaker: Speaker
-    """Who speaks."""
+    """The speaker."""
     text: str = Field(min_length=1)
     """The words, outer white space removed."""
     strategy: Strategy | None = None
@@ -95,7 +95,7 @@ class Dialogue(Frozen):
     split: Split | None = None
     """The split that the source itself put it in, where it has one."""
     problem: str | None = None
-    """What the seeker struggles with, in the source's words."""
+    """The seeker's problem, in the source's words."""
     emotion: str | None = None
     """The seeker's main emotion, in the source's words."""
     situation: str | None = None

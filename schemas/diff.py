@@ -1,4 +1,4 @@
-"""What differs between two releases, and the step of the version that it needs."""
+"""The diff of two releases, and the version step that it requires."""
 
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ class Presence(StrEnum):
 
 
 class RowChange(StrEnum):
-    """What became of a row, those that break most for a reader first."""
+    """The kinds of change of a row, those that break most for a reader first."""
 
     GONE = "gone"
     CHANGED = "changed"
@@ -59,7 +59,7 @@ class SplitDiff(Frozen):
     changed: int = Field(default=0, ge=0)
     """Rows that are here now and differ in a column that both releases have, with the same type."""
     columns: dict[str, int] = Field(default_factory=dict)
-    """Of the changed rows, how many differ in each column."""
+    """The number of changed rows that differ in each column."""
 
     @property
     def differs(self) -> bool:
@@ -118,14 +118,14 @@ class Reason(Frozen):
     config: str | None
     """Where; null where it is not a config's."""
     what: str
-    """What is different, in words."""
+    """A description of the difference."""
 
     def __str__(self) -> str:
         return f"{self.needs}: {'' if self.config is None else f'{self.config}: '}{self.what}"
 
 
 class Diff(Frozen):
-    """What differs between two releases."""
+    """The diff of two releases."""
 
     old: str
     """Version of the old release."""
@@ -146,7 +146,7 @@ class Diff(Frozen):
     rewritten: tuple[str, ...]
     """Tables of the new release that hold the old rows in other bytes: another Parquet writer, order or sharding."""
     files: tuple[FileDiff, ...]
-    """Files that are not tables and differ; not the manifest, which tells the run as well."""
+    """Files other than tables that differ; the manifest is left out, since it also describes the run."""
     rows: tuple[RowDiff, ...] = ()
     """The first rows that differ, where they were asked for."""
     rows_left_out: int = Field(default=0, ge=0)

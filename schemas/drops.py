@@ -42,7 +42,7 @@ class DropReason(StrEnum):
     SAME_STRATEGY = "same_strategy"
     """The inferred strategy is the human's own."""
     BRACKETED_STRATEGY = "bracketed_strategy"
-    """A strategy in brackets stands inside a reply."""
+    """A reply contains a strategy in brackets."""
     PROMPT_ECHO = "prompt_echo"
     """The reply repeats the prompt's instructions or its role labels."""
     SAME_REPLY = "same_reply"
@@ -86,7 +86,7 @@ class DropReason(StrEnum):
 
 
 HELD_OUT = (DropReason.CRISIS, DropReason.CRISIS_UNREAD)
-"""Reasons for which a dialogue stands in `crisis_holdout` and nowhere else."""
+"""Reasons for which a dialogue is in `crisis_holdout` and nowhere else."""
 
 NEVER_A_PAIR = frozenset(
     {

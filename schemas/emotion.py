@@ -3,7 +3,7 @@
 The labels are our own choice. Every emotion of ESConv (`emotion_type`: anger, anxiety, depression, disgust, fear,
 guilt, jealousy, nervousness, pain, sadness, shame; arXiv 2106.01144) and of MESC (those of Ekman without surprise, with
 depression and neutral; arXiv 2408.03650) is one by itself. So is what these lack of EmpatheticDialogues' 32 (arXiv
-1811.00207), of which near synonyms share a label: `furious` is anger, `devastated` sadness.
+1811.00207), in which near synonyms share a label: `furious` is anger, `devastated` sadness.
 """
 
 from enum import StrEnum
@@ -14,7 +14,7 @@ from .text import fold_label
 
 
 class Emotion(StrEnum):
-    """What a seeker feels; the value is the only spelling that a release contains."""
+    """A seeker's emotion; releases contain only this spelling."""
 
     ANGER = "anger"
     ANNOYANCE = "annoyance"

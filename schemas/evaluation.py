@@ -15,12 +15,12 @@ Kind = Literal["system", "baseline", "human"]
 
 
 class MetricInfo(Frozen):
-    """What a metric is."""
+    """The definition of a metric."""
 
     name: str
     """As tables call it."""
     about: str
-    """What is counted, its range, where it comes from."""
+    """The quantity, its range and its source."""
     better: Literal["higher", "lower", "neither"]
 
 
@@ -49,7 +49,7 @@ class SystemScores(Frozen):
     name: str
     kind: Kind
     about: str
-    """What it is: its models, its file, or how a baseline decides."""
+    """A description: its models, its file, or the rule of a baseline."""
     turns: int
     """Turns scored."""
     left_out: int
@@ -84,7 +84,7 @@ class WinRate(Frozen):
     one: str
     other: str
     wins: Interval
-    """Share of turns that `one` wins; `n` counts the turns on which both can be told."""
+    """Share of turns that `one` wins; `n` counts the turns with a value for both."""
     ties: int
     losses: int
 
@@ -133,7 +133,7 @@ class JudgeFigures(Frozen):
     """Why it is not independent of a system, by the system's name: it is its model, rewarded it, or chose what it was
     trained on."""
     notes: tuple[str, ...]
-    """What to know of it."""
+    """Remarks about it."""
 
 
 class Evaluated(Frozen):
@@ -146,7 +146,7 @@ class Evaluated(Frozen):
     sha256: str
     """Digest of the release's manifest, or over the prediction files."""
     split: str
-    """Of the release; empty where predictions alone were scored."""
+    """The release's; empty if only predictions were scored."""
     turns: int
     dialogues: int
 
@@ -160,7 +160,7 @@ class Evaluation(Frozen):
     replicates: int
     """Bootstrap samples that every interval is made of."""
     p_value: str
-    """What `Comparison.p` is."""
+    """The test behind `Comparison.p`."""
     metrics: dict[str, MetricInfo]
     """Every metric, in the order of tables."""
     systems: tuple[SystemScores, ...] = Field(min_length=1)
@@ -168,4 +168,4 @@ class Evaluation(Frozen):
     wins: tuple[WinRate, ...]
     judged: tuple[JudgeFigures, ...]
     notes: tuple[str, ...]
-    """What to know before reading any number."""
+    """Remarks to read before any number."""

@@ -113,7 +113,7 @@ def is_inside(root: Path, name: str) -> bool:
     """Whether there is such a plain file.
 
     Raises:
-        NotPlainError: something else stands there.
+        NotPlainError: there is something else.
     """
     try:
         open_inside(root, name).close()
@@ -123,7 +123,7 @@ def is_inside(root: Path, name: str) -> bool:
 
 
 def read_inside(root: Path, name: str) -> bytes | None:
-    """The bytes of a small file of a folder; None where there is none.
+    """The bytes of a small file of a folder; None if there is none.
 
     Raises:
         OSError: it cannot be read; `NotPlainError` where it is not a plain file.
@@ -262,7 +262,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` for the block to write to; it is renamed when the block ends without an error.
 
     Raises:
-        NotPlainError: a link or anything but a plain file stands at `path`.
+        NotPlainError: `path` is a link or anything but a plain file.
         OSError: it cannot be put in place.
     """
     check_target(path)

@@ -18,7 +18,7 @@ from .trace import Trace
 
 
 class Role(StrEnum):
-    """What a model is asked to be."""
+    """The role that a model is asked to play."""
 
     PLANNER = "planner"
     RESPONDER = "responder"
@@ -33,7 +33,7 @@ class Role(StrEnum):
 
 
 class Task(StrEnum):
-    """What a call is for; a spec says of each how it is asked."""
+    """The purpose of a call; the spec says how each task is asked."""
 
     PLANNER = "planner"
     """Name a strategy."""
@@ -50,7 +50,7 @@ class Task(StrEnum):
     REWRITER = "rewriter"
     """Rewrite a flawed human reply under its strategy."""
     REASONER = "reasoner"
-    """Reason in four steps, the last of which is a reply."""
+    """Reason in four steps; the last one is a reply."""
     STEP_JUDGE = "step_judge"
     """Say of each step of a trace whether it is right."""
     STYLIST = "stylist"
@@ -72,7 +72,7 @@ class Message(TypedDict):
     """One chat message, exactly as it is sent and as rows hold it."""
 
     role: Literal["system", "user", "assistant"]
-    """Who speaks."""
+    """The speaker."""
     content: str
     """The words."""
 
@@ -160,11 +160,11 @@ class Ask(Frozen):
     reply: str | None = None
     """The reply to be judged or rewritten; of two that are compared, the one that stands as A."""
     other_strategy: Strategy | None = None
-    """Of two strategies that are compared, the one that stands as B."""
+    """Strategy B of a comparison."""
     other_reply: str | None = None
-    """Of two replies that are compared, the one that stands as B."""
+    """Reply B of a comparison."""
     error: ErrorType | None = None
-    """What is wrong with the reply; the rewriter's."""
+    """The error that the rewriter is to remove."""
     trace: InstanceOf[Trace] | None = None
     """The steps to be judged."""
     profile: InstanceOf[Profile] | None = None
@@ -188,7 +188,7 @@ class Request(Frozen):
     seed: int = Field(ge=0)
     """Sent with the request, for servers that heed it; derived, see `derive_seed`."""
     reply_schema: ReplySchema | None = None
-    """What the reply should parse as, where it is JSON."""
+    """The schema of the reply, if it should be JSON."""
     ask: Ask
     """The same question unworded; `messages` is made of it, so it is not part of the key."""
 
@@ -254,7 +254,7 @@ class Completion(Frozen):
     key: str
     """Key of the request that it answers."""
     text: str
-    """The reply; may be empty. Thoughts stand in `<think>`; half surrogate pairs, which no file holds, are U+FFFD."""
+    """The reply; may be empty. Thoughts are inside `<think>`; half surrogate pairs, which no file holds, are U+FFFD."""
     finish_reason: str
     """`stop`, `eos` … in the endpoint's words; `length` or `max_tokens` where the reply was cut off."""
     prompt_tokens: int = 0
@@ -277,7 +277,7 @@ class Failed(Frozen):
     """Key of the request that it belongs to."""
     reason: FailureReason
     detail: str
-    """What the endpoint or the network said, shortened; never a key."""
+    """The error message of the endpoint or the network, shortened; never a key."""
     retry_after_s: float | None = None
     """Seconds that the endpoint asked to wait, where it did."""
 

@@ -40,7 +40,7 @@ Origins = Iterable[tuple[str, str]]
 
 
 class Licence(Frozen):
-    """What a licence means for a release built from data under it."""
+    """A licence, with its meaning for releases built from data under it."""
 
     id: str
     """The id on the Hub's list, or one of ours."""
@@ -49,11 +49,11 @@ class Licence(Frozen):
     url: str | None
     """Where its text stands."""
     asks: str
-    """What it asks of whoever uses the data, in a few words."""
+    """The duties of whoever uses the data, in a few words."""
     allows: tuple[str, ...]
     """Ids of the licences that a release made of the data may be under, the least strict first; empty where none."""
     may_pass_on: bool = True
-    """Whether the dialogues themselves may stand in a release; where not, only their hashes do."""
+    """Whether a release may contain the dialogues; if not, it contains only their hashes."""
 
     @property
     def is_ours(self) -> bool:
@@ -141,7 +141,7 @@ def release_licence(ids: Iterable[str]) -> str:
     Where that is none, the id says why, and `refusals` says it in words: `unknown` (also for no data at all),
     `academic-only`, or `not-releasable`.
     """
-    # A set that is empty would allow everything: no data at all is treated as data of which nothing is known.
+    # A set that is empty would allow everything: no data at all is treated as data whose licence is unknown.
     found = {licence_of(one).id for one in ids} or {UNKNOWN}
     if common := _common(found):
         return common[0]

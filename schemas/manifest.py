@@ -178,7 +178,7 @@ class Manifest(Grown):
     """Dialogues after which the build stopped reading, where `--limit` was given."""
     sources: tuple[SourceRecord, ...]
     benchmarks: tuple[BenchmarkRecord, ...] = ()
-    """What the maintainer named with `--decontaminate`."""
+    """The benchmarks of `--decontaminate`."""
     models: dict[Role, tuple[ModelRecord, ...]]
     tokens: dict[Role, TokenLimits] = Field(default_factory=dict)
     """The token limits of roles that the command changed; part of every request's key in that role."""

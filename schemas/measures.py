@@ -17,7 +17,7 @@ class Interval(Frozen):
     value: float | None
     """The value on all rows; null where it is undefined, as a mean of nothing is."""
     low: float | None
-    """The 2.5th percentile; null where the value is, or where fewer than two dialogues tell."""
+    """The 2.5th percentile; null where the value is, or if there are fewer than two dialogues."""
     high: float | None
     """The 97.5th percentile; null as `low`."""
     n: int = Field(ge=0)
@@ -31,7 +31,7 @@ class FaultCount(Frozen):
     """Id of the fault, as in `Audit.fault_kinds`."""
     config: str
     count: int | None = Field(ge=0)
-    """Pairs with it; null where the data cannot tell."""
+    """Pairs with it; null if the data cannot tell."""
     places: tuple[str, ...]
     """The first of them, as `file: row N` with rows from 0."""
 
@@ -41,17 +41,17 @@ class TellingWord(Frozen):
 
     word: str
     weight: float
-    """Of the fitted model: above 0 it speaks for the chosen side, below for the rejected."""
+    """The weight in the fitted model: positive for the chosen side, negative for the rejected."""
 
 
 class Artefact(Grown):
-    """How well a simple model tells chosen from rejected without reading the prompt: 0.5 is not at all."""
+    """How well a simple model separates chosen from rejected without the prompt: 0.5 is chance."""
 
     gained: ClassVar[tuple[str, ...]] = ("dialogues", "error", "dimension")
 
     config: str
     features: Literal["words", "words_case_punctuation", "length", "first_word"]
-    """What the model sees of a side: words alone; words, case and punctuation; its length; its first word."""
+    """The features of the model: words alone; words, case and punctuation; its length; its first word."""
     auc: Interval
     """Area under the ROC curve over single sides, out-of-fold, folds grouped by dialogue; `n` counts pairs.
 
@@ -96,7 +96,7 @@ class StyleDifference(Frozen):
     difference: Interval
     """Mean of chosen minus rejected over pairs."""
     histogram: Histogram | None
-    """Of lengths, where `strategy` is null."""
+    """The histogram of lengths, if `strategy` is null."""
 
 
 class LabelCounts(Frozen):
@@ -162,7 +162,7 @@ class Flow(Frozen):
 
 
 class FilterBias(Grown):
-    """What the choice among whole pairs (judging and what follows it) does to strategies.
+    """The effect on strategies of filtering whole pairs (judging and all later steps).
 
     The estimators are ours; 0 is unbiased.
     """
@@ -189,7 +189,7 @@ class FilterBias(Grown):
 
 
 class NearDuplicates(Frozen):
-    """Dialogues (or, where there are none, pairs) that share most of their word triples, found by MinHash."""
+    """Dialogues (or pairs, if there are no dialogues) that share most of their word triples, found by MinHash."""
 
     unit: Literal["dialogue", "pair"]
     looked_at: int
@@ -207,19 +207,19 @@ class NearDuplicates(Frozen):
     across_sources: int | None
     """Groups from more than one source; null where rows name none."""
     examples: tuple[tuple[str, ...], ...]
-    """Ids of the first groups across splits, or within one where there are none."""
+    """Ids of the first groups across splits, or within one split if no group crosses."""
 
 
 class Leakage(Frozen):
-    """What stands in more than one split, word for word."""
+    """Texts that are in more than one split, word for word."""
 
     config: str
     dialogues: int | None
     """Dialogues with rows in more than one split; null where rows name no dialogue."""
     pairs: int
-    """Held-out pairs that stand in another split too."""
+    """Held-out pairs that are also in another split."""
     prompts: int
-    """Held-out rows whose prompt stands in `train` too; openings such as a greeting do so by nature."""
+    """Held-out rows whose prompt is also in `train`; openings such as a greeting repeat naturally."""
     replies: int
     """Held-out rows whose chosen reply, of eight words or more, is one of `train`'s."""
     held_out: int
@@ -227,7 +227,7 @@ class Leakage(Frozen):
 
 
 class VerdictCount(Frozen):
-    """What came back from one judge, over rows and drops."""
+    """The answers of one judge, over rows and drops."""
 
     config: str
     side: Literal["human", "inferred"]
@@ -282,11 +282,11 @@ class JudgePair(Frozen):
 
 
 class PanelAgreement(Frozen):
-    """How far the judges of a panel agree, over kept pairs and dropped candidates."""
+    """Agreement of the judges of a panel, over kept pairs and dropped candidates."""
 
     config: str
     label: Literal["vote", "worse", "chosen_error", "rejected_error"]
-    """What a judge says of a candidate: its vote; whether that is for the pair; the error of a side, first order."""
+    """The compared answer: the vote; whether it is for the pair; the error of a side in the first order."""
     judges: tuple[str, ...]
     alpha: Interval
     """Krippendorff's, nominal; null where no two labels differ. `n` counts candidates that two judges labelled."""
@@ -300,7 +300,7 @@ class Chatter(Frozen):
     found: int
     kinds: Counts
     share: Interval
-    """Of all chosen replies that are words."""
+    """Diversity of all chosen replies that are words."""
 
 
 class StepMeasure(Frozen):
@@ -328,11 +328,11 @@ class Diversity(Frozen):
     distinct_2: float | None
     """Share of different word pairs among all."""
     shared_4: float | None
-    """Share of runs of four words that stand in another of these replies, too: overlap with the rest, as self-BLEU."""
+    """Share of runs of four words that also occur in another of these replies: an overlap like self-BLEU."""
 
 
 class Redundancy(Frozen):
-    """How far the rows of a config repeat each other."""
+    """Repetition among the rows of a config."""
 
     config: str
     rows: int

@@ -19,15 +19,15 @@ class AcceptedGate(Grown):
     name: str
     """Id of the gate."""
     measure: str
-    """What was measured."""
+    """The measure."""
     value: float | None
-    """The value then: a later audit with a worse one is not covered; null where the gate could not tell."""
+    """The accepted value: a later audit with a worse one is not covered; null if the gate could not tell."""
     limit: float
-    """What the gate allows."""
+    """The limit of the gate."""
     why: str = Field(min_length=1)
     """The maintainer's reason, which stands on the card."""
     outcome: Outcome = "failed"
-    """The outcome then: accepting a gate that could not tell does not cover one that fails."""
+    """The accepted outcome: accepting a gate that could not tell does not cover one that fails."""
 
     def covers(self, gate: GateResult) -> bool:
         """Whether the acceptance covers the gate as it is now; it does not where the gate became worse."""
@@ -79,7 +79,7 @@ MAINTAINERS_FILE = "maintainers.md"
 """The file of a release that holds it: YAML between lines of dashes, then Markdown; a release may be without."""
 
 MOST_CHARACTERS = 20_000
-"""Of the text."""
+"""Largest size of the text."""
 
 _Line = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f<>\u202a-\u202e\u2066-\u2069]+$")
@@ -97,7 +97,7 @@ _Doi = Annotated[str, StringConstraints(max_length=200, pattern=r"^10\.\d{4,9}/[
 
 
 class Maintainers(Frozen):
-    """What people say of a release; no key of it is one that the release computes, but `tags` and `pretty_name`."""
+    """Additions of the maintainers to a card; of the computed keys, only `tags` and `pretty_name` are among them."""
 
     tags: tuple[_Tag, ...] = Field(default=(), max_length=50)
     """Tags beside those that every release has."""

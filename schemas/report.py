@@ -10,10 +10,10 @@ class ReportTurn(Frozen):
     """One message of a dialogue."""
 
     speaker: str
-    """Who speaks, as the data calls them."""
+    """The speaker, as the data names it."""
     text: str
     strategy: str | None
-    """Of supporters, where it is known."""
+    """The supporter's strategy, if it is known."""
 
 
 class ReportVerdict(Frozen):
@@ -67,7 +67,7 @@ class ReportRewrite(Frozen):
     error: str
     """The error that the judges found in the human's words."""
     original: str
-    """What the human said."""
+    """The human's words."""
     request_key: str
     """Key of the rewriting call in `completions`."""
 
@@ -98,7 +98,7 @@ class ReportPair(Frozen):
     reason: str | None
     """Why it was dropped; null for a pair that was kept."""
     detail: str
-    """What exactly was wrong; may be empty."""
+    """Details of the drop; may be empty."""
     strategy: str | None
     """The human's strategy."""
     rejected_strategy: str | None
@@ -108,15 +108,15 @@ class ReportPair(Frozen):
     earlier: int
     """Turns before the first of `turns` that are left out."""
     turns: tuple[ReportTurn, ...]
-    """What was said before; empty where the licence withholds it."""
+    """The turns before; empty if the licence withholds them."""
     human: str | None
-    """What the human said here, where the sides of the pair are not words."""
+    """The human's words here, if the sides of the pair are not words."""
     chosen: str
     """The human's side."""
     rejected: str | None
-    """The inferred side, harmful by design; null where there is none."""
+    """The inferred side, harmful by design; null if there is none."""
     chosen_verdict: ReportVerdict | None = None
-    """Of a judge that looked at the chosen side alone."""
+    """The answer of a judge that saw the chosen side alone."""
     rejected_verdict: ReportVerdict | None = None
     """The same of the rejected side."""
     panel: Panel | None = None
@@ -126,4 +126,4 @@ class ReportPair(Frozen):
     closeness: Closeness | None = None
     """How close the sides are, where that was measured."""
     rewrite: ReportRewrite | None = None
-    """Where the chosen side was rewritten; `chosen` of a dropped candidate is the human's words all the same."""
+    """Where the chosen side was rewritten; `chosen` of a dropped candidate still holds the human's words."""

@@ -1,4 +1,4 @@
-"""What annotators found in a release's pairs: the contents of `review.json`.
+"""Annotators' labels of a release's pairs: the contents of `review.json`.
 
 A reply has no error, or one of the five; an empty cell is null. In every interval `n` counts what the
 field's docstring says, and resampling is over dialogues. Free comments are never stored, nor are words of dialogues.
@@ -36,9 +36,9 @@ class Label(Frozen):
     """One annotator on one pair; annotators see neither side's name."""
 
     chosen_error: Found | None
-    """What they found in the chosen reply; null where the cell was blank or the row missing."""
+    """The error of the chosen reply; null if the cell was blank or the row missing."""
     rejected_error: Found | None
-    """What they found in the rejected reply; null as above."""
+    """The error of the rejected reply; null as above."""
     better: Better | None
     """The side they prefer; null as above."""
 
@@ -47,19 +47,19 @@ class ReviewedPair(Frozen):
     """A pair that was given to annotators."""
 
     row_id: str
-    """Of the pair in its config."""
+    """The id of the pair in its config."""
     dialogue_id: str
     """The dialogue that it is of."""
     judge_chosen: Found | None
-    """What the release's judge found in the chosen reply; null where the build asked no judge."""
+    """The judge's finding on the chosen reply; null if the build asked no judge."""
     judge_rejected: Found | None
-    """What it found in the rejected reply; null as above."""
+    """The judge's finding on the rejected reply; null as above."""
     labels: dict[str, Label]
     """By annotator."""
 
 
 class AnnotatorCounts(Frozen):
-    """What an annotator did."""
+    """The work of an annotator, counted."""
 
     pairs: int = Field(ge=0)
     """Pairs that they labelled, in part at least."""
@@ -141,14 +141,14 @@ class ConfigReview(Frozen):
 
 
 class CrisisDecision(StrEnum):
-    """What a reader decides about a sign of a crisis."""
+    """A reader's decision about a sign of a crisis."""
 
     CRISIS = "crisis"
     """The seeker, or a person they mention, may be in one."""
     NO_CRISIS = "no_crisis"
     """The words mean something else."""
     UNSURE = "unsure"
-    """The words do not tell."""
+    """The words do not show it either way."""
 
 
 class ReadFinding(Frozen):
@@ -161,7 +161,7 @@ class ReadFinding(Frozen):
     turn: int | None
     """Index of its turn, from 0; null where it is the situation's or its turn is unknown."""
     category: CrisisCategory | None
-    """What it was held to be about; null where a judge gave no answer that can be read."""
+    """The presumed kind of crisis; null if a judge's answer could not be read."""
     seen_by: str
     """`rule NAME` or `judge MODEL`."""
     decisions: dict[str, CrisisDecision]
@@ -177,7 +177,7 @@ class ReaderKappa(Frozen):
 
 
 class CrisisReview(Grown):
-    """What people decided about the signs for which dialogues are held out. Nothing leaves the holdout by it."""
+    """Decisions about the signs for which dialogues are held out. They release nothing from the holdout."""
 
     gained: ClassVar[tuple[str, ...]] = ("dialogues_unread", "findings_unread")
 
@@ -202,7 +202,7 @@ class CrisisReview(Grown):
     dialogues_unread: int = Field(default=0, ge=0)
     """Dialogues in the holdout without a sign, where a judge gave no answer that can be read."""
     findings_unread: int = Field(default=0, ge=0)
-    """Of the findings, those that are such answers, and no signs."""
+    """Findings that are unreadable answers instead of signs."""
 
 
 class Review(Grown):

@@ -1,4 +1,4 @@
-"""What is found in a turn that needs care: a trace of a person, or a sign of a crisis."""
+"""Findings in a turn that need care: personal data, or a sign of a crisis."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -11,7 +11,7 @@ from .drops import DropReason
 
 
 class PiiKind(StrEnum):
-    """What a stretch of text would tell about a person."""
+    """The kind of personal data in a stretch of text."""
 
     EMAIL = "email"
     """An e-mail address."""
@@ -33,7 +33,7 @@ class PiiSpan(Frozen):
     """One find: `text[start:end]` is of this kind."""
 
     kind: PiiKind
-    """What it is."""
+    """Its kind."""
     start: int = Field(ge=0)
     """Where it begins, in characters from 0."""
     end: int
@@ -47,7 +47,7 @@ class PiiSpan(Frozen):
 
 
 class CrisisCategory(StrEnum):
-    """What a seeker, or somebody whom they tell of, may be going through."""
+    """The kind of crisis of the seeker, or of somebody whom they speak about."""
 
     SELF_HARM = "self_harm"
     """Suicide, the wish to be dead, hurting oneself."""
@@ -67,14 +67,14 @@ class CrisisForm(StrEnum):
     INDIRECT = "indirect"
     """Not said at all: by its circumstances, or as the answer to a question."""
     THIRD_PARTY = "third_party"
-    """Of somebody else than the seeker, however it is said."""
+    """About somebody other than the seeker, in whatever words."""
 
 
 class CrisisFinding(Frozen):
     """Why a seeker turn is held out: the first rule, in the order of urgency, that it meets."""
 
     category: CrisisCategory
-    """What it is about."""
+    """The kind of crisis."""
     form: CrisisForm
     """How it is said."""
     rule: str = Field(pattern=r"^[a-z_]+$")

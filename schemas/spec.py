@@ -24,7 +24,7 @@ class SourceRef(Frozen):
     uri: str = Field(min_length=1)
     """`sample`, a path, a Hub id with or without `@revision`, each with or without `kind:` before it."""
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-    """What its bytes must hash to, where that is fixed."""
+    """The required digest of its bytes, if it is fixed."""
     license: str | None = None
     """The licence that the maintainer states, where the source itself states none."""
 
@@ -60,7 +60,7 @@ class SplitRule(Frozen):
 
 
 class SafetyRule(Grown):
-    """What is done with traces of persons and with signs of a crisis; see `builders.safety`."""
+    """The treatment of personal data and of signs of a crisis; see `builders.safety`."""
 
     gained: ClassVar[tuple[str, ...]] = ("personal_data_rules",)
 
@@ -73,7 +73,7 @@ class SafetyRule(Grown):
 
 
 class BalanceRule(Frozen):
-    """How far the filter may change which strategies there are (see `builders.building._corpus_filters`)."""
+    """Limits on how far the filter may shift the shares of strategies (see `builders.building._corpus_filters`)."""
 
     spread: float = Field(gt=0, le=3)
     """The most that the shares kept of the strategies may spread: their standard deviation over their mean."""
@@ -87,7 +87,7 @@ class ReasoningRule(Frozen):
     """How traces are labelled, paired and weighed (our own design; see `builders.reasoning`)."""
 
     prompt: str = Field(pattern=r"^[a-z_]+/[a-z_]+@\d+$")
-    """Id of the prompt that stands in the rows: it asks for the text form, and the reasoner itself for JSON."""
+    """Id of the prompt in the rows: it asks for the text form, while the reasoner itself is asked for JSON."""
     rules: tuple[str, ...] = ()
     """Released ids of the rules that contradict a step, `name@n`; a step that one contradicts is wrong."""
     process_gap: float = Field(gt=0, le=1)
@@ -124,7 +124,7 @@ class BuildSpec(Grown):
     version: str = Field(pattern=VERSION)
     """The version of the release that it makes."""
     notes: str = Field(min_length=10)
-    """What this version is and what changed, for the card and the changelog."""
+    """A description of this version and its changes, for the card and the changelog."""
     sources: tuple[SourceRef, ...] = Field(min_length=1)
     """The default sources; `--source` replaces them."""
     seed: int = Field(ge=0, lt=2**63)
@@ -164,11 +164,11 @@ class BuildSpec(Grown):
     balance: BalanceRule | None = None
     """For the step that caps strategies."""
     gates: dict[str, float] = Field(default_factory=dict)
-    """What each gate of `audit` allows, by its name: the most, or of `rows` the least. Where none is given the audit's
+    """The limit of each gate of `audit`, by name: the most, or for `rows` the least. Without an entry, the audit's
     own defaults hold; `rows` and `self_judging` hold in any case, at their defaults where they are not given."""
 
     reasoning: ReasoningRule | None = None
-    """What is made of the traces."""
+    """The rules for traces, if the release has them."""
 
     def has_step(self, step: StepDefinition) -> bool:
         """Whether this release takes the step."""
@@ -186,7 +186,7 @@ class BuildSpec(Grown):
 
 
 class Bump(StrEnum):
-    """How far a version steps; each promises less to users of the earlier version than the one before it."""
+    """The kinds of version steps; each guarantees less to users of the earlier version than the one before it."""
 
     NONE = "none"
     """Nothing is different."""
@@ -206,7 +206,7 @@ _SIZES = tuple(Bump)
 
 
 def largest(bumps: Iterable[Bump]) -> Bump:
-    """The largest of some steps; none where there are none."""
+    """The largest of some steps; `NONE` for an empty sequence."""
     return max(bumps, key=_SIZES.index, default=Bump.NONE)
 
 

@@ -15,7 +15,7 @@ from .errors import UsageError
 
 
 class Stage(IntEnum):
-    """What a step sees at once. A spec lists its steps in the order of these stages."""
+    """The scope of a step. A spec lists its steps in the order of these stages."""
 
     TURN = 0
     """The candidates of one turn."""
@@ -31,7 +31,7 @@ class StepDefinition(Frozen):
     id: str = Field(pattern=r"^[a-z_]+@[1-9]\d*$")
     """The name by which specs call it; never re-pointed."""
     sentence: str
-    """What holds of every pair that the step lets through."""
+    """The property of every pair that the step keeps, as the card prints it."""
     drops: tuple[DropReason, ...] = ()
     """Every reason for which the step drops a candidate; any other reason is a bug."""
     stage: Stage = Stage.TURN

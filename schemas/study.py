@@ -42,7 +42,7 @@ class Precondition(Frozen):
     """Id, such as `pretrained`."""
     holds: bool
     told: str
-    """What was found, in a few words."""
+    """The finding, in a few words."""
 
 
 class Answered(Frozen):
@@ -56,14 +56,14 @@ class Answered(Frozen):
     figure: Interval
     """The measure behind the verdict; without a value where it could not be measured."""
     measures: str
-    """What the figure is, its range and its unit."""
+    """The definition of the figure, its range and its unit."""
     verdict: StudyOutcome
     why: str
     """The reason, in a line."""
     preconditions: tuple[Precondition, ...]
-    """Those of a yes or a no; where one does not hold, the verdict is `cannot tell at this scale`."""
+    """The preconditions of a yes or a no; if one does not hold, the verdict is `cannot tell at this scale`."""
     p: float | None = None
-    """Of a comparative question, adjusted for all of them (Holm); null of the others, and where there is no figure."""
+    """The p-value of a comparative question, adjusted for all of them (Holm); null for other questions or no figure."""
 
 
 class TrainedModel(Frozen):
@@ -78,7 +78,7 @@ class TrainedModel(Frozen):
     run_sha256: str
     """Digest of its `run.json`, which says the rest."""
     seed: int | None = None
-    """Of everything random in its training; null in validations that trained with one seed alone."""
+    """The seed of everything random in its training; null in validations with a single seed."""
 
 
 class SystemFigures(Frozen):
@@ -98,7 +98,7 @@ class StageTime(Frozen):
 
 
 class ValidatedRelease(Frozen):
-    """What was validated."""
+    """The validated release."""
 
     name: str
     """The Hub repo, or the folder's name; never a path."""
@@ -126,7 +126,7 @@ class Validation(Frozen):
     systems: tuple[SystemFigures, ...]
     stages: tuple[StageTime, ...]
     notes: tuple[str, ...]
-    """What to know before reading any verdict."""
+    """Remarks to read before any verdict."""
 
     @property
     def refused(self) -> tuple[Answered, ...]:

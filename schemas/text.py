@@ -1,4 +1,4 @@
-"""What counts as text, and as the same text, everywhere in the package."""
+"""The definitions of text, and of equal texts, for the whole package."""
 
 import re
 import unicodedata

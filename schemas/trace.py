@@ -19,13 +19,13 @@ class Step(StrEnum):
     """A step of a trace, in the order in which they are taken and written."""
 
     HISTORY = "history"
-    """What was said and asked so far."""
+    """A summary of the dialogue so far."""
     EMOTION = "emotion"
-    """What the seeker feels, how strongly, why, and what shows it."""
+    """The seeker's emotion, its strength, its cause, and the evidence for it."""
     STRATEGY = "strategy"
     """Which of the eight strategies fits, and why."""
     REPLY = "reply"
-    """What the supporter says."""
+    """The supporter's reply."""
 
 
 class Modality(StrEnum):
@@ -72,7 +72,7 @@ class NamedCue(Frozen):
     modality: Modality
     """Where it shows."""
     description: Annotated[str, AfterValidator(_cue_line)]
-    """What is said, seen or heard; one line, in which commas stand for semicolons."""
+    """The words or signs; one line, in which commas replace semicolons."""
 
 
 class EmotionStep(Frozen):
@@ -83,9 +83,9 @@ class EmotionStep(Frozen):
     intensity: int = Field(ge=1, le=5)
     """From 1, hardly there, to 5, overwhelming."""
     cause: Line
-    """What it is about."""
+    """The cause of the emotion."""
     cues: tuple[NamedCue, ...] = ()
-    """What shows it; may be empty, and is then a guess."""
+    """The evidence; if it is empty, the emotion is a guess."""
 
 
 class StrategyStep(Frozen):
@@ -101,8 +101,8 @@ class Trace(Frozen):
     """All four steps; `prompts.parsers.trace` writes and reads the text form that models are trained on."""
 
     history: Words
-    """What was said and asked so far."""
+    """A summary of the dialogue so far."""
     emotion: EmotionStep
     strategy: StrategyStep
     reply: Words
-    """What the supporter says."""
+    """The supporter's reply."""

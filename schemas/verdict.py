@@ -1,4 +1,4 @@
-"""What a judge said: of a reply, of two replies or strategies beside each other, or of a dialogue."""
+"""The answers of judges: about a reply, about two replies or strategies, or about a dialogue."""
 
 from typing import Literal
 
@@ -37,7 +37,7 @@ class CrisisVerdict(Frozen):
     """A judge's answer about a whole dialogue that could be read."""
 
     category: CrisisCategory | None
-    """What the crisis is about, or None where the judge sees none."""
+    """The kind of crisis; None if the judge sees none."""
     turn: int | None
     """The turn that shows it, from 0; None where the judge names none that there is."""
     rationale: str

@@ -135,9 +135,9 @@ def json_schema_of(layout: int, config: Config) -> dict[str, Any]:
 
 
 def row_id(config: Config, dialogue_id: str, turn: int | None, *what: object) -> str:
-    """The id of a row: 128 bits of a digest over its config, its place and `what` tells it from its neighbours.
+    """The id of a row: 128 bits of a digest over its config, its place and `what` identifies it there.
 
-    A pair is told by the request and its answer, a dropped candidate likewise; an SFT row by its place alone. So a
+    A pair or a dropped candidate is identified by the request and its answer, an SFT row by its place alone. So a
     candidate that one version drops and the next keeps has one id, and a reply that was drawn anew has a new one.
     """
     # 128 bits, so that two of the billions of rows that all versions may ever have do not share an id by chance.
@@ -145,8 +145,8 @@ def row_id(config: Config, dialogue_id: str, turn: int | None, *what: object) ->
 
 
 def content_id_of(config: Config, row: Mapping[str, Any]) -> str:
-    """The id of a row that is told by its whole content: of `completions` and `dialogues`, which a rebuild starts from.
+    """The id of a row by its whole content, for `completions` and `dialogues`, from which a rebuild starts.
 
-    So no cell of these changes without its row being told. `row` has every column of the config but `row_id`, in order.
+    So a changed cell is always noticed. `row` has every column of the config but `row_id`, in order.
     """
     return row_id(config, row["dialogue_id"], row["turn"], *row.values())

@@ -1,4 +1,4 @@
-"""What the rows of every layout share: their place, messages, demonstrations, calls and dialogues."""
+"""The parts that rows of every layout share: place, messages, demonstrations, calls and dialogues."""
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ class InferredBy(Frozen):
 
 
 class Row(Frozen):
-    """What every row has."""
+    """The columns of every row."""
 
     row_id: str
     """32 hexadecimal digits; the same candidate has the same id in every version."""
@@ -44,7 +44,7 @@ class SftRow(Row):
     turn: int
     """Index of the supporter turn in the dialogue, from 0."""
     prompt: Messages
-    """What comes before the reply."""
+    """The messages before the reply."""
     completion: Messages
     """One assistant message."""
     strategy: Strategy
@@ -52,12 +52,12 @@ class SftRow(Row):
 
 
 class Call(Row):
-    """What is recorded of a model call in every layout."""
+    """The record of a model call in every layout."""
 
     request_key: str
     """SHA-256 of all that decides the answer."""
     role: Role
-    """What the model was asked to be."""
+    """The role of the model."""
     model: str
     """The model's name."""
     revision: str | None
@@ -71,7 +71,7 @@ class Call(Row):
     failure: FailureReason | None
     """Why there is no reply; null where there is one."""
     failure_detail: str | None
-    """What the endpoint or the network said."""
+    """The error message of the endpoint or the network."""
     prompt_tokens: int
     """As the endpoint counted them; 0 where it did not."""
     completion_tokens: int
@@ -84,7 +84,7 @@ class TurnStruct(Frozen):
     """One turn of a source dialogue."""
 
     speaker: Speaker
-    """Who speaks."""
+    """The speaker."""
     text: str
     """The words."""
     strategy: Strategy | None
@@ -101,7 +101,7 @@ class DialogueRow(Row):
     own_split: Split | None
     """The split that the source itself put it in, where it has one."""
     problem: str | None
-    """What the seeker struggles with, in the source's words."""
+    """The seeker's problem, in the source's words."""
     emotion: str | None
     """The seeker's main emotion, in the source's words."""
     situation: str | None

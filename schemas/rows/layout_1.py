@@ -38,7 +38,7 @@ class Pair(Row):
     turn: int
     """Index of the supporter turn in the dialogue, from 0."""
     prompt: Messages
-    """What comes before the reply."""
+    """The messages before the reply."""
     chosen: Messages
     """The human supporter's side, one assistant message."""
     rejected: Messages
@@ -92,13 +92,13 @@ class DroppedRow(Row):
     reason: EarlyDropReason
     """Why it was dropped."""
     detail: str
-    """What exactly was wrong; may be empty."""
+    """Details of the drop; may be empty."""
     strategy: Strategy
     """The human's strategy at this turn."""
     human: str
     """The human supporter's words."""
     reply: str | None
-    """The inferred reply as it came; null where there is none."""
+    """The inferred reply as it came; null if there is none."""
     chosen_verdict: JudgeRecord | None
     """The judge on the human's side, where it was asked."""
     rejected_verdict: JudgeRecord | None

@@ -1,4 +1,4 @@
-"""Layout 2: judges compare both sides, blind and in both orders, and vote; dialogues in a crisis stand by themselves.
+"""Layout 2: judges compare both sides, blind and in both orders, and vote; crisis dialogues have their own config.
 
 The votes, margins and measures of closeness are our own design.
 """
@@ -49,7 +49,7 @@ class Judgement(Frozen):
 
 
 class Panel(Frozen):
-    """What the judges of a pair come to together."""
+    """The joint result of the judges of a pair."""
 
     judges: int
     """How many voted: judges times draws, each with both orders."""
@@ -76,7 +76,7 @@ class Rewrite(InferredBy):
     """The chosen side is not the human's own words but a model's rewriting of them, under the same strategy."""
 
     original: str
-    """What the human said."""
+    """The human's words."""
     error: ErrorType
     """The error that the judges found in it."""
 
@@ -90,7 +90,7 @@ class Pair(Row):
     turn: int
     """Index of the supporter turn in the dialogue, from 0."""
     prompt: Messages
-    """What comes before the reply."""
+    """The messages before the reply."""
     chosen: Messages
     """The human supporter's side, one assistant message; see `rewrite`."""
     rejected: Messages
@@ -98,7 +98,7 @@ class Pair(Row):
     rejected_error: ErrorType
     """The error of the rejected side that most answers name."""
     panel: Panel
-    """What the judges come to together."""
+    """The joint result of the judges."""
     judgements: tuple[Judgement, ...]
     """Every judge's answer to either order."""
     closeness: Closeness | None
@@ -148,15 +148,15 @@ class DroppedRow(Row):
     reason: EarlyDropReason
     """Why it was dropped."""
     detail: str
-    """What exactly was wrong; may be empty."""
+    """Details of the drop; may be empty."""
     strategy: Strategy
     """The human's strategy at this turn."""
     human: str
     """The human supporter's words; empty where the dialogue is held out for a crisis."""
     reply: str | None
-    """The inferred reply as it came; null where there is none."""
+    """The inferred reply as it came; null if there is none."""
     panel: Panel | None
-    """What the judges came to, where all answered."""
+    """The joint result of the judges, if all answered."""
     judgements: tuple[Judgement, ...]
     """Every judge's answer to either order; empty where none was asked."""
     closeness: Closeness | None
@@ -171,7 +171,7 @@ class CompletionRow(common.Call):
     """A recorded model call. The request is not stored: spec and dialogue make it again, with the same key."""
 
     task: Task
-    """What the call was for; about the whole dialogue where `turn` is null."""
+    """The purpose of the call; about the whole dialogue if `turn` is null."""
 
 
 class DialogueRow(common.DialogueRow):
@@ -187,9 +187,9 @@ class FoundCrisis(Frozen):
     """One sign of a crisis, and who saw it."""
 
     turn: int | None
-    """Index of the seeker turn in the dialogue, from 0; null where it is the situation's or nobody says where."""
+    """Index of the seeker turn in the dialogue, from 0; null if it is in the situation or its place is unknown."""
     category: CrisisCategory | None
-    """What it is about; null where a judge was asked and gave no answer that can be read."""
+    """The kind of crisis; null if a judge's answer could not be read."""
     form: CrisisForm | None
     """How it is said, as the rules see it; null where a judge saw it."""
     rule: str | None

@@ -14,7 +14,7 @@ class DroppedRow(reasoning.DroppedRow):
 
 
 class CrisisRow(layout_2.CrisisRow):
-    """A dialogue in which a seeker may be in a crisis, or of which a judge could not say: held out of all training."""
+    """A dialogue whose seeker may be in a crisis, or whose judge gave no readable answer: held out of all training."""
 
     reason: Literal["crisis", "crisis_unread"]
     """`crisis` where a sign was seen; `crisis_unread` where none was and a judge gave no answer that can be read."""

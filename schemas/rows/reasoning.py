@@ -20,7 +20,7 @@ class PersonalityRewrite(InferredBy):
     """The reply is a model's rewriting under a personality; the steps before it are as they were."""
 
     profile: Profile
-    """Whose wording it is meant to be."""
+    """The personality that the wording follows."""
     original: str
     """The reply before."""
 
@@ -49,7 +49,7 @@ class StepJudgement(Frozen):
 
 
 class StepPanel(Frozen):
-    """What is found of one step of a trace."""
+    """The finding on one step of a trace."""
 
     step: Step
     """Which."""
@@ -68,24 +68,24 @@ class StepPanel(Frozen):
 
 
 class ReasoningRow(Row):
-    """A demonstration of a whole trace, every step of which was found right."""
+    """A demonstration of a whole trace whose steps were all found right."""
 
     turn: int
     """Index of the supporter turn in the dialogue, from 0."""
     prompt: Messages
-    """What comes before the reply, and how a trace is to be written."""
+    """The messages before the reply, with instructions on the form of a trace."""
     completion: Messages
     """One assistant message: the trace in its text form."""
     emotion: Emotion
     """The seeker's, as the trace has it."""
     intensity: int = Field(ge=1, le=5)
-    """Of the emotion, from 1 to 5."""
+    """The intensity of the emotion, from 1 to 5."""
     strategy: Strategy
     """The trace's."""
     human_strategy: Strategy | None
-    """What the human supporter chose here; null where the source names none."""
+    """The human supporter's strategy here; null if the source names none."""
     weight: float = Field(gt=0, le=1)
-    """What the row should count for in training: 1 over the number of rows that nearly repeat each other."""
+    """The weight of the row in training: 1 over the number of rows that nearly repeat each other."""
     reasoner: InferredBy
     """The reasoner's call."""
     rewrite: PersonalityRewrite | None
@@ -106,7 +106,7 @@ class ReasoningStepsRow(Row):
     rationales: tuple[str, ...] = Field(min_length=4, max_length=4)
     """Why, in order."""
     panels: tuple[StepPanel, ...] = Field(min_length=4, max_length=4)
-    """What is found of each step, in order."""
+    """The finding on each step, in order."""
     judgements: tuple[StepJudgement, ...]
     """Every judge's answer."""
     emotion: Emotion
@@ -114,9 +114,9 @@ class ReasoningStepsRow(Row):
     strategy: Strategy
     """The trace's."""
     human_strategy: Strategy | None
-    """What the human supporter chose here; null where the source names none."""
+    """The human supporter's strategy here; null if the source names none."""
     weight: float = Field(gt=0, le=1)
-    """What the row should count for in training: 1 over the number of rows that nearly repeat each other."""
+    """The weight of the row in training: 1 over the number of rows that nearly repeat each other."""
     reasoner: InferredBy
     """The reasoner's call."""
 
@@ -152,9 +152,9 @@ class ReasoningPairRow(Row):
     rejected_strategy: Strategy
     """The rejected trace's; may be the same."""
     human_strategy: Strategy | None
-    """What the human supporter chose here; null where the source names none."""
+    """The human supporter's strategy here; null if the source names none."""
     weight: float = Field(gt=0, le=1)
-    """What the row should count for in training: 1 over the number of rows that nearly repeat each other."""
+    """The weight of the row in training: 1 over the number of rows that nearly repeat each other."""
     chosen_reasoner: InferredBy
     """The call that the chosen trace came from."""
     rejected_reasoner: InferredBy

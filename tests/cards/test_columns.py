@@ -61,6 +61,6 @@ def test_nulls_lists_and_values_are_told() -> None:
 
 
 def test_a_field_that_is_told_anew_has_the_newer_words() -> None:
-    assert field_docs(layout_2.Rewrite)["original"] == "What the human said."
+    assert field_docs(layout_2.Rewrite)["original"] == "The human's words."
     assert field_docs(layout_2.Rewrite)["draw"] == "The number of the reply among several to the same question, from 0."
     assert "see `rewrite`" in field_docs(layout_2.ResponseRow)["chosen"]
