@@ -63,7 +63,7 @@ def fold_of(key: str, folds: int) -> int:
 
 
 def write_folds(release: PinnedRelease, out: Path, folds: int, limit: int | None = None) -> tuple[FoldCounts, ...]:
-    """Writes the files of every fold below `out`, and tells what is in each.
+    """Writes the files of every fold below `out`, and returns the counts of each.
 
     Args:
         release: opened for its `dialogues`.
@@ -103,7 +103,7 @@ def write_folds(release: PinnedRelease, out: Path, folds: int, limit: int | None
 
 
 def near_duplicates(release: PinnedRelease) -> dict[str, str]:
-    """Of every dialogue that nearly repeats others, the smallest id among them.
+    """For every dialogue that nearly repeats others, the smallest id among them.
 
     Raises:
         DataError: the release's `splits.json` is damaged.

@@ -26,7 +26,7 @@ _URL = re.compile(r"@https?://\S+")
 
 
 class StageKind(StrEnum):
-    """What a stage does, by the module that does it."""
+    """The kind of a stage; the value is the module that runs it."""
 
     TRAIN = "ipm_prefdial.recipes.train.run"
     COMMAND = "ipm_prefdial.builders.cli.main"
@@ -36,7 +36,7 @@ class StageKind(StrEnum):
 
 @dataclass(frozen=True)
 class LoopCheckpoint:
-    """What a training stage makes."""
+    """A checkpoint that a training stage makes."""
 
     task: TrainingTask
     generation: str
@@ -51,7 +51,7 @@ class LoopCheckpoint:
 
     @property
     def name(self) -> str:
-        """What endpoints and rows call it."""
+        """Its name at endpoints and in rows."""
         return f"{self.task}-{self.generation}{self._fold}"
 
     @property
@@ -67,7 +67,7 @@ class LoopStage:
     """Also the folder of what it makes."""
     kind: StageKind
     words: tuple[str, ...]
-    """Of the command, without the models that are served for it."""
+    """The arguments of the command, without the served models."""
     asks: Mapping[TrainingTask, LoopCheckpoint] = field(default_factory=dict)
     """The checkpoints that are served while it runs, by task; they are arguments of the command."""
     lasting: bool = True
@@ -79,7 +79,7 @@ class LoopStage:
 
     @property
     def command(self) -> str:
-        """The command for people to read; models and files elsewhere stand by their names alone."""
+        """The command for people to read; models and files elsewhere appear by name."""
         start = "ipm-prefdial" if self.kind is StageKind.COMMAND else f"python -m {self.kind}"
         asked = [f"--{task} {checkpoint.name}" for task, checkpoint in self.asks.items()]
         words = (Path(word).name if Path(word).is_absolute() else _URL.sub("", word) for word in self.words)
@@ -108,7 +108,7 @@ _PAUSE_S = 0.5
 
 
 class StageRecord(Frozen):
-    """What a stage took."""
+    """The record of a finished stage."""
 
     command: str
     """The command, with paths in the folder of the loop."""
@@ -122,7 +122,7 @@ class State(Frozen):
     """The contents of the file."""
 
     wanted: dict[str, JsonValue]
-    """What decides the loop."""
+    """Everything that decides the loop."""
     stages: dict[str, StageRecord] = Field(default_factory=dict)
     """The stages that are done, by name."""
 
@@ -238,7 +238,7 @@ def run_stage(stage: LoopStage, out: Path, serving: ServeOptions, before: tuple[
     )
 
 
-# What the end of a command means, told by its last line.
+# The error that the exit code and the last line of a command mean.
 def _failure(stage: LoopStage, code: int, log: Path) -> BaseException:
     if code == _INTERRUPTED:
         return KeyboardInterrupt()

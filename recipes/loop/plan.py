@@ -26,19 +26,16 @@ from ..serving.serve import Server
 from ._folds import FoldFiles
 from ._stages import LoopCheckpoint, LoopStage, StageKind
 
-# What a mining loop is asked to do.
-
-
 FOLDS = 2
 """Folds where none are named."""
 
 
 @dataclass(frozen=True)
 class MineOptions:
-    """Everything that decides a mining loop, and how it is run."""
+    """The options of a mining loop."""
 
     out: Path
-    """Where everything goes."""
+    """The folder of the loop."""
     data: str
     """The release whose dialogues are mined: a folder, or `ORG/NAME` on the Hub."""
     revision: str | None = None
@@ -46,7 +43,7 @@ class MineOptions:
     model: str = "tiny"
     """The recipes' model, such as `tiny` or `qwen2.5-0.5b-instruct`."""
     rounds: int = 1
-    """How often is mined and trained on what was mined; from the second on the models of the round before mine."""
+    """Rounds of mining and training; from the second on, the models of the round before mine."""
     folds: int = FOLDS
     """Parts of the dialogues, each mined by models that were trained on the others alone; 1 switches that off."""
     judges: tuple[str, ...] = ("corpus",)
@@ -62,7 +59,7 @@ class MineOptions:
     launch: str | None = None
     """Start every training with `accelerate launch` and this configuration."""
     server: Server | None = None
-    """What serves; None takes the better one that is installed."""
+    """The server to use; None takes the better one that is installed."""
     healthy_within_s: float = 600.0
     """Seconds that a server may take to load its model."""
     concurrency: int | None = None
@@ -81,7 +78,7 @@ class MineOptions:
         return tuple(str(parse_model(judge).ref) for judge in self.judges)
 
     def check(self) -> None:
-        """Looks at what can be known to be wrong at once.
+        """Checks everything that can be checked at once.
 
         Raises:
             UsageError: the model has no recipes, or a judge is misspelt.
@@ -94,13 +91,13 @@ class MineOptions:
 
 
 EVALUATION = "evaluation/all"
-"""The stage that has every system in one table."""
+"""The stage that puts every system into one table."""
 _SYSTEMS = ("decoupled", "joint")
 
 
 @dataclass(frozen=True)
 class LoopPlan:
-    """The loop that options describe."""
+    """The stages of a loop."""
 
     options: MineOptions
     version: str
@@ -132,7 +129,7 @@ class LoopPlan:
         yield self._compare()
 
     def generations(self) -> list[str]:
-        """What the checkpoints of all dialogues are called, from the first to the last."""
+        """The names of the generations of checkpoints, from the first to the last."""
         return ["sft", *(f"dpo-{number}" for number in range(1, self.options.rounds + 1))]
 
     # Of the checkpoints of a task: the one for all dialogues, and one a fold where there are several.
@@ -140,7 +137,7 @@ class LoopPlan:
         return (None, *self.folds) if len(self.folds) > 1 else (None,)
 
     def miner(self, task: TrainingTask, number: int, fold: int) -> LoopCheckpoint:
-        """Who mines a fold in a round."""
+        """The checkpoint that mines a fold in a round."""
         generation = self.generations()[number - 1]
         return LoopCheckpoint(task, generation, fold if len(self.folds) > 1 else None)
 

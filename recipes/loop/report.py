@@ -1,4 +1,4 @@
-"""What a mining loop did, as `mine.json` and, to be read, as `mine.md`: both views of what the stages made."""
+"""The report of a mining loop, as `mine.json` and as `mine.md` for people: two views of the stages' results."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ class StageReport(Frozen):
     name: str
     """Also the folder of what it made."""
     command: str
-    """With paths in the folder of the loop; served models stand by their names."""
+    """The command, with paths in the folder of the loop; served models appear by name."""
     models: dict[str, str]
     """By task, the name and revision of the checkpoint that was served for it."""
     seconds: float | None
@@ -73,7 +73,7 @@ class Report(Frozen):
     stages: tuple[StageReport, ...]
     seconds: float
     metrics: dict[str, str] = Field(default_factory=dict)
-    """What the figures are, by id."""
+    """The definitions of the figures, by id."""
     systems: tuple[LoopFigures, ...] = ()
 
 
@@ -160,7 +160,7 @@ def write_report(out: Path, report: Report) -> None:
 
 
 def markdown(report: Report) -> str:
-    """The report to be read."""
+    """The report as Markdown."""
     parts = [
         f"# Mining {report.release} with {report.model}",
         f"Spec {report.version}, {report.rounds} round{'s' if report.rounds > 1 else ''}, served by {report.server}, "

@@ -28,7 +28,7 @@ from .plan import LoopPlan, MineOptions
 from .report import Report, report_of, write_report
 
 Tell = Callable[[str], None]
-"""Takes a line about what is going on."""
+"""Takes a line about the progress."""
 
 _NEEDED = ("trl", "matplotlib", "nltk", "rouge_score", "sacrebleu")
 
@@ -38,7 +38,7 @@ RunStage = Callable[[LoopStage, Path, ServeOptions, tuple[str, ...]], StageRecor
 
 @dataclass(frozen=True)
 class _Ground:
-    """What a loop stands on."""
+    """Everything that the options resolve to."""
 
     release: PinnedRelease
     plan: LoopPlan
@@ -48,7 +48,7 @@ class _Ground:
 
 
 def mine(options: MineOptions, tell: Tell, run: RunStage = run_stage) -> Report:
-    """Runs the loop; what was interrupted goes on, and what is done is not done again.
+    """Runs the loop; continues an interrupted one, and skips finished stages.
 
     Raises:
         UsageError: an option, a setting or this machine is not right.
@@ -76,7 +76,7 @@ def mine(options: MineOptions, tell: Tell, run: RunStage = run_stage) -> Report:
     return report
 
 
-# Everything that can be looked at before anything is written.
+# Resolves and checks the options, before anything is written.
 def _ground(options: MineOptions) -> _Ground:
     for task in SYSTEM_TASKS:
         open_release(options.data, options.revision, *configs_of(task, Training.SFT))
@@ -115,7 +115,7 @@ def _spec(options: MineOptions, release: PinnedRelease) -> str:
     return str(Path(named).resolve()) if Path(named).suffix in (".yaml", ".yml") else named
 
 
-# What decides the loop: another value of any of it is another loop.
+# Everything that decides the loop: another value makes another loop.
 def _wanted(options: MineOptions, ground: _Ground) -> dict[str, JsonValue]:
     spec = Path(ground.plan.version)
     return {
@@ -141,7 +141,7 @@ def _report_folds(folds: Sequence[FoldCounts], tell: Tell) -> None:
         tell(f"fold {one.fold}: {told} dialogues")
 
 
-# Every setting and the first build are looked at before anything is trained.
+# Checks every setting and the first build before anything is trained.
 def _check(ground: _Ground, serving: ServeOptions, run: RunStage, tell: Tell) -> None:
     tell("looking whether every recipe and the build can run")
     options, out = ground.plan.options, ground.plan.options.out

@@ -1,4 +1,4 @@
-"""The questions about the release itself, which its tables answer."""
+"""The answers to the questions about the release itself, from its tables."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -22,9 +22,6 @@ from ..metrics.sample import REPLICATES, codes_of
 from ._verdicts import answer, exactly, nothing
 from .questions import ANCHORED, LEAKAGE, SIDES, SIDES_BY_WORDS, STRATEGIES, TELLABLE, Name, enough_rows, found
 
-# Reads columns of a release's tables, a row at a time.
-
-
 # The configs that a validation reads.
 _NEEDED = (Config.DIALOGUES, *SFT_CONFIGS, *PAIR_CONFIGS, Config.DROPPED)
 
@@ -35,7 +32,7 @@ _AT_ONCE = 1_000
 
 
 def open_whole(place: str, revision: str | None) -> PinnedRelease:
-    """The release in a folder or repo with every config that a validation reads, each with rows where it needs them.
+    """The release in a folder or repo, with every config and split that a validation needs.
 
     Raises:
         UsageError: there is no such release, or a repo comes without a tag.
@@ -58,7 +55,7 @@ def _count(release: PinnedRelease, config: Config, split: Split) -> int:
 def rows_of(
     release: PinnedRelease, config: Config, columns: Sequence[str], splits: Sequence[Split] = tuple(Split)
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a config, in order, with these columns alone and `split`; a column that it lacks is left out.
+    """The rows of a config, in order, with only these columns and `split`; missing columns are left out.
 
     Raises:
         DataError: a table cannot be read.
@@ -78,7 +75,7 @@ def rows_of(
 
 
 def answer_of(messages: Sequence[dict[str, str]]) -> str:
-    """The words of a side, or of a demonstration: of its one message."""
+    """The text of a side or a demonstration, which has one message."""
     return " ".join(message["content"] for message in messages)
 
 
@@ -86,11 +83,11 @@ def answer_of(messages: Sequence[dict[str, str]]) -> str:
 
 
 def leaked(release: PinnedRelease, audit: Audit) -> Interval:
-    """How many dialogues, or groups of near-duplicates, lie in more than one split; `n` counts the dialogues.
+    """The number of dialogues, or groups of near-duplicates, in more than one split; `n` counts the dialogues.
 
-    Two ways to leak are looked for: rows of a dialogue in a split that `dialogues` does not put it in, which is how a
-    copied row shows whatever its words are; and dialogues whose words are nearly the same (MinHash, as splits are made
-    by) in two splits, which is how a copy under another name shows.
+    It finds two kinds of leak: rows in another split than their dialogue's, which reveals copied rows whatever their
+    words; and dialogues with nearly the same words (MinHash, as for the splits) in two splits, which reveals copies
+    under another id.
     """
     home = dict[str, set[Split]]()
     for row in rows_of(release, Config.DIALOGUES, ("dialogue_id",)):
@@ -105,7 +102,7 @@ def leaked(release: PinnedRelease, audit: Audit) -> Interval:
     return exactly(float(max(len(strays), near.across_splits)), len(home))
 
 
-# The splits that rows of each dialogue lie in.
+# The splits of the rows of each dialogue.
 def _splits_of_rows(release: PinnedRelease) -> dict[str, set[Split]]:
     found: dict[str, set[Split]] = defaultdict(set)
     for config in (*SFT_CONFIGS, *PAIR_CONFIGS):
@@ -114,27 +111,27 @@ def _splits_of_rows(release: PinnedRelease) -> dict[str, set[Split]]:
     return found
 
 
-# Which side of every pair is what the human did: the check with the most power, since no model has to learn it.
+# Which side of a pair is the human's: the check with the most power, since no model has to learn anything.
 #
-# A release says in `dialogues` what the human did at every turn. In a sound one that is the chosen side of every pair,
-# so a swapped pair is found one by one, at any scale, and whatever models would learn of it. A pair whose chosen side
-# was rewritten, or which is about no human turn, has no such anchor, and neither side can be recognised.
+# `dialogues` contains the human's words and strategy at every turn. In a sound release they are the chosen side, so
+# each swapped pair is found, at any scale. A pair whose chosen side was rewritten, or that belongs to no human turn,
+# has no such anchor.
 
 
 @dataclass(frozen=True)
 class Human:
-    """What the human did at a turn."""
+    """The human's strategy and words at a turn."""
 
     strategy: str
     text: str
 
     @property
     def joint(self) -> str:
-        """As the joint model says it."""
+        """Both in the form of the joint config."""
         return f"[{self.strategy}] {self.text}"
 
 
-# What a side of a config holds, of a human turn.
+# The human side of each config.
 _DID: Mapping[Config, Callable[[Human], str]] = {
     Config.STRATEGY: lambda human: human.strategy,
     Config.RESPONSE: lambda human: human.text,
@@ -144,15 +141,15 @@ _DID: Mapping[Config, Callable[[Human], str]] = {
 
 @dataclass(frozen=True)
 class SideFigures:
-    """What was found of one config."""
+    """The figures of one config."""
 
     config: Config
     pairs: int
     swapped: Interval
-    """Share whose rejected side is the human's; `n` counts the pairs with a side that is."""
+    """The share of pairs whose rejected side is the human's; `n` counts the pairs with a human side."""
 
 
-# What humans did, by dialogue and turn; of dialogues that are withheld, nothing.
+# The human turns by dialogue and index; withheld dialogues have none.
 def _human_turns(release: PinnedRelease) -> dict[Place, Human]:
     return {
         (row["dialogue_id"], index): Human(turn["strategy"], turn["text"])
@@ -179,7 +176,7 @@ def _look(release: PinnedRelease, config: Config, human: Mapping[Place, Human]) 
     return SideFigures(config, pairs, mean_of(np.array([swapped for _, swapped in anchored]), weights).interval)
 
 
-# Whether the rejected side is the human's and the chosen one is not; None where neither is.
+# Whether the rejected side, and not the chosen one, is the human's; None if neither or both are.
 def _is_swapped(row: dict[str, Any], config: Config, human: Mapping[Place, Human]) -> bool | None:
     did = human.get((row["dialogue_id"], row["turn"]))
     if did is None:
@@ -190,7 +187,7 @@ def _is_swapped(row: dict[str, Any], config: Config, human: Mapping[Place, Human
 
 
 def worst(found: tuple[SideFigures, ...]) -> Interval:
-    """The largest share of swapped pairs of any config; no value where nothing has an anchor."""
+    """The largest share of swapped pairs of any config; no value if no pair has an anchor."""
     return max((one.swapped for one in found if one.swapped.value is not None), key=_value, default=nothing())
 
 
@@ -198,7 +195,7 @@ def _value(figure: Interval) -> float:
     return figure.value if figure.value is not None else float("-inf")
 
 
-# The smallest share of pairs, of any config, in which a side is the human's.
+# The smallest share of pairs with a human side, over the configs.
 def _anchored_share(found: tuple[SideFigures, ...]) -> float:
     return min((one.swapped.n / one.pairs for one in found if one.pairs), default=0.0)
 
@@ -209,7 +206,7 @@ def describe_sides(found: tuple[SideFigures, ...]) -> Iterator[str]:
         yield f"{one.config}: {value} of {one.swapped.n} pairs with a human side swapped, of {one.pairs} pairs"
 
 
-# Whether sides are swapped, by a model that never sees which side is called chosen (our own design).
+# Estimates swapped sides with a model that never sees which side is called chosen (our own design).
 #
 # A logistic regression learns to tell demonstrations, which are human, from both sides of the pairs of the same
 # turns, which are human and inferred in equal parts. Swapping sides changes nothing that it learns from, so it can be
@@ -243,16 +240,16 @@ class DemonstratedPair:
 
 @dataclass(frozen=True)
 class SidesSeparated:
-    """What the model found."""
+    """The result of the model."""
 
     swapped: Interval
     """Estimated share of swapped pairs."""
     tellable: Interval
-    """AUC with which it tells human from inferred sides."""
+    """Its AUC between human and inferred sides."""
 
 
 def separate_sides(release: PinnedRelease) -> SidesSeparated:
-    """What the model says of the `response` pairs; no value where there are too few dialogues."""
+    """The model's estimate for the `response` pairs; no value if there are too few dialogues."""
     pairs = pairs_of(release)
     return (
         separate_pairs(pairs)
@@ -285,7 +282,7 @@ def _pair(row: dict[str, Any], human: str) -> DemonstratedPair:
 
 
 def separate_pairs(pairs: Sequence[DemonstratedPair]) -> SidesSeparated:
-    """What the model says of these pairs."""
+    """The model's estimate for these pairs."""
     dialogues = codes_of(one.dialogue for one in pairs)
     sides = ("human", "chosen", "rejected")
     inputs = _inputs([(getattr(one, side), one) for side in sides for one in pairs])

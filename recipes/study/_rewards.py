@@ -1,8 +1,8 @@
 """Held-out rewards: does a model after DPO prefer the chosen side of pairs that it never saw, more than before?
 
-The reward of a side is DPO's own (Rafailov et al. 2023): beta times what its log-probability gained on the reference,
-which is the SFT model. A trainer logs the same of its validation rows as means of batches; here every pair has its
-own, so that intervals can be taken over dialogues.
+The reward of a side is DPO's own (Rafailov et al. 2023): beta times the gain of its log-probability over the
+reference, which is the SFT model. A trainer logs batch means of it over validation rows; here every pair keeps its
+own, so that intervals over dialogues can be computed.
 """
 
 from collections.abc import Sequence
@@ -27,19 +27,19 @@ from ._release_answers import answer_of, rows_of
 if TYPE_CHECKING:
     import torch
 
-# Held-out pairs that cannot be told apart by what is easy: their length, and a bag of their words (our own design).
+# Hard held-out pairs, which neither length nor a bag of words separates (our own design).
 #
-# DPO can raise the chosen side of nearly every pair without having learnt what makes it better, where human replies are
-# longer than a model's, or use other words. So two probes are fitted on the training pairs: logistic regressions on the
-# difference of the two sides, one of their lengths and one of their words. They read no dialogue. A test pair is hard
-# where neither probe gives the chosen side more than `_NEAR_CHANCE`: it is wrong, or near chance. No test dialogue is
-# among the training pairs, so that the probes are asked about what they never saw. On hard pairs a model that learnt
-# nothing but these two cues is below a half.
+# If human replies are longer than a model's, or use other words, DPO can raise the chosen side of nearly every pair
+# without learning what makes it better. So two probes are fitted on the training pairs: logistic regressions on the
+# difference of the two sides, one of their lengths and one of their words. They do not read the dialogue. A test pair
+# is hard if neither probe gives the chosen side more than `_NEAR_CHANCE`: it is wrong, or near chance. No test dialogue
+# is among the training pairs, so the probes have not seen them. On hard pairs, a model that learnt only these two cues
+# stays below one half.
 
 
-# Probability of the chosen side up to which a probe knows nothing.
+# Up to this probability of the chosen side, a probe knows nothing.
 _NEAR_CHANCE = 0.55
-# Training pairs that the probes are fitted on, at most.
+# The most training pairs that probes are fitted on.
 _MOST = 6_000
 
 Row = dict[str, Any]
@@ -49,11 +49,11 @@ Texts = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class HardPairs:
-    """What is left of a task's test pairs."""
+    """The hard test pairs of a task."""
 
     rows: tuple[Row, ...]
     of: int
-    """Test pairs that there are."""
+    """The number of all test pairs."""
 
 
 def hard_pairs(release: PinnedRelease, task: TrainingTask) -> HardPairs:
@@ -74,7 +74,7 @@ def _texts(row: Row) -> tuple[str, str]:
 
 
 def are_hard(training: Texts, pairs: Texts) -> np.ndarray:
-    """Which of `pairs` no probe that was fitted on `training` tells apart; none where there is nothing to fit."""
+    """For each of `pairs`, whether no probe fitted on `training` separates its sides; all false without training."""
     hard = np.full(len(pairs), bool(training))
     if training and pairs:
         for featurise in (_lengths, _words):
@@ -82,7 +82,7 @@ def are_hard(training: Texts, pairs: Texts) -> np.ndarray:
     return hard
 
 
-# That the chosen side is the chosen one, by one probe.
+# The probability that one probe gives the chosen side.
 def _probability(featurise: Any, training: Texts, pairs: Texts) -> np.ndarray:
     from scipy.sparse import vstack
     from sklearn.linear_model import LogisticRegression
@@ -121,29 +121,29 @@ def _lengths(training: Texts, pairs: Texts) -> tuple[Any, Any]:
     return csr_matrix(known / spread), csr_matrix(asked / spread)
 
 
-# TRL's own, where a recipe does not say another.
+# TRL's default, for recipes that do not set it.
 _BETA = 0.1
 _AT_ONCE = 8
 _SIDES = ("chosen", "rejected")
 
 
 class Rewards(Frozen):
-    """What was found of one task."""
+    """The rewards of one task."""
 
     policy: str
     """The model after DPO, with a digest of its weights."""
     reference: str
     """The model after SFT."""
     dialogues: tuple[str, ...]
-    """The dialogue of every pair that was scored."""
+    """The dialogue of every scored pair."""
     margins: tuple[float, ...]
-    """The chosen side's reward less the rejected side's, of every pair."""
+    """For every pair, the chosen side's reward minus the rejected side's."""
     of: int
-    """Test pairs that there are; what was scored are those that length and words cannot tell apart."""
+    """The number of all test pairs."""
     hard: int
-    """All pairs; the first ones were scored."""
+    """The number of hard pairs; the first ones were scored."""
     too_long: int
-    """Pairs that do not fit into the model, and count nowhere."""
+    """Pairs that exceed the model's context, and are not counted."""
 
     @property
     def accuracy(self) -> MetricResult:
@@ -166,11 +166,11 @@ class Side:
     ids: list[int]
     """Prompt and answer."""
     begins: int
-    """Where the answer begins."""
+    """The index of the answer's first token."""
 
 
 def held_out_rewards(pairs: HardPairs, policy: Checkpoint, reference: Checkpoint, most: int | None) -> Rewards:
-    """The rewards on test pairs, the first `most` of them where that is given.
+    """The rewards on test pairs, or on the first `most` of them.
 
     Raises:
         UsageError: a checkpoint cannot be loaded.
@@ -199,7 +199,7 @@ def _beta(policy: Checkpoint) -> float:
     return float(beta) if isinstance(beta, int | float) else _BETA
 
 
-# Both sides after the same prompt, shortened where it was too long; None where they do not fit.
+# Both sides after the same prompt, which is shortened if it is too long; None if they do not fit.
 def _pair(model: LoadedModel, row: dict[str, Any]) -> tuple[Side, Side] | None:
     tokenizer, sides = model.tokenizer, [row[name] for name in _SIDES]
 

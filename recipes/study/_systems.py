@@ -1,4 +1,4 @@
-"""What the trained models say over the test split: the decoupled system and the joint one, after SFT and after DPO."""
+"""Trains the models of a scale, and evaluates both systems, decoupled and joint, after SFT and after DPO."""
 
 import gc
 import hashlib
@@ -26,7 +26,7 @@ from ..runs.record import TRAINING_FILE, TrainingRecord
 from ..train.run import train
 from .options import Folder, ValidateOptions
 
-# Trains every model of a scale with every seed, one after the other; what is finished already is left as it is.
+# Trains every model of a scale with every seed, one after the other, and skips what is finished.
 
 
 _MODELS = "models"
@@ -34,7 +34,7 @@ _MODELS = "models"
 
 @dataclass(frozen=True)
 class Trained:
-    """A model that was trained."""
+    """A trained model."""
 
     task: TrainingTask
     stage: TrainingStage
@@ -43,7 +43,7 @@ class Trained:
     run: TrainingRecord
 
     def record(self) -> TrainedModel:
-        """What the validation says of it."""
+        """Its record in the validation."""
         rows = self.run.rows.get(Split.TRAIN)
         return TrainedModel(
             recipe=self.run.recipe,
@@ -56,20 +56,20 @@ class Trained:
 
 
 def seed_name(number: int) -> str:
-    """What folders of a seed are called, by its number from 1."""
+    """The name of the folders of a seed, by its number from 1."""
     return f"seed-{number}"
 
 
 def folder_of(out: Path, number: int, task: TrainingTask, stage: TrainingStage) -> Path:
-    """Where a model is trained with a seed; DPO finds its start beside it."""
+    """The folder of a training; DPO finds its SFT checkpoint beside it."""
     return out / _MODELS / seed_name(number) / task / stage
 
 
 def check_recipes(options: ValidateOptions) -> None:
-    """Looks whether every training could begin here, before any does.
+    """Checks that every training could start on this machine, before any does.
 
     Raises:
-        UsageError: a setting is wrong, or this machine is not what a recipe needs.
+        UsageError: a setting is wrong, or the machine does not meet the needs of a recipe.
     """
     for task in SYSTEM_TASKS:
         for stage in SYSTEM_STAGES:
@@ -77,10 +77,10 @@ def check_recipes(options: ValidateOptions) -> None:
 
 
 def train_all(options: ValidateOptions, folder: Folder, tell: Callable[[str], None]) -> tuple[Trained, ...]:
-    """Every model of the scale, the first seed's first.
+    """Trains every model of the scale, seed by seed.
 
     Raises:
-        UsageError: a training cannot begin, or memory was full.
+        UsageError: a training cannot start, or memory was full.
         OutputExistsError: the folder holds another run.
         DataError: the release does not have what a recipe needs.
         EndpointError: the Hub cannot be reached.
@@ -107,7 +107,7 @@ def _train(
     return Trained(task, stage, number, folder_of(options.out, *which), run)
 
 
-# Gives back what a trainer held: the next model needs all of it.
+# Frees the memory of a trainer, since the next model needs all of it.
 def _free_memory() -> None:
     import torch
 
@@ -116,7 +116,7 @@ def _free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-# The words of the training script.
+# The arguments of the training script.
 def _words(options: ValidateOptions, number: int, task: TrainingTask, stage: TrainingStage) -> Sequence[str]:
     places = [("data", options.place), ("output_dir", str(folder_of(options.out, number, task, stage)))]
     if options.revision:
@@ -127,9 +127,9 @@ def _words(options: ValidateOptions, number: int, task: TrainingTask, stage: Tra
 
 
 EVALUATION = "evaluation"
-"""The folder of the evaluations' tables and pictures, a folder a seed."""
+"""The folder of the evaluations, with one folder per seed."""
 _ANSWERS = "answers"
-# The temperature at which systems are asked: what they say is then a matter of the model alone.
+# Greedy decoding, so that differences between systems come from the models alone.
 _GREEDY = 0.0
 
 
@@ -140,7 +140,7 @@ def system_name(kind: str, stage: TrainingStage) -> str:
 
 @dataclass(frozen=True)
 class SeedResults:
-    """What the systems of one seed said, and what was measured of it."""
+    """The answers of the systems of one seed, and their evaluation."""
 
     systems: tuple[System, ...]
     evaluation: Evaluation
@@ -150,7 +150,7 @@ class SeedResults:
 def ask_and_evaluate(
     options: ValidateOptions, release: PinnedRelease, trained: Sequence[Trained], folder: Folder, progress: Progress
 ) -> tuple[SeedResults, ...]:
-    """Every seed's systems over the test split."""
+    """Evaluates the systems of every seed on the test split."""
     found = []
     for number in range(1, options.seeds + 1):
         systems = _ask(options, number, release, folder, progress)

@@ -1,4 +1,4 @@
-"""The questions that models answer which were trained on the release."""
+"""The answers to the questions that need models trained on the release."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ _UNDEFINED = "one of the two is undefined; `evaluation/seed-1/evaluation.md` and
 
 @dataclass(frozen=True)
 class Results:
-    """What training and asking gave."""
+    """The results of training and evaluation."""
 
     sound: bool
     """Whether no question about the release is answered with no."""
@@ -60,7 +60,7 @@ class Results:
 
     @property
     def evaluation(self) -> Evaluation:
-        """Of the first seed: what it is on, its judges and notes are those of all."""
+        """The evaluation of the first seed; its data, judges and notes are the same for all seeds."""
         return self.seeds[0].evaluation
 
     @property
@@ -70,12 +70,12 @@ class Results:
 
     @property
     def independent(self) -> list[str]:
-        """Those with no stake in the systems that they compare."""
+        """The judges without a stake in the systems that they compare."""
         return [one.judge for one in self.models_judging if not {_DPO, _SFT} & one.stakes.keys()]
 
     @property
     def conflicts(self) -> list[str]:
-        """Why no judge is independent; nothing where one is."""
+        """The reasons why no judge is independent; empty if one is."""
         if self.independent:
             return []
         return [f"{one.judge} {why}" for one in self.models_judging for why in dict.fromkeys(one.stakes.values())]
@@ -83,7 +83,7 @@ class Results:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question with all that its answer goes by."""
+    """A question with everything that decides its answer."""
 
     question: StudyQuestion
     figure: MetricResult
@@ -94,13 +94,13 @@ class _Asked:
 
 
 def unanswered(why: str) -> tuple[Answered, ...]:
-    """Every question about training where nothing was trained."""
+    """The answers to all training questions if nothing was trained."""
     conditions = found(Name.SOUND, False, why)
     return tuple(answer(question, nothing(), conditions, why) for question in TRAINING)
 
 
 def answer_training(results: Results) -> tuple[Answered, ...]:
-    """Every question about training; the comparative ones share one level (Holm)."""
+    """The answers to all training questions; the comparative ones share one significance level (Holm)."""
     samples = [one.samples for one in results.seeds]
     lead = difference(samples, "accuracy", _SFT, MAJORITY)
     collapsed = _sameness(results)
@@ -123,7 +123,7 @@ def answer_training(results: Results) -> tuple[Answered, ...]:
     return (*_together(asked), answer(COLLAPSE, collapsed, conditions, "a system answered nothing that is valid"))
 
 
-# The answers to comparative questions; what has no figure is not compared, and adjusts nothing.
+# The answers to comparative questions; one without a figure does not count in the adjustment.
 def _together(asked: Sequence[_Asked]) -> Iterator[Answered]:
     figures = {one.question.id: one.figure.interval for one in asked}
     adjusted = holm(
@@ -139,9 +139,9 @@ def _together(asked: Sequence[_Asked]) -> Iterator[Answered]:
         yield told.model_copy(update={"why": told.why + one.besides}) if one.besides else told
 
 
-# The largest share of any system and seed, near 1 where a system says one thing, word for word or nearly so.
+# The largest share of any system and seed; near 1 if a system nearly always gives the same answer.
 #
-# No value where a system has none: what answers nothing valid has not shown that it uses several answers.
+# No value if a system has none: a system without valid answers has not shown that it uses several.
 def _sameness(results: Results) -> Interval:
     found = []
     for seed in results.seeds:
@@ -154,7 +154,7 @@ def _sameness(results: Results) -> Interval:
     return largest(found)
 
 
-# What holds of the run as a whole.
+# The preconditions that concern the whole run.
 def _conditions(results: Results, lead: Interval, collapsed: Interval) -> Found:
     on, models = results.evaluation.on, len(results.models_judging)
     embedded = len(results.evaluation.judged) - models
@@ -171,7 +171,7 @@ def _conditions(results: Results, lead: Interval, collapsed: Interval) -> Found:
     }
 
 
-# The largest share of invalid answers of any system and seed; None where one was not measured.
+# The largest share of invalid answers of any system and seed; None if one was not measured.
 def _most_invalid(results: Results) -> float | None:
     shares = [
         one.samples.measured[system.name]["invalid"].interval.value for one in results.seeds for system in one.systems

@@ -1,4 +1,4 @@
-"""What each part of the reward does: the same GRPO run with one part switched off at a time, in one table."""
+"""An ablation of the reward: the same GRPO run with one part switched off at a time, in one table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -32,7 +32,7 @@ MAIN = (
 )
 """The metrics that the validation's own table shows."""
 ERRORS = "any error, alone"
-"""What judges are compared on: they see the reply, and not the human's."""
+"""The protocol on which judges are compared: they see the reply, but not the human's."""
 _NOTHING = undefined("it was not measured", 0)
 
 
@@ -63,7 +63,7 @@ def errors_difference(seeds: Sequence[Samples], one: str, other: str, judges: Se
 
 
 def is_embedded(judge: str) -> bool:
-    """Whether a judge is the embedded one, which goes by rules."""
+    """Whether a judge is the baseline, which applies rules."""
     return judge.partition("#")[0] == BASELINE
 
 

@@ -1,4 +1,4 @@
-"""What a validation is asked to do."""
+"""The options of a validation, its scales, and its folder."""
 
 import json
 import time
@@ -20,7 +20,7 @@ from ..evaluate.options import SystemOptions
 from ..runs.record import json_text
 from .questions import FEWER_ERRORS, REQUIRED, REQUIRED_OF_PRETRAINED, SEEDS
 
-# What each scale trains, and how much of the test split it looks at.
+# The trainings of each scale, and its share of the test split.
 
 
 Settings = Mapping[str, Any]
@@ -28,36 +28,36 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ScalePlan:
-    """What a scale does."""
+    """The plan of a scale."""
 
     model: str
     """The recipes are `MODEL/TASK/STAGE`."""
     needs: str
-    """The machine, in words."""
+    """The machine that it needs, in words."""
     dialogues: int | None
-    """Test dialogues that the systems are asked in; None for all."""
+    """Test dialogues of the evaluation; None for all."""
     pairs: int | None
-    """Test pairs of a task whose rewards are taken; None for all."""
+    """Test pairs of a task that are scored; None for all."""
     batch: int
-    """Answers that are generated at once."""
+    """Answers that are generated together."""
     required: tuple[str, ...]
     """Questions that a run must answer to pass."""
     settings: Mapping[tuple[TrainingTask, TrainingStage], Settings] = field(default_factory=dict)
-    """What is set otherwise than in the recipes."""
+    """Settings that differ from the recipes'."""
 
     def recipe(self, task: TrainingTask, stage: TrainingStage) -> str:
         return f"{self.model}/{task}/{stage}"
 
 
-# Rewards are taken on the test pairs afterwards, so that no time goes into validation rows meanwhile.
+# Rewards are computed on the test pairs afterwards, so no time is spent on validation rows during training.
 _QUICK: Settings = {"eval_strategy": "no", "max_length": 384}
 _REPLIES = {
     TrainingStage.SFT: {**_QUICK, "max_rows": 480, "max_steps": 60},
     TrainingStage.DPO: {**_QUICK, "max_rows": 160, "max_steps": 20},
 }
 _LABELS = {
-    # A label is one of eight, and most of what it depends on stands in the last turns: one layer over a short prompt is
-    # enough for that, and quick enough to see most demonstrations.
+    # A label is one of eight and depends mostly on the last turns: one layer over a short prompt is enough for that,
+    # and quick enough to see most demonstrations.
     TrainingStage.SFT: {
         **_QUICK,
         "max_length": 320,
@@ -70,7 +70,6 @@ _LABELS = {
     TrainingStage.DPO: {**_QUICK, "max_length": 320, "max_rows": 160, "max_steps": 20},
 }
 
-# Every scale's.
 _PLANS: Mapping[Scale, ScalePlan] = {
     Scale.TINY: ScalePlan(
         model="tiny",
@@ -96,7 +95,7 @@ _PLANS: Mapping[Scale, ScalePlan] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """Another value of a setting, for every training or for some."""
+    """A setting of the command, for every training or for some."""
 
     name: str
     value: Any
@@ -104,32 +103,32 @@ class Setting:
     stage: TrainingStage | None = None
 
     def concerns(self, task: TrainingTask, stage: TrainingStage) -> bool:
-        """Whether a training has it."""
+        """Whether it applies to a training."""
         return self.task in (None, task) and self.stage in (None, stage)
 
 
 @dataclass(frozen=True)
 class ValidateOptions:
-    """What a validation is asked to do."""
+    """The options of a validation."""
 
     place: str
     """The release: a folder, or `ORG/NAME` on the Hub."""
     out: Path
-    """Where checkpoints, answers, tables and pictures go."""
+    """The folder for checkpoints, answers, tables and figures."""
     scale: Scale
     revision: str | None = None
     """The tag of a repo."""
     settings: tuple[Setting, ...] = ()
     models: SystemOptions = field(default_factory=SystemOptions)
-    """Its judges are asked."""
+    """The judges, with the options of their calls."""
     seeds: int = SEEDS
-    """Trainings of every model, which differ in their seed alone."""
+    """The number of trainings of every model, which differ only in their seed."""
     required: tuple[str, ...] | None = None
-    """Ids of the questions that a run must answer to pass; the scale's own where it is left out."""
+    """Ids of the questions that a run must answer to pass; None for the scale's own."""
     dialogues: int | None = None
-    """Test dialogues at most, instead of the scale's."""
+    """The most test dialogues; None for the scale's number."""
     replicates: int | None = None
-    """Bootstrap samples of the evaluation's intervals, instead of its own number."""
+    """Bootstrap samples of the evaluation's intervals; None for its default."""
 
     @property
     def plan(self) -> ScalePlan:
@@ -137,7 +136,7 @@ class ValidateOptions:
 
     @property
     def limit(self) -> int | None:
-        """Test dialogues that systems are asked in."""
+        """The most test dialogues of the evaluation."""
         return self.dialogues or self.plan.dialogues
 
     @property
@@ -149,19 +148,19 @@ class ValidateOptions:
         return (*self.plan.required, *judged)
 
     def seed_of(self, task: TrainingTask, stage: TrainingStage, number: int) -> int:
-        """The seed of a training, by the number of the seed from 1: the recipe's own, or what is set, and the next."""
+        """The seed of training `number`, from 1: the recipe's or the set seed, and then the next ones."""
         first = self.settings_of(task, stage).get("seed", find_recipe(self.plan.recipe(task, stage)).settings["seed"])
         if not isinstance(first, int):
             raise UsageError(f"--set: seed: {first!r} is not a whole number")
         return first + number - 1
 
     def settings_of(self, task: TrainingTask, stage: TrainingStage) -> dict[str, Any]:
-        """What a training is set otherwise than in its recipe: by the scale, then by the command."""
+        """The settings of a training that differ from its recipe's: the scale's, overridden by the command's."""
         given = {one.name: one.value for one in self.settings if one.concerns(task, stage)}
         return {**self.plan.settings.get((task, stage), {}), **given}
 
 
-# The folder of a validation: what it is of, what is done already, and how long each part took.
+# The folder of a validation: its key, its finished parts, and the duration of each part.
 
 
 _START = "start.json"
@@ -171,17 +170,17 @@ Value = TypeVar("Value", bound=Frozen)
 
 
 class StudyKey(Frozen):
-    """What decides a validation; the same command finds its folder by it."""
+    """Everything that decides a validation; a repeated command recognises its folder by it."""
 
     manifest_sha256: str
     scale: str
     settings: dict[str, JsonValue]
-    """What was set for each training, by recipe."""
+    """The settings of each training, by recipe."""
     dialogues: int | None
 
 
 class Folder:
-    """Where a validation writes.
+    """The folder that a validation writes to.
 
     Args:
         root: the folder.
@@ -192,7 +191,7 @@ class Folder:
         self._seconds: dict[str, float] = {}
 
     def open(self, start: StudyKey) -> None:
-        """Makes the folder, or finds that an earlier part of the same validation made it.
+        """Creates the folder, or opens the one of the same validation.
 
         Raises:
             OutputExistsError: it holds something else, or another validation.
@@ -229,7 +228,7 @@ class Folder:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Adds what a part takes to what it took in earlier runs of the command, also where it is stopped."""
+        """Adds the duration of a part to that of earlier runs of the command, even if it is interrupted."""
         began = time.monotonic()
         try:
             yield
@@ -239,17 +238,17 @@ class Folder:
 
     @property
     def times(self) -> tuple[StageTime, ...]:
-        """How long every part took, in the order in which they were begun."""
+        """The duration of every part, in the order of their starts."""
         return tuple(StageTime(name=name, seconds=seconds) for name, seconds in self._seconds.items())
 
     def once(self, name: str, kind: type[Value], make: Callable[[], Value], fits: Callable[[Value], bool]) -> Value:
-        """What a file holds, where it fits; else what `make` gives, which then stands in the file.
+        """The contents of a file if they fit; otherwise the result of `make`, which is then written to the file.
 
         Args:
-            name: of the file.
-            kind: what it holds.
-            make: takes long.
-            fits: whether what the file holds is about the same things.
+            name: the name of the file.
+            kind: the schema of its contents.
+            make: computes the contents, which takes long.
+            fits: whether existing contents belong to the same validation.
         """
         there = self.read(name, kind)
         if there is not None and fits(there):
@@ -259,7 +258,7 @@ class Folder:
         return made
 
     def read(self, name: str, kind: type[Value]) -> Value | None:
-        """What a file holds; None where there is no such file, or another version of this program wrote it."""
+        """The contents of a file; None if there is none, or if another version of this package wrote it."""
         path = self.root / name
         try:
             return kind.model_validate(read_json(path, self.root))
@@ -283,5 +282,5 @@ class Folder:
 
 
 def plain(value: Any) -> JsonValue:
-    """A setting's value as JSON holds it."""
+    """The value of a setting as JSON."""
     return json.loads(json.dumps(value, default=str))  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
-"""The questions of a validation: what each goes by, and what must hold before it is answered with yes or no.
+"""The questions of a validation: the figure behind each answer, and the preconditions of a yes or no.
 
-Every limit is our own choice; each is wide of what was measured on releases built from the real corpora.
+Every limit is our own choice, with a wide margin to the values of releases built from the real corpora.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,69 +14,69 @@ from ...schemas.study import Precondition
 from ..catalogue import TrainingTask
 from ..metrics.strategies import MOST_INVALID
 
-# What must hold before an answer means anything, by name; each is found once and serves many questions.
+# The preconditions, by name; each is checked once and serves many questions.
 
 
 TURNS, DIALOGUES = 300, 30
-"""Test turns, and dialogues that they come from, from which an interval over dialogues can be trusted."""
+"""The fewest test turns, and dialogues with them, for which an interval over dialogues can be trusted."""
 PAIRS = 50
-"""Pairs from which a share of them can be told."""
+"""The fewest pairs for a share of them."""
 SEEDS = 3
-"""Trainings of every model from which something can be told of what the data, and not chance, gave."""
+"""The fewest trainings of every model that separate the effect of the data from chance."""
 ROWS = 12
-"""Rows from which it can be told that they do not all name one strategy."""
+"""The fewest rows that can show several strategies."""
 ANCHORED = 0.5
-"""Share of pairs in which one of the sides must be the human's."""
+"""The smallest share of pairs with one side by the human."""
 TELLABLE = 0.55
-"""AUC from which human words can be told from inferred ones well enough to see whether sides are swapped."""
+"""The smallest AUC between human and inferred words that can reveal swapped sides."""
 
 
 class Name(StrEnum):
     """Every precondition."""
 
     WORDS = "words"
-    """The release holds its dialogues' words, and not digests alone."""
+    """The release contains the words of its dialogues, not only digests."""
     ANCHORED = "anchored"
-    """In most pairs one side is what the human did."""
+    """In most pairs, one side is the human's."""
     TELLABLE = "tellable"
-    """Human and inferred replies can be told apart at all."""
+    """Human and inferred replies are distinguishable at all."""
     ENOUGH_ROWS = "enough_rows"
     ENOUGH_PAIRS = "enough_pairs"
     ENOUGH_TURNS = "enough_turns"
     ENOUGH_SEEDS = "enough_seeds"
     FEW_INVALID = "few_invalid"
-    """No compared system answers often with what is not a strategy."""
+    """No compared system often names an invalid strategy."""
     SOUND = "sound"
     """No question about the release itself is answered with no."""
     PRETRAINED = "pretrained"
-    """The models were not made from random weights."""
+    """No model started from random weights."""
     BEATS_MAJORITY = "beats_majority"
     """The planner is better than the most frequent strategy, with its whole interval."""
     NOT_COLLAPSED = "not_collapsed"
-    """No system answers nearly every turn in one way."""
+    """No system gives nearly every turn the same answer."""
     JUDGED = "judged"
-    """A model judged the replies; the embedded judge knows three of five errors."""
+    """A model judged the replies; the baseline judge knows only three of five errors."""
     INDEPENDENT = "independent_judge"
-    """No judge of the replies made the judgements that the pairs rest on, or is a model that it judges."""
+    """No judge of the replies also judged the pairs of the release, or is one of the judged models."""
 
 
 Found = Mapping[Name, Precondition]
-"""What was found of each precondition."""
+"""The result of each precondition."""
 
 
 def found(name: Name, holds: bool, told: str) -> dict[Name, Precondition]:
-    """One precondition as it was found."""
+    """The result of one precondition."""
     return {name: Precondition(name=name.value, holds=holds, told=told)}
 
 
 def enough_turns(turns: int, dialogues: int) -> dict[Name, Precondition]:
-    """Whether so many turns of so many dialogues are enough."""
+    """Whether these numbers of turns and dialogues are enough."""
     holds = turns >= TURNS and dialogues >= DIALOGUES
     return found(Name.ENOUGH_TURNS, holds, f"{turns} turns of {dialogues} dialogues; wanted are {TURNS} of {DIALOGUES}")
 
 
 def enough_pairs(pairs: int, hard: int, of: int) -> dict[Name, Precondition]:
-    """Whether so many scored pairs, of the hard ones among all test pairs, are enough."""
+    """Whether there are enough scored pairs; they are a part of the hard ones among all test pairs."""
     told = f"{pairs} of the {hard} of {of} test pairs that length and words do not tell apart; wanted are {PAIRS}"
     return found(Name.ENOUGH_PAIRS, pairs >= PAIRS, told)
 
@@ -94,17 +94,17 @@ def few_invalid(largest: float | None) -> dict[Name, Precondition]:
 
 
 def independent(conflicts: Sequence[str]) -> dict[Name, Precondition]:
-    """Whether no judge has a stake in what it judges."""
+    """Whether no judge has a stake in the systems that it judges."""
     return found(Name.INDEPENDENT, not conflicts, "; ".join(conflicts) or "no judge has a stake in what it judges")
 
 
 def enough_rows(rows: int) -> dict[Name, Precondition]:
-    """Whether the table that is looked at has rows enough."""
+    """Whether the table has enough rows."""
     return found(Name.ENOUGH_ROWS, rows >= ROWS, f"{rows} rows; wanted are {ROWS}")
 
 
 def pretrained(bases: set[str], random: str) -> dict[Name, Precondition]:
-    """Whether no model was made from random weights, which is what `random` calls them."""
+    """Whether no base model is `random`, the name of a model with random weights."""
     told = (
         "random weights, on this little data, show that everything runs"
         if random in bases
@@ -134,18 +134,18 @@ def judged(models: int, embedded: int) -> dict[Name, Precondition]:
 
 
 Range = tuple[float, float]
-"""From and to; a figure's whole interval must lie between."""
+"""The two limits; the whole interval of a figure must lie between them."""
 
-# Share of pairs that may have the human's words on the rejected side.
+# Largest share of pairs with the human's words on the rejected side.
 _SWAPPED = 0.01
-# The same as a model that read no label estimates it; its interval is wide.
+# The same, as estimated by a model without labels; its interval is wide.
 _SWAPPED_BY_WORDS = 0.1
-# Share of a table that one strategy may have; in the real corpora the most frequent has about a fifth.
+# Largest share of one strategy in a table; in the real corpora the most frequent one has about a fifth.
 _CONSTANT = 0.8
 COLLAPSED = 0.8
-"""Share of turns that a system may answer with one strategy or one reply, and hundredths of its self-BLEU; the human's
-is about 0.2 in the real corpora."""
-# Part by which DPO may make replies longer, or less varied.
+"""Largest share of turns with the same strategy or the same reply, and largest self-BLEU over 100; the human's is
+about 0.2 in the real corpora."""
+# Largest relative change of length or diversity by DPO.
 _CHANGE = 0.1
 
 
@@ -157,15 +157,15 @@ class StudyQuestion:
     asks: str
     group: Literal["release", "training"]
     measures: str
-    """What its figure is."""
+    """The definition of its figure."""
     yes: Range
     no: Range
     needs: tuple[Name, ...] = ()
-    """What must hold before any answer."""
+    """Preconditions of any answer."""
     needs_for_no: tuple[Name, ...] = ()
-    """What must hold, too, before a no."""
+    """Further preconditions of a no."""
     comparative: bool = False
-    """Whether it sets systems against each other, or against chance: then its p-value is adjusted for all of these."""
+    """Whether it compares systems with each other or with chance; p-values are adjusted over all such questions."""
 
 
 SIDES = StudyQuestion(
@@ -207,7 +207,7 @@ STRATEGIES = StudyQuestion(
     needs=(Name.ENOUGH_ROWS,),
 )
 RELEASE = (SIDES, SIDES_BY_WORDS, LEAKAGE, STRATEGIES)
-"""What the tables alone tell."""
+"""The questions that the tables alone answer."""
 
 LEARNS = {
     task: StudyQuestion(
@@ -329,12 +329,12 @@ TRAINING = (
     KEEPS_SELF_BLEU,
     COLLAPSE,
 )
-"""What takes trained models."""
+"""The questions that need trained models."""
 QUESTIONS = (*RELEASE, *TRAINING)
-"""All of them, in the order of tables."""
+"""All questions, in the order of the tables."""
 
 REQUIRED = (SIDES.id, LEAKAGE.id, STRATEGIES.id)
-"""What a run at any scale must answer to pass: what the tables alone tell. `sides_in_order_by_words` is a second
-opinion on the first, which many sound releases cannot give."""
+"""The questions that a run at any scale must answer to pass. `sides_in_order_by_words` is no such question: it
+is a second opinion on the first one, and many sound releases cannot give it."""
 REQUIRED_OF_PRETRAINED = (*REQUIRED, *(question.id for question in TRAINING if question is not FEWER_ERRORS))
-"""What a run with pretrained models must answer to pass, and besides, where a judge is named, what that is asked."""
+"""The questions that a run with pretrained models must answer to pass; with a judge, `FEWER_ERRORS` is added."""

@@ -35,7 +35,7 @@ class Run:
     tell: Tell
 
     def look(self) -> tuple[tuple[Answered, ...], str]:
-        """What the tables tell, and the digest of the tables."""
+        """The answers from the tables, and the digest of the tables."""
         self.progress.stage("looking at the release", None)
         with self.folder.stage("look at the release"):
             audit = self.folder.once(
