@@ -14,20 +14,20 @@ from ..statistics.bounds import UNBOUNDED, Bounds
 
 @dataclass(frozen=True)
 class GateMeasurement:
-    """What was measured of one thing that a gate limits."""
+    """The measurement of one thing that a gate limits."""
 
     measure: str
     """In words."""
     value: float | None
     n: int
-    """What the value is made of, counted; of nothing, nothing is said."""
+    """The number of units behind the value; without any, the gate cannot tell."""
     bounds: Bounds | None = None
     """None where the value is an exact count over all of the data."""
     applies: bool = True
     note: str = ""
     """Why there is no value, why it does not apply, or what else to know."""
     advice: Callable[[float], str] | None = None
-    """What a pass of a limit needs, where the interval holds the limit."""
+    """The data that a pass would need, if the interval contains the limit."""
 
 
 def count(measure: str, value: float | None, n: int, note: str = "") -> GateMeasurement:
@@ -46,7 +46,7 @@ def not_applicable(measure: str, note: str) -> GateMeasurement:
 
 
 def decide(name: str, why: str, measured: GateMeasurement, limit: float, bound: Literal["most", "least"]) -> GateResult:
-    """What a gate says of what was measured."""
+    """The answer of a gate to a measurement."""
     outcome = _outcome(measured, limit, bound)
     bounds = measured.bounds or UNBOUNDED
     note = measured.note
@@ -103,7 +103,7 @@ NO_RELEASE = Facts()
 
 
 def facts_of(manifest: Manifest) -> Facts:
-    """What a release's manifest says."""
+    """The facts from a release's manifest."""
     promised = [*PAIR_CONFIGS, *SFT_CONFIGS, *(one for one in REASONING_CONFIGS if one in manifest.counts)]
     compares = manifest.spec.layout > 1
     # Without a judge of strategies, a pair of these is worse by construction: nothing is asked of it.

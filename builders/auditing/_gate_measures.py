@@ -1,4 +1,4 @@
-"""What gates look at: the parts of an audit that a limit holds, each with its interval, or why there is none.
+"""The inputs of gates: the limited parts of an audit, each with its interval or the reason why it has none.
 
 Exact are counts over all of a release (faults, leaks, lost candidates, rows, unread verdicts, crowd chatter): they
 speak of this release, and have no interval. What speaks of models (whether one learns the sides apart, whether a judge
@@ -72,7 +72,7 @@ class OwnJudge:
 
 @dataclass(frozen=True)
 class SelfJudging:
-    """What the models of a release say of it."""
+    """Self-judging: whether models of the release also judged it."""
 
     judges: int
     """Judges that are models; 0 where the rule does not apply."""
@@ -164,7 +164,7 @@ def measure_faults(audit: Audit, facts: Facts) -> Iterator[GateMeasurement]:
 
 
 def measure_artefact(features: str, audit: Audit, facts: Facts) -> Iterator[GateMeasurement]:
-    """How well a model of these features tells the sides apart."""
+    """How well a model of these features separates the sides."""
     for config in _configs(audit, facts):
         if config in _NAMES:
             continue
@@ -192,7 +192,7 @@ def _auc_advice(one: Artefact, bounds: Bounds, limit: float) -> str:
 
 
 def measure_leaked(field: str, audit: Audit, facts: Facts) -> Iterator[GateMeasurement]:
-    """What stands in several splits."""
+    """Leaks between splits."""
     for one in audit.leakage:
         measure, splits = f"{one.config}: {field} in several splits", audit.rows.get(one.config, {})
         value = getattr(one, field)
@@ -254,7 +254,7 @@ def measure_unread(audit: Audit, facts: Facts) -> Iterator[GateMeasurement]:
 
 
 def measure_flips(audit: Audit, facts: Facts) -> Iterator[GateMeasurement]:
-    """How often each judge turns with the order of the sides."""
+    """The share of answers that flip with the order of the sides, by judge."""
     if not facts.compares:
         yield not_applicable("answers that turn with the order", "judges look at one side at a time, or there are none")
         return
@@ -304,7 +304,7 @@ def measure_shift(audit: Audit, facts: Facts) -> Iterator[GateMeasurement]:
 
 
 def measure_keeping(audit: Audit, facts: Facts) -> Iterator[GateMeasurement]:
-    """How unevenly the filter keeps strategies."""
+    """The bias of the filter towards strategies."""
     yield from _biases(audit, facts, "bias of keeping", lambda one: one.keeping, _of_keeping)
 
 

@@ -1,4 +1,4 @@
-"""Measure: how many rows and dialogues each split has, and what stands in more than one of them word for word."""
+"""Measure: rows and dialogues of each split, and texts that are in more than one split word for word."""
 
 from collections import defaultdict
 from typing import Any
@@ -121,7 +121,7 @@ class Near(Measure):
         self._add(digests(ids), words.filter(there), ids, sources, table.place.split)
 
     def take_pairs(self, pairs: Pairs) -> None:
-        """Sketches pairs, where there are no dialogues."""
+        """Sketches pairs, if there are no dialogues."""
         if self._has_sources:
             return
         rows = np.arange(pairs.size)

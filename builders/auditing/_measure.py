@@ -1,4 +1,4 @@
-"""What a measure is: it is shown every batch once and then tells its part of the audit."""
+"""The base of measures: each sees every batch once and then returns its part of the audit."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from ..statistics.bootstrap import SEED, mix, weights_of
 
 @dataclass(frozen=True)
 class BatchPosition:
-    """Where a batch stands."""
+    """The position of a batch."""
 
     config: str
     split: str

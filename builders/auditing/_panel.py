@@ -30,14 +30,14 @@ Judges = tuple[str, ...]
 
 @dataclass(frozen=True)
 class _Answers:
-    """What every judge said of every candidate of a batch, in both orders; candidates × judges, -1 where unread."""
+    """The answers of every judge on every candidate of a batch, in both orders; candidates × judges, -1 if unread."""
 
     judges: Judges
     labels: dict[str, np.ndarray]
     flips: np.ndarray
     """1 where the two orders disagree, 0 where they do not."""
     first: np.ndarray
-    """Of both orders: candidates × judges × 2; 1 where the side that stands first is preferred, else 0."""
+    """For both orders, candidates × judges × 2: 1 if the first side is preferred, else 0."""
     weights: np.ndarray
     dialogues: np.ndarray
     """Digests."""

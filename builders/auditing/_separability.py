@@ -47,7 +47,7 @@ class SidesOfPairs:
 
 @dataclass(frozen=True)
 class SeparabilityResult:
-    """How a model fared."""
+    """The result of a model."""
 
     auc: Interval
     paired: Interval
@@ -60,7 +60,7 @@ class SeparabilityResult:
 
 
 def measure_separability(sides: SidesOfPairs, features: Features, words: int = 20) -> SeparabilityResult:
-    """What a model of these features can do; its values are null where there is too little to fit one.
+    """The separability by a model of these features; its values are null if there is too little data to fit one.
 
     Args:
         sides: of one config.
@@ -121,7 +121,7 @@ def _out_of_fold(sides: SidesOfPairs, inputs: Any) -> np.ndarray | None:
     return scores.round(12)
 
 
-# The sides of the first pairs, which stand in order of a hash.
+# The sides of the first pairs, in the order of a hash.
 def _some_of(inputs: Any, pairs: int, most: int = 500) -> Any:
     first = np.arange(min(pairs, most))
     return inputs[np.concatenate([first, first + pairs])]

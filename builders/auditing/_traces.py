@@ -124,7 +124,7 @@ class TraceMeasure(Measure):
 
 
 def diversity_of(kind: str, replies: Sequence[Sequence[str]]) -> Diversity:
-    """How varied some replies are, each given as its words."""
+    """The diversity of some replies, each given as its words."""
     return Diversity.model_validate(
         {
             "of": kind,

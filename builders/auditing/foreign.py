@@ -152,9 +152,9 @@ def _is_answer(turns: Turns) -> bool:
 
 
 CONFIG = "pairs"
-"""What the one config of such a dataset is called."""
+"""The name of the only config of such a dataset."""
 COLUMNS = ("prompt", "chosen", "rejected", "dialogue", "strategy", "rejected_strategy", "error")
-"""What a column may be read as."""
+"""The roles that a column may have."""
 _NEEDED = ("chosen", "rejected")
 _ROWS = 1_000
 _SUFFIXES = (".parquet", ".jsonl", ".json", ".ndjson")

@@ -44,7 +44,7 @@ def measures_of(source: AuditSource, sample: int) -> tuple[Measure, ...]:
 
 
 def audit_source(source: AuditSource, sample: int = SAMPLE, parallel: ParallelMap | None = None) -> Audit:
-    """What the data is like.
+    """Runs all measures over the data.
 
     Args:
         source: what to audit.

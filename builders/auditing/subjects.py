@@ -24,15 +24,15 @@ Batch = Pairs | OtherTable
 
 
 class AuditSource(Protocol):
-    """What can be audited."""
+    """A dataset that can be audited."""
 
     gates: dict[str, float]
     """Limits that it states itself; empty where the defaults hold."""
     facts: Facts
-    """What gates know of it besides."""
+    """Further facts for the gates."""
 
     def subject(self) -> Subject:
-        """What it is."""
+        """The description of the dataset."""
 
     def splits(self) -> dict[str, tuple[str, ...]]:
         """The splits of every config that pairs may come from."""

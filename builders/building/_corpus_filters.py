@@ -38,7 +38,7 @@ Add = Callable[[Config, Split, Row], None]
 _STRATEGIES = tuple(Strategy)
 _CONFIGS = tuple(PAIR_CONFIGS)
 _SPLITS = (Split.TEST, Split.VALIDATION, Split.TRAIN)
-"""Of near-duplicates, the one of the first of these splits stays, so that held-out data does not shrink."""
+"""Of near-duplicates, the one in the first of these splits stays, so that held-out data does not shrink."""
 _LOW_HALF = 2**64 - 1
 
 
@@ -79,7 +79,7 @@ class PairTable:
 
 
 class PairIndex:
-    """What memory holds of the pairs on disk: forty bytes each, whatever their words."""
+    """The index of the pairs on disk: forty bytes in memory for each, whatever its words."""
 
     def __init__(self) -> None:
         self._lines, self._ranks = array("q"), array("Q")

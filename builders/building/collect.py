@@ -34,7 +34,7 @@ from .workspace import Workspace
 
 @dataclass(frozen=True)
 class RunState:
-    """What a build has on disk: answers, and requests that wait for answers."""
+    """The state of a build on disk: answers, and requests that wait for answers."""
 
     records: Records
     """The answers to its own calls."""

@@ -48,9 +48,9 @@ class RoleEstimate(Frozen):
     new: int
     """The rest: the calls that the build would make."""
     prompt_tokens: int
-    """Of the new calls, about: a quarter of the characters."""
+    """Estimated prompt tokens of the new calls: a quarter of the characters."""
     completion_tokens: int
-    """Of the new calls, an upper bound."""
+    """An upper bound of the completion tokens of the new calls."""
     cost_usd: float | None
     """An upper bound for live calls; None if the model has no price."""
     batch_usd: float | None

@@ -324,7 +324,7 @@ def _unread(request: Request, outcome: Completion, plan: MiningPlan) -> Unusable
 
 
 def advice_on_cut_offs(records: Iterable[AnswersRecord]) -> Iterator[str]:
-    """A line for every task and model of which many answers were cut off."""
+    """A line for every task and model with many answers that were cut off."""
     for one in records:
         cut = one.unusable.get(CUT_OFF, 0)
         if cut and cut >= _OFTEN_CUT_OFF * one.calls:
@@ -348,7 +348,7 @@ def _stop_message(asked: TaskModel, counted: AnswerCounts, limit: float) -> str:
 
 
 def _remedy(reason: str, task: Task) -> str:
-    """What helps against the commonest reason, as a sentence."""
+    """Advice on the commonest reason, as a sentence."""
     role = task.role
     option = Role.RESPONDER.value if role is Role.REWRITER else role.value
     another = f"name another model as --{option}"

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What to build, from what, and with which models."""
+    """The options of a build: release, sources and models."""
 
     out: Path
     """The folder of the release."""
@@ -51,11 +51,11 @@ class BuildOptions:
     limit: int | None = None
     """The maximum number of dialogues to read."""
     on_bad: OnBadDialogue = "stop"
-    """What to do with a record that is not a dialogue."""
+    """The treatment of records that are not dialogues."""
     benchmarks: tuple[str, ...] = ()
-    """What the release must not overlap with: files, folders or Hub ids."""
+    """Benchmarks that the release must not overlap with: files, folders or Hub ids."""
     engine: Engine = field(default_factory=Engine)
-    """Where models are called."""
+    """The engine of the model calls."""
     reuse: tuple[str, ...] = ()
     """Earlier releases whose recorded answers are used in place of calls: folders or repos of the Hub."""
     accept_failures: float | None = None

@@ -149,7 +149,7 @@ def _add_batches(parser: argparse.ArgumentParser) -> None:
 
 
 def limits_of(options: argparse.Namespace) -> BatchLimits:
-    """What the options say of batches."""
+    """The batch options."""
     return BatchLimits(
         requests=options.batch_requests,
         megabytes=options.batch_mb,

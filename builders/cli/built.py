@@ -1,4 +1,4 @@
-"""What `build` says when a release is made: where the candidates went, what the answers were worth, what is next."""
+"""The summary that `build` prints: the flow of candidates, the usable answers, and the next steps."""
 
 import textwrap
 from collections import Counter
@@ -170,7 +170,7 @@ def _answer_lines(answers: tuple[AnswersRecord, ...]) -> Iterator[tuple[object, 
 
 
 def _report_next(out: Path, manifest: Manifest, *, complete: bool) -> None:
-    """What to do next; every line works for this very release.
+    """The next steps; every line works for this release.
 
     Args:
         out: where it is.

@@ -1,4 +1,4 @@
-"""What the command prints: tables on a terminal, plain lines elsewhere, JSON for machines.
+"""The output of commands: tables on a terminal, plain lines elsewhere, JSON for machines.
 
 Everything that is printed goes through here, so that no control byte of a source, a file name or an error body reaches
 the terminal.

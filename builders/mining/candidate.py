@@ -21,7 +21,7 @@ from .turns import SupporterTurn
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What is known of an alternative so far."""
+    """An alternative on its way through the steps."""
 
     config: Config
     turn: SupporterTurn
@@ -84,7 +84,7 @@ class Drop:
     candidate: Candidate
     reason: DropReason
     detail: str = ""
-    """What exactly was wrong; never a whole message."""
+    """Details of the drop; never a whole message."""
 
 
 Result = Candidate | Drop

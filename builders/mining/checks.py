@@ -25,7 +25,7 @@ _MOST_IN_A_REPLY = 5_000
 _TASKS = {Config.STRATEGY: Task.PLANNER, Config.RESPONSE: Task.RESPONDER, Config.JOINT: Task.JOINT}
 
 READ_AS: Mapping[Task, type] = {Task.PLANNER: Strategy, Task.RESPONDER: str, Task.JOINT: JointReply}
-"""What the reader of each task's prompt has to make of an answer; specs are checked for it when they are loaded."""
+"""The result type that each task's prompt must parse to; specs are checked for it when they are loaded."""
 
 
 def task_of(config: Config) -> Task:

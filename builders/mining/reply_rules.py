@@ -170,7 +170,7 @@ _SENTENCE_END = re.compile(r"[.!?]+(?:\s+|$)|\s*\n\s*|[,;] (?=please\b)")
 
 
 def refusal_in(reply: str) -> str | None:
-    """What kind of refusal a reply is, or None: `machine talk`, or `declined`."""
+    """The kind of refusal, `machine talk` or `declined`; None if it is no refusal."""
     folded = _folded(reply)
     if _MACHINE.search(folded):
         return "machine talk"
@@ -242,7 +242,7 @@ def closeness_of(chosen: str, rejected: str) -> Closeness:
 
 
 def keep_hardest(results: Sequence[Result], plan: MiningPlan) -> list[Result]:
-    """Of the candidates of one turn that are left, the hardest; the others are dropped.
+    """Keeps the hardest of the remaining candidates of one turn, and drops the others.
 
     Of replies, the closest to the chosen side. Of strategies, the one that most candidates propose, the mistake that
     planners make most; of equals, the one that the panel is surest of, and then the first.

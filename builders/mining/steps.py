@@ -52,7 +52,7 @@ class HumanCheck:
 
     definition: StepDefinition
     find: Callable[[SupporterTurn], str | None]
-    """What exactly is found, or None."""
+    """The details of the finding, or None."""
     of_demonstrations: bool
     """Whether such a turn is not a demonstration either."""
 
@@ -122,7 +122,7 @@ class Steps:
 
 
 def pair_key(candidate: Candidate) -> str:
-    """What makes two pairs the same pair: their prompt, and the words of both sides."""
+    """The identity of a pair: its prompt, and the words of both sides."""
     assert candidate.request is not None, "only inferred candidates are paired"
     inferred = candidate.reply if candidate.reply is not None else str(candidate.strategy)
     return digest_of(
@@ -182,7 +182,7 @@ def steps_of(spec: BuildSpec) -> Steps:
 
 
 Needs = Iterator[tuple[str, bool]]
-"""What steps and fields need of each other in words, and whether the spec has it."""
+"""Requirements between steps and fields as text, each with a check of the spec."""
 
 
 def _layout_needs(spec: BuildSpec) -> Needs:

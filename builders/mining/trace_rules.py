@@ -33,7 +33,7 @@ class TraceRule:
 
     step: Step
     find: Callable[[Trace, History], str | None]
-    """What contradicts the step, or None."""
+    """The contradiction of the step, or None."""
 
 
 def history_was_said(trace: Trace, history: History) -> str | None:

@@ -32,7 +32,7 @@ class PlacedDialogue:
     contaminated_by: str | None = None
     """The benchmark that it overlaps with, of those that the maintainer named."""
     by_rule: tuple[FoundCrisis, ...] | None = None
-    """What the crisis rules found, where they have run already."""
+    """The findings of the crisis rules, if they have already run."""
     findings: tuple[FoundCrisis, ...] = ()
     """Signs of a crisis, where the release holds such dialogues out."""
     barred: tuple[DropReason, str] | None = None

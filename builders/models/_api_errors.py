@@ -1,4 +1,4 @@
-"""What an endpoint's errors mean: pure functions from status, headers and bytes to a failure.
+"""Classifies an endpoint's errors: pure functions from status, headers and bytes to a failure.
 
 What they quote is whole; the caller takes the key out first, and then shortens it.
 """
@@ -75,7 +75,7 @@ class HttpAnswer(NamedTuple):
 
 
 class ApiError(NamedTuple):
-    """What an error answer says, whatever its form."""
+    """The content of an error response, whatever its form."""
 
     message: str
     code: str = ""
@@ -132,7 +132,7 @@ def _shown(letter: str) -> str:
 
 
 def read_error(body: bytes) -> ApiError:
-    """What an error body says: OpenAI's form, FastAPI's `detail`, other makers', or plain text."""
+    """The error in a body: OpenAI's form, FastAPI's `detail`, other makers', or plain text."""
     try:
         found: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -162,7 +162,7 @@ def flat_error_in(found: Any) -> ApiError | None:
     return None
 
 
-# One error object, or whatever stands in its place.
+# One error object, or whatever is in its place.
 def _error_of(inner: Any) -> ApiError:
     if not isinstance(inner, dict):
         return ApiError(_words(inner))

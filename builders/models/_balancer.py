@@ -21,14 +21,14 @@ _LONGEST_PAUSE_S = 60.0
 
 @dataclass
 class Backend:
-    """What is known of one place."""
+    """The state of one place."""
 
     in_flight: int = 0
     """Calls that were sent there and have not ended."""
     begun: int = 0
     """Calls that were ever sent there."""
     failures: int = 0
-    """Of its calls that ended, those in a row that it failed; such as were sent before it was set aside count once."""
+    """Consecutive failures; calls that were sent before it was set aside count once."""
     until: float = 0.0
     """When it may be asked again, by the caller's clock."""
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 ACCEPTED = "gzip, deflate"
 """For the `Accept-Encoding` header."""
 MOST_BYTES = 4 * 2**20
-"""Of a body, on the wire and inflated: twenty times the longest reply with its thoughts."""
+"""Largest size of a body, on the wire and inflated: twenty times the longest reply with its thoughts."""
 MOST_ERROR_BYTES = 256 * 2**10
-"""Of a body that only explains an error."""
+"""Largest size of a body that only explains an error."""
 # Bytes on the wire that are inflated at once; more go to a thread, so that no other call waits.
 _INFLATED_IN_THE_LOOP = 4_096
 _PIECE = 256 * 2**10

@@ -1,4 +1,4 @@
-"""What one endpoint takes of the OpenAI protocol: learnt from its refusals, once for each parameter and each role.
+"""The part of the OpenAI protocol that one endpoint accepts, learnt from its refusals of parameters and roles.
 
 Where an endpoint refuses the system role, the system text goes into the first user turn; where it wants roles to
 alternate, turns of one speaker in a row become one turn. The request stays what it was, and so does its key: it is the
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 SYSTEM_ROLE = "system role"
 REPEATED_ROLES = "repeated roles"
-"""How roles that an endpoint does not take are called, beside the names of parameters."""
+"""The names of refused roles among those of refused parameters."""
 
 _OPTIONAL = ("response_format", "seed", "top_p", "temperature", "max_tokens")
 _UNKNOWN_WORDS = re.compile(

@@ -1,4 +1,4 @@
-"""What the body of a 200 says: a reply, how it ended, what it took, and what is odd about it. Pure functions.
+"""Reads the body of a 200: the reply, its finish reason, its usage and its oddities. Pure functions.
 
 Every answer is decided here, when it is received, live and in batches alike; so what counts as an answer is one thing
 for every release, and rebuilding from records decides nothing again.
@@ -22,7 +22,7 @@ from .thoughts import canonical_thoughts, wrap_thoughts
 
 
 class ReplyEnding(StrEnum):
-    """How a reply ended."""
+    """The ending of a reply."""
 
     WHOLE = "whole"
     """The model came to its end, or to a stop sequence."""
@@ -65,7 +65,8 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def ending_of(word: object) -> ReplyEnding:
-    """What an endpoint's `finish_reason` means, whatever its case and spelling: `endTurn`, `END-TURN`, `end_turn`."""
+    """The ending that an endpoint's `finish_reason` means, whatever its case and spelling: `endTurn`, `END-TURN`,
+    `end_turn`."""
     if word == "stop":  # nearly every call
         return ReplyEnding.WHOLE
     if not isinstance(word, str) or len(word) > _MOST_LETTERS:
@@ -137,7 +138,7 @@ _HIDDEN_THOUGHTS = 1_000_000
 
 
 class Sent(NamedTuple):
-    """What was sent, as far as it says what an answer to it can be."""
+    """The parts of a request that bound its answer."""
 
     key: str
     model: str
@@ -150,7 +151,7 @@ class Sent(NamedTuple):
 
 
 class ReadReply(NamedTuple):
-    """What a 200 came to."""
+    """The reading of a 200."""
 
     outcome: Outcome | ApiError
     """An error that came under 200 is as good as one that came by itself."""
@@ -165,7 +166,7 @@ class _NoReplyError(Exception):
 
 
 def read_reply(sent: Sent, body: bytes) -> ReadReply:
-    """What the body of a 200 says about a request."""
+    """Reads the body of a 200 to a request."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

@@ -19,7 +19,7 @@ _NOT_REACHED = (FailureReason.CONNECTION, FailureReason.TIMEOUT)
 
 
 class RetryPolicy(Frozen):
-    """How often and how patiently a call is repeated."""
+    """Limits on the retries of a call."""
 
     attempts: int = Field(default=8, ge=1)
     """Tries in all; eight outlast a limit that is counted by the minute."""

@@ -1,4 +1,4 @@
-"""What a run may cost and what it did cost: a ceiling that sets money aside before each call, and a meter a model."""
+"""Costs of a run: a budget that reserves money before each call, and a meter for each model."""
 
 import asyncio
 import logging
@@ -45,7 +45,7 @@ class Tokens(Protocol):
 
 
 class Price(Frozen):
-    """What a model's tokens cost."""
+    """The price of a model's tokens."""
 
     prompt: float = Field(ge=0, allow_inf_nan=False)
     """USD per million tokens sent."""
@@ -56,7 +56,7 @@ class Price(Frozen):
 
     @property
     def in_batch(self) -> "Price":
-        """What a call in a batch costs."""
+        """The price in a batch."""
         return Price(prompt=self.prompt * self.batch, completion=self.completion * self.batch, batch=1.0)
 
     def of(self, usage: Tokens) -> float:
@@ -119,7 +119,7 @@ def estimate_prompt_tokens(request: Request) -> int:
 
 
 def spent_usd(totals: Iterable[Spent], prices: Prices) -> float:
-    """What everything in the records cost; a model without a price counts as 0."""
+    """The cost of all recorded calls; a model without a price counts as 0."""
     return sum(price.of(total) for total in totals if (price := prices.find(total.model.name)) is not None)
 
 
@@ -166,7 +166,7 @@ class Budget:
         self.reserved += usd
 
     def refusal(self, usd: float) -> BudgetError:
-        """What to raise where a call that may take `usd` cannot be afforded."""
+        """The error for a call that may cost `usd` and does not fit the budget."""
         return BudgetError(
             f"the budget is spent: ${self.spent:.4f} of ${self.limit_usd:.4f}, and the next call may take "
             f"${usd:.4f}; {self.kept} calls are kept: raise --budget and repeat the same command"
@@ -248,7 +248,7 @@ class Snapshot(Frozen):
     prompt_tokens: int = Field(default=0, ge=0)
     completion_tokens: int = Field(default=0, ge=0)
     cost_usd: float | None = None
-    """Of this run's answers, by the price table; None where the model has no price."""
+    """The cost of this run's answers; None if the model has no price."""
     in_flight: int = Field(default=0, ge=0)
     """Calls that hold a slot right now."""
     retries: dict[FailureReason, int] = Field(default_factory=dict)

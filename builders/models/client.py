@@ -19,14 +19,14 @@ class Completer(Protocol):
 
 
 Completers = Mapping[tuple[Role, ModelRef], Completer]
-"""Who answers for each model in each role."""
+"""The completer of each model in each role."""
 
 
 class AnswerStore(Protocol):
-    """Where outcomes are found and kept: the records of one build, or these and what others have published."""
+    """A store of outcomes: the records of one build, alone or together with those of published releases."""
 
     def find(self, key: str, *, include_transient: bool = False) -> Outcome | None:
-        """What is known under a request's key; what failed in passing only where that is asked for."""
+        """The outcome under a request's key, or None; transient failures only with `include_transient`."""
         ...
 
     def put(self, request: Request, outcome: Outcome) -> None:
@@ -40,7 +40,7 @@ class AnswerStore(Protocol):
 Line = Outcome | str
 """An outcome, or the text of a reply."""
 Script = Callable[[Request], Line] | Mapping[str, Line] | Sequence[Line]
-"""What to say: worked out from the request, looked up, or one after the other."""
+"""The replies: a function of the request, a mapping, or a sequence."""
 
 
 class ScriptedCompleter:
@@ -62,7 +62,7 @@ class ScriptedCompleter:
         self.requests: list[Request] = []
 
     async def complete(self, request: Request) -> Outcome:
-        """What the script says to `request`."""
+        """The scripted outcome of `request`."""
         self.requests.append(request)
         line = self._find(request)
         if isinstance(line, str):

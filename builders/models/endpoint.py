@@ -135,13 +135,13 @@ class ModelChoice(Frozen):
     revision: str | None = None
     """Commit, digest or date of the weights, where the user gave one."""
     base_url: str | None = None
-    """Where it is served, without a slash at the end; None is the default of the `openai` package."""
+    """Its base URL, without a slash at the end; None for the default of the `openai` package."""
     more_urls: tuple[str, ...] = ()
-    """Where else the same model is served."""
+    """Further base URLs of the same model."""
 
     @property
     def ref(self) -> ModelRef:
-        """What goes into requests, rows and the manifest."""
+        """The reference for requests, rows and the manifest."""
         return ModelRef(name=self.name, revision=self.revision)
 
     def __str__(self) -> str:
@@ -156,9 +156,9 @@ class Endpoint(Frozen):
     revision: str | None = None
     """Commit, digest or date of the weights, where one is known."""
     base_url: str
-    """Where it is served, without a slash at the end."""
+    """Its base URL, without a slash at the end."""
     more_urls: tuple[str, ...] = ()
-    """Where else the same model is served, see `places`."""
+    """Further base URLs of the same model, see `places`."""
     key: SecretStr | None = None
     """Sent as `Authorization: Bearer`; None sends no such header."""
     keyless_urls: tuple[str, ...] = ()
@@ -166,11 +166,11 @@ class Endpoint(Frozen):
     key_variables: tuple[str, ...] = (_PROVIDER_KEY,)
     """Environment variables that the key may come from, for messages."""
     key_note: str = ""
-    """What else a message about a refused key says."""
+    """The rest of the message about a refused key."""
 
     @property
     def ref(self) -> ModelRef:
-        """What goes into requests, rows and the manifest."""
+        """The reference for requests, rows and the manifest."""
         return ModelRef(name=self.name, revision=self.revision)
 
     @property
@@ -214,7 +214,7 @@ class Baseline:
 
     @property
     def ref(self) -> ModelRef:
-        """How it is named before it is fitted; the revision is that of the fit."""
+        """Its reference before it is fitted; the fit then sets the revision."""
         return ModelRef(name=BASELINE)
 
 
@@ -252,7 +252,7 @@ def parse_word(text: str, *, checkpoints: bool = False) -> ModelWord:
 
 
 def parse_model(text: str) -> ModelChoice:
-    """What `NAME[#REVISION][@BASE_URL[,BASE_URL…]]` says.
+    """Parses `NAME[#REVISION][@BASE_URL[,BASE_URL…]]`.
 
     `@` parts name and URL, and a comma two URLs, only where `http://` or `https://` follows.
 

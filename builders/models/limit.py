@@ -1,4 +1,4 @@
-"""How many calls go to one endpoint, at once and in a minute."""
+"""Limits on the calls to one endpoint: in flight, and per minute."""
 
 import asyncio
 from collections import deque
@@ -17,7 +17,7 @@ _GROWTH = 0.1
 
 
 class Limits(Frozen):
-    """What an endpoint is asked at most."""
+    """The limits of an endpoint."""
 
     concurrency: int = Field(default=32, ge=1)
     """Calls in flight."""

@@ -49,7 +49,7 @@ class InProcessModel(Protocol):
 
     @property
     def facts(self) -> Mapping[str, JsonValue]:
-        """What is measured of it, for the card."""
+        """Measurements of the model, for the card."""
         ...
 
     def completer(self, turn: asyncio.Lock) -> Completer:
@@ -70,7 +70,7 @@ Words = Sequence[tuple[Role, ModelWord]]
 
 @dataclass(frozen=True)
 class CallOptions:
-    """How fast, and for how much, a command calls models."""
+    """Options of a command's model calls: speed, cost and batches."""
 
     concurrency: int = 32
     """Calls in flight at once, per model; of a checkpoint also the most that are answered in one batch."""
@@ -81,13 +81,13 @@ class CallOptions:
     timeout_s: float = 120.0
     """Seconds that one call may take."""
     budget_usd: float | None = None
-    """What all calls together may cost, earlier runs of the same command included."""
+    """The most that all calls may cost, including earlier runs of the same command."""
     prices: Path | None = None
     """A price table over the built-in one."""
     batch: frozenset[Role] = frozenset()
     """Roles that go through the provider's Batch API, as far as they are reached over HTTP."""
     batch_limits: BatchLimits = field(default_factory=BatchLimits)
-    """How much goes into a batch, and how patiently it is waited for."""
+    """The limits of batches, and the patience with them."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class ModelOptions(CallOptions):
     rewrite: bool = False
     """Whether the responder's first model rewrites flawed human replies."""
     tokens: Mapping[Role, TokenLimits] = field(default_factory=dict)
-    """How many tokens replies may take in roles where that is not the spec's number."""
+    """Token limits that replace the spec's, by role."""
 
     def of(self, role: Role, spec: BuildSpec) -> tuple[str, ...]:
         """The models of a role in a release, as they were named."""
@@ -148,13 +148,13 @@ class ModelPool:
     endpoints: Mapping[tuple[Role, ModelRef], Endpoint]
     """The models that are reached over HTTP."""
     baseline: "BaselineModels | None"
-    """Where any role has it."""
+    """The baseline, if any role has it."""
     models: Mapping[Role, tuple[ModelRef, ...]]
     """The models by role."""
     local: Mapping[ModelRef, InProcessModel] = field(default_factory=dict)
     """Models that are loaded into this process: reward models among the judges, checkpoints."""
     records: Mapping[Role, tuple[ModelRecord, ...]] = field(default_factory=dict)
-    """What a build's manifest says of each."""
+    """The manifest's record of each model."""
     meters: dict[str, Meter] = field(default_factory=dict)
     """Counters by model."""
     opened: float = 0.0

@@ -45,7 +45,7 @@ class Records:
     final failure stays as it was first recorded; a transient failure gives way to whatever comes later for its key.
 
     Args:
-        path: the file; made where there is none.
+        path: the file; created if there is none.
         batch_interval_s: how long rows are gathered before they are committed together.
         lock: of which kind there may be one at a time. A build that has another process write its records holds the
             usual one itself, and the writer one of its own.
@@ -81,7 +81,8 @@ class Records:
         self._thread.start()
 
     def find(self, key: str, *, include_transient: bool = False) -> Outcome | None:
-        """What was recorded or put for `key`; transient failures only where asked for, so that a rerun asks again."""
+        """The outcome recorded for `key`; transient failures only with `include_transient`, so that a rerun asks
+        again."""
         outcome = self._pending.get(key)
         if outcome is None:
             try:
@@ -273,7 +274,7 @@ class Recording:
         self._flying: dict[str, asyncio.Future[Outcome | None] | None] = {}
 
     async def complete(self, request: Request) -> Outcome:
-        """What is recorded, or else the inner one's outcome, which then is put on record."""
+        """The recorded outcome, or else the inner completer's, which is then recorded."""
         self._meter.calls += 1
         key = request.key
         while key in self._flying:

@@ -57,14 +57,14 @@ class Recorded(NamedTuple):
 
 
 class Spent(Frozen):
-    """What one model took in one role, over every run that the records hold."""
+    """The usage of one model in one role, over all recorded runs."""
 
     role: Role
     model: ModelRef
     calls: int
     """Distinct calls."""
     failed: int
-    """Those that gave no reply."""
+    """Calls without a reply."""
     prompt_tokens: int
     """As the endpoint counted them."""
     completion_tokens: int

@@ -19,7 +19,7 @@ _OPEN, _CLOSE = "<think>", "</think>"
 
 
 class _Form(NamedTuple):
-    """How one group of makers marks thoughts."""
+    """The marks of thoughts that one group of models uses."""
 
     opens: str
     closes: str
@@ -171,7 +171,7 @@ def _rewrite(text: str, marks: list[_Mark]) -> str:
     return "".join([*kept, rest])
 
 
-# What stands in the place of a mark, None for itself, and in which form of thoughts the text is after it.
+# The replacement of a mark, None for itself, and the form of thoughts of the text after it.
 def _decide(
     mark: _Mark, inside: int | None, last_ends: dict[int, int], *, said: bool, thought: bool
 ) -> tuple[str | None, int | None]:

@@ -1,1 +1,1 @@
-"""Where a command runs: its machine and versions, its engine, and how it shows progress."""
+"""The runtime of a command: its machine and versions, its engine, and its progress display."""

@@ -1,4 +1,4 @@
-"""What a build, or a training run, ran on."""
+"""The environment of a build or a training run, and the engine of its parallel parts."""
 
 import platform
 import subprocess
@@ -64,20 +64,20 @@ class ParallelMap(Protocol):
     """Has parts of some work done; as `map`, but where there is room. Work, parts and results can be pickled."""
 
     def __call__(self, work: Callable[[Part], Result], parts: Iterable[Part], /) -> Iterator[Result]:
-        """What comes of each part, in the order of the parts."""
+        """The result of each part, in the order of the parts."""
         ...
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What `--engine` says."""
+    """The engine that `--engine` selects."""
 
     ray: bool = False
     """Whether it is a Ray cluster."""
     address: str | None = None
     """The cluster's; None starts one on this machine for as long as the command runs, unless `RAY_ADDRESS` is set."""
     workers: int | None = None
-    """Of a build, the processes that ask; one for every CPU of the cluster where it is None."""
+    """Worker processes of a build; None for one per CPU of the cluster."""
 
     def place(self, folder: Path) -> Path:
         """A folder as all processes that work may call it."""
@@ -85,7 +85,7 @@ class Engine:
 
 
 def parse_engine(text: str, workers: int | None = None) -> Engine:
-    """What `local`, `ray` or `ray:ADDRESS` says.
+    """Parses `local`, `ray` or `ray:ADDRESS`.
 
     Raises:
         UsageError: it is none of these.

@@ -1,4 +1,4 @@
-"""How a long command shows what it does: one protocol, one silent implementation, one display for all commands."""
+"""Progress of long commands: one protocol, one silent implementation, one display for all commands."""
 
 import time
 from typing import Any, Protocol, Self

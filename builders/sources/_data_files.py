@@ -1,4 +1,4 @@
-"""Which files of a dataset folder hold the rows of which split: by its card, or by the Hub's naming conventions.
+"""Assigns the files of a dataset folder to splits: by its card, or by the Hub's naming conventions.
 
 The choice is made among names that were listed beforehand, all of them plain files of the folder and part of the
 digest that pins it. A card can only choose among them: it cannot name another path, a link or a URL. The conventions
@@ -58,7 +58,7 @@ class DataFile:
     name: str
     """Below the folder."""
     split: str | None
-    """What the card or the name calls its split; None where nothing does."""
+    """The split that the card or the name gives it; None if neither does."""
 
 
 def data_files(names: Sequence[str], card: Any) -> list[DataFile]:

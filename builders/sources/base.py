@@ -1,4 +1,4 @@
-"""What source formats share: a format reads one record of a corpus as a `Dialogue`, or says what is wrong with it.
+"""The base of source formats: a format reads a record of a corpus as a `Dialogue`, or says why it cannot.
 
 One file here is one format, complete: how its records are recognised, how their turns are read, and where it names what
 a dialogue is about. `formats` finds every module of this package that has a `FORMAT`.
@@ -26,7 +26,7 @@ BAD_DIALOGUES = (
     "wrong_shape",
     "too_long",
 )
-"""What can be wrong with a record, as manifests count it."""
+"""Reasons for rejecting a record, as manifests count them."""
 
 
 class BadDialogue(Frozen):
@@ -41,7 +41,7 @@ class BadDialogue(Frozen):
     reason: str
     """One of `BAD_DIALOGUES`."""
     detail: str
-    """What stands there, shortened; never a whole message."""
+    """The value, shortened; never a whole message."""
 
     def __str__(self) -> str:
         where = f"dialogue {self.index}" + ("" if self.turn is None else f", turn {self.turn}")
@@ -49,7 +49,7 @@ class BadDialogue(Frozen):
 
 
 class FaultError(Exception):
-    """What stops one record from becoming a dialogue."""
+    """The reason why a record is not a dialogue."""
 
     def __init__(self, reason: str, detail: str, turn: int | None = None) -> None:
         super().__init__(reason)
@@ -58,10 +58,10 @@ class FaultError(Exception):
 
 @dataclass(frozen=True)
 class RowFormat:
-    """How a corpus is read whose dialogues span rows of a CSV file."""
+    """A reader for corpora whose dialogues span rows of a CSV file."""
 
     source_name: str
-    """What the rows' `source` says where the files are named after their splits."""
+    """The `source` of rows if the files are named after their splits."""
     fits: Callable[[Sequence[str]], bool]
     """Whether a header is that of such a file."""
     read: Callable[[Path, Iterable[str]], Iterator[Record]]
@@ -75,9 +75,9 @@ class Format:
     """A way of writing a dialogue."""
 
     kind: str
-    """What `--source kind:path` calls it."""
+    """Its name in `--source kind:path`."""
     described_as: str
-    """How a message names it to somebody whose records fit no format."""
+    """Its description in the message about records that fit no format."""
     fits: Callable[[Record], bool]
     """Whether a record is written in it."""
     turns: Callable[[Record], Iterator[Turn]]
@@ -87,7 +87,7 @@ class Format:
     complete: Callable[[Record], Record] = lambda record: record
     """The record with what has to be computed from its turns."""
     rows: RowFormat | None = None
-    """How its CSV files are read, where a record spans rows."""
+    """The reader of its CSV files, if a record spans rows."""
     order: int = 100
     """Formats are tried in ascending order, so a record that fits several has the first of them."""
     is_own: bool = False

@@ -50,7 +50,7 @@ def rows_of(header: Sequence[str]) -> RowFormat | None:
 
 
 def name_of_split_files() -> str:
-    """What the `source` of rows says where a CSV file is only named after its split."""
+    """The `source` of rows if a CSV file is only named after its split."""
     return _ROWS[0].source_name
 
 
@@ -62,7 +62,7 @@ def gather_rows(records: Iterable[tuple[Any, Split | None]]) -> Iterator[tuple[A
 
 
 def unknown_form(record: Any) -> str:
-    """What a record that fits no format is, and what would fit."""
+    """A description of a record that fits no format, and of the formats that there are."""
     found = (
         f"an object with {', '.join(sorted(map(str, record))[:8])}"
         if isinstance(record, dict)

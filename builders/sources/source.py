@@ -28,9 +28,9 @@ class Source:
     """A source that was found: it has a name, a digest and a licence, and can be read any number of times."""
 
     name: str
-    """What rows call it, unless the records name their own source."""
+    """Its name in rows, unless the records name their own source."""
     uri: str
-    """What it was called, without folders."""
+    """Its name in the command, without folders."""
     kind: str | None
     """The form that the command forces, or that was recognised; None before the first record is read."""
     sha256: str

@@ -31,24 +31,24 @@ from .predictions import HUMAN, Aligned
 from .score import win_rate
 
 GRADES = ("fluency", "professionalism", "empathy", "helpfulness", "human_likeness")
-"""What replies are graded in. The fifth, by which PEER (arXiv 2508.09521) is compared too, is worded by ourselves."""
+"""The grades of replies. The wording of the fifth, which PEER (arXiv 2508.09521) also reports, is our own."""
 ALL_STEPS = "all four steps"
 """The mean over the steps of a trace."""
 
 
 def step_grade(step: Step) -> str:
-    """What it is called how right a step is."""
+    """The name of the grade of a step."""
     return f"step: {step}"
 
 
 STEP_GRADES = (*map(step_grade, Step), ALL_STEPS)
-"""What traces are graded in, each 0 to 1."""
+"""The grades of traces, each 0 to 1."""
 # How judges are asked.
 _SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=320)
 
 
 class Protocol(StrEnum):
-    """What a judge is shown."""
+    """A judging protocol: what the judge sees."""
 
     ALONE = "alone"
     """The conversation and the reply."""
@@ -57,7 +57,7 @@ class Protocol(StrEnum):
 
 
 class JudgeQuestion(StrEnum):
-    """What a judge is asked."""
+    """A question to a judge."""
 
     GRADES = "five_grades"
     ERRORS = "five_errors"
@@ -83,12 +83,12 @@ class JudgedReply:
     turn: HumanTurn
     text: str
     trace: Trace | None = None
-    """What it is the end of, of a system that reasons."""
+    """The whole trace, for a system that reasons."""
 
 
 @dataclass(frozen=True)
 class ReplyJudgement:
-    """What a judge said of one reply to one question."""
+    """The answer of a judge about one reply."""
 
     system: str
     place: tuple[str, int]
@@ -228,7 +228,7 @@ class JudgeVotes:
 
     judge: ModelRef
     sample: AnswerSample
-    """Of any of the systems: its turns and their weights are every system's."""
+    """The sample of any system; turns and weights are the same for all."""
     said: tuple[ReplyJudgement, ...]
 
     def judged(self) -> JudgeFigures:
@@ -250,7 +250,7 @@ class JudgeVotes:
         return list(dict.fromkeys(one.system for one in self.said))
 
     def wins(self) -> Iterator[WinRate]:
-        """Whose reply has the better mean of all five grades, turn by turn; where both have all five."""
+        """The system with the better mean of all five grades, turn by turn, if both have all five."""
         for protocol in Protocol:
             means = {name: self._all_grades(name, protocol) for name in self.systems}
             for one, other in combinations(self.systems, 2):

@@ -1,4 +1,4 @@
-"""What any planner must beat: the most frequent strategy, a linear model of a few words, and the embedded planner.
+"""Baselines that planners must beat: the most frequent strategy, a linear model of a few words, and the embedded planner.
 
 They name strategies alone. All learn from the release's training dialogues and name their first choice, so they are the
 same however often they are asked.

@@ -35,7 +35,7 @@ _R = TypeVar("_R")
 async def answer_all(
     ask: Callable[[T], Awaitable[_R]], jobs: Sequence[T], *, at_once: int, on_done: Callable[[], None] = lambda: None
 ) -> list[_R]:
-    """What `ask` gives for every job, in the order of the jobs; a slow one does not delay the others.
+    """The results of `ask` for every job, in the order of the jobs; a slow one does not delay the others.
 
     Raises:
         EndpointError: an endpoint is of no use; the other jobs are stopped first.
@@ -105,7 +105,7 @@ class GenerationTask:
         return cls(role, model, completers[role, model], load_prompt(prompt), sampling, spec.seed)
 
     async def ask(self, turn: HumanTurn, strategy: Strategy | None = None) -> Outcome:
-        """What the model answers at a turn."""
+        """The model's answer at a turn."""
         ask = Ask(task=Task(self.role.value), history=turn.history, strategy=strategy)
         messages = self.prompt.messages(ask)
         return await self.completer.complete(
@@ -126,7 +126,7 @@ Predict = Callable[[HumanTurn], Awaitable[Prediction]]
 
 
 def decoupled(planner: GenerationTask, responder: GenerationTask | None) -> Predict:
-    """The planner, then the responder under its strategy; the planner alone where there is no responder."""
+    """The planner, then the responder under its strategy; only the planner if there is no responder."""
 
     async def predict(turn: HumanTurn) -> Prediction:
         raw, problem = _text_of(await planner.ask(turn))

@@ -27,7 +27,7 @@ class HumanTurn:
     strategy: Strategy
     text: str
     emotion: Emotion | None = None
-    """The dialogue's main emotion, where its source tells one of the list."""
+    """The dialogue's main emotion, if its source names one of the list."""
 
 
 def evaluated_release(place: str, revision: str | None = None) -> PinnedRelease:

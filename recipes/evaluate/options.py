@@ -164,7 +164,7 @@ def checkpoint_of(pool: ModelPool, ref: ModelRef) -> Checkpoint | None:
 
 
 def format_calls(pool: ModelPool) -> str:
-    """What the models did so far, in a few words: calls, answers from records, cost."""
+    """The progress of the models in a few words: calls, answers from records, cost."""
     meters = pool.meters.values()
     asked, kept = sum(meter.answered for meter in meters), sum(meter.from_records for meter in meters)
     costs = [meter.price.of(meter) for meter in meters if meter.price is not None]
@@ -177,14 +177,14 @@ def format_calls(pool: ModelPool) -> str:
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What an evaluation is asked to do."""
+    """The options of an evaluation."""
 
     out: Path | None = None
     """Where answers, predictions, tables and pictures go; models cannot be asked without it."""
     place: str | None = None
     """The release: a folder, or `ORG/NAME@TAG`; None scores prediction files alone."""
     revision: str | None = None
-    """Of the release, where the place does not say it."""
+    """The revision of the release, if the place does not name it."""
     split: Split = Split.TEST
     models: SystemOptions = field(default_factory=SystemOptions)
     temperature: float | None = None

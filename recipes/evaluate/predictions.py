@@ -1,4 +1,4 @@
-"""What a system said at one turn, as it is written to and read from files, a JSON line each."""
+"""The answers of a system, one per turn, and their files of JSON Lines."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,17 +33,17 @@ class Prediction(Grown):
     gold_reply: str | None
     """The human's words; null where only strategies are compared."""
     strategy_raw: str | None
-    """What the planner said, or the joint model, as it came; null where the call failed."""
+    """The raw reply of the planner or the joint model; null if the call failed."""
     strategy: Strategy | None
     """The strategy in it; null where it names none of the eight."""
     reply: str | None
-    """The words; null where there are none."""
+    """The words; null if there are none."""
     problem: str = ""
     """Why there is no strategy, or no reply; empty where there are both, or none was asked for."""
     trace: str | None = None
-    """Of a system that reasons, the trace in its text form; null where there is none that can be read."""
+    """The trace of a system that reasons, in its text form; null if none could be read."""
     gold_emotion: Emotion | None = None
-    """The dialogue's main emotion, where its source tells one of the list."""
+    """The dialogue's main emotion, if its source names one of the list."""
 
     @property
     def place(self) -> tuple[str, int]:
@@ -52,7 +52,7 @@ class Prediction(Grown):
 
     @cached_property
     def steps(self) -> Trace | None:
-        """The trace, read; None where there is none, or none that can be read."""
+        """The parsed trace; None if there is none, or none that can be read."""
         read = parse_trace(self.trace) if self.trace is not None else None
         return read if isinstance(read, Trace) else None
 
@@ -77,10 +77,10 @@ class System:
     name: str
     kind: Kind
     about: str
-    """What it is: its models, its file, or how a baseline decides."""
+    """A description: its models, its file, or the rule of a baseline."""
     predictions: tuple[Prediction, ...]
     notes: tuple[str, ...] = ()
-    """What to know before its numbers are read."""
+    """Remarks to read before its numbers."""
 
 
 def predictions_text(predictions: Iterable[Prediction]) -> str:

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class EvalContext:
-    """What systems are evaluated on, where that is a release."""
+    """The held-out turns of a release, on which systems are evaluated."""
 
     release: PinnedRelease
     turns: tuple[HumanTurn, ...]
@@ -61,7 +61,7 @@ class Models:
         return resolve_pool(self.options.models, lambda: self.ground.training)
 
     def systems(self) -> tuple[System, ...]:
-        """What the systems say at every turn."""
+        """The answers of the systems at every turn."""
         turns, told = self.ground.turns, partial(format_calls, self.pool)
 
         async def ask(completers: Completers) -> tuple[System, ...]:
@@ -78,7 +78,7 @@ class Models:
         return self._with_models(ask) if self.options.models.speaks else ()
 
     def judged(self, evaluation: Evaluation, systems: Sequence[System], samples: Samples | None = None) -> Evaluation:
-        """The evaluation with what judges say of the replies in it; as it is where there is no judge.
+        """The evaluation with the judges' grades of its replies; unchanged without judges.
 
         Args:
             evaluation: of the systems.
@@ -155,7 +155,7 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None, samples
 
     Args:
         options: what to do.
-        progress: told of what goes on.
+        progress: the display of the progress.
         samples: filled with the bootstrap samples behind the figures, where they are wanted.
 
     Raises:

@@ -97,7 +97,7 @@ def plain_name(model: str) -> str:
 
 
 def with_stakes(judged: JudgeFigures, stakes: Mapping[str, str], unknown: Collection[str]) -> JudgeFigures:
-    """What a judge said, with the systems that it has a stake in named, and not tested.
+    """The figures of a judge; systems that it has a stake in are named and not tested.
 
     Args:
         judged: what it said.

@@ -45,7 +45,7 @@ def check_reward_folder(folder: Path) -> None:
 def judge_by_reward(
     folder: Path, replies: Sequence[JudgedReply], spec: BuildSpec
 ) -> tuple[ModelRef, tuple[ReplyJudgement, ...]]:
-    """What the model in a folder says of the steps of every reply that has a trace, in the order of the replies.
+    """The scores by the model in a folder of the steps of every reply with a trace, in the order of the replies.
 
     Its grades are probabilities that a step is right; the prompt is that of the rows that it was trained on.
 
@@ -92,7 +92,7 @@ class TokenizedTrace:
 
     @property
     def ids(self) -> list[int]:
-        """Of the prompt and the trace."""
+        """The tokens of the prompt and the trace."""
         return self.encoded.ids
 
 
@@ -115,7 +115,7 @@ class StepJudge:
         return LocalModel(self, turn, _AT_ONCE)
 
     def put(self, request: Request) -> TokenizedTrace | Failed:
-        """The trace in tokens; `bad_request` where there is none to label."""
+        """The trace in tokens; `bad_request` if there is none to label."""
         if request.ask.task is not Task.STEP_JUDGE or request.ask.trace is None:
             return Failed(
                 key=request.key, reason=FailureReason.BAD_REQUEST, detail="a reward model labels the steps of a trace"

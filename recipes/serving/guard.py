@@ -33,7 +33,7 @@ def main(command: Sequence[str] | None = None) -> int:
 
 
 def _stay(number: int, frame: FrameType | None) -> None:
-    """What is meant for the command does not end the guard."""
+    """Ignores signals that are meant for the command, so that they do not end the guard."""
 
 
 def _end_with_parent(alone: threading.Event) -> None:

@@ -31,7 +31,7 @@ _GPU_SHARE = 0.9
 
 
 class Server(StrEnum):
-    """What serves."""
+    """The kinds of servers."""
 
     VLLM = "vllm"
     TRANSFORMERS = "transformers"
@@ -88,7 +88,7 @@ def server_command(server: Server, view: Path, name: str, port: int, share: GpuS
     """The command that serves the folder `view`, which is called `name`, run in the folder above it."""
     where = ["--host", HOST, "--port", str(port)]
     if server is Server.TRANSFORMERS:
-        # The model goes by what the folder was called on the command line.
+        # The server names the model after the folder on its command line.
         device = "cpu" if share.on_cpu else "auto"
         return [sys.executable, "-P", "-m", "transformers.cli.transformers", "serve", name, "--device", device, *where]
     program = shutil.which("vllm")
@@ -124,9 +124,9 @@ class Served:
     """A checkpoint behind an endpoint."""
 
     name: str
-    """What the endpoint knows it by."""
+    """Its name at the endpoint."""
     revision: str
-    """What tells its weights from others; see `view.revision_of`."""
+    """The digest of its weights; see `view.revision_of`."""
     url: str
     """The base URL, to `/v1`."""
 

@@ -27,7 +27,7 @@ _REVISION_DIGITS = 16
 
 
 def revision_of(checkpoint: Path) -> str:
-    """What tells a checkpoint's weights from others: the first 16 digits of a digest over their files.
+    """The revision of a checkpoint: the first 16 digits of a digest over their files.
 
     Raises:
         UsageError: the folder holds no checkpoint.

@@ -26,7 +26,7 @@ _BARE = frozenset(
     welcome are you're ok okay yes no sure well great nice how today doing i i'm am fine to meet have a an the
     and too as your yeah yep oh hope all best same likewise for chatting chat talk talking with me ? !""".split()
 )
-# Words of the crowd task that the corpora were made in; a reply with one of them tells nobody anything.
+# Words of the crowd task that the corpora were made in; a reply with one of them says nothing about the seeker.
 _TASK = frozenset("survey quit mturk turker hit task button click finish finished logged hits bot requester".split())
 
 

@@ -68,7 +68,7 @@ class InputFault:
 
 @dataclass(frozen=True)
 class Remote:
-    """How a batch stands at the provider."""
+    """The state of a batch at the provider."""
 
     id: str
     status: str
@@ -159,7 +159,7 @@ class Provider:
             return [_remote(batch) for batch in sorted(found, key=lambda batch: batch.created_at)]
 
     def retrieve(self, batch_id: str) -> Remote | None:
-        """How a batch stands; None where the provider does not know it."""
+        """The state of a batch; None if the provider does not know it."""
         from openai import NotFoundError
 
         with self._as_our_errors(f"batch {batch_id}"):

@@ -1,4 +1,4 @@
-"""What every step of a batch needs: the ledger, the records, and each queue's provider and parameters."""
+"""The context of every step of a batch: the ledger, the records, and each queue's provider and parameters."""
 
 import time
 from collections.abc import Callable

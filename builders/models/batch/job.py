@@ -11,7 +11,7 @@ from .._bodies import MOST_BYTES
 
 
 class JobState(StrEnum):
-    """How far a job is; each state is on disk before what follows from it is sent."""
+    """The state of a job; it is on disk before anything that follows from it is sent."""
 
     CUT = "cut"
     """It has its requests; nothing was sent."""
@@ -53,7 +53,7 @@ class Job:
     tokens: int
     """Estimated prompt tokens."""
     usd: float
-    """What it may cost at most."""
+    """The most that it may cost."""
     tried_at: float
     """When a file or a batch was last sent, Unix time; 0 before."""
     file_id: str | None
@@ -63,7 +63,7 @@ class Job:
     output_file_id: str | None
     error_file_id: str | None
     errors: str
-    """What the provider's validation found, as a JSON list; empty if it passed."""
+    """The faults that the provider's validation found, as a JSON list; empty if it passed."""
     answered: int
     """Replies in its output file, by the provider's count."""
     cancelled: bool
@@ -71,7 +71,7 @@ class Job:
 
     @property
     def file_name(self) -> str:
-        """What its input file is called at the provider."""
+        """The name of its input file at the provider."""
         return f"ipm-prefdial-{self.mark}.jsonl"
 
 
@@ -88,7 +88,7 @@ class QueuedRequest(NamedTuple):
 
 
 class RequestSize(NamedTuple):
-    """What one request that waits would add to a batch."""
+    """The size of one waiting request in a batch."""
 
     key: str
     size: int
@@ -96,7 +96,7 @@ class RequestSize(NamedTuple):
     tokens: int
     """Estimated prompt tokens."""
     usd: float
-    """What it may cost at most, at the batch price; 0 where the model has no price."""
+    """The most that it may cost, at the batch price; 0 if the model has no price."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class BatchPlan:
     short_of_money: bool
     """Whether the budget ended it; without keys, not even the first request can be paid."""
     next_usd: float = 0.0
-    """What the first request beyond the budget may cost at most."""
+    """The most that the first request beyond the budget may cost."""
 
 
 def plan_batch(sizes: Iterable[RequestSize], capacity: BatchCapacity) -> BatchPlan:
@@ -153,7 +153,7 @@ class Line(NamedTuple):
     status: int | None
     """The HTTP status that a live call would have had; None where it was never made."""
     body: bytes
-    """The body that goes with it; empty where there is none."""
+    """The body of the response; empty if there is none."""
     code: str
     """Why the call was never made, such as `batch_expired`; empty where it was."""
     message: str
@@ -175,7 +175,7 @@ def read_lines(data: bytes) -> tuple[list[Line], int]:
 
 
 def read_line(raw: bytes) -> Line | None:
-    """What one line says; None where it cannot be read, or is longer than the answer of a live call may be."""
+    """The result in a line; None if it cannot be read, or is longer than the answer to a live call may be."""
     # Before it is parsed: a line of gigabytes would otherwise become objects many times its size.
     if len(raw) > MOST_BYTES:
         return None
