@@ -32,6 +32,7 @@ MOST_BYTES = 64 * 1024
 _HEAD = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 # Control characters, and characters that reverse the direction of the following text.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Links that run something when they are clicked have no place on a card.
 _ACTIVE_LINK = re.compile(r"\b(?:javascript|vbscript|file):|\bdata:[a-z]+/", re.IGNORECASE)
 # What PyYAML raises on foreign text; an invalid date is a ValueError.
 _YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError)

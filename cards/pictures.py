@@ -26,7 +26,9 @@ PICTURES = {
 }
 """The alternative text of each picture by its path in the release, in the order of the card."""
 
+# Sharp on the Hub's page, and small enough to be part of a release.
 _DPI = 110
+# More reasons would not be readable in one picture.
 _MOST_REASONS = 6
 # Distinguishable with colour blindness (Okabe and Ito 2008).
 _CHOSEN, _REJECTED, _OTHER = "#0072B2", "#E69F00", "#BBBBBB"

@@ -38,7 +38,9 @@ Chat templates want user and assistant to take turns; a prompt that ended with a
 instead of answered. The word is ours; no seeker's text is lost or joined to another turn's because of it.
 """
 
+# A blank line ends a turn in the transcript, so one inside a turn gets a space.
 _BLANK_LINE = re.compile(r"\n( *)(?=\n)")
+# `(silence)` marks a missing turn; a person who really wrote that gets further brackets.
 _SILENCE_AS_WORDS = re.compile(r"\(+silence\)+")
 
 

@@ -21,6 +21,7 @@ MOST_YAML = 1 << 18
 """Bytes of a YAML document; its reader needs some seconds for as many."""
 # Values of a YAML document with every alias written out.
 _MOST_NODES = 100_000
+# Digits of the largest 64-bit number.
 _MOST_DIGITS = 19
 _LARGEST = 2**63
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)

@@ -24,6 +24,7 @@ from .escape import printable
 
 # The cache names a blob by what the server gave as its ETag: SHA-1 of Git for small files, SHA-256 for large ones.
 _BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# The shared cache names blobs by Xet's hash instead.
 _XET_HASH = re.compile(r"[0-9a-f]{64}")
 _REPO = re.compile(r"(?:datasets|models|spaces|kernels)--.+")
 # Names end up on terminals, in YAML and in Markdown: what could start a new line there is refused here.

@@ -16,6 +16,7 @@ from ..release.cross_tables import digests
 from ..release.rules import contents
 from ._measure import BatchPosition, Measure, OtherTable, Pairs, field_of
 
+# Places listed for each kind of fault; the count is always complete.
 _SHOWN = 20
 _TWINS = dict(zip(SFT_CONFIGS, PAIR_CONFIGS, strict=True))
 

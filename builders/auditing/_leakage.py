@@ -90,6 +90,7 @@ class Leaks(Measure):
 
 # Units compared, at most: a sketch of each is held in memory.
 _COMPARED = 20_000
+# Groups listed, and ids in each.
 _SHOWN = 20
 # Characters of a unit that are sketched.
 _LONGEST = 20_000

@@ -132,6 +132,7 @@ def field_of(values: pa.Array | None, name: str) -> pa.Array | None:
 # A sample of whole dialogues by hash: the same whatever the order of the rows, in memory that is bounded.
 
 
+# Another seed than the bootstrap's, so that being sampled does not depend on a dialogue's weights.
 _SALT = SEED + 1
 
 

@@ -33,6 +33,7 @@ Turns = list[tuple[str, str]]
 _ANSWER = re.compile(
     r"(?<!\s)[^\S\n]*+\n\s*+(?:assistant|ai|bot|supporter|therapist)\s*:\s*|<\|assistant\|>\s*", re.IGNORECASE
 )
+# The last space of the common beginning: sides that begin with the same letters are cut between words.
 _SPACE = re.compile(r"\s(?=\S*$)")
 
 
@@ -156,10 +157,12 @@ CONFIG = "pairs"
 COLUMNS = ("prompt", "chosen", "rejected", "dialogue", "strategy", "rejected_strategy", "error")
 """The roles that a column may have."""
 _NEEDED = ("chosen", "rejected")
+# Rows that are measured at a time.
 _ROWS = 1_000
 _SUFFIXES = (".parquet", ".jsonl", ".json", ".ndjson")
 _SPLIT = re.compile(r"(?:^|[^a-z])(train|validation|valid|val|dev|test)(?:[^a-z]|$)")
 _SAME = {"valid": "validation", "val": "validation", "dev": "validation"}
+# Similarity of near-duplicate dialogues; a dataset of others has no spec that says it.
 _NEAR = 0.8
 
 

@@ -253,7 +253,9 @@ def _sketch(candidate: Candidate) -> np.ndarray:
     return sketch_of(words_of(" ".join([*said, candidate.chosen, candidate.reply or ""])))
 
 
+# Each halving of the interval adds a binary digit, and a float has 53.
 _HALVINGS = 60
+# Half a pair is added to every count (Haldane 1956; Anscombe 1956), so that a share of few pairs is never 0 or 1.
 _HALF = 0.5
 
 

@@ -51,7 +51,9 @@ CUT_OFF = DropReason.CUT_OFF.value
 
 _LEAST = 5
 """Answers from which the share decides at the end; with fewer, only a total failure does."""
+# Three standard errors: by chance alone, a share that is just acceptable stops one build in 740.
 _Z = 3.0
+# Characters of an error message, and of a reply, that a message quotes.
 _SAID = 160
 _QUOTED = 60
 _QUESTIONS = 3

@@ -22,6 +22,7 @@ from .show import say, say_error, say_json, say_table
 
 
 _WIDTH = 100
+# A pair is shown with its last turns, which mostly show what the reply answers.
 _LAST_TURNS = 3
 
 
@@ -76,6 +77,7 @@ def _wrapped(text: str, lead: str) -> str:
     return textwrap.fill(" ".join(text.split()), _WIDTH, initial_indent=lead, subsequent_indent=" " * 12)
 
 
+# The summary names the commonest reasons; the card lists all of them.
 _MAIN_REASONS = 3
 
 

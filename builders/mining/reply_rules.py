@@ -221,6 +221,7 @@ def _instruction_windows(instructions: str) -> frozenset[tuple[str, ...]]:
 # of the negatives that are clearly worse, the closest stays. The three measures and their mean are our own design.
 
 
+# Punctuation counts as style: it says who wrote a reply more than what the reply says.
 _MARKS = re.compile(r"[^\w\s]")
 # Words of style rather than content (our own list, in the form of `words_of`).
 _FUNCTION_WORDS = frozenset(

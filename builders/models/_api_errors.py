@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ...schemas.inference import Failed, FailureReason
 
+# Long enough for the sentence that explains an error, and too short for a dialogue that an endpoint echoes.
 _DETAIL_LENGTH = 300
 # Characters of an error that are looked at; no server explains itself at greater length.
 _MOST_QUOTED = 16_384
@@ -63,6 +64,7 @@ _MEANINGS = (
         re.compile(r"(?:context length|too long|invalid (?:request|argument|parameter))", re.IGNORECASE),
     ),
 )
+# The status of an error that names no other: as if the service were unavailable, so that it is tried again.
 _IN_PASSING = 503
 
 

@@ -15,6 +15,7 @@ from .client import Completer
 # call.
 
 
+# A place that fails is set aside, for twice as long after each further failure.
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 60.0
 
@@ -62,6 +63,7 @@ class Places:
         if open_ones:
             chosen = min(open_ones, key=lambda number: (self.all[number].in_flight, self.all[number].begun))
         else:
+            # All are set aside: the one that is due first gets the call, since no place at all would be worse.
             chosen = min(range(len(self.all)), key=lambda number: (self.all[number].until, self.all[number].in_flight))
         self.all[chosen].in_flight += 1
         self.all[chosen].begun += 1
@@ -80,6 +82,7 @@ class Places:
         place.in_flight -= 1
         if well:
             place.failures, place.until = 0, 0.0
+        # Calls that were in flight when the place was set aside fail with it, and must not double its pause again.
         elif well is False and now >= place.until:
             place.failures += 1
             doubled = self._first_pause_s * 2.0 ** min(place.failures - 1, 30)

@@ -21,7 +21,9 @@ MOST_ERROR_BYTES = 256 * 2**10
 """Largest size of a body that only explains an error."""
 # Bytes on the wire that are inflated at once; more go to a thread, so that no other call waits.
 _INFLATED_IN_THE_LOOP = 4_096
+# Compressed answers are inflated piece by piece, so that a small body cannot fill the memory.
 _PIECE = 256 * 2**10
+# A compressed body may be of several members, and inflating each copies the rest.
 _MEMBERS = 64
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 

@@ -22,8 +22,10 @@ from .endpoint import Endpoint
 from .limit import Limited, Limits
 from .record import Recording
 
+# A host that does not accept a connection within this time is down; an answer may take far longer.
 _CONNECT_TIMEOUT_S = 20.0
 _MODELS_SHOWN = 20
+# Bounds on what an endpoint may send before its body.
 _MOST_HEADERS = 128
 _MOST_HEADER_BYTES = 8_190
 

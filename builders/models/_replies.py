@@ -60,12 +60,14 @@ _MEANINGS = {
     )
     for word in words.split()
 }
+# A longer text is no finish reason, and is not normalised.
 _MOST_LETTERS = 60
+# `endTurn` is read as `end_turn`.
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def ending_of(word: object) -> ReplyEnding:
-    """The ending that an endpoint's `finish_reason` means, whatever its case and spelling: `endTurn`, `END-TURN`,
+    """The ending that an endpoint's `finish_reason` means, in any case and spelling: `endTurn`, `END-TURN`,
     `end_turn`."""
     if word == "stop":  # nearly every call
         return ReplyEnding.WHOLE
@@ -82,10 +84,12 @@ def ending_of(word: object) -> ReplyEnding:
 # `latest`. It may not be another size, another family, or another snapshot than one that was asked for by its date.
 
 
+# Servers name a model by its file, its tag or its date; what is left without these is compared.
 _FILE_END = re.compile(r"\.(?:gguf|safetensors|bin|pt)$")
 _TAG = re.compile(r"(?:@[^/@]*|:(?:latest|free|main))$")
 _STAMP = re.compile(r"[-_.](?:latest|preview|exp|\d{4}-\d{2}-\d{2}|\d{8}|\d{6}|\d{4}|\d{3}|\d{2}-\d{2}(?:-\d{2,4})?)$")
 _NO_STAMP = ("latest", "preview", "exp")
+# Bounds on the name that an endpoint reports, which may be anything.
 _SERVED_MOST_LETTERS = 400
 _PARTS = 8
 
@@ -132,6 +136,7 @@ _TEXT_PARTS = ("text", "output_text")
 _THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_content", "redacted_thinking")
 # Tokens that a provider's own instructions and a chat template may add to what was sent.
 _HIDDEN_PROMPT = 32_768
+# Servers count tokens in different ways, so only a count far above the limit is implausible.
 _OVERRUN = 1_024
 # More tokens than any model thinks before it answers.
 _HIDDEN_THOUGHTS = 1_000_000
@@ -189,6 +194,7 @@ def read_reply(sent: Sent, body: bytes) -> ReadReply:
 def _read_choice(sent: Sent, found: Any, choice: Any, message: Any) -> tuple[Completion, bool]:
     word, refusal = choice.get("finish_reason"), message.get("refusal")
     ending = ending_of(word)
+    # Before the text is looked at: a refusal may come with a text that looks like a reply.
     if refusal or ending is ReplyEnding.FILTERED:
         raise _NoReplyError(FailureReason.REFUSED, str(refusal or word))
     if ending is ReplyEnding.BROKEN:

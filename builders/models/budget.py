@@ -108,6 +108,7 @@ def _read(path: Path) -> Prices:
         raise UsageError(f"the price file {path}, at {place}: {first['msg']}; {_FORMAT_HELP}") from None
 
 
+# The usual rule of thumb for English; a budget reserves by it, and settles by the endpoint's count.
 _CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4
 
@@ -230,6 +231,7 @@ class Budgeted:
 
 logger = logging.getLogger(__name__)
 
+# A gateway may report another model name for each call; further ones are counted together.
 _MOST_NAMES = 20
 _OTHER_NAMES = "others"
 

@@ -121,7 +121,9 @@ def _place(url: str) -> tuple[str, int | None]:
         return "", None
 
 
+# A model's name may hold an `@` itself, so only one before a URL divides the two.
 _URL_AHEAD = re.compile(r"@(?=https?://)", re.IGNORECASE)
+# `model@localhost:8000` was surely meant as a URL, and would otherwise become a strange name.
 _HOST_WITHOUT_SCHEME = re.compile(r"@(?:[a-z]+://|localhost\b|[\w.-]+:\d+(?:/|$))", re.IGNORECASE)
 _NEXT_URL = re.compile(r",(?=https?://)", re.IGNORECASE)
 _FORM = "NAME[#REVISION][@BASE_URL[,BASE_URL…]]"

@@ -12,7 +12,9 @@ from ...schemas.inference import Failed, FailureReason, Outcome, Request
 from .budget import Meter
 from .client import Completer
 
+# The usual rule of thumb for English.
 _CHARACTERS_PER_TOKEN = 4
+# After a refusal the limit grows slowly, until as many calls in a row as it allows went well.
 _GROWTH = 0.1
 
 
@@ -65,6 +67,7 @@ class ConcurrencyGate:
         """Take in how a call ended: `refused` for having been too many."""
         if refused:
             self._clean = 0
+            # By one call, not by half as in TCP: an endpoint that refuses one of thirty calls still answers the others.
             self.limit = max(1.0, self.limit - 1)
         else:
             self._clean += 1

@@ -32,7 +32,9 @@ from .record_file import (
     spent_of,
 )
 
+# Answers within this time share one transaction: a transaction for each would wait for the disk every time.
 _BATCH_INTERVAL_S = 0.005
+# Entries of a transaction when many are put at once.
 _CHUNK = 5000
 # Rows that may wait for the writer; a further `put` waits, which bounds the memory.
 _MOST_WAITING = 10_000
@@ -81,8 +83,7 @@ class Records:
         self._thread.start()
 
     def find(self, key: str, *, include_transient: bool = False) -> Outcome | None:
-        """The outcome recorded for `key`; transient failures only with `include_transient`, so that a rerun asks
-        again."""
+        """The recorded outcome of `key`; transient failures only on request, so that a rerun asks again."""
         outcome = self._pending.get(key)
         if outcome is None:
             try:

@@ -5,6 +5,7 @@ from typing import Any, Protocol, Self
 
 from ...schemas.escape import visible
 
+# Without a terminal, a line now and then shows that the command is alive without filling the log.
 _LINE_EVERY_S = 15.0
 
 

@@ -41,6 +41,7 @@ _APOSTROPHES = re.compile(r"(?<=\w)['’‘`´ʼ](?=\w)")
 # Where the first alternative fails at the beginning of a run of marks it fails in all of it: it is tried there alone.
 _ENDS = re.compile(r"(?<![.!?;:…\n\r])[.!?;:…\n\r]+(?=\s|$)|[\n\r]+|[!?…]+")
 _NOT_SAID = re.compile(r"[^\w*#@$🔪🔫💊⚰]+")
+# Letters with spaces between them, as people write a word to hide it from filters.
 _SPELLED = re.compile(r"(?<!\w)(?:[a-z] ){3,}[a-z](?!\w)")
 _STRETCHED = re.compile(r"([a-km-z])\1{2,}|(ll)l+")
 _VEILED = re.compile(r"(?<!\w)[a-z]+[*#@$0-9_]+[a-z]+(?!\w)")

@@ -30,6 +30,7 @@ KINDS = {
 _PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".tar", ".arrow", ".7z")
 # JSON about a dataset, never rows of it.
 _ABOUT = {"config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "croissant.json"}
+# `.txt` and `.md` files that describe a repo instead of being its data.
 _NOT_TEXT = re.compile(r"readme|licen[cs]e|notice|citation|requirements|changelog", re.IGNORECASE)
 _SHARDED = re.compile(r"data/([\w.-]+?)-[0-9]{5}-of-[0-9]{5}[^/]*\.[^/]*")
 _KEYWORDS = {
@@ -43,6 +44,7 @@ _WORD = {
 _ORDER = tuple(_KEYWORDS)
 # The config of a release of ours that a source is read from.
 _OURS = "dialogues"
+# A card comes from outside: patterns are matched against every file, so their number and length are bounded.
 _MOST_PATTERNS = 1_000
 _LONGEST_PATTERN = 500
 

@@ -16,6 +16,7 @@ from ...schemas.strategy import Strategy
 from ._esconv import FIELDS, spoken_turns
 from .base import Format, Record, make_turn, named_strategy
 
+# MESC appends a description of the video to a turn; the descriptions begin with these words.
 _SEEN = re.compile(r"(?:^|(?<=\s))The (?:speaker|man|woman|person)\b")
 _CUES = (("voice", ("audio", "voice")), ("face", ("video", "face")))
 

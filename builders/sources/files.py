@@ -19,6 +19,7 @@ from ...schemas.files import open_inside, open_plain
 from .formats import rows_of
 
 _CHUNK = 1 << 20
+# Rows of a Parquet file in memory at a time.
 _ROWS = 1_000
 
 

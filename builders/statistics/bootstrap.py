@@ -21,10 +21,12 @@ SEED = 20250516
 """The seed of all draws and samples of an audit."""
 # Per cent of the replicates beyond either end of a 95 % interval.
 _TAIL_PERCENT = 2.5
+# Published figures have so many digits, so that the last bits of a platform's arithmetic do not show.
 _DIGITS = 6
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 # Probability that a Poisson(1) draw is at most the index.
 _CUMULATIVE = np.cumsum([1 / e / factorial(count) for count in range(12)])
+# Dialogues whose weights are drawn at a time, which bounds the memory.
 _BLOCK = 4_096
 _COLUMNS = 50
 """Columns of weights that `weighted_auc` holds as floats at a time."""

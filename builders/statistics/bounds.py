@@ -220,6 +220,7 @@ def student(freedom: float) -> float:
 
 PRIOR = 0.5
 """Counts added to every cell."""
+# A fixed number of updates, so that all replicates of a bootstrap are treated alike.
 _SWEEPS = 50
 
 

@@ -82,6 +82,7 @@ def draw_rows(rows: "Dataset", most: int | None, seed: int) -> "Dataset":
     """At most `most` rows, drawn by the seed; all rows in their order if there are no more, or `most` is None."""
     if most is None or len(rows) <= most:
         return rows
+    # Drawn, not the first: a table is in the order of its sources, and its beginning is one source alone.
     return rows.shuffle(seed=seed).select(range(most))
 
 
@@ -129,6 +130,7 @@ def _fit_batch(
     for place, (length, (prompt, *sides)) in enumerate(zip(lengths, zip(*columns, strict=True), strict=True)):
         if max_length is not None and length > max_length:
             longest = partial(_longest, answers=sides, measure=measure)
+            # Without its last turn a prompt asks for something else, so such a row is dropped and counted.
             if (short := shorten(prompt, longest, max_length)) is None:
                 continue
             fitted = (short, *sides, longest(short), count_turns(prompt) - count_turns(short))
@@ -161,6 +163,7 @@ def shorten(prompt: Sequence[Message], length: Callable[[list[Message]], int], m
         most: maximum of `length`.
     """
     steps = range(count_steps(prompt) + 1)
+    # A binary search, because each look renders and counts the whole prompt.
     least = bisect_left(steps, True, key=lambda step: length(drop_oldest(prompt, step)) <= most)
     return drop_oldest(prompt, least) if least in steps else None
 
@@ -189,6 +192,7 @@ def drop_oldest(prompt: Sequence[Message], steps: int) -> list[Message]:
         dropped = set(_turn_lines(dialogue[0]["content"])[:steps])
         kept = "\n".join(line for place, line in enumerate(lines) if place not in dropped)
         return [*system, {**dialogue[0], "content": kept}]
+    # Cut before a seeker's message: some chat templates refuse a dialogue that begins with the assistant.
     return [*system, *dialogue[_seeker_places(dialogue)[steps] :]]
 
 
@@ -217,6 +221,7 @@ def _seeker_places(dialogue: Sequence[Message]) -> list[int]:
 
 def measure_with(tokenizer: "PreTrainedTokenizerBase") -> Measure:
     """Counts tokens as the trainer does, under the tokenizer's own chat template; raises as `token_ids` does."""
+    # All at once, since tokenizers work on batches in parallel.
     return lambda conversations: [len(ids) for ids in token_ids(tokenizer, conversations)]
 
 

@@ -1,4 +1,4 @@
-"""Baselines that planners must beat: the most frequent strategy, a linear model of a few words, and the embedded planner.
+"""Baselines that planners must beat: the most frequent strategy, a linear model of a few words, and the embedded one.
 
 They name strategies alone. All learn from the release's training dialogues and name their first choice, so they are the
 same however often they are asked.
@@ -22,6 +22,7 @@ PLANNER = "corpus planner"
 BASELINES = (MAJORITY, LINEAR, PLANNER)
 """Their names."""
 
+# Earlier strategies of the supporter that the linear model sees.
 _PREVIOUS = 2
 _SEED = 20250516
 

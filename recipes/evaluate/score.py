@@ -69,6 +69,7 @@ def measure_human(sample: AnswerSample) -> dict[str, MetricResult]:
 
 # The most frequent invalid labels that are shown.
 _MOST_LABELS = 20
+# Invalid labels are listed in tables, and a model may answer with a whole page.
 _LONGEST_LABEL = 80
 NEARER = "nearer to the human's words (unigram F1)"
 

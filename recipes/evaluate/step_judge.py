@@ -80,6 +80,7 @@ def reward_ref(folder: Path) -> ModelRef:
 
 RIGHT = 0.5
 """A step is labelled right above this probability: where cross-entropy draws the line."""
+# Traces in one call of the model, which makes batches of them by their length.
 _AT_ONCE = 64
 
 

@@ -196,6 +196,7 @@ def locked(out: Path, wait_s: float) -> Iterator[int]:
 # Runs one stage: serves the checkpoints that it asks, and its command beside them.
 
 
+# The shell's exit codes for an interrupt (128 + SIGINT) and a kill (128 + SIGKILL).
 _INTERRUPTED = 130
 _KILLED = 137
 _PREFIX = "ipm-prefdial: "

@@ -138,6 +138,7 @@ LIKENESS_METRICS = {
         "higher",
     ),
 }
+# Replies that are embedded at a time, each cut after so many tokens.
 _BATCH = 32
 _MAX_TOKENS = 256
 

@@ -29,6 +29,7 @@ FILE_NAME = "reward.json"
 PAGE_NAME = "reward.md"
 MODEL = "this model"
 """The model's name among the scorers."""
+# Ten bins of equal width, as usual for the expected calibration error (Naeini et al. 2015).
 _BINS = 10
 # A probability at most this far from 0 or 1 counts as this far, so that its log-odds are finite.
 _NEVER = 1e-9

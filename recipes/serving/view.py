@@ -23,6 +23,7 @@ _ADAPTER, _CONFIG, _GENERATION = "adapter_config.json", "config.json", "generati
 _KEPT = ("bos_token_id", "eos_token_id", "pad_token_id", "transformers_version")
 _UNWANTED = ("training_args.bin", "run.json", "README.md", "curves.jsonl", "curves.png")
 _WEIGHTS = "*.safetensors"
+# 64 bits are enough to tell the checkpoints of one machine apart.
 _REVISION_DIGITS = 16
 
 

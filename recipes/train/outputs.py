@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _CURVES_FILE = "curves.jsonl"
 PICTURE_FILE = "curves.png"
+# A line now and then shows that training goes on, whatever `logging_steps` is.
 _SECONDS_A_LINE = 15.0
 
 # What the picture shows if it was logged, and the title of its panel.

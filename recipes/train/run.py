@@ -105,6 +105,7 @@ def _find_sampler(loader: Any) -> Any:
     return getattr(batches, "sampler", None)
 
 
+# The shell's exit code for a command that was interrupted from the keyboard.
 _INTERRUPTED = 130
 # The subfolder with the base model of a run that makes its own.
 _BASE = "base"

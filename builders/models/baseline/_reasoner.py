@@ -113,6 +113,7 @@ def _felt(emotion: Emotion, spoken: Sequence[Mapping[Emotion, Sequence[str]]]) -
     return Felt(emotion, round(weight, 6), latest[0], min(5, 1 + len(latest))) if latest else None
 
 
+# A summary quotes the end of what was said: the whole turn would make it a copy.
 _QUOTED_WORDS = 24
 # How often a drawn trace looks at the seeker's last turn; else at an earlier one, and is then often wrong.
 _LATEST = 0.6

@@ -16,10 +16,14 @@ from ....schemas.text import normalise_text
 from ._words import Floats, Ints, Tfidf
 from .text import opening, sentences, tokenise, view_history
 
+# The candidates of a draw; each of the lanes below has four of them.
 _NEAREST = 20
 _LANES = 5
+# Characters by which two copies of a dialogue are recognised.
 _OPENING = 200
+# Shorter sentences, such as "I see", repeat without being copied.
 _TELLING = 8
+# So large that a bare reply comes after all others.
 _BARE_PENALTY = 10.0
 _BARE = frozenset(
     """hi hello hey there good morning afternoon evening day night bye goodbye take care thanks thank you so much very

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 # Downloads of one file before what it lacks counts as not answered.
 _DOWNLOADS = 3
 _FULL = "token_limit_exceeded"
-# Refusals for a full queue before the command gives up: with doubling pauses, that is hours at the usual poll.
+# Refusals for a full queue before the command gives up: with doubling pauses, about an hour at the usual poll.
 _FULL_IN_A_ROW = 8
 # From so many bad lines on, the fault is in what we send, and leaving the lines out would only hide it.
 _MANY_BAD_LINES = 10

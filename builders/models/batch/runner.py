@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 # A file that is unknown so often is gone, and not merely late in the provider's lists.
 _LOST_IN_A_ROW = 3
+# With doubling pauses, eight failures take more than half an hour at the usual poll.
 _FAILED_IN_A_ROW = 8
 # Ten minutes: a batch takes hours, and a user who looks should not find the command asleep for as long.
 _LONGEST_PAUSE_S = 600.0
