@@ -67,8 +67,7 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def ending_of(word: object) -> ReplyEnding:
-    """The ending that an endpoint's `finish_reason` means, in any case and spelling: `endTurn`, `END-TURN`,
-    `end_turn`."""
+    """The ending that an endpoint's `finish_reason` means, in any case and spelling, such as `endTurn`."""
     if word == "stop":  # nearly every call
         return ReplyEnding.WHOLE
     if not isinstance(word, str) or len(word) > _MOST_LETTERS:

@@ -7,7 +7,9 @@ import pytest
 from support.cards import full_context
 from support.releases import SCRIPTED, shared_release
 
+from ipm_prefdial.builders.review._figures import review_of
 from ipm_prefdial.cards._limits import embedded_note, known_biases, known_limits
+from ipm_prefdial.cards._sections import LEAST_LABELS
 from ipm_prefdial.cards.context import CardContext
 from ipm_prefdial.cards.licences import Origin
 from ipm_prefdial.schemas.audit import Audit
@@ -16,7 +18,7 @@ from ipm_prefdial.schemas.drops import DropReason
 from ipm_prefdial.schemas.inference import ModelRef, Role
 from ipm_prefdial.schemas.manifest import BenchmarkRecord, Manifest, ModelRecord
 from ipm_prefdial.schemas.measures import FlagRate, Interval, OrderCheck
-from ipm_prefdial.schemas.review import Review
+from ipm_prefdial.schemas.review import Review, ReviewedPair
 from ipm_prefdial.schemas.safety import CrisisCounts
 
 TABLE = "data/response/{}-00000-of-00001.parquet"
@@ -177,3 +179,13 @@ def test_what_models_see_on_the_sides_is_said_for_the_response_pairs_alone(manif
     assert len(said) == len([one for one in shown if one.auc.value is not None]) == 2
     for sentence, one in zip(said, shown, strict=True):
         assert f"AUC {one.auc.value:.2f}" in sentence
+
+
+@pytest.mark.parametrize(("labels", "few"), [(LEAST_LABELS - 1, True), (LEAST_LABELS, False)])
+def test_labels_are_few_below_the_number_that_a_figure_needs(manifest: Manifest, labels: int, few: bool) -> None:
+    n = Interval(value=0.5, low=None, high=None, n=labels)
+    pair = ReviewedPair(row_id="0" * 32, dialogue_id="0" * 16, judge_chosen=None, judge_rejected=None, labels={})
+    plain = review_of([pair])
+    config = plain.model_copy(update={"judge": plain.judge.model_copy(update={"flagged": n})})
+    context = CardContext(review=Review(replicates=1, configs={Config.RESPONSE: config}))
+    assert says(known_limits(manifest, context), f"on only {labels} replies") is few

@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from support.releases import change_rows, copy_release, refresh_hashes
 
 from ipm_prefdial.prompts.context import chat, transcript
-from ipm_prefdial.recipes.data.fit import count_steps, count_turns, draw_rows, drop_oldest, fit_rows, load_rows
+from ipm_prefdial.recipes.data.fit import (
+    count_steps,
+    count_turns,
+    draw_rows,
+    drop_oldest,
+    fit_rows,
+    load_rows,
+    shorten,
+)
 from ipm_prefdial.recipes.data.release import open_release
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.dialogue import Speaker, Split, Turn
@@ -194,3 +202,10 @@ def test_more_than_there_is_cannot_be_dropped(steps: int) -> None:
 def test_prompt_without_a_dialogue_has_nothing_to_drop(prompt: list[Message]) -> None:
     assert count_steps(prompt) == count_turns(prompt) == 0
     assert drop_oldest(prompt, 0) == prompt
+
+
+def test_a_prompt_that_just_fits_loses_only_what_it_must() -> None:
+    prompt = _chat([f"turn {number}" for number in range(7)])
+    (whole,) = count_words([prompt])
+    assert shorten(prompt, lambda some: count_words([some])[0], whole) == prompt
+    assert shorten(prompt, lambda some: count_words([some])[0], whole - 1) == prompt[2:]

@@ -5,7 +5,7 @@ from pathlib import Path
 from support.dialogues import dialogue, seeker, supporter
 from support.releases import shared_release
 
-from ipm_prefdial.recipes.evaluate.baselines import BASELINES, LINEAR, MAJORITY, baselines
+from ipm_prefdial.recipes.evaluate.baselines import BASELINES, LINEAR, MAJORITY, _previous, baselines
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn, evaluated_release, held_out_turns, training_dialogues
 from ipm_prefdial.schemas.dialogue import Dialogue, Split
 from ipm_prefdial.schemas.strategy import Strategy
@@ -74,3 +74,12 @@ def test_first_dialogues_alone_where_few_are_wanted(tmp_path: Path) -> None:
     few, every = held_out_turns(release, Split.TEST, 2), held_out_turns(release, Split.TEST)
     assert len({turn.dialogue_id for turn in few}) == 2
     assert few == every[: len(few)]
+
+
+def test_the_linear_model_knows_the_last_strategy_from_the_one_before_it() -> None:
+    turns = _dialogue(1).turns
+    assert _previous([turns[:1], turns[:2], turns[:8]]) == [
+        {},
+        {"1 before": "Question"},
+        {"1 before": "Affirmation and Reassurance", "2 before": "Question"},
+    ]

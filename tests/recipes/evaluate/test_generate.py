@@ -8,12 +8,12 @@ from support.dialogues import SHORT_TURNS
 
 from ipm_prefdial.builders.models.client import Script, ScriptedCompleter
 from ipm_prefdial.builders.specs.released import load_release
-from ipm_prefdial.recipes.evaluate.generate import answer_all, asked_names, generate
+from ipm_prefdial.recipes.evaluate.generate import GenerationTask, answer_all, asked_names, generate
 from ipm_prefdial.recipes.evaluate.held_out import HumanTurn
 from ipm_prefdial.recipes.evaluate.options import SystemOptions, resolve_pool
 from ipm_prefdial.recipes.evaluate.predictions import Prediction, System
 from ipm_prefdial.schemas.errors import BudgetError, EndpointError, UsageError
-from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Request
+from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, ModelRef, Request, Role
 from ipm_prefdial.schemas.strategy import Strategy
 
 SPEC = load_release("1.0.0").spec
@@ -159,3 +159,15 @@ def test_first_failure_is_what_is_told(error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
         _run(ask)
     assert len(asked) < 12
+
+
+@pytest.mark.parametrize(("name", "prompt"), [("mine", "reasoner/write_trace@1"), ("corpus", None)])
+def test_a_trained_reasoner_is_asked_as_the_rows_ask_and_the_baseline_as_a_build_does(
+    name: str, prompt: str | None
+) -> None:
+    spec = load_release("2.1.0").spec
+    assert spec.reasoner is not None and spec.reasoning is not None
+    model = ModelRef(name=name)
+    task = GenerationTask.of(Role.REASONER, model, {(Role.REASONER, model): ScriptedCompleter({})}, spec, None)
+    assert spec.reasoning.prompt != spec.reasoner.prompt
+    assert task.prompt.id == (prompt or spec.reasoner.prompt)

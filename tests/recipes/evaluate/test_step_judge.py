@@ -2,22 +2,29 @@
 
 import json
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("trl", reason="needs the [train] extra")
 
+from servers.asking import make_request
 from support.command import ipm_prefdial
+from support.dialogues import SHORT_TURNS
 from support.reasoning import reasoning_release
+from support.traces import TRACE
 from support.training import run_quick
 
 from ipm_prefdial.builders.release.read import Release
 from ipm_prefdial.builders.release.validate import validate_release
-from ipm_prefdial.recipes.evaluate.step_judge import _labels
+from ipm_prefdial.prompts.library import load_prompt
+from ipm_prefdial.recipes.evaluate.step_judge import StepJudge, _labels
 from ipm_prefdial.schemas.config import Config
 from ipm_prefdial.schemas.drops import DropReason
-from ipm_prefdial.schemas.inference import Task
+from ipm_prefdial.schemas.inference import Ask, Failed, Task
 from ipm_prefdial.schemas.trace import Step
 
 pytestmark = [
@@ -89,3 +96,31 @@ def test_a_step_is_right_above_a_half() -> None:
     labels = json.loads(_labels([0.2, 0.5, 0.51, 1.0]))
     assert [labels[step]["correct"] for step in Step] == [False, False, True, True]
     assert labels[Step.STRATEGY]["why"] == "It scores 0.51."
+
+
+@dataclass
+class _Fixed:
+    """A reward model of a context of ten tokens, whose tokenizer makes `tokens` of every trace."""
+
+    tokens: int
+    model: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(config=_Config()))
+
+    def encode(self, traces: Sequence[object]) -> list[SimpleNamespace]:
+        return [SimpleNamespace(ids=[0] * self.tokens) for _ in traces]
+
+
+@dataclass
+class _Config:
+    max_position_embeddings: int = 10
+
+
+@pytest.mark.parametrize(("tokens", "fits"), [(10, True), (11, False)])
+def test_a_trace_may_fill_the_context_of_the_reward_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tokens: int, fits: bool
+) -> None:
+    monkeypatch.setattr(StepJudge, "_model", _Fixed(tokens))
+    judge = StepJudge(folder, load_prompt("reasoner/write_trace@1"))
+    ask = Ask(task=Task.STEP_JUDGE, history=SHORT_TURNS[:3], trace=TRACE)
+    request = make_request("label it").model_copy(update={"ask": ask})
+    put = judge.put(request)
+    assert isinstance(put, Failed) is not fits

@@ -14,7 +14,14 @@ from support.traces import TEXT, TRACE, traces
 
 from ipm_prefdial.prompts.context import chat
 from ipm_prefdial.prompts.parsers.trace import format_trace
-from ipm_prefdial.recipes.grpo.reward import TraceReward, jaccard, redundancy_weights, scale_weight, supporter_turns
+from ipm_prefdial.recipes.grpo.reward import (
+    RewardParts,
+    TraceReward,
+    jaccard,
+    redundancy_weights,
+    scale_weight,
+    supporter_turns,
+)
 from ipm_prefdial.recipes.metrics.sample import phrases_of
 from ipm_prefdial.recipes.runs.arguments import GrpoArguments
 from ipm_prefdial.schemas.dialogue import Speaker, Turn
@@ -195,3 +202,10 @@ def test_short_replies_are_alike_only_where_they_are_equal() -> None:
     assert jaccard(phrases_of("Oh no"), phrases_of("oh, no!")) == 1
     assert jaccard(phrases_of("Oh no"), phrases_of("Oh yes")) == 0
     assert redundancy_weights(["", ""]) == [0.5, 0.5]
+
+
+def test_a_step_is_credited_with_itself_and_what_follows_as_parts_of_the_mean() -> None:
+    parts = RewardParts([(0.9, 0.6, 0.3, 0.25), None], [1.0, 1.0])
+    earned, none = parts.rewards_to_go(GrpoArguments(process=2.0, outcome=4.0, process_credit="per_step"))
+    assert earned == pytest.approx((2 * 0.6 + 1, 2 * 0.3 + 1, 2 * 0.1 + 1, 1))
+    assert none == (0.0, 0.0, 0.0, 0.0)

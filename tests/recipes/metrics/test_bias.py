@@ -197,3 +197,11 @@ def test_few_valid_answers_are_told_and_not_compared() -> None:
     assert found["bias_smoothed"].why == "undefined: too few answers are valid, 30 of 80"
     some: list[Row] = [*wrong[:75], *((at % 8, None) for at in range(5))]
     assert measure_bias(named_sample(some))["proficiency"].comparable
+
+
+@pytest.mark.parametrize(("invalid", "defined"), [(1, True), (2, False)])
+def test_a_bias_is_defined_up_to_the_limit_of_invalid_answers(invalid: int, defined: bool) -> None:
+    size = round(1 / MOST_INVALID)
+    answers: list[Row] = [(at % 8, None if at < invalid else at % 8) for at in range(size)]
+    found = measure_bias(named_sample(answers))["bias_smoothed"]
+    assert (found.n > 0) is defined, found.why

@@ -1,11 +1,12 @@
 """Likeness of meaning by a model in a folder: 1 for the same words, less for others, whatever the model."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from support.answers import spoken_sample
 
-from ipm_prefdial.recipes.metrics.overlap import likeness, measure_likeness
+from ipm_prefdial.recipes.metrics.overlap import Vectors, likeness, measure_likeness
 from ipm_prefdial.schemas.errors import UsageError
 
 pytestmark = pytest.mark.train
@@ -65,3 +66,17 @@ def test_missing_reply_is_0(model: Path) -> None:
 def test_folder_without_a_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a model with its tokeniser"):
         likeness(["a"], ["b"], tmp_path)
+
+
+def test_tokens_that_a_tokeniser_adds_do_not_count(model: Path, tmp_path: Path) -> None:
+    """They are the same in all texts, and would make any two of them alike."""
+    from tokenizers import processors
+    from transformers import AutoTokenizer
+
+    folder = tmp_path / "framed"
+    shutil.copytree(model, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.backend_tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.add_special_tokens({"cls_token": "[CLS]", "sep_token": "[SEP]"})
+    tokenizer.save_pretrained(folder)
+    assert [len(one) for one in Vectors(folder).of(["the kiln broke", "hail"])] == [3, 1]

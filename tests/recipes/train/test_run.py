@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from ipm_prefdial.recipes.runs.record import TrainingRecord, read_run
 from ipm_prefdial.recipes.runs.start import load_tokenizer
 from ipm_prefdial.recipes.train import _trainers as trainers
 from ipm_prefdial.recipes.train.outputs import read_curves
-from ipm_prefdial.recipes.train.run import train
+from ipm_prefdial.recipes.train.run import epoch_callback, train
 from ipm_prefdial.schemas.dialogue import Split
 from ipm_prefdial.schemas.errors import DataError, LostRowsError, OutputExistsError, UsageError
 
@@ -418,3 +419,18 @@ def test_record_knows_its_differences(runs: dict[str, Path]) -> None:
     other = TrainingRecord.model_validate(record.model_dump() | {"seed": 7, "settings": {**record.settings, "beta": 9}})
     assert record.differences(other) == ["beta"]
     assert record.differences(record) == []
+
+
+@pytest.mark.parametrize(("epoch", "seed"), [(None, 7), (0.0, 7), (0.5, 7), (1 - 1e-9, 8), (2.0, 9)])
+def test_the_order_of_an_epoch_goes_by_its_number_although_the_number_is_a_sum_of_fractions(
+    epoch: float | None, seed: int
+) -> None:
+    import torch
+    from torch.utils.data import DataLoader
+    from transformers.trainer_pt_utils import LengthGroupedSampler
+
+    sampler = LengthGroupedSampler(2, lengths=[1, 2, 3, 4])
+    loader = DataLoader([1, 2, 3, 4], batch_size=2, sampler=sampler)  # type: ignore[arg-type]
+    args, state = SimpleNamespace(seed=7, data_seed=None), SimpleNamespace(epoch=epoch)
+    epoch_callback().on_epoch_begin(args, state, None, train_dataloader=loader)
+    assert torch.equal(sampler.generator.get_state(), torch.Generator().manual_seed(seed).get_state())

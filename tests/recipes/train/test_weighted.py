@@ -13,7 +13,7 @@ from support.reasoning import reasoning_release
 from support.training import run_quick
 
 from ipm_prefdial.recipes.tiny import make_tiny
-from ipm_prefdial.recipes.train._trainers import make_weighted_trainer
+from ipm_prefdial.recipes.train._trainers import _normalise_weights, make_weighted_trainer
 from ipm_prefdial.schemas.errors import UsageError
 
 pytestmark = [
@@ -110,3 +110,13 @@ def test_settings_that_would_lose_the_weights_are_refused(setting: dict[str, Any
     (name,) = setting
     with pytest.raises(UsageError, match=f"{name}=.* the rows have weights"):
         run_quick("tiny/reasoner/sft", reasoning_release().root, tmp_path / "out", **setting)
+
+
+def test_weights_have_a_mean_of_1_over_the_tokens_that_a_loss_is_of() -> None:
+    """The first token has none, since nothing comes before it; here it has a label all the same."""
+    import torch
+
+    batch = {"labels": torch.tensor([[5, 6, -100], [-100, 7, 8]]), "weight": torch.tensor([3.0, 1.0])}
+    _normalise_weights([batch])
+    tokens = torch.tensor([1.0, 2.0])
+    assert float((batch["weight"] * tokens).sum() / tokens.sum()) == pytest.approx(1)
