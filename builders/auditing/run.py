@@ -55,6 +55,7 @@ def audit_source(source: AuditSource, sample: int = SAMPLE, parallel: ParallelMa
         DataError: a table is damaged.
         UsageError: the source states a limit for a gate that there is not.
     """
+    # Unknown gates are refused first: an audit of hours should not end with a misspelt name.
     if unknown := sorted(set(source.gates) - set(GATES)):
         raise UsageError(f"there is no gate {unknown[0]}; the spec may limit {', '.join(GATES)}")
     measures = measures_of(source, sample)
@@ -62,9 +63,11 @@ def audit_source(source: AuditSource, sample: int = SAMPLE, parallel: ParallelMa
     if parallel is None:
         told |= _run_measures(source, measures)
     else:
+        # Each measure reads the data by itself: state of one would cost more to send around than a second reading.
         for part in parallel(partial(_run_measure, source, sample), range(len(measures))):
             told |= part
     audit = Audit(**told)
+    # Last, since gates look at the whole audit.
     return audit.model_copy(update={"gates": check_gates(audit, source.gates, source.facts)})
 
 

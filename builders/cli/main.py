@@ -93,6 +93,7 @@ VERBS = (
     add_evaluate,
     add_schema,
 )
+# The shell's exit code for a command that was interrupted from the keyboard.
 _INTERRUPTED = 130
 
 
@@ -113,6 +114,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     logging.basicConfig(level=_LEVELS[min(options.verbose, 2)], handlers=[handler])
     # A shell starts background jobs with SIGINT ignored; a build is to stop for it there as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # What a cluster sends before it kills; treated as Ctrl-C, so that answers are kept.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(options.run(options))
