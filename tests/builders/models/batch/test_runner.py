@@ -11,7 +11,7 @@ from servers.chat_server import Faults, RawAnswer
 
 from ipm_prefdial.builders.models.batch.context import BatchLimits
 from ipm_prefdial.builders.models.batch.ledger import Ledger
-from ipm_prefdial.builders.models.budget import Price, Prices
+from ipm_prefdial.builders.models.budget import Price, Prices, estimate_prompt_tokens
 from ipm_prefdial.builders.models.record import Records
 from ipm_prefdial.schemas.errors import BudgetError, EndpointError
 from ipm_prefdial.schemas.inference import Completion, Failed, FailureReason, Outcome, Request
@@ -155,6 +155,25 @@ def test_the_budget_is_kept_and_batches_cost_half(tmp_path: Path) -> None:
         spent = len(server.run_times) * 19 * 1000 / 1e6 / 2
         assert 0.1 < spent <= 0.3
         check(server, ask_in_batches(server.url, tmp_path, REQUESTS, prices=prices, budget_usd=10))
+
+
+def test_what_batches_that_run_may_cost_is_set_aside(tmp_path: Path) -> None:
+    """The budget covers what ten requests may cost at most, and half of that again: so batches run one by one."""
+    price = Price(prompt=1000, completion=1000)
+    tokens = sum(estimate_prompt_tokens(one) + one.sampling.max_tokens for one in REQUESTS[:10])
+    at_once = list[int]()
+
+    def count(call: str) -> None:
+        if call == "create":
+            at_once.append(sum(batch.about["status"] != "completed" for batch in server.batches.values()))
+
+    with BatchServer(on_call=count) as server:
+        prices = Prices(models={"mock": price})
+        outcomes = ask_in_batches(
+            server.url, tmp_path, REQUESTS, THREE_BATCHES, prices=prices, budget_usd=1.5 * tokens * 1000 / 1e6 / 2
+        )
+        check(server, outcomes)
+    assert len(at_once) > 1 and set(at_once) == {0}
 
 
 def test_a_spent_account_stops_and_is_asked_again_later(tmp_path: Path) -> None:
