@@ -57,7 +57,7 @@ class Scores:
     """Pairs × 2: a score of the better and of the worse trace; higher is better."""
 
 
-class Baseline(Protocol):
+class TraceBaseline(Protocol):
     """Learns from training examples, and scores others."""
 
     def __call__(self, training: LabelledExamples, held_out: LabelledExamples) -> Scores: ...
@@ -88,7 +88,7 @@ def score_by_words(training: LabelledExamples, held_out: LabelledExamples) -> Sc
     return _fitted(training, held_out, _tfidf)
 
 
-BASELINES: Mapping[str, Baseline] = {
+BASELINES: Mapping[str, TraceBaseline] = {
     "majority label of the step": score_by_majority,
     "length": _score_by_length,
     "TF-IDF, logistic regression": score_by_words,
