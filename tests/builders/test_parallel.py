@@ -82,6 +82,7 @@ def test_of_a_shard_in_ruins_the_first_findings_are_told_and_all_rows_counted(tm
     assert [one for one in apart if one.rule == "conservation"] == [one for one in found if one.rule == "conservation"]
 
 
+@pytest.mark.slow
 def test_an_audit_has_the_same_bytes(whole: Release) -> None:
     source = ReleaseSource(whole, "whole")
     assert audit_json(audit_source(source, SAMPLE, last_first)) == audit_json(audit_source(source, SAMPLE))

@@ -62,6 +62,7 @@ def test_an_interrupted_build_says_that_it_goes_on_and_does(tmp_path: Path) -> N
         assert settled(server)
 
 
+@pytest.mark.slow
 def test_the_command_killed_after_a_submit_finds_its_batch(tmp_path: Path) -> None:
     with BatchServer(play_role) as server:
         assert run_killed(tmp_path / "release", server, "done create", 1)[0] == -signal.SIGKILL

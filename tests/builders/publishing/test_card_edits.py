@@ -88,6 +88,7 @@ def take(send: Publish, release: Release) -> PublishResult:
     return send(release, take_card_edits=True)
 
 
+@pytest.mark.slow
 def test_there_and_back_again(card: Card, send: Publish, second: Release, tmp_path: Path) -> None:
     words = "### Contact\n\nWrite to us at [our page](https://example.org)."
     card.edit(with_tag("counselling"), with_end(f"## {HEADING}\n\n{words}"))

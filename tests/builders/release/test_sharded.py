@@ -19,7 +19,7 @@ def _cut_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ipm_prefdial.builders.release.write.ROWS_PER_SHARD", 7)
 
 
-@pytest.mark.parametrize(("version", "limit"), [("1.0.0", LIMIT), ("2.0.0", 4)])
+@pytest.mark.parametrize(("version", "limit"), [("1.0.0", LIMIT), pytest.param("2.0.0", 4, marks=pytest.mark.slow)])
 def test_many_shards_hold_what_few_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, limit: int
 ) -> None:

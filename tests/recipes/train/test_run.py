@@ -291,7 +291,7 @@ def _interrupt_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 SAVING = {"max_steps": 6, "save_strategy": "steps", "save_steps": 2, "max_length": 560}
 
 
-@pytest.mark.parametrize("stage", [TrainingStage.SFT, TrainingStage.DPO])
+@pytest.mark.parametrize("stage", [pytest.param(TrainingStage.SFT, marks=pytest.mark.slow), TrainingStage.DPO])
 def test_interrupted_run_goes_on_as_if_nothing_had_been(
     stage: TrainingStage, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
