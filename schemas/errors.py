@@ -15,6 +15,9 @@ PrefDialError
 
 from typing import ClassVar
 
+INTERRUPTED = 130
+"""The exit code of an interrupted command, as shells give it: 128 + SIGINT."""
+
 
 class PrefDialError(Exception):
     """A failure that a user can understand: the message says what, where, and what to do."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...recipes.cli.evaluate import add_evaluate
 from ...recipes.cli.recipe import add_recipe
-from ...schemas.errors import PrefDialError, UsageError
+from ...schemas.errors import INTERRUPTED, PrefDialError, UsageError
 from ...schemas.escape import printable
 from .audit import add_audit
 from .build import add_build
@@ -93,8 +93,6 @@ VERBS = (
     add_evaluate,
     add_schema,
 )
-# The shell's exit code for a command that was interrupted from the keyboard.
-_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,8 +120,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         say_error(str(error), as_json=getattr(options, "json", False), exit_code=error.exit_code)
         return error.exit_code
     except KeyboardInterrupt:
-        say_error("interrupted; the same command goes on where it was", as_json=False, exit_code=_INTERRUPTED)
-        return _INTERRUPTED
+        say_error("interrupted; the same command goes on where it was", as_json=False, exit_code=INTERRUPTED)
+        return INTERRUPTED
     except OSError as error:
         # What no verb has foreseen, such as a full disk behind standard output: one line, and never a traceback.
         where = "" if error.filename is None else f"{printable(error.filename)}: "

@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from ...schemas.base import Frozen
 from ...schemas.documents import DocumentError, read_json
-from ...schemas.errors import DataError, EndpointError, OutputExistsError, PrefDialError, UsageError
+from ...schemas.errors import INTERRUPTED, DataError, EndpointError, OutputExistsError, PrefDialError, UsageError
 from ...schemas.files import write_whole
 from ..catalogue import TrainingTask
 from ..runs.record import json_text
@@ -196,8 +196,7 @@ def locked(out: Path, wait_s: float) -> Iterator[int]:
 # Runs one stage: serves the checkpoints that it asks, and its command beside them.
 
 
-# The shell's exit codes for an interrupt (128 + SIGINT) and a kill (128 + SIGKILL).
-_INTERRUPTED = 130
+# The shell's exit code for a killed command: 128 + SIGKILL.
 _KILLED = 137
 _PREFIX = "ipm-prefdial: "
 _ERRORS: dict[int, type[PrefDialError]] = {1: DataError, 2: UsageError, 3: EndpointError}
@@ -241,7 +240,7 @@ def run_stage(stage: LoopStage, out: Path, serving: ServeOptions, before: tuple[
 
 # The error that the exit code and the last line of a command mean.
 def _failure(stage: LoopStage, code: int, log: Path) -> BaseException:
-    if code == _INTERRUPTED:
+    if code == INTERRUPTED:
         return KeyboardInterrupt()
     last = " ".join(last_lines(log, 1)).removeprefix(_PREFIX) or "it said nothing"
     # The commands' own exit codes say which kind of error it was; a traceback means that the code means nothing.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schemas.dialogue import Split
-from ...schemas.errors import PrefDialError
+from ...schemas.errors import INTERRUPTED, PrefDialError
 from ...schemas.escape import visible
 from ..catalogue import TrainingStage, configs_of
 from ..data.fit import RowCounts
@@ -105,8 +105,6 @@ def _find_sampler(loader: Any) -> Any:
     return getattr(batches, "sampler", None)
 
 
-# The shell's exit code for a command that was interrupted from the keyboard.
-_INTERRUPTED = 130
 # The subfolder with the base model of a run that makes its own.
 _BASE = "base"
 
@@ -126,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         say_line("interrupted; the same command resumes from the last saved step")
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0
 
 
